@@ -1,0 +1,152 @@
+/**
+ * What sort of failure a code is. The HTTP status and the exit code of the command follow from it.
+ * - `usage`: the caller asked wrongly; asking the same again fails again
+ * - `input`: the sound or text that was given cannot be used
+ * - `not-found`: what was named is not there
+ * - `denied`: not allowed, by a token, an origin or a missing permission
+ * - `limit`: a stated bound was reached
+ * - `unavailable`: a program, service or avatar is missing right now
+ * - `timeout`: a wait ran out
+ * - `stopped`: it was ended on purpose
+ * - `internal`: a fault of the bridge itself
+ */
+export type ErrorKind =
+  'usage' | 'input' | 'not-found' | 'denied' | 'limit' | 'unavailable' | 'timeout' | 'stopped' | 'internal';
+
+/** One row of the error table. */
+export interface ErrorEntry {
+  readonly kind: ErrorKind;
+  /** What a person can do about it, one or two sentences. */
+  readonly advice: string;
+  /** True when the same call can succeed later without any change. */
+  readonly retryable: boolean;
+}
+
+const entry = (kind: ErrorKind, retryable: boolean, advice: string): ErrorEntry => ({
+  kind,
+  retryable,
+  advice,
+});
+
+/**
+ * Every error of the project, once. Codes are stable: users match on them. The README's table is made from this one,
+ * and a test fails when the two disagree.
+ */
+export const ERRORS = {
+  // The caller
+  OPTION_INVALID: entry('usage', false, 'See --help, or the options table in the README.'),
+  COMMAND_INVALID: entry(
+    'usage',
+    false,
+    'A command is one line, TYPE|arg|arg…; see the rule that the message names.',
+  ),
+  COMMAND_DANGEROUS: entry(
+    'denied',
+    false,
+    'It can run programs or end the avatar. If you mean it, start the service with --allow-dangerous.',
+  ),
+  // Files and sound
+  FILE_NOT_FOUND: entry('not-found', false, 'Check the path; it is relative to the folder you are in.'),
+  FILE_UNREADABLE: entry('input', false, 'Check that it is a file, and that you are allowed to read it.'),
+  SOUND_EMPTY: entry('input', false, 'There is nothing to speak in it. Check what wrote it.'),
+  SOUND_UNKNOWN: entry('input', false, 'Convert it to WAV, or name the format of headerless data.'),
+  SOUND_BROKEN: entry('input', false, 'The data is damaged. Play it elsewhere, or convert it again.'),
+  SOURCE_FAILED: entry('input', true, 'What the sound came from broke off; see the cause in the message.'),
+  // Avatars and speeches
+  AGENT_UNKNOWN: entry('not-found', false, "List who is connected with 'mmdagent-bridge agents'."),
+  AGENT_NAME_INVALID: entry(
+    'usage',
+    false,
+    'A name has 1 to 64 letters, digits, dots, dashes or underscores.',
+  ),
+  AGENT_ABSENT: entry(
+    'unavailable',
+    true,
+    'Start MMDAgent-EX with the three .mdf lines that serve prints, or a simulator.',
+  ),
+  AGENT_LOST: entry(
+    'unavailable',
+    true,
+    'The avatar closed its connection or its program ended. Start it again; the service goes on.',
+  ),
+  AGENT_STALLED: entry(
+    'unavailable',
+    true,
+    'The avatar has stopped reading. Look at its window; it may be frozen.',
+  ),
+  AGENT_LIMIT: entry('limit', true, 'Close avatars that are not needed, or raise --max-agents.'),
+  MODEL_NOT_READY: entry(
+    'timeout',
+    true,
+    'Check that the content loads a model under this alias (MODEL_ADD|alias|…), or name another with --model.',
+  ),
+  SPEECH_UNKNOWN: entry('not-found', false, 'It has ended, or never was. List what there is with the queue.'),
+  SPEECH_STOPPED: entry('stopped', false, 'It was stopped on purpose.'),
+  QUEUE_FULL: entry('limit', true, 'Wait until a speech has ended, stop one, or raise --max-queue.'),
+  // The service and its surroundings
+  SERVICE_NOT_RUNNING: entry(
+    'unavailable',
+    true,
+    "Start it in another terminal with 'mmdagent-bridge serve'.",
+  ),
+  SERVICE_PROTOCOL: entry('unavailable', false, 'Another program answers there. Check --host and --port.'),
+  PORT_IN_USE: entry(
+    'unavailable',
+    true,
+    'Another program uses it, perhaps a service already running. Choose another --port.',
+  ),
+  HOST_INVALID: entry('usage', false, 'Give an address of this machine, such as 127.0.0.1.'),
+  LISTEN_DENIED: entry('denied', false, 'Ports below 1024 need a permission. Choose a --port above.'),
+  TIMEOUT: entry('timeout', true, 'Give it more time with --timeout.'),
+  CLOSE_TIMEOUT: entry('internal', false, 'Something did not close in time; it was left behind.'),
+  CLOSED: entry('stopped', false, 'It has been closed; make a new one.'),
+  INTERNAL: entry('internal', false, 'This is a fault of the bridge. Please report it with the log.'),
+} as const satisfies Record<string, ErrorEntry>;
+
+/** A code of the error table. */
+export type ErrorCode = keyof typeof ERRORS;
+
+/**
+ * The one error class. `message` says what happened and to which file, agent or option; `advice` what can be done.
+ * Match on `code`, never on the message.
+ */
+export class BridgeError extends Error {
+  readonly code: ErrorCode;
+  readonly advice: string;
+
+  /**
+   * @param message a whole sentence that names the thing at fault
+   * @param options.cause the error underneath
+   * @param options.advice replaces the table's advice where this case has better
+   */
+  constructor(code: ErrorCode, message: string, options: { cause?: unknown; advice?: string } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'BridgeError';
+    this.code = code;
+    this.advice = options.advice ?? ERRORS[code].advice;
+  }
+
+  /** What sort of failure it is. */
+  get kind(): ErrorKind {
+    return ERRORS[this.code].kind;
+  }
+
+  /** True when the same call can succeed later without any change. */
+  get retryable(): boolean {
+    return ERRORS[this.code].retryable;
+  }
+
+  override toString(): string {
+    return `${this.message} [${this.code}] ${this.advice}`;
+  }
+}
+
+/**
+ * Any thrown value as a BridgeError: what already is one stays itself, the rest becomes one of the given code.
+ * @param context what was being done, as the start of the sentence
+ */
+export function toBridgeError(error: unknown, code: ErrorCode, context: string): BridgeError {
+  if (error instanceof BridgeError) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  return new BridgeError(code, `${context}: ${reason}`, { cause: error });
+}

@@ -1,0 +1,54 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve, sep } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { projectDir } from './support/paths.js';
+
+const src = join(projectDir, 'src');
+
+/** Which folder (or root file) of `src/` may import which others. `base` is allowed everywhere. */
+const mayImport: Record<string, readonly string[] | 'all'> = {
+  base: [],
+  audio: [],
+  source: ['audio'],
+  tts: ['audio', 'source'],
+  speech: ['audio'],
+  agent: ['audio', 'speech'],
+  transport: ['agent'],
+  simulator: ['audio'],
+  keeper: [],
+  'config.ts': [],
+  'bridge.ts': ['audio', 'source', 'tts', 'speech', 'agent', 'transport', 'config.ts'],
+  service: ['bridge.ts', 'config.ts', 'audio', 'source', 'tts', 'speech', 'agent', 'transport'],
+  cli: 'all',
+  'index.ts': 'all',
+};
+
+const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+
+function room(file: string): string {
+  return file.split(sep)[0]!;
+}
+
+function importsOf(file: string): string[] {
+  const text = readFileSync(join(src, file), 'utf8');
+  return [...text.matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g)].map((match) =>
+    relative(src, resolve(src, dirname(file), match[1]!)).replace(/\.js$/, '.ts'),
+  );
+}
+
+describe('the ranks of src', () => {
+  it('finds the source files', () => {
+    expect(files.length).toBeGreaterThan(5);
+  });
+
+  it.each(files)('%s imports only what is below it', (file) => {
+    const from = room(file);
+    const allowed = mayImport[from];
+    expect(allowed, `${from} has no rank: name it in this table`).toBeDefined();
+    for (const imported of importsOf(file)) {
+      const to = room(imported);
+      if (to === from || to === 'base' || allowed === 'all') continue;
+      expect(allowed, `${file} imports ${imported}`).toContain(to);
+    }
+  });
+});
