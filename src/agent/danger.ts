@@ -1,0 +1,56 @@
+/** Types that deserve an explicit permission, with what each can do (protocol.md §3 and §7). */
+const DANGEROUS_TYPES: ReadonlyMap<string, string> = new Map([
+  ['EXECUTE', 'runs a program on the avatar’s machine'],
+  ['KEY_POST', 'presses keys in other programs on the avatar’s machine'],
+  ['NETWORK_GET', 'fetches a file onto the avatar’s machine'],
+  ['REMOTE_TRANSFILE', 'stores a file on the avatar’s machine'],
+  ['OPEN_CONTENT', 'replaces the content that the avatar runs, and with it this connection'],
+  ['SPEAK_START', 'hangs the avatar for good when the file does not exist on its machine'],
+  ['AVATAR_LOGSAVE_START', 'overwrites any file on the avatar’s machine'],
+  ['MOTIONCAPTURE_START', 'overwrites any file on the avatar’s machine'],
+  ['RECOG_RECORD_START', 'records the microphone of the avatar’s machine to files'],
+  ['LOG_UPLOAD', 'sends the avatar’s logs to another machine'],
+]);
+
+/** A key value that the avatar hands to its operating system as something to open. */
+const OPENED_KEY = '_RequestedURL';
+
+const BUTTON_ACTION = /^(?:open|play|message|setkeyvalue),/;
+
+/**
+ * Why a command needs a permission, or undefined when it does not. Looks into what other commands carry:
+ * `__AV_MESSAGE,…`, the action of a menu item and of a button.
+ * @param line a command line without its newline
+ * @returns the end of a sentence that begins with the command: `runs a program on the avatar’s machine`
+ */
+export function dangerOf(line: string): string | undefined {
+  if (line.startsWith('__AV_MESSAGE,')) return dangerOf(line.slice('__AV_MESSAGE,'.length));
+  // The avatar's own split drops empty fields, so `MENU||SETITEM` is still MENU|SETITEM to it.
+  const [type = '', ...args] = line.split('|').filter((field) => field !== '');
+  const known = DANGEROUS_TYPES.get(type);
+  if (known !== undefined) return known;
+  if (type.startsWith('PLUGIN_') && !type.startsWith('PLUGIN_EVENT_')) {
+    return 'switches a part of the avatar on or off; without its Remote plugin it loses this connection';
+  }
+  if (type === 'KEYVALUE_SET' && args[0] === OPENED_KEY) {
+    return 'opens a file, a program or an address on the avatar’s machine';
+  }
+  if (type === 'MENU' && args[0] === 'SETITEM') return carried(args.slice(4).join('|'));
+  if (type === 'BUTTON_ADD') return dangerOfAction(args[4] ?? '');
+  return undefined;
+}
+
+function dangerOfAction(action: string): string | undefined {
+  const kind = BUTTON_ACTION.exec(action)?.[0];
+  if (kind === undefined) return undefined;
+  const payload = action.slice(kind.length);
+  if (kind === 'open,') return 'opens an address on the avatar’s machine when it is pressed';
+  if (kind === 'play,') return carried('OPEN_CONTENT');
+  if (kind === 'message,') return carried(payload);
+  return payload.includes(OPENED_KEY) ? carried(`KEYVALUE_SET|${OPENED_KEY}`) : undefined;
+}
+
+function carried(line: string): string | undefined {
+  const danger = dangerOf(line);
+  return danger === undefined ? undefined : `carries ${line.split('|')[0] ?? ''}, which ${danger}`;
+}

@@ -1,0 +1,298 @@
+import { endianness } from 'node:os';
+import { BridgeError } from '../base/errors.js';
+import { dangerOf } from './danger.js';
+
+/*
+ * The grammar of the avatar's wire and every limit of protocol.md §2 to §4, as pure functions. What goes out is made
+ * here and nowhere else: a WireUnit is the only thing a connection sends, and only this file can make one.
+ */
+
+/** Wait this long after the upgrade before the first send: what comes with the 101 is not read (protocol.md §1). */
+export const FIRST_SEND_DELAY_MS = 50;
+
+/** The longest type of a command, in UTF-8 bytes (protocol.md §2). */
+export const MAX_TYPE_BYTES = 2000;
+
+/** The longest arguments of a command, all of them with their `|`, in UTF-8 bytes (protocol.md §2). */
+export const MAX_ARGUMENTS_BYTES = 2000;
+
+/** The longest message the avatar writes, its newline included; it cuts what is longer (protocol.md §1). */
+export const MAX_INBOUND_BYTES = 2047;
+
+/** The longest command, in UTF-8 bytes without its newline: one byte more, and its echo would come back cut off. */
+export const MAX_LINE_BYTES = MAX_INBOUND_BYTES - 1;
+
+/** A text unit that begins with S waits in the avatar for more bytes when it is shorter than this (protocol.md §2). */
+export const MIN_S_UNIT_BYTES = 7;
+
+/** `SND` and four digits (protocol.md §4). */
+export const FRAME_HEADER_BYTES = 7;
+
+/** Samples in the largest frame we send, 40 ms: with all headers it fits one TCP segment (protocol.md §2). */
+export const MAX_FRAME_SAMPLES = 640;
+
+/** Bytes of sound in the largest frame. */
+export const MAX_FRAME_PAYLOAD_BYTES = MAX_FRAME_SAMPLES * 2;
+
+/** The avatar plays blocks of this many samples; what is left over is not played (protocol.md §4). */
+export const BLOCK_SAMPLES = 256;
+
+/** Sound the avatar holds at most; it drops the rest in silence (protocol.md §4). */
+export const AGENT_BUFFER_MS = 60_000;
+
+/** Issues what follows as a message inside the avatar (protocol.md §3). */
+export const MESSAGE_PREFIX = '__AV_MESSAGE,';
+
+/** The longest message we ever send, in bytes: far below the 8,192 at which the avatar dies (protocol.md §2). */
+export const MAX_MESSAGE_BYTES = MESSAGE_PREFIX.length + MAX_LINE_BYTES + 1;
+
+/** External control on (protocol.md §3). Echoed as `AVATAR|START`. */
+export const START_COMMAND = '__AV_START';
+
+/** External control off (protocol.md §3). Echoed as `AVATAR|END`. In mid-speech it can freeze the lips (§4). */
+export const END_COMMAND = '__AV_END';
+
+declare const wireUnit: unique symbol;
+
+/** One whole message for the avatar, one command or one frame, that keeps every rule of protocol.md §2. */
+export type WireUnit = Uint8Array & { readonly [wireUnit]: true };
+
+/** Plays what follows as a whole, without cutting silence: the mode for everything (protocol.md §4). */
+export const MODE_FILE = Buffer.from('SNDFILE\n') as Uint8Array as WireUnit;
+
+/** Cuts the lip-sync by voice activity: the avatar's default, slower to open the lips (protocol.md §4). */
+export const MODE_STREAM = Buffer.from('SNDSTRM\n') as Uint8Array as WireUnit;
+
+/** Ends a segment of sound. Samples beyond the last whole block are lost here (protocol.md §4). */
+export const SEGMENT_END = Buffer.from('SNDBRKS\n') as Uint8Array as WireUnit;
+
+/**
+ * A command line as the bytes of one message: UTF-8, ended by one newline, or by several when it begins with S and is
+ * so short that the avatar would wait for more.
+ * @param line `TYPE|arg|arg…` without a newline
+ * @param options.allowDangerous lets commands through that can run programs or end the avatar
+ * @throws BridgeError COMMAND_INVALID naming the rule that is broken, COMMAND_DANGEROUS saying what it could do
+ */
+export function encodeCommand(line: string, options: { allowDangerous?: boolean } = {}): WireUnit {
+  const broken = brokenRule(line);
+  if (broken !== undefined) {
+    throw new BridgeError('COMMAND_INVALID', `The command ${quote(line)} was not sent: ${broken}.`);
+  }
+  const danger = options.allowDangerous === true ? undefined : dangerOf(line);
+  if (danger !== undefined) {
+    throw new BridgeError(
+      'COMMAND_DANGEROUS',
+      `The command ${quote(line)} was not sent: it ${danger} (protocol.md §3).`,
+    );
+  }
+  let newlines = 1;
+  if (line.startsWith('S')) {
+    newlines = Math.max(1, MIN_S_UNIT_BYTES - Buffer.byteLength(line));
+  }
+  return Buffer.from(line + '\n'.repeat(newlines)) as Uint8Array as WireUnit;
+}
+
+/** The rule of protocol.md that a command line breaks, as the end of a sentence, or undefined. */
+function brokenRule(line: string): string | undefined {
+  if (line.trim() === '') return 'it is empty, and an empty message ends the avatar (protocol.md §2)';
+  if (/[\r\n]/.test(line)) {
+    return 'it holds a line break, and a message is one line (protocol.md §2); send lines one by one';
+  }
+  if (line.includes('\0'))
+    return 'it holds a NUL character, at which the avatar stops reading (protocol.md §2)';
+  if (/\p{Surrogate}/u.test(line))
+    return 'it holds half a surrogate pair, which is no text in UTF-8 (protocol.md §2)';
+  if (line.startsWith('SND')) {
+    return 'it begins with SND, which the avatar reads as sound (protocol.md §2)';
+  }
+  const wrapped = line.startsWith(MESSAGE_PREFIX);
+  const message = wrapped ? line.slice(MESSAGE_PREFIX.length) : line;
+  const bar = message.indexOf('|');
+  const type = bar === -1 ? message : message.slice(0, bar);
+  if (type.trim() === '') {
+    return wrapped
+      ? `there is no message type after ${MESSAGE_PREFIX} (protocol.md §3)`
+      : 'it has no type before its first | (protocol.md §3)';
+  }
+  const typeBytes = Buffer.byteLength(type);
+  if (typeBytes > MAX_TYPE_BYTES) {
+    return `its type has ${typeBytes} bytes in UTF-8, and the limit is ${MAX_TYPE_BYTES} (protocol.md §2)`;
+  }
+  const argumentsBytes = bar === -1 ? 0 : Buffer.byteLength(message.slice(bar + 1));
+  if (argumentsBytes > MAX_ARGUMENTS_BYTES) {
+    return `its arguments have ${argumentsBytes} bytes in UTF-8, and the limit is ${MAX_ARGUMENTS_BYTES} (protocol.md §2)`;
+  }
+  const lineBytes = typeBytes + argumentsBytes + (bar === -1 ? 0 : 1);
+  if (lineBytes > MAX_LINE_BYTES) {
+    return `it has ${lineBytes} bytes in UTF-8, and the limit of a whole line is ${MAX_LINE_BYTES} (protocol.md §2)`;
+  }
+  return undefined;
+}
+
+/** A command as error messages show it: control characters escaped, and cut short. */
+function quote(line: string): string {
+  return JSON.stringify(line.length > 60 ? `${line.slice(0, 60)}…` : line);
+}
+
+/**
+ * Sound as one message: `SND`, four decimal digits, 16-bit little-endian samples (protocol.md §4).
+ * @param samples 16 kHz mono, 1 to 640 of them; copied, so the array may be used again at once
+ * @throws BridgeError INTERNAL when the count is out of that range
+ */
+export function encodeFrame(samples: Int16Array): WireUnit {
+  const count = samples.length;
+  if (count === 0 || count > MAX_FRAME_SAMPLES) {
+    throw new BridgeError(
+      'INTERNAL',
+      `A frame of ${count} samples was asked for; it holds 1 to ${MAX_FRAME_SAMPLES} (protocol.md §2).`,
+    );
+  }
+  const payloadBytes = count * 2;
+  const unit = Buffer.allocUnsafe(FRAME_HEADER_BYTES + payloadBytes);
+  unit.write(`SND${String(payloadBytes).padStart(4, '0')}`, 0, 'latin1');
+  unit.set(new Uint8Array(samples.buffer, samples.byteOffset, payloadBytes), FRAME_HEADER_BYTES);
+  if (endianness() === 'BE') unit.subarray(FRAME_HEADER_BYTES).swap16();
+  return unit as Uint8Array as WireUnit;
+}
+
+/**
+ * Samples of silence that complete the last block of a segment (protocol.md §4).
+ * @param totalSamples sent since the last segment end
+ * @returns 0 to 255
+ */
+export function paddingSamples(totalSamples: number): number {
+  return (BLOCK_SAMPLES - (totalSamples % BLOCK_SAMPLES)) % BLOCK_SAMPLES;
+}
+
+/**
+ * Checks a model's alias: it must survive both `|` and `,` as separators, since `__AV_SETMODEL,alias` splits at commas.
+ * @returns the alias as it was given
+ * @throws BridgeError COMMAND_INVALID
+ */
+export function checkAlias(alias: string): string {
+  if (alias.trim() === '' || /[|,\r\n\0]|\p{Surrogate}/u.test(alias)) {
+    throw new BridgeError(
+      'COMMAND_INVALID',
+      `The model alias ${quote(alias)} cannot be sent: an alias has at least one character and neither | nor , nor a line break (protocol.md §3).`,
+    );
+  }
+  return alias;
+}
+
+/** Says which model moves its lips. Once per connection and model: again is pointless and can crash (protocol.md §3). */
+export function setModelCommand(alias: string): string {
+  return `__AV_SETMODEL,${checkAlias(alias)}`;
+}
+
+/** Asks for a sign of life: `isProbeAnswer` comes once the model is loaded (protocol.md §5). */
+export function probeCommand(alias: string): string {
+  return `LIPSYNC_START|${checkAlias(alias)}|sil,10`;
+}
+
+/** True for the message that answers `probeCommand(alias)` (protocol.md §5). */
+export function isProbeAnswer(message: AgentMessage, alias: string): boolean {
+  return message.type === 'LIPSYNC_EVENT_START' && message.args[0] === alias;
+}
+
+/** Closes lips that were left half-open by a stop in mid-speech (protocol.md §4, Lips). */
+export function closeMouthCommand(alias: string): string {
+  return `LIPSYNC_START|${checkAlias(alias)}|sil,30`;
+}
+
+/** When the avatar leaves its lips to us: never, under one or both kinds of face data, or always (protocol.md §3). */
+export type AutoLipOff = 'NO' | 'ARKIT' | 'AU' | 'ARKIT+AU' | 'ALWAYS';
+
+/** Says when the lips do not follow the sound by themselves. After ALWAYS in mid-speech, close the mouth (§4). */
+export function autoLipCommand(off: AutoLipOff): string {
+  return `__AVCONF_DISABLEAUTOLIP,${off}`;
+}
+
+/**
+ * The payload of a ping that marks a place in what was sent (protocol.md §5). Never empty: an empty ping comes back as
+ * a pong of one zero byte (§2).
+ * @param id a counter of the connection
+ */
+export function encodeMark(id: number): Uint8Array {
+  return Buffer.from(`mark-${id}`);
+}
+
+/** The counter in a pong's payload, or undefined when it is none of ours. */
+export function decodeMark(payload: Uint8Array): number | undefined {
+  const match = /^mark-(\d{1,15})$/.exec(Buffer.from(payload).toString('latin1'));
+  return match ? Number(match[1]) : undefined;
+}
+
+/** One line that the avatar sent. */
+export interface AgentMessage {
+  /** The line without its newline. */
+  readonly text: string;
+  /** What comes before the first `|`. */
+  readonly type: string;
+  /** What comes between the `|` after it; none when there is no `|`. */
+  readonly args: readonly string[];
+  /** True when the avatar cut it off at 2,047 bytes; the last argument is then a part (protocol.md §1). */
+  readonly truncated: boolean;
+}
+
+/** A line as a message. Any line is one: there is nothing to refuse in what the avatar says. */
+export function parseMessage(line: string, truncated = false): AgentMessage {
+  const [type = '', ...args] = line.split('|');
+  return { text: line, type, args, truncated };
+}
+
+const NEWLINE = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
+
+/**
+ * Messages out of the avatar's bytes. Lenient: broken UTF-8 is replaced, empty lines are passed over, and a line that the
+ * avatar cut off comes out as far as it goes (protocol.md §1).
+ */
+export class MessageReader {
+  readonly #whole: boolean;
+  #rest: Uint8Array = new Uint8Array(0);
+
+  /**
+   * @param options.framing `messages` when every push is a whole WebSocket message, so that a last line without a newline
+   * was cut off; `stream` for TCP, where it may go on with the next push (protocol.md §6)
+   */
+  constructor(options: { framing?: 'messages' | 'stream' } = {}) {
+    this.#whole = (options.framing ?? 'messages') === 'messages';
+  }
+
+  /** @returns the messages that are complete with these bytes, in order */
+  push(bytes: Uint8Array): AgentMessage[] {
+    const messages: AgentMessage[] = [];
+    let data = bytes;
+    if (this.#rest.length > 0) {
+      data = Buffer.concat([this.#rest, bytes]);
+      this.#rest = new Uint8Array(0);
+    }
+    let start = 0;
+    while (start < data.length) {
+      const newline = data.indexOf(NEWLINE, start);
+      if (newline !== -1 && (this.#whole || newline - start < MAX_INBOUND_BYTES)) {
+        add(messages, data.subarray(start, newline), false);
+        start = newline + 1;
+      } else if (this.#whole) {
+        add(messages, data.subarray(start), true);
+        start = data.length;
+      } else if (data.length - start >= MAX_INBOUND_BYTES) {
+        add(messages, data.subarray(start, start + MAX_INBOUND_BYTES), true);
+        start += MAX_INBOUND_BYTES;
+      } else {
+        // A copy: the caller's buffer may be used again. Always shorter than the longest message.
+        this.#rest = new Uint8Array(data.subarray(start));
+        break;
+      }
+    }
+    return messages;
+  }
+}
+
+function add(messages: AgentMessage[], bytes: Uint8Array, truncated: boolean): void {
+  const end = bytes.at(-1) === CARRIAGE_RETURN ? bytes.length - 1 : bytes.length;
+  if (end === 0) return;
+  // As a stream it leaves out the beginning of a character that was cut off, where it would else end in U+FFFD.
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+  messages.push(parseMessage(decoder.decode(bytes.subarray(0, end), { stream: truncated }), truncated));
+}

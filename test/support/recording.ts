@@ -1,0 +1,24 @@
+import { readFileSync } from 'node:fs';
+import { inProject } from './paths.js';
+
+/** One event of the recording of the real program (protocol.md §8). */
+export interface RecordedEvent {
+  /** Milliseconds since the upgrade. */
+  ms: number;
+  dir: 'upgrade' | 'from agent' | 'to agent' | 'ping' | 'pong';
+  text?: string;
+  payload?: string;
+}
+
+/** The recording of a cold start of the real program, in order. */
+export function realAgentRecording(): RecordedEvent[] {
+  return readFileSync(inProject('test/support/recordings/real-agent.jsonl'), 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as RecordedEvent);
+}
+
+/** The lines that went one way in the recording, with their newlines. */
+export function recordedTexts(dir: 'from agent' | 'to agent'): string[] {
+  return realAgentRecording().flatMap((event) => (event.dir === dir && event.text ? [event.text] : []));
+}
