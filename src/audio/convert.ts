@@ -1,16 +1,9 @@
 import { BridgeError } from '../base/errors.js';
 import { SAMPLE_RATE_HZ } from '../base/units.js';
 import { downmix, downmixWeights } from './downmix.js';
-import type { PcmBlock } from './pcm.js';
+import { MAX_CHANNELS, MAX_RATE_HZ, MIN_RATE_HZ, type PcmBlock } from './pcm.js';
 import { quantise } from './quantise.js';
 import { loadSpeex, Resampler, type Speex } from './resample.js';
-
-/** The lowest rate that is taken for sound; anything below is damage. */
-export const MIN_RATE_HZ = 1_000;
-/** The highest rate that is taken for sound. */
-export const MAX_RATE_HZ = 768_000;
-/** The most channels that are taken for sound. */
-export const MAX_CHANNELS = 32;
 
 /** Floats that are quantised at a time when nothing needs resampling. */
 const SLICE = 4096;

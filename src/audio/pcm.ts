@@ -11,6 +11,13 @@ export interface PcmBlock {
   readonly channels: number;
 }
 
+/** The lowest rate that is taken for sound; anything below is damage. */
+export const MIN_RATE_HZ = 1_000;
+/** The highest rate that is taken for sound. */
+export const MAX_RATE_HZ = 768_000;
+/** The most channels that are taken for sound. */
+export const MAX_CHANNELS = 32;
+
 /** What a sound says of itself once its head has been read. */
 export interface SoundInfo {
   /** The format as people call it: `WAV, 16-bit PCM`. */

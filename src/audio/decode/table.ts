@@ -1,0 +1,33 @@
+import type { Decode } from '../pcm.js';
+import { decodeWav, isWav } from './wav.js';
+
+/** One row of the table of formats. */
+export interface SoundFormat {
+  /** As messages name it: `WAV`. */
+  readonly name: string;
+  /**
+   * Whether a sound that starts like this is the row's.
+   * @param head the first bytes: 64 to 4,096 of them, fewer only when the sound is no longer than that
+   * @returns 'more' when that cannot be told without more bytes; the rows below wait. At the end of the sound, and at
+   * 4,096 bytes, it counts as no
+   */
+  readonly matches: (head: Uint8Array) => boolean | 'more';
+  readonly decode: Decode;
+}
+
+/**
+ * Every format that is known by its first bytes; the first row that matches takes the sound, so the certain ones come
+ * first. A decoder is one file in this folder and one line here.
+ */
+export const FORMATS: readonly SoundFormat[] = [{ name: 'WAV', matches: isWav, decode: decodeWav }];
+
+/**
+ * A decoder whose code is loaded when it is first needed.
+ * @param load such as `async () => (await import('./mp3.js')).decodeMp3`
+ */
+export function lazy(load: () => Promise<Decode>): Decode {
+  return async function* (chunks, label, context) {
+    const decode = await load();
+    yield* decode(chunks, label, context);
+  };
+}
