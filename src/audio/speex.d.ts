@@ -13,6 +13,28 @@ interface SpeexModule {
     quality: number,
     errorPointer: number,
   ): number;
+  /**
+   * The ratio of the rates as a fraction. Its terms must stay below 65,536: a change of the denominator is computed in
+   * 32 bits, and the reduced fraction 1/1 loses the position between two samples.
+   * @returns the state's address, 0 when there is no memory
+   */
+  _speex_resampler_init_frac(
+    channels: number,
+    numerator: number,
+    denominator: number,
+    inputHz: number,
+    outputHz: number,
+    quality: number,
+    errorPointer: number,
+  ): number;
+  /** Changes the ratio from the next sample on. @returns 0 when all went well */
+  _speex_resampler_set_rate_frac(
+    state: number,
+    numerator: number,
+    denominator: number,
+    inputHz: number,
+    outputHz: number,
+  ): number;
   _speex_resampler_destroy(state: number): void;
   /** @returns 0 when all went well; the two lengths come back as what was taken in and put out */
   _speex_resampler_process_float(

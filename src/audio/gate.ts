@@ -1,0 +1,199 @@
+import { msToSamples, SAMPLE_RATE_HZ } from '../base/units.js';
+import { SILENCE_DBFS, toDbfs } from './level.js';
+
+/** How a gate decides. Every value has a default that suits a headset or a desk microphone. */
+export interface GateOptions {
+  /** Sound from before the opening that is sent along, in milliseconds: it holds the first syllable. */
+  readonly preRollMs?: number;
+  /** How long it stays open after the voice has gone quiet, in milliseconds: it bridges pauses between words. */
+  readonly hangOverMs?: number;
+  /** How far above the room's noise a voice must be, in dB. */
+  readonly thresholdDb?: number;
+  /** What is quieter than this never opens it, however quiet the room, in dBFS. */
+  readonly minLevelDbfs?: number;
+}
+
+/** What a gate lets through, in the order in which it happened. */
+export type GateEvent =
+  | {
+      readonly type: 'open';
+      /** Where the first sample sent stood in the input. */ readonly atSample: number;
+    }
+  | { readonly type: 'audio'; readonly samples: Int16Array }
+  | {
+      readonly type: 'close';
+      /** Where the first sample held back stood in the input. */ readonly atSample: number;
+    };
+
+/** Energy is judged in windows of 10 ms: two pitch periods of a low voice, and far shorter than a syllable. */
+const WINDOW_SAMPLES = msToSamples(10);
+/** So many of the last five windows must be loud to open it: a voice passes, a click of 20 ms does not. */
+const LOUD_WINDOWS = 3;
+const RECENT_WINDOWS = 5;
+/** The floor is the quietest moment of the last 4 s, in 8 parts: speech has pauses within that, a fan has none. */
+const FLOOR_PARTS = 8;
+const FLOOR_PART_WINDOWS = 50;
+/** A quiet room, assumed until the true floor is known: opening too easily at first loses nothing. */
+const INITIAL_FLOOR_DBFS = -65;
+/** An open gate counts a window as voice down to this much below the opening threshold. */
+const HYSTERESIS_DB = 3;
+
+/**
+ * Lets sound through only while someone speaks: opens on energy above the room's noise, which it keeps learning, and
+ * closes when the voice has been gone for the hang-over. What it lets through is the input unchanged; every stretch
+ * begins with the pre-roll. Takes 16 kHz mono; the chunking of the input makes no difference.
+ */
+export class VoiceGate {
+  readonly #preRollSamples: number;
+  readonly #hangOverWindows: number;
+  readonly #thresholdDb: number;
+  readonly #minLevelDbfs: number;
+  readonly #detector = new EnergyDetector();
+  readonly #floor = new NoiseFloor();
+  /** Held back while closed, oldest first: never more than the pre-roll and one window. */
+  #held: Int16Array[] = [];
+  #heldSamples = 0;
+  #seenSamples = 0;
+  #recentLoud = 0;
+  #quietWindows = 0;
+  #window = new Int16Array(WINDOW_SAMPLES);
+  #windowFill = 0;
+  #open = false;
+
+  constructor(options: GateOptions = {}) {
+    this.#preRollSamples = msToSamples(options.preRollMs ?? 300);
+    this.#hangOverWindows = Math.max(1, Math.round((options.hangOverMs ?? 700) / 10));
+    this.#thresholdDb = options.thresholdDb ?? 10;
+    this.#minLevelDbfs = options.minLevelDbfs ?? -50;
+  }
+
+  /** True while it lets sound through. */
+  get open(): boolean {
+    return this.#open;
+  }
+
+  /** The room's noise as it knows it, in dBFS. */
+  get floorDbfs(): number {
+    return this.#floor.dbfs;
+  }
+
+  /**
+   * Takes the next samples in. Sound comes out at most one window (10 ms) later than it went in, and while the gate
+   * is closed, the pre-roll later.
+   */
+  push(samples: Int16Array): GateEvent[] {
+    const events: GateEvent[] = [];
+    for (let at = 0; at < samples.length;) {
+      const part = samples.subarray(at, at + WINDOW_SAMPLES - this.#windowFill);
+      this.#window.set(part, this.#windowFill);
+      this.#windowFill += part.length;
+      at += part.length;
+      if (this.#windowFill === WINDOW_SAMPLES) {
+        this.#judge(this.#window, events);
+        this.#window = new Int16Array(WINDOW_SAMPLES);
+        this.#windowFill = 0;
+      }
+    }
+    return events;
+  }
+
+  /** Ends the input: what an open gate still holds comes out, and it closes. */
+  end(): GateEvent[] {
+    if (!this.#open) return [];
+    const rest = this.#window.subarray(0, this.#windowFill);
+    this.#seenSamples += rest.length;
+    this.#windowFill = 0;
+    this.#open = false;
+    const events: GateEvent[] = rest.length > 0 ? [{ type: 'audio', samples: rest }] : [];
+    events.push({ type: 'close', atSample: this.#seenSamples });
+    return events;
+  }
+
+  #judge(window: Int16Array, events: GateEvent[]): void {
+    const dbfs = this.#detector.measure(window);
+    this.#floor.learn(dbfs);
+    const threshold = Math.max(this.#floor.dbfs + this.#thresholdDb, this.#minLevelDbfs);
+    this.#seenSamples += window.length;
+    if (this.#open) {
+      events.push({ type: 'audio', samples: window });
+      this.#quietWindows = dbfs >= threshold - HYSTERESIS_DB ? 0 : this.#quietWindows + 1;
+      if (this.#quietWindows >= this.#hangOverWindows) this.#close(events);
+      return;
+    }
+    this.#hold(window);
+    // The newest window is the lowest bit; the oldest falls out at the top.
+    this.#recentLoud = ((this.#recentLoud << 1) | (dbfs >= threshold ? 1 : 0)) & ((1 << RECENT_WINDOWS) - 1);
+    if (countBits(this.#recentLoud) >= LOUD_WINDOWS) this.#release(events);
+  }
+
+  #release(events: GateEvent[]): void {
+    this.#open = true;
+    this.#quietWindows = this.#recentLoud = 0;
+    events.push({ type: 'open', atSample: this.#seenSamples - this.#heldSamples });
+    for (const samples of this.#held) events.push({ type: 'audio', samples });
+    this.#held = [];
+    this.#heldSamples = 0;
+  }
+
+  #close(events: GateEvent[]): void {
+    this.#open = false;
+    events.push({ type: 'close', atSample: this.#seenSamples });
+  }
+
+  #hold(window: Int16Array): void {
+    this.#held.push(window);
+    this.#heldSamples += window.length;
+    // The windows that open the gate belong to the voice: the pre-roll is what lies before them.
+    const most = this.#preRollSamples + RECENT_WINDOWS * WINDOW_SAMPLES;
+    while (this.#heldSamples > most) this.#heldSamples -= this.#held.shift()!.length;
+  }
+}
+
+/** The energy of a window without what is below a voice: a microphone's constant offset and the mains' hum. */
+class EnergyDetector {
+  /** One pole at 100 Hz. */
+  readonly #pole = Math.exp((-2 * Math.PI * 100) / SAMPLE_RATE_HZ);
+  #lastIn: number | undefined;
+  #lastOut = 0;
+
+  measure(window: Int16Array): number {
+    let sumOfSquares = 0;
+    for (const sample of window) {
+      // The first sample is its own predecessor: an offset must not begin with a step.
+      this.#lastOut = this.#pole * (this.#lastOut + sample - (this.#lastIn ?? sample));
+      this.#lastIn = sample;
+      sumOfSquares += this.#lastOut * this.#lastOut;
+    }
+    return toDbfs(Math.sqrt(sumOfSquares / window.length));
+  }
+}
+
+/** The room's noise by minimum tracking: the quietest smoothed moment of the last seconds. */
+class NoiseFloor {
+  readonly #parts: number[] = new Array<number>(FLOOR_PARTS).fill(INITIAL_FLOOR_DBFS);
+  #smoothed: number | undefined;
+  #current = Infinity;
+  #windows = 0;
+
+  get dbfs(): number {
+    return Math.min(this.#current, ...this.#parts);
+  }
+
+  learn(dbfs: number): void {
+    // Unsmoothed, the minimum would be the one window in which the noise happens to cancel out.
+    this.#smoothed = this.#smoothed === undefined ? dbfs : this.#smoothed + (dbfs - this.#smoothed) * 0.2;
+    // Digital silence (a muted microphone, a monitor without sound) is no room: it would make any hiss a voice.
+    if (this.#smoothed > SILENCE_DBFS + 10) this.#current = Math.min(this.#current, this.#smoothed);
+    if (++this.#windows < FLOOR_PART_WINDOWS) return;
+    this.#parts.shift();
+    this.#parts.push(this.#current === Infinity ? INITIAL_FLOOR_DBFS : this.#current);
+    this.#current = Infinity;
+    this.#windows = 0;
+  }
+}
+
+function countBits(bits: number): number {
+  let count = 0;
+  for (let rest = bits; rest > 0; rest >>= 1) count += rest & 1;
+  return count;
+}
