@@ -1,0 +1,254 @@
+import { classOf, columnsOf, isClosingBracket, isCjk, isSpoken, lastCodePoint } from './characters.js';
+import { forcedCut, lastSpaceEnd } from './forced-cut.js';
+import { LineState } from './line-state.js';
+import { judgeSentenceEnd, type Boundary } from './sentence-rules.js';
+
+/** How a text is cut. Lengths are in columns: a wide (Japanese, Chinese, Korean) character counts two. */
+export interface SegmenterOptions {
+  /**
+   * A first segment this long may end at a clause (a comma), so that sound starts sooner. The bound doubles with each
+   * segment: once sound is ahead, whole sentences are worth more than an early cut. 24 by default.
+   */
+  readonly firstClauseColumns?: number;
+  /** No segment is longer: it is cut at a clause, else between words. 200 by default. */
+  readonly maxColumns?: number;
+}
+
+/** A bracket that has not closed for so long was never half of a pair. */
+const OPEN_BRACKET_COLUMNS = 120;
+/** Combining marks have no width but fill memory: a cut is tried at this many UTF-16 units per column. */
+const MAX_UNITS_PER_COLUMN = 8;
+
+/** A place that only what follows can judge. */
+type Pending =
+  | { readonly kind: 'end'; readonly startAt: number; run: string; closed: boolean; spaced: boolean }
+  | { readonly kind: 'clause'; readonly needsSpace: boolean; readonly mark: string; spaced: boolean }
+  | { readonly kind: 'wrap' };
+
+/**
+ * Cuts a text that comes in pieces into utterances, as early as is natural. It works character by character, so every
+ * chunking of a text gives the same segments, and the segments joined are the text. What holds nothing to say (white space,
+ * a rule of dashes) goes with what follows it; only {@link flush} returns such a piece alone.
+ *
+ * A boundary is certain once the character after it is known: `3.` may become `3.14`, `。` may be followed by `」`.
+ * Who cuts while the writer writes calls {@link settle} and {@link drain} at the writer's pauses.
+ */
+export class TextSegmenter {
+  readonly #firstClauseColumns: number;
+  readonly #maxColumns: number;
+  #text = '';
+  #columns = 0;
+  #spoken = false;
+  #depth = 0;
+  #openedAtColumn = 0;
+  #pending: Pending | undefined;
+  /** Where the last clause of the segment ended, as an index into it; 0 for none. */
+  #clauseAt = 0;
+  #line = new LineState();
+  #lineAtStart = new LineState();
+  #highSurrogate = '';
+  /** Segments since the start or the last pause of the writer. */
+  #emitted = 0;
+  #forceAtUnits: number;
+  #out: string[] = [];
+
+  /** @throws RangeError when a length is not a positive number */
+  constructor(options: SegmenterOptions = {}) {
+    this.#firstClauseColumns = options.firstClauseColumns ?? 24;
+    this.#maxColumns = options.maxColumns ?? 200;
+    if (!(this.#firstClauseColumns > 0 && this.#maxColumns > 0)) {
+      throw new RangeError('firstClauseColumns and maxColumns must be positive.');
+    }
+    this.#forceAtUnits = this.#maxColumns * MAX_UNITS_PER_COLUMN;
+  }
+
+  /** True while there is something to say that has not been returned. */
+  get hasSpeech(): boolean {
+    return this.#spoken;
+  }
+
+  /**
+   * Takes the next piece of text.
+   * @returns the segments that became certain: usually none or one
+   */
+  push(text: string): string[] {
+    let rest = this.#highSurrogate + text;
+    const last = rest.charCodeAt(rest.length - 1);
+    const split = last >= 0xd800 && last <= 0xdbff;
+    this.#highSurrogate = split ? rest.slice(-1) : '';
+    if (split) rest = rest.slice(0, -1);
+    for (const character of rest) this.#step(character);
+    return this.#take();
+  }
+
+  /**
+   * The writer paused for a moment.
+   * @returns the sentence in hand when it is complete whatever follows; `3.` is not, it may be half a number
+   */
+  settle(): string[] {
+    if (this.#pausedAtSentence()) {
+      this.#cut(this.#text.length);
+      this.#emitted = 0;
+    }
+    return this.#take();
+  }
+
+  /**
+   * The writer paused for long.
+   * @returns what can be said: up to the last clause, else up to the last whole word, else all
+   */
+  drain(): string[] {
+    if (this.#spoken) {
+      this.#cut(this.#pausedAtSentence() ? this.#text.length : this.#clauseAt || wholeWordsEnd(this.#text));
+      this.#emitted = 0;
+    }
+    return this.#take();
+  }
+
+  /**
+   * The text has ended.
+   * @returns all that is left
+   */
+  flush(): string[] {
+    for (const character of this.#highSurrogate) this.#step(character);
+    this.#highSurrogate = '';
+    if (this.#text) this.#cut(this.#text.length);
+    return this.#take();
+  }
+
+  #take(): string[] {
+    const out = this.#out;
+    this.#out = [];
+    return out;
+  }
+
+  #step(character: string): void {
+    if (this.#pending) {
+      const verdict = this.#resolve(this.#pending, character);
+      if (verdict !== 'wait') {
+        this.#pending = undefined;
+        this.#mark(verdict);
+      }
+    }
+    this.#append(character);
+    if (this.#columns > this.#maxColumns || this.#text.length > this.#forceAtUnits) this.#force();
+  }
+
+  /** Adds one character to the segment and opens the question that it raises. */
+  #append(character: string): void {
+    const kind = classOf(character);
+    const wasBlank = this.#line.blank;
+    const wasWrapped = this.#line.wrapped;
+    const at = this.#text.length;
+    this.#text += character;
+    this.#columns += columnsOf(character);
+    this.#line.add(character);
+    if (!this.#spoken && isSpoken(character)) this.#spoken = true;
+    if (kind === 'opener' && this.#depth++ === 0) this.#openedAtColumn = this.#columns;
+    if (this.#depth > 0 && isClosingBracket(character)) this.#depth--;
+    if (kind === 'newline') {
+      this.#pending = undefined;
+      this.#depth = 0;
+      if (!wasBlank && wasWrapped) this.#pending = { kind: 'wrap' };
+      else this.#mark('sentence');
+      return;
+    }
+    if (this.#pending) return;
+    if (kind === 'terminator') {
+      this.#pending = { kind: 'end', startAt: at, run: character, closed: false, spaced: false };
+    } else if (kind === 'clause' || kind === 'dash') {
+      this.#pending = { kind: 'clause', needsSpace: character < '\u007f', mark: character, spaced: false };
+    }
+  }
+
+  /** What the character in hand tells of the place before it; `wait` when it belongs to that place. */
+  #resolve(pending: Pending, character: string): Boundary | 'wait' {
+    const kind = classOf(character);
+    if (pending.kind === 'wrap') {
+      if (kind === 'newline' || kind === 'extend') return 'none';
+      if (kind === 'space') return 'wait';
+      return kind === 'opener' || kind === 'quote' || isSpoken(character) ? 'clause' : 'sentence';
+    }
+    if (kind === 'newline') return 'none';
+    if (kind === 'space') {
+      pending.spaced = true;
+      return 'wait';
+    }
+    if (kind === 'extend') return pending.spaced ? 'none' : 'wait';
+    if (pending.kind === 'clause') {
+      if (!pending.spaced && (kind === 'closer' || character === pending.mark)) return 'wait';
+      return pending.needsSpace && !pending.spaced ? 'none' : 'clause';
+    }
+    if (!pending.spaced) {
+      if (kind === 'terminator') {
+        pending.run += character;
+        return 'wait';
+      }
+      if (kind === 'closer' || (kind === 'quote' && this.#line.quoteOpen)) {
+        pending.closed = true;
+        return 'wait';
+      }
+    }
+    return this.#judge(pending, character);
+  }
+
+  #judge(pending: Extract<Pending, { kind: 'end' }>, next: string | undefined): Boundary {
+    const verdict = judgeSentenceEnd({ ...pending, before: this.#text.slice(0, pending.startAt), next });
+    const inBrackets = this.#depth > 0 && this.#columns - this.#openedAtColumn < OPEN_BRACKET_COLUMNS;
+    return verdict === 'sentence' && inBrackets ? 'clause' : verdict;
+  }
+
+  #pausedAtSentence(): boolean {
+    if (!this.#spoken || !this.#pending) return false;
+    if (this.#pending.kind === 'wrap') return true;
+    return this.#pending.kind === 'end' && this.#judge(this.#pending, undefined) === 'sentence';
+  }
+
+  /** Cuts at the end of the text in hand when the boundary there is worth it. */
+  #mark(boundary: Boundary): void {
+    if (boundary === 'none' || !this.#spoken) return;
+    if (boundary === 'clause') {
+      this.#clauseAt = this.#text.length;
+      const least = this.#firstClauseColumns * 2 ** Math.min(this.#emitted, 16);
+      if (this.#columns < Math.min(least, this.#maxColumns)) return;
+    }
+    this.#cut(this.#text.length);
+  }
+
+  #force(): void {
+    const clauseAt = this.#clauseAt > this.#text.length / 3 ? this.#clauseAt : undefined;
+    const at = clauseAt ?? forcedCut(this.#text);
+    if (at !== undefined) this.#cut(at);
+    else this.#forceAtUnits = this.#text.length * 2;
+  }
+
+  /** Returns the text up to an index and takes the rest as if it came now. */
+  #cut(index: number): void {
+    const segment = this.#text.slice(0, index);
+    const rest = this.#text.slice(index);
+    this.#out.push(segment);
+    this.#emitted++;
+    if (rest) {
+      for (const character of segment) this.#lineAtStart.add(character);
+      this.#line = this.#lineAtStart.clone();
+    } else {
+      this.#lineAtStart = this.#line.clone();
+    }
+    this.#text = '';
+    this.#columns = 0;
+    this.#spoken = false;
+    this.#depth = 0;
+    this.#openedAtColumn = 0;
+    this.#pending = undefined;
+    this.#clauseAt = 0;
+    this.#forceAtUnits = this.#maxColumns * MAX_UNITS_PER_COLUMN;
+    for (const character of rest) this.#step(character);
+  }
+}
+
+/** Where the words that are surely whole end: a writer of spaces may be in the middle of the last one. */
+function wholeWordsEnd(text: string): number {
+  const last = lastCodePoint(text) ?? '';
+  if (!isSpoken(last) || isCjk(last)) return text.length;
+  return lastSpaceEnd(text) || text.length;
+}
