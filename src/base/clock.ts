@@ -18,7 +18,8 @@ export interface Clock {
 export const systemClock: Clock = {
   nowMs: () => performance.now(),
   after(delayMs, callback) {
-    const handle = setTimeout(callback, Math.max(0, delayMs));
+    // Node cuts a delay to whole milliseconds: rounded up, a timer is never early.
+    const handle = setTimeout(callback, Math.max(0, Math.ceil(delayMs)));
     return { cancel: () => clearTimeout(handle) };
   },
 };

@@ -74,6 +74,7 @@ export const ERRORS = {
     true,
     'The avatar has stopped reading. Look at its window; it may be frozen.',
   ),
+  AGENT_BUSY: entry('unavailable', true, 'Try again when it is silent, or queue or interrupt instead.'),
   AGENT_LIMIT: entry('limit', true, 'Close avatars that are not needed, or raise --max-agents.'),
   MODEL_NOT_READY: entry(
     'timeout',

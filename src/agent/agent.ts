@@ -1,0 +1,367 @@
+import type { Clock } from '../base/clock.js';
+import { Emitter } from '../base/emitter.js';
+import { BridgeError } from '../base/errors.js';
+import type { Logger } from '../base/logger.js';
+import type { OpenSound, SoundInput, SoundInputOptions } from '../audio/input.js';
+import { Player, type Interruption } from '../speech/player.js';
+import type { FrameSink, SegmentMode, SegmentNeeds } from '../speech/sink.js';
+import type { Speech, SpeechOptions } from '../speech/speech.js';
+import type { Wheel } from '../speech/wheel.js';
+import type { Connection, LinkState } from './connection.js';
+import { Link } from './link.js';
+import type { RoundTrip } from './marks.js';
+import { encodeCommand, type AgentMessage } from './wire.js';
+
+/** What every agent of a bridge shares. */
+export interface AgentSettings {
+  readonly clock: Clock;
+  readonly wheel: Wheel;
+  readonly logger: Logger;
+  readonly openSound: OpenSound;
+  /** Alias of the model whose lips move unless a speech names another. */
+  readonly model: string;
+  readonly frameMs: number;
+  readonly leadMs: number;
+  /** How long a speech or command waits for an agent that is not there, in ms. */
+  readonly agentTimeoutMs: number;
+  /** How long a model may take to be loaded, in ms. */
+  readonly readyTimeoutMs: number;
+  readonly maxQueued: number;
+  readonly bufferMs: number;
+  readonly allowDangerous: boolean;
+  nextSpeechId(): string;
+}
+
+/** Whether an agent is there, and can speak. */
+export type AgentState = 'absent' | 'connected' | 'ready';
+
+/** The events of an agent. */
+export interface AgentEvents {
+  connected: { remote: string };
+  /** Its model is loaded and can speak. */
+  ready: { model: string; afterMs: number };
+  /** Its model has not come in time. */
+  'not-ready': BridgeError;
+  /** Its connection is gone. */
+  lost: BridgeError;
+  /** A message of the agent, its echoes of our commands among them. */
+  message: AgentMessage;
+  /** A speech was taken on. */
+  speech: Speech;
+  gap: { speech: Speech; lengthMs: number; cause: 'source' | 'stall' };
+  /** It has stopped reading (true), or reads again. */
+  stalled: boolean;
+}
+
+/** What an agent is doing, as plain data. */
+export interface AgentSnapshot {
+  readonly name: string;
+  readonly state: AgentState;
+  readonly model: string;
+  readonly remote: string | undefined;
+  readonly connectedMs: number | undefined;
+  readonly speaking: boolean;
+  readonly paused: boolean;
+  readonly stalled: boolean;
+  readonly heldMs: number;
+  readonly leadMs: number;
+  readonly roundTrip: RoundTrip | undefined;
+  readonly speeches: readonly SpeechSnapshot[];
+}
+
+/** A speech as plain data. */
+export interface SpeechSnapshot {
+  readonly id: string;
+  readonly label: string;
+  readonly state: string;
+  readonly positionMs: number;
+  readonly durationMs: number | undefined;
+}
+
+interface LinkWaiter {
+  resolve(link: Link): void;
+  reject(error: Error): void;
+}
+
+/**
+ * One avatar, by name. It outlives its connections: speeches can be asked for before the avatar is there, and go on
+ * with the next one of that name after it was lost.
+ */
+export class Agent implements FrameSink {
+  readonly name: string;
+  readonly #settings: AgentSettings;
+  readonly #logger: Logger;
+  readonly #events: Emitter<AgentEvents>;
+  readonly #player: Player;
+  #link: Link | undefined;
+  #ready = false;
+  #closed = false;
+  #linkWaiters: LinkWaiter[] = [];
+
+  /** Made by the bridge, never by a caller. */
+  constructor(name: string, settings: AgentSettings) {
+    this.name = name;
+    this.#settings = settings;
+    this.#logger = settings.logger.child({ agent: name });
+    this.#events = new Emitter((error, event) =>
+      this.#logger.error({ error: String(error), event }, 'a listener of an agent event threw'),
+    );
+    this.#player = new Player({
+      sink: this,
+      wheel: settings.wheel,
+      clock: settings.clock,
+      logger: this.#logger,
+      frameMs: settings.frameMs,
+      leadMs: () => settings.leadMs,
+      maxQueued: settings.maxQueued,
+      bufferMs: settings.bufferMs,
+      checkCommand: (line) => void this.#encode(line),
+      nextId: () => settings.nextSpeechId(),
+    });
+    this.#player.on('speech', (speech) => this.#events.emit('speech', speech));
+    this.#player.on('gap', (gap) => this.#events.emit('gap', gap));
+  }
+
+  get state(): AgentState {
+    if (!this.#link) return 'absent';
+    return this.#ready ? 'ready' : 'connected';
+  }
+
+  /** True while it has work or somebody waits for it: it must not be forgotten. */
+  get inUse(): boolean {
+    return this.#player.busy || this.#linkWaiters.length > 0;
+  }
+
+  /** The player, for what only the bridge's own measurements need. @internal */
+  get player(): Player {
+    return this.#player;
+  }
+
+  /** Subscribes; the returned function ends it. */
+  on<Name extends keyof AgentEvents>(
+    event: Name,
+    listener: (payload: AgentEvents[Name]) => void,
+  ): () => void {
+    return this.#events.on(event, listener);
+  }
+
+  /**
+   * Speaks a sound, after those that wait already. Returns at once; `started` and `finished` of the speech tell the
+   * rest. When the agent is not there yet, the speech waits for it.
+   * @throws BridgeError QUEUE_FULL, AGENT_BUSY, CLOSED, OPTION_INVALID, COMMAND_INVALID or COMMAND_DANGEROUS (a cue)
+   */
+  speak(input: SoundInput, options: SpeechOptions & SoundInputOptions = {}): Speech {
+    return this.#player.speak(this.#settings.openSound(input, options), options);
+  }
+
+  /**
+   * Sends a text command, `TYPE|arg|…`, without a newline. Resolves when it has left.
+   * @param options.waitMs how long to wait for an agent that is not there; by default not at all
+   * @throws BridgeError COMMAND_INVALID, COMMAND_DANGEROUS, AGENT_ABSENT or AGENT_STALLED
+   */
+  async send(line: string, options: { waitMs?: number; signal?: AbortSignal } = {}): Promise<void> {
+    const unit = this.#encode(line);
+    const link = this.#link ?? (await this.#waitForLink(options.waitMs ?? 0, options.signal));
+    link.outbound.command(unit);
+  }
+
+  /** Settles when its model is loaded and can speak. @throws BridgeError AGENT_ABSENT or MODEL_NOT_READY */
+  async whenReady(options: { model?: string; signal?: AbortSignal } = {}): Promise<void> {
+    await this.prepare(
+      options.model === undefined ? {} : { model: options.model },
+      options.signal ?? new AbortController().signal,
+      () => undefined,
+    );
+  }
+
+  /** Ends what is spoken and drops what waits; what the agent holds still sounds. See `Player.interrupt`. */
+  interrupt(options: { fadeMs?: number } = {}): Promise<Interruption> {
+    return this.#player.interrupt(options);
+  }
+
+  /** Holds the speech where it is. */
+  pause(): void {
+    this.#player.pause();
+  }
+
+  /** Goes on after `pause()`. */
+  resume(): void {
+    this.#player.resume();
+  }
+
+  /** Every speech that has not ended, in the order in which they are or will be heard. */
+  get speeches(): Speech[] {
+    return this.#player.speeches;
+  }
+
+  /** What it is doing, as plain data. */
+  snapshot(): AgentSnapshot {
+    const link = this.#link;
+    return {
+      name: this.name,
+      state: this.state,
+      model: link?.model ?? this.#settings.model,
+      remote: link?.connection.remote,
+      connectedMs: link && this.#settings.clock.nowMs() - link.connection.openedAtMs,
+      speaking: this.#player.current !== undefined && this.#player.current.state !== 'preparing',
+      paused: this.#player.paused,
+      stalled: this.stalled,
+      heldMs: this.#player.heldMs,
+      leadMs: this.#settings.leadMs,
+      roundTrip: link?.marks.roundTrip,
+      speeches: this.#player.speeches.map((speech) => ({
+        id: speech.id,
+        label: speech.label,
+        state: speech.state,
+        positionMs: speech.positionMs,
+        durationMs: speech.position.durationMs,
+      })),
+    };
+  }
+
+  // ---- the transport's side -----------------------------------------------------------------------------------
+
+  /** @internal Takes a connection on. There must be none. */
+  attach(connection: Connection, state?: LinkState): void {
+    const { clock, readyTimeoutMs, model } = this.#settings;
+    const link = new Link(connection, {
+      agentName: this.name,
+      clock,
+      readyTimeoutMs,
+      ...(state && { state }),
+    });
+    this.#link = link;
+    link.events.on('message', (message) => this.#events.emit('message', message));
+    link.events.on('reading', () => {
+      if (link.stalled) this.#logger.warn({}, 'the agent has stopped reading');
+      this.#events.emit('stalled', link.stalled);
+      this.#player.readingChanged();
+    });
+    link.events.on('lost', (error) => this.#onLost(error));
+    this.#events.emit('connected', { remote: connection.remote });
+    for (const waiter of this.#linkWaiters.splice(0)) waiter.resolve(link);
+    link.prepare(model, 'file').then(
+      () => this.#onReady(link),
+      (error: unknown) => {
+        if (link !== this.#link || !(error instanceof BridgeError) || error.code !== 'MODEL_NOT_READY')
+          return;
+        this.#events.emit('not-ready', error);
+      },
+    );
+  }
+
+  /** @internal Ends everything; the connection stays for its owner to close. */
+  close(): void {
+    this.#closed = true;
+    this.#player.close();
+    const error = new BridgeError('CLOSED', `Agent ${this.name} is closed.`);
+    for (const waiter of this.#linkWaiters.splice(0)) waiter.reject(error);
+  }
+
+  // ---- FrameSink: the player's side ---------------------------------------------------------------------------
+
+  /** @internal */
+  async prepare(needs: SegmentNeeds, signal: AbortSignal, waiting: (message: string) => void): Promise<void> {
+    const { agentTimeoutMs, model } = this.#settings;
+    const mode: SegmentMode = needs.mode ?? 'file';
+    for (;;) {
+      let link = this.#link;
+      if (!link) {
+        waiting(`Waiting for agent ${this.name} to connect.`);
+        link = await this.#waitForLink(agentTimeoutMs, signal);
+      }
+      try {
+        await link.prepare(needs.model ?? model, mode, signal, waiting);
+        if (link === this.#link) return this.#onReady(link);
+      } catch (error) {
+        // The agent went while its model was awaited: the next one of that name will do.
+        if (!link.lost || signal.aborted) throw error;
+      }
+    }
+  }
+
+  /** @internal */
+  frame(samples: Int16Array): void {
+    this.#link?.frame(samples);
+  }
+
+  /** @internal */
+  endSegment(): void {
+    this.#link?.endSegment();
+  }
+
+  /** @internal */
+  command(line: string): void {
+    try {
+      this.#link?.outbound.command(this.#encode(line));
+    } catch (error) {
+      this.#logger.warn({ error: String(error) }, 'a cue was not sent');
+    }
+  }
+
+  /** @internal */
+  get readSamples(): number | undefined {
+    return this.#link?.readSamples;
+  }
+
+  /** @internal */
+  get sentSamples(): number {
+    return this.#link?.sentSamples ?? 0;
+  }
+
+  /** True while the agent is connected and has stopped reading. */
+  get stalled(): boolean {
+    return this.#link?.stalled ?? false;
+  }
+
+  #encode(line: string): ReturnType<typeof encodeCommand> {
+    return encodeCommand(line, { allowDangerous: this.#settings.allowDangerous });
+  }
+
+  #onReady(link: Link): void {
+    if (this.#ready || link !== this.#link) return;
+    this.#ready = true;
+    const afterMs = this.#settings.clock.nowMs() - link.connection.openedAtMs;
+    this.#events.emit('ready', { model: link.model ?? this.#settings.model, afterMs });
+  }
+
+  #onLost(error: BridgeError): void {
+    this.#link = undefined;
+    this.#ready = false;
+    this.#events.emit('lost', error);
+    this.#player.lost(error);
+  }
+
+  #waitForLink(waitMs: number, signal?: AbortSignal): Promise<Link> {
+    const absent = new BridgeError(
+      'AGENT_ABSENT',
+      waitMs > 0
+        ? `Agent ${this.name} did not connect within ${waitMs} ms.`
+        : `Agent ${this.name} is not connected.`,
+    );
+    if (this.#closed) return Promise.reject(new BridgeError('CLOSED', `Agent ${this.name} is closed.`));
+    if (signal?.aborted) return Promise.reject(signal.reason as Error);
+    if (waitMs <= 0) return Promise.reject(absent);
+    return new Promise((resolve, reject) => {
+      const forget = (): void => {
+        timer.cancel();
+        signal?.removeEventListener('abort', onAbort);
+        this.#linkWaiters = this.#linkWaiters.filter((other) => other !== waiter);
+      };
+      const waiter: LinkWaiter = {
+        resolve: (link) => {
+          forget();
+          resolve(link);
+        },
+        reject: (error) => {
+          forget();
+          reject(error);
+        },
+      };
+      const onAbort = (): void => waiter.reject(signal?.reason as Error);
+      const timer = this.#settings.clock.after(waitMs, () => waiter.reject(absent));
+      signal?.addEventListener('abort', onAbort, { once: true });
+      this.#linkWaiters.push(waiter);
+    });
+  }
+}

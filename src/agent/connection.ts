@@ -1,0 +1,40 @@
+import type { Emitter } from '../base/emitter.js';
+
+/** The events of a connection. */
+export interface ConnectionEvents {
+  /** One message of the agent, as bytes: not always valid UTF-8 (protocol.md §1). */
+  message: Uint8Array;
+  /** A mark came back: everything sent before it has been read by the agent (protocol.md §5). */
+  mark: Uint8Array;
+  /** It is gone, with the reason as a clause; the last event. */
+  closed: string;
+}
+
+/**
+ * What carries one agent's bytes. A transport makes it; the agent's side uses it and never closes it while the agent
+ * should live: losing the connection ends the agent's program (protocol.md §1).
+ */
+export interface Connection {
+  /** The other end, for logs: `127.0.0.1:51324`. */
+  readonly remote: string;
+  /** Monotonic ms at which it was opened. */
+  readonly openedAtMs: number;
+  readonly events: Emitter<ConnectionEvents>;
+  /** False over transports without pings. */
+  readonly canMark: boolean;
+  /** Bytes handed over that the operating system has not taken yet. */
+  readonly unsentBytes: number;
+  /** Sends one unit of the wire, whole, in one write. Does nothing once closed. */
+  send(unit: Uint8Array): void;
+  /** Sends a mark; the same payload comes back as a `mark` event. 1 to 125 bytes, never empty (protocol.md §2). */
+  mark(payload: Uint8Array): void;
+  /** Drops it at once, without a word to the agent, whose program will end. */
+  destroy(): void;
+}
+
+/** What is known of an agent whose connection was taken over already set up. */
+export interface LinkState {
+  /** The model whose lips are bound. */
+  readonly model?: string;
+  readonly mode?: 'file' | 'stream';
+}

@@ -1,0 +1,194 @@
+import type { Clock, Timer } from '../base/clock.js';
+import { Emitter } from '../base/emitter.js';
+import { BridgeError } from '../base/errors.js';
+import type { SegmentMode } from '../speech/sink.js';
+import type { Connection, LinkState } from './connection.js';
+import { Marks } from './marks.js';
+import { Outbound } from './outbound.js';
+import { Readiness } from './readiness.js';
+import {
+  encodeCommand,
+  encodeFrame,
+  MessageReader,
+  MODE_FILE,
+  MODE_STREAM,
+  SEGMENT_END,
+  setModelCommand,
+  START_COMMAND,
+  type AgentMessage,
+} from './wire.js';
+
+/** The events of a link. */
+export interface LinkEvents {
+  message: AgentMessage;
+  /** The agent's reading changed: marks came back, or it was found to have stopped. */
+  reading: undefined;
+  lost: BridgeError;
+}
+
+/** What a link needs to know. */
+export interface LinkOptions {
+  readonly agentName: string;
+  readonly clock: Clock;
+  /** How long a model may take before a wait for it is given up, in ms. */
+  readonly readyTimeoutMs: number;
+  /** Set when the connection was taken over from another process and is set up already. */
+  readonly state?: LinkState;
+}
+
+/** One connection of an agent, from its first byte to its last: set-up, units out, messages in, marks. */
+export class Link {
+  readonly events = new Emitter<LinkEvents>();
+  readonly connection: Connection;
+  readonly outbound: Outbound;
+  readonly #options: LinkOptions;
+  readonly #marks = new Marks();
+  readonly #reader = new MessageReader();
+  readonly #readiness: Readiness;
+  #model: string | undefined;
+  #mode: SegmentMode | undefined;
+  #started = false;
+  #sentSamples = 0;
+  #stalled = false;
+  #stallTimer: Timer | undefined;
+  #lost: BridgeError | undefined;
+
+  constructor(connection: Connection, options: LinkOptions) {
+    this.connection = connection;
+    this.#options = options;
+    this.outbound = new Outbound(connection, options.clock, options.agentName, options.state !== undefined);
+    this.#readiness = new Readiness({
+      clock: options.clock,
+      openedAtMs: connection.openedAtMs,
+      timeoutMs: options.readyTimeoutMs,
+      agentName: options.agentName,
+      send: (line) => this.outbound.command(encodeCommand(line)),
+    });
+    if (options.state) {
+      this.#started = true;
+      this.#model = options.state.model;
+      this.#mode = options.state.mode;
+      if (options.state.model !== undefined) this.#readiness.assume(options.state.model);
+    }
+    connection.events.on('message', (bytes) => this.#onMessage(bytes));
+    connection.events.on('mark', (payload) => this.#onMark(payload));
+    connection.events.on('closed', (reason) => this.#onClosed(reason));
+  }
+
+  /** Why it is gone, once it is. */
+  get lost(): BridgeError | undefined {
+    return this.#lost;
+  }
+
+  /** The model whose lips are bound, once one is. */
+  get model(): string | undefined {
+    return this.#model;
+  }
+
+  get mode(): SegmentMode | undefined {
+    return this.#mode;
+  }
+
+  get sentSamples(): number {
+    return this.#sentSamples;
+  }
+
+  /** Samples known to have been read; undefined when the transport has no marks. */
+  get readSamples(): number | undefined {
+    return this.connection.canMark ? this.#marks.readSamples : undefined;
+  }
+
+  /** True while a mark is overdue: the agent has stopped reading. */
+  get stalled(): boolean {
+    return this.#stalled;
+  }
+
+  get marks(): Marks {
+    return this.#marks;
+  }
+
+  /**
+   * Settles when the model is loaded, external control is on, its lips are bound and the mode is set. What has been
+   * done is not done again: repeating `__AV_SETMODEL` is pointless and has crashed an agent (protocol.md §3).
+   * @throws BridgeError MODEL_NOT_READY, AGENT_LOST, or the signal's reason
+   */
+  async prepare(
+    model: string,
+    mode: SegmentMode,
+    signal?: AbortSignal,
+    waiting?: (message: string) => void,
+  ): Promise<void> {
+    await this.#readiness.wait(model, signal, waiting);
+    if (this.#lost) throw this.#lost;
+    if (!this.#started) {
+      this.outbound.command(encodeCommand(START_COMMAND));
+      this.#started = true;
+    }
+    if (this.#model !== model) {
+      this.outbound.command(encodeCommand(setModelCommand(model)));
+      this.#model = model;
+    }
+    if (this.#mode !== mode) {
+      this.outbound.command(mode === 'file' ? MODE_FILE : MODE_STREAM);
+      this.#mode = mode;
+    }
+  }
+
+  /** Sends one frame of 1 to 640 samples, and a mark behind it when one is due. */
+  frame(samples: Int16Array): void {
+    this.connection.send(encodeFrame(samples));
+    this.#sentSamples += samples.length;
+    this.#mark(false);
+  }
+
+  /** Ends the segment, with a mark behind it. */
+  endSegment(): void {
+    this.connection.send(SEGMENT_END);
+    this.#mark(true);
+  }
+
+  #mark(force: boolean): void {
+    if (!this.connection.canMark || this.#lost) return;
+    const payload = this.#marks.due(this.#sentSamples, this.#options.clock.nowMs(), force);
+    if (!payload) return;
+    this.connection.mark(payload);
+    this.#watchMarks();
+  }
+
+  #watchMarks(): void {
+    const at = this.#marks.stallAtMs;
+    if (at === undefined || this.#stallTimer || this.#stalled) return;
+    this.#stallTimer = this.#options.clock.after(at - this.#options.clock.nowMs(), () => {
+      this.#stallTimer = undefined;
+      if (!this.#marks.stalled(this.#options.clock.nowMs())) return this.#watchMarks();
+      this.#stalled = true;
+      this.events.emit('reading', undefined);
+    });
+  }
+
+  #onMark(payload: Uint8Array): void {
+    const nowMs = this.#options.clock.nowMs();
+    if (!this.#marks.answered(payload, nowMs)) return;
+    // After a stall several marks come back at once; only when none is overdue is the agent's reading up to date.
+    if (this.#stalled && !this.#marks.stalled(nowMs)) {
+      this.#stalled = false;
+      this.events.emit('reading', undefined);
+    }
+  }
+
+  #onMessage(bytes: Uint8Array): void {
+    for (const message of this.#reader.push(bytes)) {
+      this.#readiness.onMessage(message);
+      this.events.emit('message', message);
+    }
+  }
+
+  #onClosed(reason: string): void {
+    const { agentName } = this.#options;
+    this.#lost = new BridgeError('AGENT_LOST', `The connection of agent ${agentName} is gone: ${reason}.`);
+    this.#stallTimer?.cancel();
+    this.outbound.close();
+    this.#readiness.close(this.#lost);
+    this.events.emit('lost', this.#lost);
+  }
+}

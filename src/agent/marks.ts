@@ -1,0 +1,103 @@
+import { decodeMark, encodeMark } from './wire.js';
+
+/** How often a mark goes out while sound does, in ms: a few a second, never one a frame. */
+const EVERY_MS = 200;
+/** A mark that has not come back for so long means that the agent has stopped reading (protocol.md §5: at most 11 ms). */
+const STALLED_AFTER_MS = 700;
+/** Marks under way at once; no more go out until one comes back. */
+const MAX_PENDING = 8;
+/** Round trips that the statistics look back on. */
+const WINDOW = 64;
+
+/** The round trip of the marks, in ms. */
+export interface RoundTrip {
+  readonly count: number;
+  readonly lastMs: number;
+  readonly medianMs: number;
+  readonly maxMs: number;
+  /** How far apart the fastest and nearly the slowest of the window are: what a lead has to cover. */
+  readonly jitterMs: number;
+}
+
+interface Pending {
+  readonly id: number;
+  readonly sentMs: number;
+  readonly samples: number;
+}
+
+/**
+ * Delivery marks: a ping's payload comes back when the agent has read all that was sent before it (protocol.md §5).
+ * Pure bookkeeping: it says when a mark is due and what an answer means; who holds it does the sending.
+ */
+export class Marks {
+  #nextId = 1;
+  #pending: Pending[] = [];
+  #lastSentMs = -Infinity;
+  #readSamples = 0;
+  #window: number[] = [];
+  #count = 0;
+
+  /** Samples known to have been read. */
+  get readSamples(): number {
+    return this.#readSamples;
+  }
+
+  /** The moment at which silence means a stall, while a mark is under way. */
+  get stallAtMs(): number | undefined {
+    const oldest = this.#pending[0];
+    return oldest && oldest.sentMs + STALLED_AFTER_MS;
+  }
+
+  /** True when a mark is overdue. */
+  stalled(nowMs: number): boolean {
+    const at = this.stallAtMs;
+    return at !== undefined && nowMs >= at;
+  }
+
+  /**
+   * The payload of the mark that is due behind what was just sent, if one is.
+   * @param samples all samples sent so far
+   * @param force asks for one even if the last was a moment ago: at the end of a segment
+   */
+  due(samples: number, nowMs: number, force = false): Uint8Array | undefined {
+    if (this.#pending.length >= MAX_PENDING) return undefined;
+    if (!force && nowMs - this.#lastSentMs < EVERY_MS) return undefined;
+    const id = this.#nextId++;
+    this.#lastSentMs = nowMs;
+    this.#pending.push({ id, sentMs: nowMs, samples });
+    return encodeMark(id);
+  }
+
+  /**
+   * Takes in a mark that came back.
+   * @returns false when it is none of ours
+   */
+  answered(payload: Uint8Array, nowMs: number): boolean {
+    const id = decodeMark(payload);
+    const index = this.#pending.findIndex((pending) => pending.id === id);
+    if (index < 0) return false;
+    const { sentMs, samples } = this.#pending[index]!;
+    // In order with the data: an answer covers every mark before it.
+    this.#pending.splice(0, index + 1);
+    this.#readSamples = samples;
+    this.#window.push(nowMs - sentMs);
+    this.#count += 1;
+    if (this.#window.length > WINDOW) this.#window.shift();
+    return true;
+  }
+
+  /** The statistics of the last marks; nothing before the first answer. */
+  get roundTrip(): RoundTrip | undefined {
+    if (this.#window.length === 0) return undefined;
+    const sorted = [...this.#window].sort((a, b) => a - b);
+    const at = (share: number): number =>
+      sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]!;
+    return {
+      count: this.#count,
+      lastMs: this.#window.at(-1)!,
+      medianMs: at(0.5),
+      maxMs: sorted.at(-1)!,
+      jitterMs: at(0.95) - sorted[0]!,
+    };
+  }
+}

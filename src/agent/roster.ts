@@ -1,0 +1,96 @@
+import { Emitter } from '../base/emitter.js';
+import { BridgeError } from '../base/errors.js';
+import { Agent, type AgentSettings } from './agent.js';
+import type { Connection, LinkState } from './connection.js';
+
+/** The agent of a path without a name. */
+export const DEFAULT_AGENT = 'default';
+
+const NAME = /^[\p{L}\p{N}._-]{1,64}$/u;
+
+/** The events of a roster. */
+export interface RosterEvents {
+  /** A name was heard of for the first time. */
+  agent: Agent;
+}
+
+/** Every agent of a bridge, by name: those that are connected, and those that somebody has asked for. */
+export class Roster {
+  readonly events = new Emitter<RosterEvents>();
+  readonly #settings: AgentSettings;
+  readonly #maxAgents: number;
+  readonly #agents = new Map<string, Agent>();
+  /** Names that a caller holds a handle of, which has to stay the same one. */
+  readonly #asked = new Set<string>();
+
+  constructor(settings: AgentSettings, options: { maxAgents: number }) {
+    this.#settings = settings;
+    this.#maxAgents = options.maxAgents;
+  }
+
+  /** Those known, in the order in which they came. */
+  list(): Agent[] {
+    return [...this.#agents.values()];
+  }
+
+  /** The agent of that name if it is known. */
+  find(name: string): Agent | undefined {
+    return this.#agents.get(name);
+  }
+
+  /**
+   * The agent of that name; when it is not connected yet, the handle stands for it until it is.
+   * @throws BridgeError AGENT_NAME_INVALID or AGENT_LIMIT
+   */
+  get(name: string = DEFAULT_AGENT): Agent {
+    const agent = this.#agents.get(name) ?? this.#add(name);
+    this.#asked.add(name);
+    return agent;
+  }
+
+  /**
+   * Takes a new connection on under a name. Where one of that name is connected already, the newcomer gets the name
+   * with a number: refusing it would make it try again with ever longer paths (protocol.md §1).
+   * @throws BridgeError AGENT_NAME_INVALID or AGENT_LIMIT
+   */
+  attach(name: string, connection: Connection, state?: LinkState): Agent {
+    let agent = this.#agents.get(name);
+    for (let number = 2; agent && agent.state !== 'absent'; number += 1) {
+      agent = this.#agents.get(`${name}-${number}`) ?? this.#add(`${name}-${number}`);
+    }
+    agent ??= this.#add(name);
+    const taken = agent;
+    connection.events.on('closed', () => queueMicrotask(() => this.#forget(taken)));
+    taken.attach(connection, state);
+    return taken;
+  }
+
+  /** Ends every agent's speeches; their connections stay for their owner to close. */
+  close(): void {
+    for (const agent of this.#agents.values()) agent.close();
+  }
+
+  #add(name: string): Agent {
+    if (!NAME.test(name)) {
+      throw new BridgeError(
+        'AGENT_NAME_INVALID',
+        `${JSON.stringify(name.slice(0, 80))} is no name for an agent.`,
+      );
+    }
+    if (this.#agents.size >= this.#maxAgents) {
+      throw new BridgeError(
+        'AGENT_LIMIT',
+        `${this.#agents.size} agents are known already; ${name} was not taken on.`,
+      );
+    }
+    const agent = new Agent(name, this.#settings);
+    this.#agents.set(name, agent);
+    this.events.emit('agent', agent);
+    return agent;
+  }
+
+  #forget(agent: Agent): void {
+    if (agent.state !== 'absent' || agent.inUse || this.#asked.has(agent.name)) return;
+    if (this.#agents.get(agent.name) === agent) this.#agents.delete(agent.name);
+  }
+}

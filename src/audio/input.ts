@@ -1,0 +1,38 @@
+import type { Readable } from 'node:stream';
+import type { ReadableStream } from 'node:stream/web';
+import type { Sound } from './pcm.js';
+
+/**
+ * Anything that can be spoken:
+ * - a string: the path of a file, or an address that begins with `http://` or `https://`
+ * - a `URL`: `http:`, `https:` or `file:`
+ * - a Node stream, a web stream or any async iterable of bytes: an encoded sound, spoken while it arrives
+ * - a `Uint8Array` (a `Buffer` is one): an encoded sound, whole
+ * - a `Float32Array` (-1 to 1) or `Int16Array`: samples, with `sampleRateHz` (and `channels`) in the options
+ * - a `Sound`
+ */
+export type SoundInput =
+  | string
+  | URL
+  | Readable
+  | ReadableStream<Uint8Array>
+  | AsyncIterable<Uint8Array>
+  | Uint8Array
+  | Float32Array
+  | Int16Array
+  | Sound;
+
+/** What the bytes alone do not tell. */
+export interface SoundInputOptions {
+  /** How messages name it; by default the file's name or the kind of input. */
+  readonly label?: string;
+  /** Headerless data: `encoding:rate:channels`, such as `s16le:24000:1`. */
+  readonly raw?: string;
+  /** Rate of a `Float32Array` or `Int16Array`, in Hz. */
+  readonly sampleRateHz?: number;
+  /** Interleaved channels of a `Float32Array` or `Int16Array`; default 1. */
+  readonly channels?: number;
+}
+
+/** Turns what a caller gives into a sound. @throws BridgeError when it is nothing that can be spoken */
+export type OpenSound = (input: SoundInput, options: SoundInputOptions) => Sound;

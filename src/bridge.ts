@@ -1,0 +1,124 @@
+import { systemClock, type Clock } from './base/clock.js';
+import { Emitter } from './base/emitter.js';
+import { Lifetime } from './base/lifetime.js';
+import { silentLogger, type Logger } from './base/logger.js';
+import type { Agent, AgentSettings } from './agent/agent.js';
+import { DEFAULT_AGENT, Roster } from './agent/roster.js';
+import { resolveOptions, SERVICE_KEYS, type OptionValues } from './config.js';
+import { openSound } from './source/open.js';
+import { Wheel } from './speech/wheel.js';
+import { Listener, type ListenAddress } from './transport/listener.js';
+import { AvatarRoute } from './transport/websocket.js';
+
+type ServiceKey = Exclude<keyof OptionValues, 'timeoutMs' | 'agent'>;
+
+/** Options of a bridge: every one of the options table that is the service's, and what only a program can give. */
+export interface BridgeOptions extends Partial<Pick<OptionValues, ServiceKey>> {
+  /** Where it logs; by default nowhere. A pino instance is one. */
+  readonly logger?: Logger;
+  /** The time it lives by; for tests. */
+  readonly clock?: Clock;
+}
+
+/** The events of a bridge. */
+export interface BridgeEvents {
+  /** An agent's name was heard of for the first time; subscribe to the agent for the rest. */
+  agent: Agent;
+  /** A connection was refused. */
+  refused: { path: string; reason: string };
+}
+
+/** A running bridge: it listens for avatars and speaks through them. */
+export interface Bridge {
+  /** Where it listens, with the real port. */
+  readonly address: ListenAddress;
+  /** Its options as they are in force. */
+  readonly options: Readonly<Pick<OptionValues, ServiceKey>>;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly wheel: Wheel;
+  /** The port it listens on, for those who serve HTTP beside the avatars. */
+  readonly listener: Listener;
+  /**
+   * The agent of that name, connected or not.
+   * @param name default `default`: the avatar that connects without a name
+   * @throws BridgeError AGENT_NAME_INVALID or AGENT_LIMIT
+   */
+  agent(name?: string): Agent;
+  /** The agent of that name if it is connected or has been asked for. */
+  findAgent(name: string): Agent | undefined;
+  /** Every agent that is known. */
+  agents(): Agent[];
+  on<Name extends keyof BridgeEvents>(
+    event: Name,
+    listener: (payload: BridgeEvents[Name]) => void,
+  ): () => void;
+  /**
+   * Gives something to the bridge to close before its own parts.
+   * @param name how an error names it
+   */
+  own(name: string, close: () => Promise<void> | void): void;
+  /** Ends every speech and drops every connection, which ends the avatars' programs (protocol.md §1). */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a bridge and listens.
+ * @throws BridgeError OPTION_INVALID, PORT_IN_USE, HOST_INVALID or LISTEN_DENIED
+ */
+export async function createBridge(options: BridgeOptions = {}): Promise<Bridge> {
+  const { logger = silentLogger, clock = systemClock, ...given } = options;
+  const values = resolveOptions(SERVICE_KEYS, given) as Pick<OptionValues, ServiceKey>;
+  const lifetime = new Lifetime();
+  const events = new Emitter<BridgeEvents>((error) =>
+    logger.error({ error: String(error) }, 'a listener of a bridge event threw'),
+  );
+  const wheel = new Wheel(clock, {
+    onError: (error) =>
+      logger.error({ error: error instanceof Error ? error.stack : error }, 'a timed task threw'),
+  });
+  let speechCount = 0;
+  const settings: AgentSettings = {
+    ...values,
+    clock,
+    wheel,
+    logger,
+    openSound,
+    nextSpeechId: () => `s${(speechCount += 1)}`,
+  };
+  const roster = new Roster(settings, { maxAgents: values.maxAgents });
+  roster.events.on('agent', (agent) => events.emit('agent', agent));
+
+  const listener = new Listener();
+  const avatars = new AvatarRoute({
+    path: values.path,
+    clock,
+    logger,
+    accept: (name, connection) => void roster.attach(name ?? DEFAULT_AGENT, connection),
+  });
+  listener.addUpgradeRoute(avatars.route);
+  listener.onRefused((path, reason) => {
+    logger.warn({ path }, `a connection was refused: ${reason}; avatars connect at ${values.path}`);
+    events.emit('refused', { path, reason });
+  });
+
+  const address = await listener.listen({ host: values.host, port: values.port });
+  lifetime.own('the listener', () => listener.close());
+  lifetime.own('the avatars’ connections', () => avatars.close());
+  lifetime.own('the agents', () => roster.close());
+
+  return {
+    address,
+    options: values,
+    logger,
+    clock,
+    wheel,
+    listener,
+    agent: (name) => roster.get(name),
+    findAgent: (name) => roster.find(name),
+    agents: () => roster.list(),
+    on: (event, listen) => events.on(event, listen),
+    own: (name, close) => void lifetime.own(name, close),
+    close: () => lifetime.close(),
+  };
+}

@@ -1,0 +1,193 @@
+import { z } from 'zod';
+import { BridgeError } from './base/errors.js';
+
+/** Who an option is for. */
+export type OptionScope = 'service' | 'client';
+
+/** One option, declared once: the flag, the environment name, the help and the README's table all come from here. */
+export interface OptionSpec<Schema extends z.ZodType = z.ZodType> {
+  readonly schema: Schema;
+  /** As the command takes it: `--lead-ms <ms>`; a switch has no value. */
+  readonly flag: string;
+  readonly env: string;
+  readonly help: string;
+  /** Its range in words, for the table. */
+  readonly range: string;
+  readonly scopes: readonly OptionScope[];
+}
+
+function option<Schema extends z.ZodType>(
+  flag: string,
+  schema: Schema,
+  range: string,
+  help: string,
+  scopes: readonly OptionScope[] = ['service'],
+): OptionSpec<Schema> {
+  const name = /^--([a-z-]+)/.exec(flag)![1]!;
+  return {
+    schema,
+    flag,
+    env: `MMDAGENT_BRIDGE_${name.replaceAll('-', '_').toUpperCase()}`,
+    help,
+    range,
+    scopes,
+  };
+}
+
+const ms = (low: number, high: number, fallback: number): z.ZodDefault<z.ZodNumber> =>
+  z.number().min(low).max(high).default(fallback);
+const count = (low: number, high: number, fallback: number): z.ZodDefault<z.ZodNumber> =>
+  z.number().int().min(low).max(high).default(fallback);
+
+/** Every option of the service and of the commands that talk to it. */
+export const OPTIONS = {
+  host: option(
+    '--host <address>',
+    z.string().min(1).default('127.0.0.1'),
+    'an address',
+    'Where the service listens, or where a command finds it.',
+    ['service', 'client'],
+  ),
+  port: option(
+    '--port <number>',
+    count(0, 65_535, 9001),
+    '0 to 65535; 0 takes a free one',
+    'Its port, for avatars and the API alike.',
+    ['service', 'client'],
+  ),
+  path: option(
+    '--path <path>',
+    z
+      .string()
+      .regex(/^\/[\w./-]*[\w.-]$/, 'a path such as /chat')
+      .refine(
+        (path) => !/^\/(api|healthz|readyz|metrics|console)(\/|$)/.test(path),
+        'this path is the API’s own',
+      )
+      .default('/chat'),
+    'a path',
+    'Where avatars connect; PATH/NAME names one.',
+  ),
+  model: option(
+    '--model <alias>',
+    z
+      .string()
+      .regex(/^[^|,\r\n]{1,200}$/, 'an alias without | , or a line break')
+      .default('0'),
+    'an alias',
+    'The model whose lips move, by its alias in the content.',
+  ),
+  leadMs: option(
+    '--lead-ms <ms>',
+    ms(20, 2000, 120),
+    '20 to 2000 ms',
+    'What an avatar holds unplayed: the cushion against gaps, and how long it speaks on after an interruption.',
+  ),
+  frameMs: option('--frame-ms <ms>', ms(10, 40, 40), '10 to 40 ms', 'How much sound one frame carries.'),
+  readyTimeoutMs: option(
+    '--ready-timeout-ms <ms>',
+    ms(100, 3_600_000, 30_000),
+    '100 to 3600000 ms',
+    'How long a model may take to be loaded before a speech fails.',
+  ),
+  agentTimeoutMs: option(
+    '--agent-timeout-ms <ms>',
+    ms(0, 86_400_000, 60_000),
+    '0 to 86400000 ms',
+    'How long a speech waits for an avatar that is not connected.',
+  ),
+  maxAgents: option('--max-agents <count>', count(1, 10_000, 1000), '1 to 10000', 'Avatars known at once.'),
+  maxQueued: option(
+    '--max-queue <count>',
+    count(1, 10_000, 100),
+    '1 to 10000',
+    'Speeches that may wait, per avatar.',
+  ),
+  bufferMs: option(
+    '--buffer-ms <ms>',
+    ms(200, 60_000, 2000),
+    '200 to 60000 ms',
+    'Sound read ahead of each speech.',
+  ),
+  allowDangerous: option(
+    '--allow-dangerous',
+    z.boolean().default(false),
+    'a switch',
+    'Lets commands through that can run programs or fetch files on the avatar’s machine.',
+  ),
+  timeoutMs: option(
+    '--timeout <ms>',
+    ms(0, 86_400_000, 0),
+    '0 to 86400000 ms; 0 is none',
+    'Bounds every wait of a command.',
+    ['client'],
+  ),
+  agent: option('--agent <name>', z.string().min(1).default('default'), 'a name', 'Which avatar.', [
+    'client',
+  ]),
+} as const satisfies Record<string, OptionSpec>;
+
+/** An option's key in code. */
+export type OptionKey = keyof typeof OPTIONS;
+
+/** The values of all options. */
+export type OptionValues = { [Key in OptionKey]: z.output<(typeof OPTIONS)[Key]['schema']> };
+
+/** The keys that the service, and so `createBridge`, takes. */
+export const SERVICE_KEYS = keysOf('service');
+/** The keys that a command which talks to the service takes. */
+export const CLIENT_KEYS = keysOf('client');
+
+function keysOf(scope: OptionScope): OptionKey[] {
+  return (Object.keys(OPTIONS) as OptionKey[]).filter((key) => OPTIONS[key].scopes.includes(scope));
+}
+
+/**
+ * Checks options and fills in the rest: what was given, else the environment, else the default.
+ * @param keys which options are meant; any other key given is an error
+ * @param given values as a program gives them; strings are read as the command line gives them
+ * @param env the environment; none by default, so that a library's host is not steered by it unasked
+ * @throws BridgeError OPTION_INVALID that names the option, its value and its range
+ */
+export function resolveOptions<Key extends OptionKey>(
+  keys: readonly Key[],
+  given: Partial<Record<string, unknown>>,
+  env: Partial<Record<string, string>> = {},
+): Pick<OptionValues, Key> {
+  for (const key of Object.keys(given)) {
+    if (!keys.includes(key as Key) && given[key] !== undefined) {
+      throw new BridgeError('OPTION_INVALID', `There is no option ${key}. Known are: ${keys.join(', ')}.`);
+    }
+  }
+  const values: Record<string, unknown> = {};
+  for (const key of keys) {
+    const spec: OptionSpec = OPTIONS[key];
+    const fromEnv = env[spec.env];
+    const [value, name] =
+      given[key] !== undefined
+        ? [given[key], key]
+        : fromEnv !== undefined && fromEnv !== ''
+          ? [fromEnv, spec.env]
+          : [undefined, key];
+    const result = spec.schema.safeParse(typeof value === 'string' ? fromText(spec, value) : value);
+    if (!result.success) {
+      throw new BridgeError(
+        'OPTION_INVALID',
+        `${name} cannot be ${JSON.stringify(value)}: it takes ${spec.range}.`,
+      );
+    }
+    values[key] = result.data;
+  }
+  return values as Pick<OptionValues, Key>;
+}
+
+/** Reads the text of a flag or an environment value as the option's own type. */
+function fromText(spec: OptionSpec, text: string): unknown {
+  const fallback: unknown = spec.schema.parse(undefined);
+  if (typeof fallback === 'number') return text.trim() === '' ? NaN : Number(text);
+  if (typeof fallback === 'boolean') {
+    if (/^(1|true|yes|on)$/i.test(text)) return true;
+    if (/^(0|false|no|off)$/i.test(text)) return false;
+  }
+  return text;
+}

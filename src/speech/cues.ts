@@ -1,0 +1,88 @@
+import { msToSamples } from '../base/units.js';
+
+/** A text command at a moment of the sound, as heard. */
+export interface Cue {
+  /** Milliseconds from the start of the sound; negative counts back from its end. */
+  readonly atMs: number;
+  /** The command line, without a newline. */
+  readonly send: string;
+  /** Sent even when the speech ends before its moment. */
+  readonly always?: boolean;
+}
+
+interface Waiting {
+  readonly cue: Cue;
+  /** Samples from the start; unknown for a cue that counts from an end not yet known. */
+  atSample: number | undefined;
+}
+
+/**
+ * The cues of one speech, in order of their moment; those of the same moment in the order in which they came.
+ * Pure: it is told how far the sound has got and says which are due.
+ */
+export class CueList {
+  #waiting: Waiting[] = [];
+  #endSample: number | undefined;
+
+  /** Cues that still wait. */
+  get size(): number {
+    return this.#waiting.length;
+  }
+
+  /** Adds a cue; one whose moment has passed is due at once. */
+  add(cue: Cue): void {
+    const waiting: Waiting = { cue, atSample: this.#sampleOf(cue) };
+    this.#insert(waiting);
+  }
+
+  /** States the whole length of the sound, which fixes the cues that count from the end. */
+  setEnd(endSample: number): void {
+    this.#endSample = endSample;
+    const fromEnd = this.#waiting.filter(({ atSample }) => atSample === undefined);
+    if (fromEnd.length === 0) return;
+    this.#waiting = this.#waiting.filter(({ atSample }) => atSample !== undefined);
+    for (const waiting of fromEnd) {
+      waiting.atSample = this.#sampleOf(waiting.cue);
+      this.#insert(waiting);
+    }
+  }
+
+  /** The sample at which the next cue is due, if any has a known moment. */
+  get nextSample(): number | undefined {
+    return this.#waiting[0]?.atSample;
+  }
+
+  /** Takes out the cues that are due when the sound has reached `sample`. */
+  takeDue(sample: number): Cue[] {
+    let count = 0;
+    while (count < this.#waiting.length) {
+      const { atSample } = this.#waiting[count]!;
+      if (atSample === undefined || atSample > sample) break;
+      count += 1;
+    }
+    return this.#waiting.splice(0, count).map(({ cue }) => cue);
+  }
+
+  /** Takes out all that wait. */
+  takeAll(): Cue[] {
+    return this.#waiting.splice(0).map(({ cue }) => cue);
+  }
+
+  #sampleOf(cue: Cue): number | undefined {
+    if (cue.atMs >= 0) return msToSamples(cue.atMs);
+    return this.#endSample === undefined ? undefined : Math.max(0, this.#endSample + msToSamples(cue.atMs));
+  }
+
+  /** Keeps the order by binary search, so that a list of thousands stays cheap; unknown moments stand last. */
+  #insert(waiting: Waiting): void {
+    const at = waiting.atSample ?? Infinity;
+    let low = 0;
+    let high = this.#waiting.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#waiting[middle]!.atSample ?? Infinity) <= at) low = middle + 1;
+      else high = middle;
+    }
+    this.#waiting.splice(low, 0, waiting);
+  }
+}

@@ -1,0 +1,212 @@
+import { toBridgeError, type BridgeError } from '../base/errors.js';
+import { msToSamples, samplesToMs } from '../base/units.js';
+import { createConverter } from '../audio/convert.js';
+import type { Sound, SoundInfo } from '../audio/pcm.js';
+
+/** How a feed holds what it has read ahead. */
+export interface FeedOptions {
+  /** Most that is held converted and unsent, in ms. A pulled sound waits at it; a live one drops its oldest. */
+  readonly maxBufferedMs: number;
+  /** Called when samples came, when the sound ended and when it failed. */
+  onChange(): void;
+  /** A fault that did not end the sound, as a sentence. */
+  onWarning(message: string): void;
+}
+
+/**
+ * Reads one sound ahead of its time: opens it, converts it to the agent's format and holds a bounded stretch of it,
+ * from which the player takes samples when they are due.
+ *
+ * Pull or drop, said out loud: a finite sound is pulled, so a slow agent slows the reading; a live sound cannot wait,
+ * so past the bound its oldest samples are dropped and counted in `droppedSamples`.
+ */
+export class Feed {
+  readonly live: boolean;
+  readonly #sound: Sound;
+  readonly #options: FeedOptions;
+  readonly #maxSamples: number;
+  readonly #abort = new AbortController();
+  #queue: Int16Array[] = [];
+  #bufferedSamples = 0;
+  #droppedSamples = 0;
+  #readSamples = 0;
+  #started = false;
+  #ended = false;
+  #error: BridgeError | undefined;
+  #info: SoundInfo | undefined;
+  #roomWanted: (() => void) | undefined;
+  #pumping: Promise<void> | undefined;
+
+  constructor(sound: Sound, options: FeedOptions) {
+    this.#sound = sound;
+    this.live = sound.live;
+    this.#options = options;
+    this.#maxSamples = msToSamples(options.maxBufferedMs);
+  }
+
+  /** Samples ready to be taken. */
+  get bufferedSamples(): number {
+    return this.#bufferedSamples;
+  }
+
+  /** True once nothing more will come, whether by its end or by an error; samples may still be buffered. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** True when the last sample has been taken and nothing more will come. */
+  get exhausted(): boolean {
+    return this.#ended && this.#bufferedSamples === 0;
+  }
+
+  /** Why the sound broke off, if it did. */
+  get error(): BridgeError | undefined {
+    return this.#error;
+  }
+
+  /** What the sound said of itself. */
+  get info(): SoundInfo | undefined {
+    return this.#info;
+  }
+
+  /** Samples of a live sound that were dropped because nobody took them in time. */
+  get droppedSamples(): number {
+    return this.#droppedSamples;
+  }
+
+  /** All samples that came out of the sound so far, the dropped ones included. */
+  get readSamples(): number {
+    return this.#readSamples;
+  }
+
+  /** The whole length in ms: what came when it has ended, else what its head says, else unknown. */
+  get durationMs(): number | undefined {
+    return this.#ended && !this.#error ? samplesToMs(this.#readSamples) : this.#info?.durationMs;
+  }
+
+  /** Opens the sound and begins to read ahead; a second call does nothing. */
+  start(): void {
+    if (this.#started) return;
+    this.#started = true;
+    this.#pumping = this.#pump();
+  }
+
+  /**
+   * Takes samples that are next in order.
+   * @param maxSamples at most so many
+   * @returns 1 to `maxSamples` samples, or nothing when none are there
+   */
+  take(maxSamples: number): Int16Array | undefined {
+    const count = Math.min(maxSamples, this.#bufferedSamples);
+    if (count === 0) return undefined;
+    const first = this.#queue[0]!;
+    let taken: Int16Array;
+    if (first.length > count) {
+      taken = first.subarray(0, count);
+      this.#queue[0] = first.subarray(count);
+    } else if (first.length === count) {
+      taken = first;
+      this.#queue.shift();
+    } else {
+      taken = new Int16Array(count);
+      let filled = 0;
+      while (filled < count) {
+        const head = this.#queue[0]!;
+        const part = head.subarray(0, count - filled);
+        taken.set(part, filled);
+        filled += part.length;
+        if (part.length === head.length) this.#queue.shift();
+        else this.#queue[0] = head.subarray(part.length);
+      }
+    }
+    this.#bufferedSamples -= count;
+    this.#releaseRoom();
+    return taken;
+  }
+
+  /** Puts samples back in front: what was sent but not heard when an agent was lost. */
+  unread(samples: Int16Array): void {
+    if (samples.length === 0) return;
+    this.#queue.unshift(samples);
+    this.#bufferedSamples += samples.length;
+  }
+
+  /** Stops reading, frees the sound and forgets what is buffered. Settles when the sound has been freed. */
+  async cancel(): Promise<void> {
+    this.#queue = [];
+    this.#bufferedSamples = 0;
+    this.#abort.abort(new Error('the rest of the sound is not wanted'));
+    this.#releaseRoom();
+    await this.#pumping;
+  }
+
+  async #pump(): Promise<void> {
+    const { signal } = this.#abort;
+    let converter;
+    try {
+      converter = await createConverter();
+      const blocks = this.#sound.open({
+        signal,
+        info: (info) => {
+          this.#info = info;
+          this.#options.onChange();
+        },
+        warn: (message) => this.#options.onWarning(message),
+      });
+      for await (const block of blocks) {
+        if (!this.live && this.#bufferedSamples >= this.#maxSamples) await this.#room();
+        if (signal.aborted) return;
+        this.#push(converter.push(block));
+      }
+      this.#push(converter.flush());
+      this.#end(undefined);
+    } catch (error) {
+      if (!signal.aborted) this.#end(toBridgeError(error, 'SOURCE_FAILED', `${this.#sound.label} broke off`));
+    } finally {
+      converter?.close();
+      this.#ended = true;
+    }
+  }
+
+  #push(samples: Int16Array): void {
+    if (samples.length === 0) return;
+    this.#queue.push(samples);
+    this.#bufferedSamples += samples.length;
+    this.#readSamples += samples.length;
+    if (this.live) this.#dropOldest();
+    this.#options.onChange();
+  }
+
+  #dropOldest(): void {
+    let excess = this.#bufferedSamples - this.#maxSamples;
+    if (excess <= 0) return;
+    this.#bufferedSamples -= excess;
+    this.#droppedSamples += excess;
+    while (excess > 0) {
+      const head = this.#queue[0]!;
+      if (head.length > excess) this.#queue[0] = head.subarray(excess);
+      else this.#queue.shift();
+      excess -= Math.min(excess, head.length);
+    }
+  }
+
+  #end(error: BridgeError | undefined): void {
+    this.#ended = true;
+    this.#error = error;
+    this.#options.onChange();
+  }
+
+  #room(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#roomWanted = resolve;
+    });
+  }
+
+  #releaseRoom(): void {
+    if (!this.#roomWanted) return;
+    if (!this.#abort.signal.aborted && this.#bufferedSamples >= this.#maxSamples) return;
+    const wake = this.#roomWanted;
+    this.#roomWanted = undefined;
+    wake();
+  }
+}

@@ -1,0 +1,133 @@
+import type { BridgeError } from '../base/errors.js';
+import { samplesToMs } from '../base/units.js';
+import { CueList } from './cues.js';
+import type { Feed } from './feed.js';
+import type { GapCount, Speech, SpeechEndKind } from './speech.js';
+
+/** Silence that the player put into the agent's stream and that is no part of the sound. */
+interface Insertion {
+  /** Where in the sound it lies, in samples. */
+  readonly atSample: number;
+  readonly samples: number;
+}
+
+/** More pauses than this and the oldest are merged: only what is not yet heard needs them apart. */
+const MAX_INSERTIONS = 64;
+
+/**
+ * One speech on its way through the player: what has been sent of it, and where its samples lie in the schedule.
+ * Two scales meet here: samples of the sound (what callers mean) and samples of the schedule (what the agent plays).
+ */
+export class Run {
+  readonly speech: Speech;
+  readonly feed: Feed;
+  readonly cues = new CueList();
+  /** Aborts the wait for the agent. */
+  readonly preparing = new AbortController();
+  /** May begin while an earlier speech still drains: it interrupted it. */
+  immediate = false;
+  /** A live sound has gathered its cushion and may flow. */
+  primed = false;
+  /** How it will end when what was sent has been heard. */
+  outcome: { how: SpeechEndKind; error: BridgeError | undefined } | undefined;
+  cuesSent = 0;
+  cuesDropped = 0;
+  /** The next samples rise from silence: they follow a pause or a cut. */
+  fadeInNext = false;
+  #gaps = { count: 0, totalMs: 0, bySource: 0, byStall: 0 };
+  #baseSample = 0;
+  #startSample: number | undefined;
+  #sentSamples = 0;
+  #insertions: Insertion[] = [];
+
+  constructor(speech: Speech, feed: Feed) {
+    this.speech = speech;
+    this.feed = feed;
+  }
+
+  /** True once its first frame has left. */
+  get begun(): boolean {
+    return this.#startSample !== undefined;
+  }
+
+  /** Samples of the sound that have left. */
+  get sentSamples(): number {
+    return this.#sentSamples;
+  }
+
+  get gaps(): GapCount {
+    return { ...this.#gaps };
+  }
+
+  /** Where in the schedule the sample after the last one sent lies. */
+  get endSample(): number {
+    return this.toSchedule(this.#sentSamples);
+  }
+
+  /** Records samples of the sound that left when the schedule stood at `scheduleSample`. */
+  sent(samples: number, scheduleSample: number): void {
+    if (this.#startSample === undefined) this.#startSample = scheduleSample;
+    this.#sentSamples += samples;
+  }
+
+  /** Records silence sent in the middle of it. */
+  inserted(samples: number): void {
+    if (samples === 0 || this.#startSample === undefined) return;
+    this.#insertions.push({ atSample: this.#sentSamples, samples });
+    if (this.#insertions.length > MAX_INSERTIONS) {
+      const [first, second] = this.#insertions.splice(0, 2);
+      this.#insertions.unshift({ atSample: first!.atSample, samples: first!.samples + second!.samples });
+    }
+  }
+
+  /** Records a silence that should not have been. */
+  gap(lengthMs: number, cause: 'source' | 'stall'): void {
+    this.#gaps.count += 1;
+    this.#gaps.totalMs += lengthMs;
+    if (cause === 'source') this.#gaps.bySource += 1;
+    else this.#gaps.byStall += 1;
+  }
+
+  /** Where in the schedule a sample of the sound lies. */
+  toSchedule(sample: number): number {
+    let at = (this.#startSample ?? 0) + sample - this.#baseSample;
+    for (const insertion of this.#insertions) {
+      if (insertion.atSample > sample || (insertion.atSample === sample && sample === this.#sentSamples))
+        break;
+      at += insertion.samples;
+    }
+    return at;
+  }
+
+  /** How many samples of the sound have been played when the schedule has played `scheduleSample`. */
+  fromSchedule(scheduleSample: number): number {
+    if (this.#startSample === undefined) return this.#baseSample;
+    let sample = scheduleSample - this.#startSample + this.#baseSample;
+    for (const insertion of this.#insertions) {
+      if (sample <= insertion.atSample) break;
+      sample = Math.max(insertion.atSample, sample - insertion.samples);
+    }
+    return Math.min(this.#sentSamples, Math.max(this.#baseSample, sample));
+  }
+
+  /**
+   * Forgets the agent it was sent to: what was not heard is to be sent again.
+   * @param heardSample samples of the sound that were heard
+   * @param unheard the samples from there to the last one sent
+   */
+  rewind(heardSample: number, unheard: Int16Array): void {
+    this.feed.unread(unheard);
+    this.#sentSamples = heardSample;
+    this.#baseSample = heardSample;
+    this.#startSample = undefined;
+    this.#insertions = [];
+    this.primed = false;
+    this.outcome = undefined;
+    this.fadeInNext = heardSample > 0;
+  }
+
+  /** How much of the sound has been played, in ms. */
+  heardMs(scheduleSample: number): number {
+    return samplesToMs(this.fromSchedule(scheduleSample));
+  }
+}

@@ -1,0 +1,228 @@
+import { BridgeError } from '../base/errors.js';
+import { Emitter } from '../base/emitter.js';
+import type { SoundInfo } from '../audio/pcm.js';
+import type { Cue } from './cues.js';
+import type { SegmentNeeds } from './sink.js';
+
+/** What may be asked of one speech. */
+export interface SpeechOptions extends SegmentNeeds {
+  /** `queue` (default): after those that wait; `interrupt`: now, ending all others; `if-idle`: refused when busy. */
+  readonly when?: 'queue' | 'interrupt' | 'if-idle';
+  /** Among those that wait the higher goes first; default 0. */
+  readonly priority?: number;
+  /** What the agent may hold unplayed, in ms; the agent's own setting when absent. */
+  readonly leadMs?: number;
+  /** Level in dB; 0 is unchanged and bit-exact. */
+  readonly gainDb?: number;
+  /** Follows the speech before it without a gap, in one segment, when its sound is there in time. */
+  readonly join?: boolean;
+  readonly cues?: readonly Cue[];
+  /** When the agent is lost: `fail` (default) ends the speech, `resume` goes on from what was heard once it is back. */
+  readonly onAgentLost?: 'fail' | 'resume';
+}
+
+/** The states of a speech. Each ends in `ended`. */
+export type SpeechState = 'queued' | 'preparing' | 'speaking' | 'paused' | 'draining' | 'ended';
+
+/** How a speech ended. */
+export type SpeechEndKind = 'completed' | 'stopped' | 'failed' | 'avatar-lost';
+
+/** What is known of a speech when it has ended. */
+export interface SpeechEnd {
+  readonly how: SpeechEndKind;
+  /** How much of the sound was heard, in ms. */
+  readonly heardMs: number;
+  /** The sound's whole length in ms, where it is known. */
+  readonly durationMs: number | undefined;
+  /** Silences within the speech that were not in the sound, as far as the bridge can know. */
+  readonly gaps: GapCount;
+  /** Live sound dropped because it came faster than it could be played, in ms. */
+  readonly droppedMs: number;
+  readonly cuesSent: number;
+  readonly cuesDropped: number;
+  /** Why, unless it completed. */
+  readonly error: BridgeError | undefined;
+}
+
+/** Silences where there should have been sound. */
+export interface GapCount {
+  readonly count: number;
+  readonly totalMs: number;
+  /** Of these: the sound came late. */
+  readonly bySource: number;
+  /** Of these: the process was stalled for longer than the lead. */
+  readonly byStall: number;
+}
+
+/** How far a speech is. */
+export interface SpeechPosition {
+  /** Heard so far, in ms of the sound. */
+  readonly positionMs: number;
+  readonly durationMs: number | undefined;
+  /** What the agent holds unplayed, in ms. */
+  readonly heldMs: number;
+}
+
+/** The events of a speech. */
+export interface SpeechEvents {
+  state: SpeechState;
+  /** Its wait for something, as a sentence: the agent, the model. */
+  waiting: string;
+  /** The sound's head has been read. */
+  info: SoundInfo;
+  /** About ten times a second while it sounds. */
+  position: SpeechPosition;
+  /** A fault that did not end it, as a sentence. */
+  warning: string;
+  /** A cue left. */
+  cue: Cue;
+  ended: SpeechEnd;
+}
+
+/** The player's side of a speech: what the handle asks of it. */
+export interface SpeechOwner {
+  stop(speech: Speech, fadeMs: number | undefined): void;
+  addCue(speech: Speech, cue: Cue): void;
+  position(speech: Speech): SpeechPosition;
+}
+
+const NEXT: Record<SpeechState, readonly SpeechState[]> = {
+  queued: ['preparing', 'ended'],
+  preparing: ['speaking', 'queued', 'ended'],
+  speaking: ['paused', 'draining', 'queued', 'ended'],
+  paused: ['speaking', 'draining', 'queued', 'ended'],
+  draining: ['queued', 'ended'],
+  ended: [],
+};
+
+/** One utterance, as its caller holds it. */
+export class Speech {
+  readonly id: string;
+  /** How messages name its sound. */
+  readonly label: string;
+  readonly options: SpeechOptions;
+  /** Settles once: true at its first sound, false when it ended without one. Never rejects. */
+  readonly started: Promise<boolean>;
+  /** Settles once, whatever happens, with how it ended. Never rejects. */
+  readonly finished: Promise<SpeechEnd>;
+  readonly #owner: SpeechOwner;
+  readonly #events: Emitter<SpeechEvents>;
+  #state: SpeechState = 'queued';
+  #end: SpeechEnd | undefined;
+  #info: SoundInfo | undefined;
+  #settleStarted!: (started: boolean) => void;
+  #settleFinished!: (end: SpeechEnd) => void;
+
+  /** Made by a player, never by a caller. */
+  constructor(owner: SpeechOwner, id: string, label: string, options: SpeechOptions) {
+    this.#owner = owner;
+    this.id = id;
+    this.label = label;
+    this.options = options;
+    this.#events = new Emitter();
+    this.started = new Promise((resolve) => (this.#settleStarted = resolve));
+    this.finished = new Promise((resolve) => (this.#settleFinished = resolve));
+  }
+
+  get state(): SpeechState {
+    return this.#state;
+  }
+
+  /** How it ended, once it has. */
+  get end(): SpeechEnd | undefined {
+    return this.#end;
+  }
+
+  /** What its sound said of itself, once its head has been read. */
+  get info(): SoundInfo | undefined {
+    return this.#info;
+  }
+
+  /** How far it is, as heard. */
+  get position(): SpeechPosition {
+    return this.#owner.position(this);
+  }
+
+  /** Heard so far, in ms of the sound. */
+  get positionMs(): number {
+    return this.position.positionMs;
+  }
+
+  /** Calls `listener` at every event of that name; the returned function ends it. */
+  on<Name extends keyof SpeechEvents>(
+    event: Name,
+    listener: (payload: SpeechEvents[Name]) => void,
+  ): () => void {
+    return this.#events.on(event, listener);
+  }
+
+  /**
+   * Ends it: what the agent holds still sounds (the lead), nothing more leaves.
+   * @param options.fadeMs how long the cut fades, in ms; default 15
+   * @returns `finished`
+   */
+  stop(options: { fadeMs?: number } = {}): Promise<SpeechEnd> {
+    this.#owner.stop(this, options.fadeMs);
+    return this.finished;
+  }
+
+  /**
+   * Sends a command at a moment of the sound, as heard; one that has passed is sent at once.
+   * @param atMs ms from the start, or negative from the end
+   * @param send the command line
+   * @throws BridgeError COMMAND_INVALID or COMMAND_DANGEROUS; CLOSED when the speech has ended
+   */
+  cue(atMs: number, send: string, options: { always?: boolean } = {}): void {
+    if (this.#state === 'ended') {
+      throw new BridgeError('CLOSED', `The speech of ${this.label} has ended; a cue cannot be added to it.`);
+    }
+    this.#owner.addCue(this, { atMs, send, ...options });
+  }
+
+  /** @internal The player's: the one transition of the state machine. */
+  enter(state: Exclude<SpeechState, 'ended'>): void {
+    this.#transition(state);
+    this.#events.emit('state', state);
+  }
+
+  /** @internal The player's: ends it. */
+  settle(end: SpeechEnd): void {
+    this.#transition('ended');
+    this.#end = end;
+    this.#settleStarted(false);
+    this.#settleFinished(end);
+    this.#events.emit('state', 'ended');
+    this.#events.emit('ended', end);
+  }
+
+  /** @internal The player's: its first sound is heard. */
+  markStarted(): void {
+    this.#settleStarted(true);
+  }
+
+  /** @internal The player's: the sound's head has been read. */
+  setInfo(info: SoundInfo): void {
+    this.#info = info;
+    this.#events.emit('info', info);
+  }
+
+  /** @internal The player's way to tell the listeners. */
+  tell<Name extends 'waiting' | 'position' | 'warning' | 'cue'>(
+    event: Name,
+    payload: SpeechEvents[Name],
+  ): void {
+    this.#events.emit(event, payload);
+  }
+
+  /** @internal True when somebody follows the position. */
+  get followed(): boolean {
+    return this.#events.listenerCount('position') > 0;
+  }
+
+  #transition(to: SpeechState): void {
+    if (!NEXT[this.#state].includes(to)) {
+      throw new BridgeError('INTERNAL', `A speech cannot go from ${this.#state} to ${to} (${this.label}).`);
+    }
+    this.#state = to;
+  }
+}

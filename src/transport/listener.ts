@@ -1,0 +1,134 @@
+import {
+  createServer,
+  STATUS_CODES,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+} from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { BridgeError } from '../base/errors.js';
+
+/** An upgrade request as it came. */
+export interface UpgradeRequest {
+  readonly request: IncomingMessage;
+  readonly url: URL;
+  readonly socket: Duplex;
+  readonly head: Buffer;
+}
+
+/** Takes an upgrade on and returns true, or returns false when the path is none of its own. */
+export type UpgradeRoute = (upgrade: UpgradeRequest) => boolean;
+
+/** Where a listener listens. */
+export interface ListenAddress {
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+}
+
+/**
+ * The one port of the service: avatars, the API and its followers all come through it. Upgrades are offered to the
+ * routes in turn; plain requests go to one handler, set by whoever serves HTTP.
+ */
+export class Listener {
+  readonly server: Server;
+  readonly #routes: UpgradeRoute[] = [];
+  #onRequest: RequestListener | undefined;
+  #refused: ((path: string, reason: string) => void) | undefined;
+
+  constructor() {
+    this.server = createServer((request, response) => {
+      if (this.#onRequest) return this.#onRequest(request, response);
+      response.writeHead(404, { 'content-type': 'text/plain; charset=utf-8' });
+      response.end('This bridge serves avatars only: connect with a WebSocket.\n');
+    });
+    this.server.on('upgrade', (request, socket, head) => this.#onUpgrade(request, socket, head));
+  }
+
+  /** Sets who answers plain HTTP requests. */
+  handleRequests(handler: RequestListener): void {
+    this.#onRequest = handler;
+  }
+
+  /** Adds a route for upgrades. */
+  addUpgradeRoute(route: UpgradeRoute): void {
+    this.#routes.push(route);
+  }
+
+  /** Tells `listener` of every upgrade that no route took. */
+  onRefused(listener: (path: string, reason: string) => void): void {
+    this.#refused = listener;
+  }
+
+  /**
+   * Begins to listen.
+   * @returns where, with the real port
+   * @throws BridgeError PORT_IN_USE, HOST_INVALID or LISTEN_DENIED
+   */
+  listen(address: ListenAddress): Promise<ListenAddress> {
+    return new Promise((resolve, reject) => {
+      const onError = (error: NodeJS.ErrnoException): void => reject(listenError(error, address));
+      this.server.once('error', onError);
+      this.server.listen(address.port, address.host, () => {
+        this.server.off('error', onError);
+        const { port } = this.server.address() as AddressInfo;
+        resolve({ host: address.host, port });
+      });
+    });
+  }
+
+  /** Stops listening and ends every plain HTTP connection; upgraded sockets belong to their routes. */
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      if (!this.server.listening) return resolve();
+      this.server.close(() => resolve());
+      this.server.closeAllConnections();
+    });
+  }
+
+  #onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    // Before a route has taken the socket, an error on it is nobody's and must not end the process.
+    socket.on('error', () => socket.destroy());
+    let url: URL;
+    try {
+      url = new URL(request.url ?? '/', 'http://localhost');
+    } catch {
+      return refuseUpgrade(socket, 400, 'The address of the request is malformed.');
+    }
+    for (const route of this.#routes) if (route({ request, url, socket, head })) return;
+    this.#refused?.(url.pathname, 'no such path');
+    refuseUpgrade(socket, 404, `There is no WebSocket at ${url.pathname}.`);
+  }
+}
+
+/**
+ * Answers an upgrade with a refusal. Never 429: it makes an avatar try again with ever longer paths (protocol.md §1).
+ * @param status an HTTP status
+ * @param reason one sentence, sent as plain text
+ */
+export function refuseUpgrade(socket: Duplex, status: number, reason: string): void {
+  const body = `${reason}\n`;
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nConnection: close\r\n` +
+      `Content-Type: text/plain; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+}
+
+function listenError(error: NodeJS.ErrnoException, { host, port }: ListenAddress): BridgeError {
+  const at = `${host}:${port}`;
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return new BridgeError('PORT_IN_USE', `Port ${port} on ${host} is in use.`, { cause: error });
+    case 'EACCES':
+    case 'EPERM':
+      return new BridgeError('LISTEN_DENIED', `Listening on ${at} is not allowed.`, { cause: error });
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+    case 'EINVAL':
+      return new BridgeError('HOST_INVALID', `${host} is no address of this machine.`, { cause: error });
+    default:
+      return new BridgeError('INTERNAL', `Listening on ${at} failed: ${error.message}.`, { cause: error });
+  }
+}
