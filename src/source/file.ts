@@ -1,0 +1,72 @@
+import { open, type FileHandle } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { abortable } from '../base/abortable.js';
+import { BridgeError } from '../base/errors.js';
+import type { EncodedChunk, Sound } from '../audio/pcm.js';
+import { decodeSound, type DecodeOptions } from '../audio/probe.js';
+
+const READ_BYTES = 65_536;
+
+/**
+ * A file of any known format. Nothing is touched before it is opened, and it is read as it is spoken, never ahead.
+ * @param path relative to the working folder; a named pipe will do
+ */
+export function fileSound(path: string, options: DecodeOptions = {}): Sound {
+  const label = basename(path) || path;
+  return {
+    label,
+    live: false,
+    open: (context) => decodeSound(readFile(path, context.signal), label, context, options),
+  };
+}
+
+/**
+ * The bytes of a file, 64 KB at a time, each read when the one before has been taken.
+ * @throws BridgeError FILE_NOT_FOUND, FILE_UNREADABLE; the signal's reason when it is aborted
+ */
+export async function* readFile(
+  path: string,
+  signal: AbortSignal,
+): AsyncGenerator<EncodedChunk, void, undefined> {
+  signal.throwIfAborted();
+  let file: FileHandle | undefined;
+  try {
+    // A pipe's opening and reading last until the other side writes, so neither may outlast the signal.
+    const opening = open(path);
+    file = await abortable(opening, signal).catch((error: unknown) => {
+      if (signal.aborted) opening.then((late) => late.close()).catch(() => undefined);
+      throw error;
+    });
+    for (;;) {
+      // A fresh buffer each time: whoever takes the chunk may keep it.
+      const { bytesRead, buffer } = await abortable(file.read(Buffer.allocUnsafeSlow(READ_BYTES)), signal);
+      if (bytesRead === 0) return;
+      yield buffer.subarray(0, bytesRead);
+    }
+  } catch (error) {
+    throw signal.aborted ? error : fileError(error, path);
+  } finally {
+    const closing = file?.close().catch(() => undefined);
+    if (!signal.aborted) await closing;
+  }
+}
+
+/** What went wrong with a file, in a sentence that names it. */
+function fileError(error: unknown, path: string): BridgeError {
+  const code = (error as NodeJS.ErrnoException).code;
+  const cause = { cause: error };
+  switch (code) {
+    case 'ENOENT':
+    case 'ENOTDIR':
+      return new BridgeError('FILE_NOT_FOUND', `There is no file '${path}'.`, cause);
+    case 'EISDIR':
+      return new BridgeError('FILE_UNREADABLE', `'${path}' is a folder, not a sound file.`, cause);
+    case 'EACCES':
+    case 'EPERM':
+      return new BridgeError('FILE_UNREADABLE', `'${path}' may not be read: permission is missing.`, cause);
+    default: {
+      const reason = error instanceof Error ? error.message : String(error);
+      return new BridgeError('FILE_UNREADABLE', `'${path}' could not be read: ${reason}.`, cause);
+    }
+  }
+}
