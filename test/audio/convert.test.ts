@@ -119,15 +119,15 @@ describe('chunking', () => {
         fc.constantFrom(...RATES),
         fc.integer({ min: 1, max: 6 }),
         fc.boolean(),
-        fc.array(fc.integer({ min: 1, max: 6000 }), { minLength: 1, maxLength: 8 }),
+        fc.array(fc.integer({ min: 1, max: 3000 }), { minLength: 1, maxLength: 8 }),
         async (rateHz, channels, asInt16, sizes) => {
-          const floats = sine(700, rateHz, 9001, { channels });
+          const floats = sine(700, rateHz, 4001, { channels });
           const samples = asInt16 ? Int16Array.from(floats, (value) => value * 32767) : floats;
-          const whole = await convert(cut(samples, channels, rateHz, [9001]));
+          const whole = await convert(cut(samples, channels, rateHz, [4001]));
           expect(await convert(cut(samples, channels, rateHz, sizes))).toEqual(whole);
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 40 },
     );
   });
 

@@ -86,8 +86,11 @@ function formatCode(view: DataView, littleEndian: boolean): { code: number; guid
   const code = view.getUint16(0, littleEndian);
   if (code !== EXTENSIBLE || view.byteLength < FMT_BYTES) return { code };
   const guid = Buffer.from(view.buffer, view.byteOffset + 24, 16).toString('hex');
-  // Writers of RIFX disagree on whether the GUID's numbers turn round too.
-  if (guid.endsWith(GUID_TAIL)) return { code: view.getUint32(24, true) };
+  // Writers of RIFX disagree on whether the GUID's numbers turn round too, and sox turns the code alone.
+  if (guid.endsWith(GUID_TAIL)) {
+    const inside = view.getUint32(24, true);
+    return { code: !littleEndian && (inside & 0xff) === 0 ? inside >> 8 : inside };
+  }
   if (guid.endsWith(GUID_TAIL_BIG_ENDIAN)) return { code: view.getUint32(24, false) };
   return { code, guid: `sub-format ${guid}` };
 }
