@@ -1,0 +1,156 @@
+import { dangerOf } from '../danger.js';
+import { MESSAGE_PREFIX, type AgentMessage } from '../wire.js';
+import * as control from './control.js';
+import * as display from './display.js';
+import * as models from './models.js';
+import * as scene from './scene.js';
+import * as voice from './voice.js';
+import type { Parameter } from './parameters.js';
+import { ShapeIndex, words, type Command } from './shape.js';
+
+/** Every command of the avatar's catalogue, family by family. */
+export const families = {
+  model: models.modelRows,
+  motion: models.motionRows,
+  move: models.moveRows,
+  turn: models.turnRows,
+  rotate: models.rotateRows,
+  camera: scene.cameraRows,
+  stage: scene.stageRows,
+  light: scene.lightRows,
+  windowFrame: scene.frameRows,
+  windowOverlay: scene.overlayRows,
+  window: scene.windowRows,
+  textArea: display.textAreaRows,
+  caption: display.captionRows,
+  prompt: display.promptRows,
+  infoText: display.infoTextRows,
+  button: display.buttonRows,
+  menu: display.menuRows,
+  sound: voice.soundRows,
+  speak: voice.speakRows,
+  lipSync: voice.lipSyncRows,
+  synth: voice.synthRows,
+  recog: voice.recogRows,
+  avatar: control.avatarRows,
+  value: control.valueRows,
+  timer: control.timerRows,
+  keyValue: control.keyValueRows,
+  script: control.scriptRows,
+  content: control.contentRows,
+  machine: control.machineRows,
+  key: control.keyRows,
+};
+
+type Families = typeof families;
+
+/** A command's name in code: `motion.add`. */
+export type CommandName = {
+  [F in keyof Families]: `${F}.${keyof Families[F] & string}`;
+}[keyof Families];
+
+const rows: [name: CommandName, row: Command][] = Object.entries(families).flatMap(([familyName, members]) =>
+  Object.entries(members as Record<string, Command>).map(([key, row]): [CommandName, Command] => [
+    `${familyName}.${key}` as CommandName,
+    row,
+  ]),
+);
+
+/** Finds a command by its line. */
+export const commandIndex = new ShapeIndex(rows);
+
+/** One argument, for a program that offers completions. */
+export interface CatalogueArgument {
+  readonly name: string;
+  /** `alias`, `file`, `name`, `text`, `number`, `choice`, `position`, … */
+  readonly kind: string;
+  readonly hint: string;
+  /** What is accepted, as the end of `must be …`. */
+  readonly rule: string;
+  readonly optional: boolean;
+  readonly choices?: readonly string[];
+  readonly fallback?: string;
+}
+
+/** One command, for a program that offers completions. Plain data: it survives JSON. */
+export interface CatalogueEntry {
+  /** `motion.add` */
+  readonly name: string;
+  /** What the line begins with: `MOTION_ADD`, `MENU|ADD`, `__AV_START`. */
+  readonly head: string;
+  /** `MOTION_CHANGE|alias|motion|file`; what stands in brackets may be left out. */
+  readonly usage: string;
+  readonly args: readonly CatalogueArgument[];
+  /** The head of the message that answers it. */
+  readonly answer?: string;
+  /** Why it needs a permission, as the end of a sentence that begins with the command. */
+  readonly danger?: string;
+  readonly en: string;
+  readonly ja: string;
+}
+
+function usageOf({ name, hint }: Parameter): string {
+  return hint.startsWith(name) ? hint : `${name} (${hint})`;
+}
+
+function describe([name, row]: [string, Command]): CatalogueEntry {
+  const argument = (parameter: Parameter, optional: boolean): CatalogueArgument => ({
+    name: parameter.name,
+    kind: parameter.kind,
+    hint: parameter.hint,
+    rule: parameter.rule,
+    optional,
+    ...(parameter.choices === undefined ? {} : { choices: parameter.choices }),
+    ...(parameter.fallback === undefined || !optional ? {} : { fallback: parameter.fallback }),
+  });
+  const danger = dangerOf(row.head);
+  return {
+    name,
+    head: row.head,
+    usage:
+      [row.head, ...row.args.map(usageOf)].join(row.separator) +
+      row.options.map((option) => `[${row.separator}${usageOf(option)}`).join('') +
+      ']'.repeat(row.options.length),
+    args: [...row.args.map((p) => argument(p, false)), ...row.options.map((p) => argument(p, true))],
+    ...(row.answer === undefined ? {} : { answer: row.answer[0]! }),
+    ...(danger === undefined ? {} : { danger }),
+    en: row.en,
+    ja: row.ja,
+  };
+}
+
+/** The whole catalogue as plain data, for completion and help. */
+export const commandCatalogue: readonly CatalogueEntry[] = rows.map(describe);
+
+/**
+ * What a command line says, if it is one of the catalogue with arguments that fit.
+ * @returns the command's name and its values by name, or undefined
+ */
+export function parseCommand(
+  line: string,
+): { command: CommandName; values: Record<string, unknown> } | undefined {
+  const found = commandIndex.read(words(line));
+  return found && { command: found.name as CommandName, values: found.values };
+}
+
+/**
+ * How to know the message by which the avatar answers a command: `MODEL_ADD|x|…` is answered by `MODEL_EVENT_ADD|x`.
+ * @returns undefined when no answer is known: then the echo is all that comes back (protocol.md §3)
+ */
+export function answerOf(line: string): ((message: AgentMessage) => boolean) | undefined {
+  if (line.startsWith(MESSAGE_PREFIX)) return answerOf(line.slice(MESSAGE_PREFIX.length));
+  const fields = words(line);
+  const candidates = commandIndex.find(fields);
+  // A line that does not fit its row may still be answered: the avatar is more lenient than the table.
+  const fitting = candidates.find(({ name }) => name === commandIndex.read(fields)?.name) ?? candidates[0];
+  const answer = fitting?.shape.answer;
+  if (fitting === undefined || answer === undefined) return undefined;
+  const given = fields.slice(fitting.shape.head.split('|').length).filter((field) => field !== '');
+  const names = fitting.shape.args.map((parameter) => parameter.name);
+  const [head = '', ...echoed] = answer;
+  const expected = [...head.split('|'), ...echoed.map((name) => given[names.indexOf(name)])];
+  return (message) => {
+    const said = [message.type, ...message.args];
+    return expected.every((word, i) => word === undefined || said[i] === word);
+  };
+}
