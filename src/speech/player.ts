@@ -1,14 +1,15 @@
 import type { Clock } from '../base/clock.js';
-import { BridgeError } from '../base/errors.js';
+import { BridgeError, toBridgeError } from '../base/errors.js';
 import { Emitter } from '../base/emitter.js';
 import type { Logger } from '../base/logger.js';
 import { msToSamples, samplesToMs } from '../base/units.js';
 import type { Sound } from '../audio/pcm.js';
 import type { Cue } from './cues.js';
-import { fadeIn, fadeOut } from './fade.js';
+import { CueSender } from './cue-sender.js';
 import { Feed } from './feed.js';
+import { Outlet } from './outlet.js';
+import { Pacer } from './pacer.js';
 import { Run } from './run.js';
-import { Schedule } from './schedule.js';
 import type { FrameSink } from './sink.js';
 import {
   Speech,
@@ -17,21 +18,13 @@ import {
   type SpeechOwner,
   type SpeechPosition,
 } from './speech.js';
-import { SentTail } from './tail.js';
 import { WaitingList } from './waiting.js';
 import type { Wheel, WheelTask } from './wheel.js';
 
-/** The agent plays whole blocks of 256 samples (protocol.md §4). */
-const BLOCK_SAMPLES = 256;
-/** A frame's sound is heard 37 to 58 ms after it was sent with nothing queued before it (protocol.md §4): the middle. */
-export const START_LATENCY_MS = 48;
-/** Sound ends 50 to 90 ms after the agent's buffer ran out by our clock (protocol.md §4): the far end. */
-export const TAIL_MS = 90;
+/** How long a cut fades by default, in ms: a click is a fault. */
 const FADE_MS = 15;
 const POSITION_EVERY_MS = 100;
-/** When a sound pauses by itself this long, the segment is closed so that the mouth closes too. */
-const CLOSE_AFTER_DRY_MS = 300;
-/** A queued speech that joins has until the agent holds only this much before the segment is closed without it. */
+/** A speech that joins has until the agent holds only this much, in ms, before the segment is closed without it. */
 const JOIN_UNTIL_HELD_MS = 20;
 
 /** What a player stands on. */
@@ -74,37 +67,49 @@ export interface Interruption {
 }
 
 /**
- * Speaks the speeches of one agent, one after the other: paces their frames by the schedule, sends cues at their
- * moment, ends segments so that the next is whole, and settles each speech once, in one place (`#settle`).
+ * Speaks the speeches of one agent, one after the other. A speech waits, prepares (its sound opens, the agent gets
+ * ready), feeds (its frames leave, by the pacer), drains (the agent plays the rest) and ends in one place, `#settle`.
  */
 export class Player implements SpeechOwner {
   readonly #options: PlayerOptions;
-  readonly #frameSamples: number;
   readonly #events: Emitter<PlayerEvents>;
+  readonly #outlet: Outlet;
+  readonly #pacer: Pacer;
+  readonly #cues: CueSender;
   readonly #waiting: WaitingList;
   readonly #runs = new Map<Speech, Run>();
-  readonly #tail = new SentTail();
-  #schedule = new Schedule();
   #preparing: Run | undefined;
-  #feeding: Run | undefined;
   #draining: Run[] = [];
-  #segmentSamples = 0;
   #paused = false;
   #closed = false;
-  #starved = false;
-  #stalledSince: number | undefined;
-  #sinkBase = 0;
-  #pumpTask: WheelTask | undefined;
-  #cueTask: WheelTask | undefined;
   #watchTask: WheelTask | undefined;
 
   constructor(options: PlayerOptions) {
+    const { sink, wheel, clock, logger } = options;
     this.#options = options;
-    this.#frameSamples = msToSamples(options.frameMs);
     this.#waiting = new WaitingList(options.maxQueued);
     this.#events = new Emitter((error) =>
-      options.logger.error({ error: String(error) }, 'a listener of a speech event threw'),
+      logger.error({ error: String(error) }, 'a speech event’s listener threw'),
     );
+    this.#outlet = new Outlet(sink, wheel, clock);
+    this.#cues = new CueSender(this.#outlet, wheel, sink, () => this.#active());
+    this.#pacer = new Pacer({
+      outlet: this.#outlet,
+      wheel,
+      clock,
+      frameMs: options.frameMs,
+      bufferMs: options.bufferMs,
+      leadMs: (run) => run.speech.options.leadMs ?? options.leadMs(),
+      onBegun: (run) => run.speech.enter('speaking'),
+      onFrame: (_run, samples, latenessMs) => this.#onFrame(samples, latenessMs),
+      onGap: (run, lengthMs, cause) => this.#onGap(run, lengthMs, cause),
+      onPause: (run, afterMs) =>
+        run.speech.tell(
+          'warning',
+          `${run.speech.label} has paused: nothing came for ${Math.round(afterMs)} ms.`,
+        ),
+      onExhausted: (run, nowMs) => this.#onExhausted(run, nowMs),
+    });
   }
 
   /** Subscribes; the returned function ends it. */
@@ -126,18 +131,18 @@ export class Player implements SpeechOwner {
 
   /** The speech that sounds or prepares, if any. */
   get current(): Speech | undefined {
-    return (this.#draining[0] ?? this.#feeding ?? this.#preparing)?.speech;
+    return (this.#draining[0] ?? this.#pacer.run ?? this.#preparing)?.speech;
   }
 
   /** Every speech that has not ended: those that sound first, then those that wait, in order. */
   get speeches(): Speech[] {
-    const active = [...this.#draining, this.#feeding, this.#preparing].filter((run) => run !== undefined);
-    return [...active, ...this.#waiting.list()].map((run) => run.speech);
+    const preparing = this.#preparing ? [this.#preparing] : [];
+    return [...this.#active(), ...preparing, ...this.#waiting.list()].map((run) => run.speech);
   }
 
   /** What the agent holds unplayed by now, in ms. */
   get heldMs(): number {
-    return samplesToMs(this.#schedule.at(this.#now()).heldSamples);
+    return this.#outlet.heldMs;
   }
 
   /**
@@ -183,7 +188,7 @@ export class Player implements SpeechOwner {
    * @returns what was heard, once it is silent
    */
   async interrupt(options: { fadeMs?: number } = {}): Promise<Interruption> {
-    const sounding = this.#feeding?.speech ?? this.#draining.at(-1)?.speech;
+    const sounding = (this.#pacer.run ?? this.#draining.at(-1))?.speech;
     const dropped = this.#stopAll(options.fadeMs ?? FADE_MS);
     const end = await sounding?.finished;
     return { heardMs: end?.heardMs ?? 0, dropped };
@@ -193,35 +198,33 @@ export class Player implements SpeechOwner {
   pause(): void {
     if (this.#paused) return;
     this.#paused = true;
-    const run = this.#feeding;
-    if (!run?.begun) return;
-    this.#sendFaded(run, FADE_MS);
-    this.#closeSegment(run);
-    run.fadeInNext = true;
-    run.speech.enter('paused');
+    this.#pacer.hold(FADE_MS);
+    if (this.#pacer.run?.begun) this.#pacer.run.speech.enter('paused');
   }
 
   /** Goes on after `pause()`. */
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
-    if (this.#feeding?.speech.state === 'paused') this.#feeding.speech.enter('speaking');
-    this.#pump(this.#now());
+    if (this.#pacer.run?.speech.state === 'paused') this.#pacer.run.speech.enter('speaking');
+    this.#pacer.release(this.#now());
     this.#advance();
   }
 
-  /** The agent is lost: ends what sounds, or keeps it for the agent's return by its option. What waits goes on waiting. */
+  /**
+   * The agent is lost. What sounds ends, or by its option goes back to the front of the queue with what was not heard;
+   * what waits goes on waiting, and what prepares waits for the agent by itself.
+   */
   lost(error: BridgeError): void {
-    const nowMs = this.#now();
-    const hit = [...this.#draining, ...(this.#feeding ? [this.#feeding] : [])];
-    const heardTo = this.#heardSchedule(nowMs);
+    const heardTo = this.#outlet.heardSamples(this.#now());
+    const hit = this.#active();
     this.#draining = [];
-    this.#feeding = undefined;
+    this.#pacer.feed(undefined);
     const resumed: Run[] = [];
     for (const run of hit) {
       if (run.speech.options.onAgentLost === 'resume' && run.outcome?.how !== 'stopped') {
         const heard = Math.floor(run.fromSchedule(heardTo));
-        run.rewind(heard, this.#tail.last(run, run.sentSamples - heard));
+        run.rewind(heard, this.#pacer.lastSent(run, run.sentSamples - heard));
         run.speech.enter('queued');
         resumed.push(run);
       } else {
@@ -229,34 +232,23 @@ export class Player implements SpeechOwner {
       }
     }
     for (const run of resumed.reverse()) this.#waiting.putBack(run);
-    this.#resetSchedule();
-    // A speech that was preparing waits on: its wait for the agent goes on by itself.
+    this.#resetOutlet();
     this.#advance();
   }
 
-  /** The agent's reading changed: marks came back, or it was found to have stopped. */
+  /** The agent's reading changed: it was found to have stopped, or reads again. */
   readingChanged(): void {
     const nowMs = this.#now();
-    const { sink, logger } = this.#options;
-    if (sink.stalled) {
-      this.#stalledSince ??= nowMs;
-      return;
-    }
-    if (this.#stalledSince === undefined) return;
-    this.#stalledSince = undefined;
-    if (sink.readSamples !== undefined && this.#schedule.running) {
-      const read = Math.min(sink.readSamples - this.#sinkBase, this.#schedule.sentSamples);
-      this.#schedule.correct(Math.min(this.#schedule.playedSamples(nowMs), read), nowMs);
-      logger.warn({ heldMs: Math.round(this.heldMs) }, 'the agent reads again');
-    }
-    this.#pump(nowMs);
+    if (!this.#outlet.readingChanged(nowMs)) return;
+    this.#pacer.pump(nowMs);
+    this.#watch(nowMs);
   }
 
   /** @internal See `Speech.stop()`. */
   stop(speech: Speech, fadeMs: number = FADE_MS): void {
     const run = this.#runs.get(speech);
     if (!run) return;
-    if (run === this.#feeding) this.#cut(run, fadeMs);
+    if (run === this.#pacer.run) this.#cut(run, fadeMs);
     else if (!this.#draining.includes(run)) this.#settle(run, 'stopped', stoppedError(run));
     this.#advance();
   }
@@ -267,34 +259,37 @@ export class Player implements SpeechOwner {
     const run = this.#runs.get(speech);
     if (!run) return;
     run.cues.add(cue);
-    this.#sendCues(this.#now());
+    this.#cues.send(this.#now());
   }
 
   /** @internal See `Speech.position`. */
   position(speech: Speech): SpeechPosition {
     const run = this.#runs.get(speech);
-    const positionMs = run?.begun
-      ? run.heardMs(this.#heardSchedule(this.#now()))
-      : (speech.end?.heardMs ?? 0);
-    const durationMs = run ? run.feed.durationMs : speech.end?.durationMs;
-    return { positionMs, durationMs, heldMs: run?.begun ? this.heldMs : 0 };
+    if (!run) return { positionMs: speech.end?.heardMs ?? 0, durationMs: speech.end?.durationMs, heldMs: 0 };
+    return {
+      positionMs: run.heardMs(this.#outlet.heardSamples(this.#now())),
+      durationMs: run.feed.durationMs,
+      heldMs: run.begun ? this.heldMs : 0,
+    };
   }
 
-  /** Ends every speech at once as stopped, without a fade, and takes no more. */
+  /** Ends every speech at once as stopped, and takes no more. */
   close(): void {
     if (this.#closed) return;
     this.#stopAll(FADE_MS);
     this.#closed = true;
-    for (const run of [...this.#runs.values()]) this.#settle(run, 'stopped', stoppedError(run));
-    this.#pumpTask?.cancel();
-    this.#cueTask?.cancel();
+    const heardTo = this.#outlet.heardSamples(this.#now());
+    for (const run of [...this.#runs.values()])
+      this.#settle(run, 'stopped', stoppedError(run), run.heardMs(heardTo));
+    this.#pacer.feed(undefined);
+    this.#cues.close();
     this.#watchTask?.cancel();
   }
 
-  // ---- what comes next ------------------------------------------------------------------------------------------
+  // ---- from waiting to feeding ------------------------------------------------------------------------------------
 
   #advance(): void {
-    if (this.#closed || this.#preparing || this.#feeding || this.#paused) return;
+    if (this.#closed || this.#preparing || this.#pacer.run || this.#paused) return;
     const next = this.#waiting.first();
     if (!next) {
       if (this.#runs.size === 0) this.#events.emit('idle', undefined);
@@ -305,129 +300,54 @@ export class Player implements SpeechOwner {
     this.#preparing = next;
     next.speech.enter('preparing');
     next.feed.start();
-    const { signal } = next.preparing;
     this.#options.sink
-      .prepare(next.speech.options, signal, (message) => next.speech.tell('waiting', message))
+      .prepare(next.speech.options, next.preparing.signal, (message) => next.speech.tell('waiting', message))
       .then(
         () => this.#begin(next),
         (error: unknown) => {
           if (this.#preparing !== next) return;
-          const reason =
-            error instanceof BridgeError
-              ? error
-              : new BridgeError('INTERNAL', String(error), { cause: error });
-          this.#settle(next, 'failed', reason);
+          this.#settle(next, 'failed', toBridgeError(error, 'INTERNAL', 'Preparing the agent failed'));
           this.#advance();
         },
       );
-    this.#onFeed(next);
   }
 
   #begin(run: Run): void {
     if (this.#preparing !== run) return;
     this.#preparing = undefined;
-    this.#feeding = run;
-    if (this.#draining.length === 0) this.#resetSchedule();
-    this.#pump(this.#now());
+    if (this.#draining.length === 0) this.#resetOutlet();
+    this.#pacer.feed(run);
+    this.#pacer.pump(this.#now());
   }
 
-  #resetSchedule(): void {
-    this.#schedule = new Schedule();
-    this.#segmentSamples = 0;
-    this.#starved = false;
-    this.#stalledSince = undefined;
-    this.#sinkBase = this.#options.sink.sentSamples;
-    this.#tail.clear();
+  #resetOutlet(): void {
+    this.#outlet.reset();
+    this.#pacer.reset();
   }
 
   #onFeed(run: Run): void {
     const { feed, speech } = run;
     if (feed.info && !speech.info) speech.setInfo(feed.info);
     if (feed.ended && !feed.error) run.cues.setEnd(feed.readSamples);
-    if (feed.exhausted && run.sentSamples === 0 && this.#runs.has(speech) && run !== this.#feeding) {
+    if (run === this.#pacer.run) return this.#pacer.pump(this.#now());
+    if (feed.exhausted && run.sentSamples === 0 && this.#runs.has(speech)) {
       // Nothing will ever come: its caller need not wait for an agent to hear so.
       this.#settle(run, 'failed', feed.error ?? emptyError(run));
       return this.#advance();
     }
-    if (run === this.#feeding || (this.#feeding?.feed.exhausted && run === this.#waiting.first())) {
-      this.#pump(this.#now());
-    }
+    // It may be the one that the speech before it waits for, to join it.
+    if (run === this.#waiting.first() && this.#pacer.run?.feed.exhausted) this.#pacer.pump(this.#now());
   }
 
-  // ---- sending --------------------------------------------------------------------------------------------------
+  // ---- while feeding ----------------------------------------------------------------------------------------------
 
-  #leadSamples(run: Run): number {
-    return msToSamples(run.speech.options.leadMs ?? this.#options.leadMs());
+  #onFrame(samples: number, latenessMs: number | undefined): void {
+    this.#events.emit('frame', { samples, latenessMs, heldMs: this.heldMs });
+    this.#cues.arm();
+    this.#watchTask ??= this.#watchAt(this.#now() + POSITION_EVERY_MS);
   }
 
-  /** Sends all that may leave now, then asks the wheel for the next moment. `dueMs` is the moment that was asked for. */
-  #pump(nowMs: number, dueMs?: number): void {
-    this.#pumpTask?.cancel();
-    this.#pumpTask = undefined;
-    while (this.#feeding && !this.#paused && !this.#options.sink.stalled) {
-      const run = this.#feeding;
-      if (!this.#schedule.maySend(nowMs, this.#leadSamples(run))) break;
-      const frame = this.#nextFrame(run, nowMs, dueMs !== undefined);
-      if (!frame) {
-        if (run.feed.exhausted) {
-          if (this.#sendingEnds(run, nowMs)) continue;
-        } else this.#starved ||= this.#schedule.running;
-        break;
-      }
-      this.#send(run, frame, nowMs, dueMs);
-    }
-    this.#arm(nowMs);
-  }
-
-  /** The next frame, or nothing when the sound has not come that far. */
-  #nextFrame(run: Run, nowMs: number, byWheel: boolean): Int16Array | undefined {
-    const { feed } = run;
-    if (feed.live && !run.primed) {
-      // A live sound comes at the pace at which it is played: the lead has to be gathered before the first frame.
-      const target = Math.min(this.#leadSamples(run), msToSamples(this.#options.bufferMs) / 2);
-      if (feed.bufferedSamples < target && !feed.ended) return undefined;
-      run.primed = true;
-    }
-    if (feed.bufferedSamples >= this.#frameSamples || feed.ended) return feed.take(this.#frameSamples);
-    // Less than a frame is there. Before the agent runs dry it goes out as it is: a syllable's end must not wait for
-    // the next burst. Only at the wheel's pace, so that a source of single samples does not make frames of them.
-    const nearlyDry =
-      this.#schedule.running &&
-      this.#schedule.at(nowMs).heldSamples <= msToSamples(this.#options.wheel.slotMs * 2);
-    return byWheel && nearlyDry && !feed.live ? feed.take(this.#frameSamples) : undefined;
-  }
-
-  #send(run: Run, taken: Int16Array, nowMs: number, dueMs: number | undefined): void {
-    const frame = run.fadeInNext ? fadeIn(taken) : taken;
-    run.fadeInNext = false;
-    const wasRunning = this.#schedule.running;
-    const latenessMs =
-      dueMs !== undefined && !this.#starved
-        ? Math.max(0, nowMs - this.#schedule.nextDueMs(this.#leadSamples(run)))
-        : undefined;
-    const at = this.#schedule.sentSamples;
-    const dryMs = this.#transmit(frame, nowMs);
-    if (!run.begun) run.speech.enter('speaking');
-    // A gap is a silence inside a sound, not the pause before it.
-    else if (wasRunning && dryMs > 0) this.#reportGap(run, dryMs);
-    this.#starved = false;
-    run.sent(frame.length, at);
-    this.#tail.add(run, frame);
-    if (run.feed.live && dryMs > 0) run.primed = run.feed.bufferedSamples > 0;
-    this.#events.emit('frame', { samples: frame.length, latenessMs, heldMs: this.heldMs });
-    this.#armCues();
-    this.#watchTask ??= this.#options.wheel.at(this.#nextWatchMs(nowMs), (now) => this.#watch(now));
-  }
-
-  /** One frame to the agent and into the books. */
-  #transmit(frame: Int16Array, nowMs: number): number {
-    this.#options.sink.frame(frame);
-    this.#segmentSamples += frame.length;
-    return this.#schedule.sent(frame.length, nowMs, this.#options.wheel.align(nowMs));
-  }
-
-  #reportGap(run: Run, lengthMs: number): void {
-    const cause = this.#starved ? 'source' : 'stall';
+  #onGap(run: Run, lengthMs: number, cause: 'source' | 'stall'): void {
     run.gap(lengthMs, cause);
     this.#events.emit('gap', { speech: run.speech, lengthMs, cause });
     const reason =
@@ -435,75 +355,37 @@ export class Player implements SpeechOwner {
     run.speech.tell('warning', `A silence of ${Math.round(lengthMs)} ms: ${reason}.`);
   }
 
-  /** Pads the segment to whole blocks, else its last samples would be lost or head the next one (protocol.md §4). */
-  #closeSegment(run: Run): void {
-    if (this.#segmentSamples === 0) return;
-    const padding = (BLOCK_SAMPLES - (this.#segmentSamples % BLOCK_SAMPLES)) % BLOCK_SAMPLES;
-    if (padding > 0) {
-      this.#transmit(new Int16Array(padding), this.#now());
-      run.inserted(padding);
-    }
-    this.#options.sink.endSegment();
-    this.#segmentSamples = 0;
-  }
-
-  #sendFaded(run: Run, fadeMs: number): void {
-    let left = msToSamples(fadeMs);
-    const tail = run.begun && left > 0 ? run.feed.take(left) : undefined;
-    if (!tail) return;
-    const faded = fadeOut(tail);
-    left = 0;
-    for (let at = 0; at < faded.length; at += this.#frameSamples) {
-      const piece = faded.subarray(at, at + this.#frameSamples);
-      const from = this.#schedule.sentSamples;
-      this.#transmit(piece, this.#now());
-      run.sent(piece.length, from);
-      this.#tail.add(run, piece);
-    }
-  }
-
-  /** Everything of `run` has left. @returns true when a joined speech took its place in the same segment */
-  #sendingEnds(run: Run, nowMs: number): boolean {
+  /** All of `run` has left: a speech that joins takes its place in the same segment, else the segment ends. */
+  #onExhausted(run: Run, nowMs: number): boolean {
     const next = this.#waiting.first();
-    if (next?.speech.options.join && !run.feed.error && sameNeeds(run, next)) {
+    if (next?.speech.options.join && run.begun && !run.feed.error && sameNeeds(run, next)) {
       next.feed.start();
       if (next.feed.bufferedSamples > 0) {
-        this.#drain(run, 'completed', undefined);
         this.#waiting.remove(next);
         next.speech.enter('preparing');
-        this.#feeding = next;
+        this.#drain(run, 'completed', undefined);
+        this.#pacer.feed(next);
         return true;
       }
-      if (!next.feed.ended && this.#schedule.at(nowMs).heldSamples > msToSamples(JOIN_UNTIL_HELD_MS))
-        return false;
+      const held = this.#outlet.schedule.at(nowMs).heldSamples;
+      if (!next.feed.ended && held > msToSamples(JOIN_UNTIL_HELD_MS)) return false;
     }
+    const { error } = run.feed;
     if (run.begun) {
-      this.#closeSegment(run);
-      const error = run.feed.error;
+      this.#pacer.endSegment(run);
       this.#drain(run, error ? 'failed' : 'completed', error);
     } else {
-      this.#settle(run, 'failed', run.feed.error ?? emptyError(run));
+      this.#settle(run, 'failed', error ?? emptyError(run));
     }
     this.#advance();
     return false;
   }
 
-  #drain(run: Run, how: SpeechEnd['how'], error: BridgeError | undefined): void {
-    if (this.#feeding === run) this.#feeding = undefined;
-    run.outcome = { how, error };
-    this.#draining.push(run);
-    run.speech.enter('draining');
-    this.#watchTask?.cancel();
-    const nowMs = this.#now();
-    this.#watchTask = this.#options.wheel.at(this.#nextWatchMs(nowMs), (now) => this.#watch(now));
-  }
-
   #cut(run: Run, fadeMs: number): void {
     if (!run.begun) return this.#settle(run, 'stopped', stoppedError(run));
-    if (!this.#paused && !this.#options.sink.stalled) this.#sendFaded(run, fadeMs);
-    this.#closeSegment(run);
+    this.#pacer.cut(run, fadeMs);
     void run.feed.cancel();
-    this.#dropCues(run);
+    this.#cues.drop(run);
     this.#drain(run, 'stopped', stoppedError(run));
   }
 
@@ -511,123 +393,47 @@ export class Player implements SpeechOwner {
     const waiting = this.#waiting.list();
     for (const run of waiting) this.#settle(run, 'stopped', stoppedError(run));
     if (this.#preparing) this.#settle(this.#preparing, 'stopped', stoppedError(this.#preparing));
-    if (this.#feeding) this.#cut(this.#feeding, fadeMs);
+    if (this.#pacer.run) this.#cut(this.#pacer.run, fadeMs);
     return waiting.length;
   }
 
-  // ---- time -----------------------------------------------------------------------------------------------------
+  // ---- while draining ---------------------------------------------------------------------------------------------
 
-  #arm(nowMs: number): void {
-    const run = this.#feeding;
-    if (!run || this.#paused || this.#options.sink.stalled || this.#pumpTask) return;
-    const { wheel } = this.#options;
-    const held = this.#schedule.at(nowMs).heldSamples;
-    let dueMs: number;
-    if (!this.#schedule.maySend(nowMs, this.#leadSamples(run)))
-      dueMs = this.#schedule.nextDueMs(this.#leadSamples(run));
-    else if (!this.#schedule.running) return;
-    // The sound is late. What matters next is the moment before the agent runs dry, then that at which to close.
-    else if (held > msToSamples(wheel.slotMs * 2))
-      dueMs = this.#schedule.timeOf(this.#schedule.sentSamples) - wheel.slotMs * 2;
-    else if (this.#segmentSamples > 0 && !run.feed.exhausted) dueMs = nowMs + wheel.slotMs;
-    else return;
-    this.#pumpTask = wheel.at(dueMs, (now) => {
-      this.#pumpTask = undefined;
-      const { dryMs } = this.#schedule.at(now);
-      if (
-        dryMs > CLOSE_AFTER_DRY_MS &&
-        this.#feeding === run &&
-        run.begun &&
-        run.feed.bufferedSamples === 0 &&
-        !run.feed.ended
-      ) {
-        this.#closeSegment(run);
-        run.speech.tell(
-          'warning',
-          `${run.speech.label} has paused: no sound came for ${CLOSE_AFTER_DRY_MS} ms.`,
-        );
-      }
-      this.#pump(now, dueMs);
-    });
+  #drain(run: Run, how: SpeechEnd['how'], error: BridgeError | undefined): void {
+    if (this.#pacer.run === run) this.#pacer.feed(undefined);
+    run.outcome = { how, error };
+    this.#draining.push(run);
+    run.speech.enter('draining');
+    this.#watchTask?.cancel();
+    this.#watchTask = this.#watchAt(this.#now() + POSITION_EVERY_MS);
   }
 
-  /** What the agent has played, by the schedule, as an ear at its loudspeaker hears it. */
-  #heardSchedule(nowMs: number): number {
-    const heard = this.#schedule.playedSamples(nowMs - START_LATENCY_MS);
-    const { sink } = this.#options;
-    if (this.#stalledSince === undefined || sink.readSamples === undefined) return heard;
-    return Math.min(heard, sink.readSamples - this.#sinkBase);
+  #watchAt(latestMs: number): WheelTask {
+    let atMs = latestMs;
+    for (const run of this.#draining) atMs = Math.min(atMs, this.#outlet.silentAtMs(run.endSample));
+    for (const run of this.#active()) {
+      if (run.begun && !run.speech.hasStarted)
+        atMs = Math.min(atMs, this.#outlet.heardAtMs(run.toSchedule(0) + 1));
+    }
+    // One that is overdue waits for the agent to read again; it is looked at no more often than a position.
+    return this.#options.wheel.at(atMs <= this.#now() ? latestMs : atMs, (nowMs) => this.#watch(nowMs));
   }
 
-  #active(): Run[] {
-    return this.#feeding ? [...this.#draining, this.#feeding] : this.#draining;
-  }
-
-  #nextWatchMs(nowMs: number): number {
-    let next = nowMs + POSITION_EVERY_MS;
-    for (const run of this.#draining) next = Math.min(next, this.#schedule.timeOf(run.endSample) + TAIL_MS);
-    return Math.max(next, nowMs + 1);
-  }
-
-  /** Tells positions and settles what has been heard to its end. */
+  /** Tells positions, and settles what has been heard to its end. */
   #watch(nowMs: number): void {
+    this.#watchTask?.cancel();
     this.#watchTask = undefined;
-    const heard = this.#heardSchedule(nowMs);
+    const heard = this.#outlet.heardSamples(nowMs);
     for (const run of this.#active()) {
       if (run.begun && run.fromSchedule(heard) > 0) run.speech.markStarted();
       if (run.speech.followed) run.speech.tell('position', this.position(run.speech));
     }
-    for (const run of [...this.#draining]) {
-      const played = this.#schedule.playedSamples(nowMs);
-      const over = played >= run.endSample && nowMs >= this.#schedule.timeOf(run.endSample) + TAIL_MS - 0.5;
-      if (over && this.#stalledSince === undefined && run.outcome) {
-        this.#settle(run, run.outcome.how, run.outcome.error, run.heardMs(Infinity));
-      }
+    for (const run of this.#draining) {
+      if (this.#outlet.frozen || nowMs < this.#outlet.silentAtMs(run.endSample)) continue;
+      this.#settle(run, run.outcome!.how, run.outcome!.error, run.heardMs(Infinity));
     }
-    if (this.#active().length > 0) {
-      this.#watchTask ??= this.#options.wheel.at(this.#nextWatchMs(nowMs), (now) => this.#watch(now));
-    }
+    if (this.#active().length > 0) this.#watchTask ??= this.#watchAt(nowMs + POSITION_EVERY_MS);
     this.#advance();
-  }
-
-  // ---- cues -----------------------------------------------------------------------------------------------------
-
-  #sendCues(nowMs: number): void {
-    // A cue acts about as long after its sending as a sample sounds after its turn (protocol.md §4): the played
-    // position, not the heard one, is its moment.
-    const played = this.#schedule.playedSamples(nowMs);
-    for (const run of this.#active()) {
-      if (!run.begun || run.cues.size === 0) continue;
-      for (const cue of run.cues.takeDue(run.fromSchedule(played) + 1)) this.#sendCue(run, cue);
-    }
-    this.#armCues();
-  }
-
-  #sendCue(run: Run, cue: Cue): void {
-    this.#options.sink.command(cue.send);
-    run.cuesSent += 1;
-    run.speech.tell('cue', cue);
-  }
-
-  #dropCues(run: Run): void {
-    for (const cue of run.cues.takeAll()) {
-      if (cue.always) this.#sendCue(run, cue);
-      else run.cuesDropped += 1;
-    }
-  }
-
-  #armCues(): void {
-    this.#cueTask?.cancel();
-    this.#cueTask = undefined;
-    let dueMs = Infinity;
-    for (const run of this.#active()) {
-      const sample = run.cues.nextSample;
-      if (sample === undefined || !run.begun) continue;
-      const at = run.toSchedule(sample);
-      // Beyond what was sent the moment is not known yet: the next frame asks again.
-      if (at <= this.#schedule.sentSamples) dueMs = Math.min(dueMs, this.#schedule.timeOf(at));
-    }
-    if (dueMs < Infinity) this.#cueTask = this.#options.wheel.at(dueMs, (now) => this.#sendCues(now));
   }
 
   // ---- the one end of every speech --------------------------------------------------------------------------------
@@ -636,13 +442,12 @@ export class Player implements SpeechOwner {
     if (!this.#runs.delete(run.speech)) return;
     this.#waiting.remove(run);
     if (this.#preparing === run) this.#preparing = undefined;
-    if (this.#feeding === run) this.#feeding = undefined;
+    if (this.#pacer.run === run) this.#pacer.feed(undefined);
     this.#draining = this.#draining.filter((other) => other !== run);
     const durationMs = run.feed.durationMs;
-    const droppedMs = samplesToMs(run.feed.droppedSamples);
-    if (how === 'completed') for (const cue of run.cues.takeAll()) this.#sendCue(run, cue);
-    else this.#dropCues(run);
-    run.preparing.abort(stoppedError(run));
+    if (how === 'completed') this.#cues.finish(run);
+    else this.#cues.drop(run);
+    run.preparing.abort(error);
     void run.feed.cancel();
     if (heardMs > 0) run.speech.markStarted();
     run.speech.settle({
@@ -650,11 +455,16 @@ export class Player implements SpeechOwner {
       heardMs,
       durationMs,
       gaps: run.gaps,
-      droppedMs,
+      droppedMs: samplesToMs(run.feed.droppedSamples),
       cuesSent: run.cuesSent,
       cuesDropped: run.cuesDropped,
       error,
     });
+  }
+
+  /** What the agent has been sent and has not yet played to its end, in order. */
+  #active(): Run[] {
+    return this.#pacer.run ? [...this.#draining, this.#pacer.run] : [...this.#draining];
   }
 
   #now(): number {

@@ -108,6 +108,7 @@ export class Speech {
   readonly #owner: SpeechOwner;
   readonly #events: Emitter<SpeechEvents>;
   #state: SpeechState = 'queued';
+  #hasStarted = false;
   #end: SpeechEnd | undefined;
   #info: SoundInfo | undefined;
   #settleStarted!: (started: boolean) => void;
@@ -197,7 +198,13 @@ export class Speech {
 
   /** @internal The player's: its first sound is heard. */
   markStarted(): void {
+    this.#hasStarted = true;
     this.#settleStarted(true);
+  }
+
+  /** True from its first sound on. */
+  get hasStarted(): boolean {
+    return this.#hasStarted;
   }
 
   /** @internal The player's: the sound's head has been read. */

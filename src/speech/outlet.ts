@@ -1,0 +1,122 @@
+import type { Clock } from '../base/clock.js';
+import { samplesToMs } from '../base/units.js';
+import { Schedule } from './schedule.js';
+import type { FrameSink } from './sink.js';
+import type { Wheel } from './wheel.js';
+
+/** The agent plays whole blocks of so many samples (protocol.md §4). */
+export const BLOCK_SAMPLES = 256;
+/** A frame's sound is heard 37 to 58 ms after it was sent with nothing queued before it (protocol.md §4): the middle. */
+export const START_LATENCY_MS = 48;
+/** Sound ends 50 to 90 ms after the agent's buffer ran out by our clock (protocol.md §4): the far end. */
+export const TAIL_MS = 90;
+
+/**
+ * The one way to the agent's loudspeaker: sends samples, keeps the schedule of what has been played, and knows what is
+ * open in the agent's stream. Every sample that leaves goes through `transmit`.
+ */
+export class Outlet {
+  readonly #sink: FrameSink;
+  readonly #wheel: Wheel;
+  readonly #clock: Clock;
+  #schedule = new Schedule();
+  #segmentSamples = 0;
+  #sinkBase = 0;
+  #frozen = false;
+
+  constructor(sink: FrameSink, wheel: Wheel, clock: Clock) {
+    this.#sink = sink;
+    this.#wheel = wheel;
+    this.#clock = clock;
+  }
+
+  get schedule(): Schedule {
+    return this.#schedule;
+  }
+
+  /** True while the agent is known to have stopped reading: nothing leaves, and time stands still for the position. */
+  get frozen(): boolean {
+    return this.#frozen;
+  }
+
+  /** True when samples were sent since the last segment end. */
+  get segmentOpen(): boolean {
+    return this.#segmentSamples > 0;
+  }
+
+  /** What the agent holds unplayed by now, in ms. */
+  get heldMs(): number {
+    return samplesToMs(this.#schedule.at(this.#clock.nowMs()).heldSamples);
+  }
+
+  /** Begins anew: with the first speech after a silence, or with a new connection. */
+  reset(): void {
+    this.#schedule = new Schedule();
+    this.#segmentSamples = 0;
+    this.#sinkBase = this.#sink.sentSamples;
+    this.#frozen = this.#sink.stalled;
+  }
+
+  /** Sends up to one frame. @returns how long the agent had been dry before it, in ms */
+  transmit(samples: Int16Array): number {
+    this.#sink.frame(samples);
+    this.#segmentSamples += samples.length;
+    const nowMs = this.#clock.nowMs();
+    return this.#schedule.sent(samples.length, nowMs, this.#wheel.align(nowMs));
+  }
+
+  /**
+   * Ends the segment, padded to whole blocks: else its last samples would be lost, or head the next one
+   * (protocol.md §4). Does nothing when none is open.
+   * @returns the samples of silence that were added
+   */
+  endSegment(): number {
+    if (this.#segmentSamples === 0) return 0;
+    const padding = (BLOCK_SAMPLES - (this.#segmentSamples % BLOCK_SAMPLES)) % BLOCK_SAMPLES;
+    if (padding > 0) this.transmit(new Int16Array(padding));
+    this.#sink.endSegment();
+    this.#segmentSamples = 0;
+    return padding;
+  }
+
+  /** Samples that an ear at the agent's loudspeaker has heard. While it does not read: at most those it has read. */
+  heardSamples(nowMs: number): number {
+    const heard = this.#schedule.playedSamples(nowMs - START_LATENCY_MS);
+    const read = this.#readSamples;
+    return this.#frozen && read !== undefined ? Math.min(heard, read) : heard;
+  }
+
+  /** The moment at which the sample at `position` is heard. */
+  heardAtMs(position: number): number {
+    return this.#schedule.timeOf(position) + START_LATENCY_MS;
+  }
+
+  /** The moment at which everything up to `position` has been heard, tail included. */
+  silentAtMs(position: number): number {
+    return this.#schedule.timeOf(position) + TAIL_MS;
+  }
+
+  /**
+   * Looks again whether the agent reads. When it has begun to read again, it had run dry: what it had not read lies
+   * ahead of it still, and the schedule goes on from there.
+   * @returns true when it reads again
+   */
+  readingChanged(nowMs: number): boolean {
+    if (this.#sink.stalled) {
+      this.#frozen = true;
+      return false;
+    }
+    if (!this.#frozen) return false;
+    const read = this.#readSamples;
+    this.#frozen = false;
+    if (read !== undefined && this.#schedule.running) {
+      this.#schedule.correct(Math.min(this.#schedule.playedSamples(nowMs), read), nowMs);
+    }
+    return true;
+  }
+
+  get #readSamples(): number | undefined {
+    const read = this.#sink.readSamples;
+    return read === undefined ? undefined : Math.max(0, read - this.#sinkBase);
+  }
+}

@@ -1,0 +1,212 @@
+import type { Clock } from '../base/clock.js';
+import { msToSamples } from '../base/units.js';
+import { fadeIn, fadeOut } from './fade.js';
+import type { Outlet } from './outlet.js';
+import type { Run } from './run.js';
+import { SentTail } from './tail.js';
+import type { Wheel, WheelTask } from './wheel.js';
+
+/** When a sound pauses by itself this long, the segment is closed so that the mouth closes too. */
+const CLOSE_AFTER_DRY_MS = 300;
+
+/** What a pacer stands on, and whom it tells. */
+export interface PacerOptions {
+  readonly outlet: Outlet;
+  readonly wheel: Wheel;
+  readonly clock: Clock;
+  readonly frameMs: number;
+  readonly bufferMs: number;
+  /** What the agent may hold, in ms, for this speech and now. */
+  leadMs(run: Run): number;
+  /** Its first frame has left. */
+  onBegun(run: Run): void;
+  /** A frame has left: how late by the wheel in ms, when that can be said. */
+  onFrame(run: Run, samples: number, latenessMs: number | undefined): void;
+  /** The agent was silent where there should have been sound. */
+  onGap(run: Run, lengthMs: number, cause: 'source' | 'stall'): void;
+  /** The sound pauses by itself. */
+  onPause(run: Run, afterMs: number): void;
+  /** All of it has left. @returns true when another run has taken its place and may go on at once */
+  onExhausted(run: Run, nowMs: number): boolean;
+}
+
+/**
+ * Sends one run's frames when the schedule lets them go. It has one speech at a time, and no will of its own about
+ * what comes next.
+ */
+export class Pacer {
+  readonly #options: PacerOptions;
+  readonly #frameSamples: number;
+  readonly #nearlyDrySamples: number;
+  readonly #tail = new SentTail();
+  #run: Run | undefined;
+  #held = false;
+  #starved = false;
+  /** How long the agent had been dry when the segment was closed for it; part of the gap that the next frame ends. */
+  #dryBeforeMs = 0;
+  #task: WheelTask | undefined;
+
+  constructor(options: PacerOptions) {
+    this.#options = options;
+    this.#frameSamples = msToSamples(options.frameMs);
+    this.#nearlyDrySamples = msToSamples(options.wheel.slotMs * 2);
+  }
+
+  /** The run whose frames leave. */
+  get run(): Run | undefined {
+    return this.#run;
+  }
+
+  /** Hands over another run, or none; frames leave with the next `pump()`. */
+  feed(run: Run | undefined): void {
+    this.#run = run;
+    this.#starved = false;
+    this.#dryBeforeMs = 0;
+    if (!run) this.#cancelTask();
+  }
+
+  /** Forgets what was sent: with a new connection or a new schedule. */
+  reset(): void {
+    this.#tail.clear();
+  }
+
+  /** The samples of `run` that were sent last, at most `count`. */
+  lastSent(run: Run, count: number): Int16Array {
+    return this.#tail.last(run, count);
+  }
+
+  /** Holds the frames back, with a fade and a closed segment, so that the mouth closes without a click. */
+  hold(fadeMs: number): void {
+    this.#held = true;
+    this.#cancelTask();
+    if (this.#run?.begun) this.cut(this.#run, fadeMs);
+  }
+
+  /** Lets frames go again. */
+  release(nowMs: number): void {
+    this.#held = false;
+    this.pump(nowMs);
+  }
+
+  /** Sends the next `fadeMs` of the run falling to silence, and closes the segment. */
+  cut(run: Run, fadeMs: number): void {
+    const { outlet } = this.#options;
+    const tail =
+      fadeMs > 0 && !outlet.frozen && outlet.segmentOpen ? run.feed.take(msToSamples(fadeMs)) : undefined;
+    const faded = fadeOut(tail ?? new Int16Array(0));
+    for (let at = 0; at < faded.length; at += this.#frameSamples) {
+      this.#transmit(run, faded.subarray(at, at + this.#frameSamples));
+    }
+    this.endSegment(run);
+    run.fadeInNext = true;
+  }
+
+  /** Closes the segment; what is padded counts as silence within the run. @returns the samples of padding */
+  endSegment(run: Run): number {
+    const padding = this.#options.outlet.endSegment();
+    run.inserted(padding);
+    return padding;
+  }
+
+  /** Sends all that may leave now, then asks the wheel for the next moment. `dueMs` is the moment it was asked for. */
+  pump(nowMs: number, dueMs?: number): void {
+    this.#cancelTask();
+    const { outlet } = this.#options;
+    while (this.#run && !this.#held && !outlet.frozen) {
+      const run = this.#run;
+      if (!outlet.schedule.maySend(nowMs, this.#leadSamples(run))) break;
+      const samples = this.#next(run, nowMs, dueMs !== undefined);
+      if (!samples) {
+        if (run.feed.exhausted) {
+          if (this.#options.onExhausted(run, nowMs)) continue;
+        } else if (outlet.schedule.running) {
+          this.#starved = true;
+        }
+        break;
+      }
+      this.#send(run, samples, nowMs, dueMs);
+    }
+    this.#arm(nowMs);
+  }
+
+  #send(run: Run, samples: Int16Array, nowMs: number, dueMs: number | undefined): void {
+    const { schedule } = this.#options.outlet;
+    const first = !run.begun;
+    const late = dueMs === undefined || this.#starved || first;
+    const latenessMs = late ? undefined : Math.max(0, nowMs - schedule.nextDueMs(this.#leadSamples(run)));
+    const resumed = run.fadeInNext;
+    run.fadeInNext = false;
+    const dryMs = this.#transmit(run, resumed ? fadeIn(samples) : samples) + this.#dryBeforeMs;
+    this.#dryBeforeMs = 0;
+    if (first) this.#options.onBegun(run);
+    // A gap is a silence inside a sound: neither the pause before it, nor one that was asked for.
+    else if (dryMs > 0 && !resumed) this.#options.onGap(run, dryMs, this.#starved ? 'source' : 'stall');
+    if (dryMs > 0 && run.feed.live) run.primed = false;
+    this.#starved = false;
+    this.#options.onFrame(run, samples.length, latenessMs);
+  }
+
+  #transmit(run: Run, samples: Int16Array): number {
+    const at = this.#options.outlet.schedule.sentSamples;
+    const dryMs = this.#options.outlet.transmit(samples);
+    run.sent(samples.length, at);
+    this.#tail.add(run, samples);
+    return dryMs;
+  }
+
+  /** The next samples to send, or nothing when the sound has not come that far. */
+  #next(run: Run, nowMs: number, byWheel: boolean): Int16Array | undefined {
+    const { feed } = run;
+    if (feed.live && !run.primed) {
+      // A live sound comes at the pace at which it is played: the lead has to be gathered before the first frame.
+      const target = Math.min(this.#leadSamples(run), msToSamples(this.#options.bufferMs) / 2);
+      if (feed.bufferedSamples < target && !feed.ended) return undefined;
+      run.primed = true;
+    }
+    if (feed.bufferedSamples >= this.#frameSamples || feed.ended) return feed.take(this.#frameSamples);
+    // Less than a frame is there. Before the agent runs dry it goes out as it is: a syllable's end must not wait for
+    // the next burst. Only at the wheel's pace, so that a source of single samples does not make frames of them.
+    const state = this.#options.outlet.schedule.at(nowMs);
+    const nearlyDry = this.#options.outlet.schedule.running && state.heldSamples <= this.#nearlyDrySamples;
+    return byWheel && nearlyDry && !feed.live ? feed.take(this.#frameSamples) : undefined;
+  }
+
+  #arm(nowMs: number): void {
+    const run = this.#run;
+    const { outlet, wheel } = this.#options;
+    const { schedule } = outlet;
+    if (!run || this.#held || outlet.frozen) return;
+    const lead = this.#leadSamples(run);
+    if (!schedule.maySend(nowMs, lead)) return this.#wakeAt(schedule.nextDueMs(lead));
+    if (!schedule.running || !outlet.segmentOpen) return;
+    // The sound is late. What matters next is the moment before the agent runs dry, then that at which to close.
+    const nearlyDryAtMs = schedule.timeOf(schedule.sentSamples - this.#nearlyDrySamples);
+    this.#wakeAt(Math.max(nearlyDryAtMs, nowMs + wheel.slotMs));
+  }
+
+  #wakeAt(dueMs: number): void {
+    this.#task = this.#options.wheel.at(dueMs, (nowMs) => {
+      this.#task = undefined;
+      const run = this.#run;
+      if (run?.begun && run.feed.bufferedSamples === 0 && !run.feed.ended) this.#closeIfDry(run, nowMs);
+      this.pump(nowMs, dueMs);
+    });
+  }
+
+  #closeIfDry(run: Run, nowMs: number): void {
+    const { dryMs } = this.#options.outlet.schedule.at(nowMs);
+    if (dryMs < CLOSE_AFTER_DRY_MS) return;
+    // The padding, if any, begins a new anchor: what came before it has to be remembered.
+    if (this.endSegment(run) > 0) this.#dryBeforeMs = dryMs;
+    this.#options.onPause(run, dryMs);
+  }
+
+  #leadSamples(run: Run): number {
+    return msToSamples(this.#options.leadMs(run));
+  }
+
+  #cancelTask(): void {
+    this.#task?.cancel();
+    this.#task = undefined;
+  }
+}

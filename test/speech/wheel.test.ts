@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest';
+import { Wheel } from '../../src/speech/wheel.js';
+import { FakeClock } from '../support/fake-clock.js';
+
+describe('Wheel', () => {
+  it('runs a task in the first slot at or after its time, with one timer for all', () => {
+    const clock = new FakeClock(1001);
+    const wheel = new Wheel(clock);
+    const ran: [string, number][] = [];
+    for (const [name, dueMs] of [
+      ['a', 1003],
+      ['b', 1005],
+      ['c', 1005.1],
+      ['d', 1234],
+    ] as const) {
+      wheel.at(dueMs, (nowMs) => ran.push([name, nowMs]));
+    }
+    expect(clock.pendingTimers).toBe(1);
+    clock.advanceSync(500);
+    expect(ran).toEqual([
+      ['a', 1005],
+      ['b', 1005],
+      ['c', 1010],
+      ['d', 1235],
+    ]);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('stays on its slots for an hour: a task that asks for its next turn does not drift', () => {
+    const clock = new FakeClock();
+    const wheel = new Wheel(clock);
+    let turns = 0;
+    const step = (): void => {
+      turns += 1;
+      wheel.at(1000 + turns * 40, step);
+    };
+    wheel.at(1000, step);
+    clock.advanceSync(3_600_000);
+    expect(turns).toBe(90_001);
+  });
+
+  it('runs everything overdue after a stall, once, in order', async () => {
+    const clock = new FakeClock();
+    const wheel = new Wheel(clock);
+    const ran: number[] = [];
+    for (const n of [3, 1, 2]) wheel.at(1000 + n * 100, () => ran.push(n));
+    await clock.stall(5000);
+    expect(ran).toEqual([1, 2, 3]);
+  });
+
+  it('does not run what was called off, and stops its timer when nothing is left', () => {
+    const clock = new FakeClock();
+    const wheel = new Wheel(clock);
+    let ran = false;
+    const task = wheel.at(1100, () => (ran = true));
+    wheel.at(1050, () => undefined);
+    task.cancel();
+    clock.advanceSync(1000);
+    expect(ran).toBe(false);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('runs the others when a task throws, and reports it', () => {
+    const clock = new FakeClock();
+    const errors: unknown[] = [];
+    const wheel = new Wheel(clock, { onError: (error) => errors.push(error) });
+    let ran = false;
+    wheel.at(1005, () => {
+      throw new Error('broken');
+    });
+    wheel.at(1005, () => (ran = true));
+    clock.advanceSync(10);
+    expect(ran).toBe(true);
+    expect(String(errors[0])).toMatch(/broken/);
+  });
+
+  it('tells how late it woke', async () => {
+    const clock = new FakeClock();
+    const wheel = new Wheel(clock);
+    const lateness: number[] = [];
+    wheel.observeLateness((ms) => lateness.push(ms));
+    wheel.at(1005, () => undefined);
+    await clock.stall(12);
+    expect(lateness).toEqual([7]);
+  });
+});
