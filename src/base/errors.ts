@@ -45,9 +45,19 @@ export const ERRORS = {
     false,
     'It can run programs or end the avatar. If you mean it, start the service with --allow-dangerous.',
   ),
+  AGENT_REFUSED: entry(
+    'denied',
+    true,
+    "The service's log says why. Check the path of the address, and its token.",
+  ),
   // Files and sound
   FILE_NOT_FOUND: entry('not-found', false, 'Check the path; it is relative to the folder you are in.'),
   FILE_UNREADABLE: entry('input', false, 'Check that it is a file, and that you are allowed to read it.'),
+  FILE_UNWRITABLE: entry(
+    'input',
+    false,
+    'Check that the folder exists, and that you are allowed to write there.',
+  ),
   SOUND_EMPTY: entry('input', false, 'There is nothing to speak in it. Check what wrote it.'),
   SOUND_UNKNOWN: entry('input', false, 'Convert it to WAV, or name the format of headerless data.'),
   SOUND_BROKEN: entry('input', false, 'The data is damaged. Play it elsewhere, or convert it again.'),

@@ -1,0 +1,170 @@
+/** What the answers of a command may ask of the simulated program around it. */
+export interface ProgramWorld {
+  /** Aliases of the models that are loaded. */
+  readonly models: Set<string>;
+  /** The program's variables (`VALUE_SET`). */
+  readonly values: Map<string, string>;
+  /** True when the program's own machine would have this file. */
+  fileExists(path: string): boolean;
+  /** Issues a message later; the same key again replaces it. */
+  later(key: string, delayMs: number, message: string): void;
+  /** Calls a later message off. @returns true when one was still to come */
+  cancel(key: string): boolean;
+  /** `AVATAR_CONTROL`, `__AV_START` and `__AV_END`: external control on or off. @returns false when it was so already */
+  control(on: boolean): boolean;
+  /** The program hangs for good. */
+  hang(reason: string): void;
+  /** The program ends. */
+  end(reason: string): void;
+}
+
+/** The messages that follow at once; others go through `world.later`. */
+type Answer = (args: readonly string[], world: ProgramWorld) => readonly string[];
+
+/** After a lip movement ends, its event comes this much later (protocol.md §7). */
+const LIPSYNC_TAIL_MS = 220;
+
+/** A stand-in for how long a motion, a move or a sound takes: a simulator knows no files and no distances. */
+const STAND_IN_MS = { motion: 2_000, move: 200, sound: 1_000 } as const;
+
+const COMPARISONS: Readonly<Record<string, (a: number, b: number) => boolean>> = {
+  EQ: (a, b) => a === b,
+  NE: (a, b) => a !== b,
+  LE: (a, b) => a <= b,
+  LT: (a, b) => a < b,
+  GE: (a, b) => a >= b,
+  GT: (a, b) => a > b,
+};
+
+/** For commands on a loaded model: the event `NAME_EVENT_VERB|first arguments`. */
+const onModel =
+  (event: string, argCount: number): Answer =>
+  (args, world) =>
+    world.models.has(args[0] ?? '') ? [[event, ...args.slice(0, argCount)].join('|')] : [];
+
+const always =
+  (event: string, argCount: number): Answer =>
+  (args) => [[event, ...args.slice(0, argCount)].join('|')];
+
+/** A movement that starts, and stops by itself. */
+const movement =
+  (name: string): Answer =>
+  ([alias = ''], world) => {
+    if (!world.models.has(alias)) return [];
+    const key = `${name}|${alias}`;
+    const replaced = world.cancel(key) ? [`${name}_EVENT_STOP|${alias}`] : [];
+    world.later(key, STAND_IN_MS.move, `${name}_EVENT_STOP|${alias}`);
+    return [...replaced, `${name}_EVENT_START|${alias}`];
+  };
+
+/** What ends early when it is told to. */
+const stopped =
+  (name: string): Answer =>
+  ([alias = ''], world) =>
+    world.cancel(`${name}|${alias}`) ? [`${name}_EVENT_STOP|${alias}`] : [];
+
+/** The sum of the milliseconds of `k,75,o,75,…` (protocol.md §7). */
+function lipsMs(phonemes: string): number {
+  const parts = phonemes.split(',');
+  return parts.reduce((sum, part, index) => (index % 2 === 1 ? sum + (Number(part) || 0) : sum), 0);
+}
+
+/**
+ * What the program says to a command, beside its echo: protocol.md §5 and §7, and what its recording shows. A
+ * command that is not here has its echo and nothing more, as most have.
+ */
+export const ANSWERS: Readonly<Record<string, Answer>> = {
+  LIPSYNC_START: ([alias = '', phonemes = ''], world) => {
+    if (!world.models.has(alias)) return [];
+    const replaced = world.cancel(`LIPSYNC|${alias}`) ? [`LIPSYNC_EVENT_STOP|${alias}`] : [];
+    const lengthMs = lipsMs(phonemes) + LIPSYNC_TAIL_MS;
+    world.later(`LIPSYNC|${alias}`, lengthMs, `LIPSYNC_EVENT_STOP|${alias}`);
+    return [...replaced, `LIPSYNC_EVENT_START|${alias}`];
+  },
+  LIPSYNC_STOP: stopped('LIPSYNC'),
+  MODEL_ADD: ([alias = '', file = ''], world) => {
+    if (!world.fileExists(file)) return [];
+    world.models.add(alias);
+    return [`MODEL_EVENT_ADD|${alias}`];
+  },
+  MODEL_DELETE: ([alias = ''], world) => (world.models.delete(alias) ? [`MODEL_EVENT_DELETE|${alias}`] : []),
+  MODEL_BINDFACE: onModel('MODEL_EVENT_BINDFACE', 2),
+  MODEL_UNBINDFACE: onModel('MODEL_EVENT_UNBINDFACE', 2),
+  MOTION_ADD: ([alias = '', motion = '', file = '', ...how], world) => {
+    if (!world.models.has(alias) || !world.fileExists(file)) return [];
+    if (how.includes('ONCE')) {
+      const key = `MOTION|${alias}|${motion}`;
+      world.later(key, STAND_IN_MS.motion, `MOTION_EVENT_DELETE|${alias}|${motion}`);
+    }
+    return [`MOTION_EVENT_ADD|${alias}|${motion}`];
+  },
+  MOTION_DELETE: ([alias = '', motion = ''], world) => {
+    world.cancel(`MOTION|${alias}|${motion}`);
+    return onModel('MOTION_EVENT_DELETE', 2)([alias, motion], world);
+  },
+  MOVE_START: movement('MOVE'),
+  MOVE_STOP: stopped('MOVE'),
+  TURN_START: movement('TURN'),
+  TURN_STOP: stopped('TURN'),
+  ROTATE_START: ([alias = '', ...rest], world) => [
+    ...(stopped('TURN')([alias], world) as string[]),
+    ...movement('ROTATE')([alias, ...rest], world),
+  ],
+  ROTATE_STOP: stopped('ROTATE'),
+  VALUE_SET: ([name = '', value = ''], world) => {
+    world.values.set(name, value);
+    return [`VALUE_EVENT_SET|${name}`];
+  },
+  VALUE_GET: ([name = ''], world) => {
+    const value = world.values.get(name);
+    return value === undefined ? [] : [`VALUE_EVENT_GET|${name}|${value}`];
+  },
+  VALUE_EVAL: ([name = '', comparison = '', wanted = ''], world) => {
+    const value = world.values.get(name);
+    const compare = COMPARISONS[comparison];
+    if (value === undefined || !compare) return [];
+    const result = compare(Number(value), Number(wanted)) ? 'TRUE' : 'FALSE';
+    return [`VALUE_EVENT_EVAL|${name}|${comparison}|${wanted}|${result}`];
+  },
+  VALUE_UNSET: ([name = ''], world) => (world.values.delete(name) ? [`VALUE_EVENT_UNSET|${name}`] : []),
+  TIMER_START: ([name = '', seconds = ''], world) => {
+    world.later(`TIMER|${name}`, (Number(seconds) || 0) * 1000, `TIMER_EVENT_STOP|${name}`);
+    return [`TIMER_EVENT_START|${name}`];
+  },
+  TIMER_STOP: stopped('TIMER'),
+  CAPTION_SETSTYLE: always('CAPTION_EVENT_SETSTYLE', 1),
+  CAPTION_START: ([name = '', ...rest], world) => {
+    // The last argument counts frames, 30 a second.
+    const lengthMs = ((Number(rest[5]) || 0) * 1000) / 30;
+    if (lengthMs > 0) world.later(`CAPTION|${name}`, lengthMs, `CAPTION_EVENT_STOP|${name}`);
+    return [`CAPTION_EVENT_START|${name}`];
+  },
+  CAPTION_STOP: stopped('CAPTION'),
+  SOUND_START: ([name = '', file = ''], world) => {
+    if (!world.fileExists(file)) return [];
+    world.later(`SOUND|${name}`, STAND_IN_MS.sound, `SOUND_EVENT_STOP|${name}`);
+    return [`SOUND_EVENT_START|${name}`];
+  },
+  SOUND_STOP: stopped('SOUND'),
+  SPEAK_START: ([alias = '', file = ''], world) => {
+    if (!world.fileExists(file)) {
+      world.hang(`SPEAK_START with ${file}, which does not exist.`);
+      return [];
+    }
+    world.later(`SPEAK|${alias}`, STAND_IN_MS.sound, `SPEAK_EVENT_STOP|${alias}`);
+    return [`SPEAK_EVENT_START|${alias}`];
+  },
+  SPEAK_STOP: stopped('SPEAK'),
+  AVATAR_CONTROL: ([what], world) => {
+    if (what === 'ENABLE')
+      return [...(world.control(true) ? ['AVATAR|START'] : []), 'AVATAR_EVENT_CONTROL|ENABLED'];
+    return what === 'DISABLE' && world.control(false) ? ['AVATAR|END'] : [];
+  },
+  MENU: ([verb = '', menu = '', item = '']) =>
+    verb === 'ADD' ? [`MENU_EVENT|ADD|${menu}`] : [`MENU_EVENT|${verb}|${menu}|${item}`],
+  PLUGIN_ENABLE: always('PLUGIN_EVENT_ENABLE', 1),
+  PLUGIN_DISABLE: ([name = ''], world) => {
+    if (name === 'Remote') world.end('PLUGIN_DISABLE|Remote');
+    return [`PLUGIN_EVENT_DISABLE|${name}`];
+  },
+};

@@ -1,0 +1,252 @@
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import { WebSocket } from 'ws';
+import type { Clock, Timer } from '../base/clock.js';
+import { FrameWatch } from './frame-watch.js';
+
+/** The two halves of a frame may lie this far apart; then the avatar dies (protocol.md §2). */
+const TORN_AFTER_MS = 10;
+
+/** The WebSocket library's own bound; what lies above the avatar's buffer is judged by the receiver. */
+const MAX_MESSAGE_BYTES = 1 << 20;
+
+/** What a link tells of its connection, in the order in which it happened on the wire. */
+export interface LinkEvents {
+  /** The 101 has come. */
+  upgraded(link: AvatarLink): void;
+  /** A message; `withUpgrade` when it came in the same read as the 101. */
+  message(payload: Buffer, withUpgrade: boolean): void;
+  /** A ping, already answered. */
+  ping(payload: Buffer): void;
+  /** A CLOSE frame: its payload, which the avatar reads as data. */
+  closeFrame(payload: Buffer): void;
+  /** A message came in more than one frame. */
+  continuation(): void;
+  /** The rest of a frame did not come in time. */
+  torn(): void;
+  /** The bytes are no WebSocket, as a sentence. */
+  broken(reason: string): void;
+  /** The connection is gone. */
+  closed(): void;
+}
+
+/** How a link reads. */
+export interface LinkOptions {
+  readonly clock: Clock;
+  /** Each read is held up by a random time up to this, in milliseconds: a link that jitters. */
+  readonly readJitterMs: number;
+  readonly random: () => number;
+  readonly signal: AbortSignal;
+}
+
+/** How one attempt to connect ended. */
+export type DialResult =
+  | { readonly kind: 'open'; readonly link: AvatarLink }
+  /** `status` is absent when nothing answered in HTTP. */
+  | { readonly kind: 'refused'; readonly status?: number; readonly reason: string };
+
+/** A WebSocket that takes no part in the closing handshake: the avatar does not know it (protocol.md §1). */
+class AvatarSocket extends WebSocket {
+  onCloseFrame: ((payload: Buffer) => void) | undefined;
+
+  /** The library calls this when a CLOSE frame came, and when one came that is no frame at all. */
+  override close(code?: number, reason: string | Buffer = ''): void {
+    const payload = Buffer.alloc(code === undefined ? 0 : 2);
+    if (code !== undefined) payload.writeUInt16BE(code);
+    this.onCloseFrame?.(Buffer.concat([payload, Buffer.from(reason)]));
+  }
+}
+
+/**
+ * The avatar's connection: upgrade request, messages in the order of the wire, pongs, and what only the socket shows.
+ * It judges nothing; `LinkEvents` tells all.
+ */
+export class AvatarLink {
+  readonly #socket: AvatarSocket;
+  readonly #tcp: Socket;
+  /** How much came in the same read as the 101. */
+  readonly #headBytes: number;
+  readonly #events: LinkEvents;
+  readonly #options: LinkOptions;
+  readonly #watch = new FrameWatch();
+  /** Reads since the upgrade; the first is what came with the 101, when something did. */
+  #reads = 0;
+  #heldBack: (() => void)[] = [];
+  #seenContinuations = 0;
+  #tornTimer: Timer | undefined;
+  #jitterTimer: Timer | undefined;
+  #stopped = false;
+  #open = true;
+
+  private constructor(
+    socket: AvatarSocket,
+    tcp: Socket,
+    headBytes: number,
+    events: LinkEvents,
+    options: LinkOptions,
+  ) {
+    this.#socket = socket;
+    this.#tcp = tcp;
+    this.#headBytes = headBytes;
+    this.#events = events;
+    this.#options = options;
+  }
+
+  /** Tries once to connect; the events begin with `upgraded`. Never throws. */
+  static dial(url: string, events: LinkEvents, options: LinkOptions): Promise<DialResult> {
+    return new Promise((resolve) => {
+      let socket: AvatarSocket | undefined;
+      let link: AvatarLink | undefined;
+      const abort = (): void => socket?.terminate();
+      const settle = (result: DialResult): void => {
+        options.signal.removeEventListener('abort', abort);
+        resolve(result);
+      };
+      const refused = (reason: string, status?: number): void =>
+        settle({ kind: 'refused', reason, ...(status === undefined ? {} : { status }) });
+      options.signal.addEventListener('abort', abort, { once: true });
+      try {
+        socket = new AvatarSocket(url, {
+          perMessageDeflate: false,
+          headers: { 'X-App-Type': 'MMDAgent' },
+          autoPong: false,
+          skipUTF8Validation: true,
+          maxPayload: MAX_MESSAGE_BYTES,
+          finishRequest: (request) => {
+            request.prependListener('upgrade', (_response: IncomingMessage, tcp: Socket, head: Buffer) => {
+              link = new AvatarLink(socket!, tcp, head.length, events, options);
+            });
+            request.end();
+          },
+        });
+      } catch (error) {
+        return refused((error as Error).message);
+      }
+      let opened: AvatarLink | undefined;
+      socket.on('open', () => {
+        opened = link!;
+        opened.#attach();
+        settle({ kind: 'open', link: opened });
+      });
+      socket.on('unexpected-response', (request, response) => {
+        refused(`the answer was ${response.statusCode} ${response.statusMessage}`, response.statusCode);
+        request.destroy();
+      });
+      socket.on('error', (error) => {
+        if (opened) opened.#fail(error);
+        else refused(error.message);
+      });
+    });
+  }
+
+  /** Sends one of the avatar's own messages: a masked text frame. Nothing after the end. */
+  send(message: Buffer): void {
+    if (this.#open) this.#socket.send(message, { binary: false });
+  }
+
+  /** Stops reading: what comes stays in the machine's buffers, and then at the sender. */
+  stopReading(): void {
+    this.#stopped = true;
+    this.#socket.pause();
+  }
+
+  /** Reads on. */
+  resumeReading(): void {
+    this.#stopped = false;
+    if (this.#open && !this.#jitterTimer) this.#socket.resume();
+  }
+
+  /** Ends the connection as a process that dies does: no CLOSE frame, nothing flushed. */
+  destroy(): void {
+    this.#open = false;
+    this.#tornTimer?.cancel();
+    this.#jitterTimer?.cancel();
+    this.#socket.terminate();
+  }
+
+  #watchSocket(): void {
+    // Before the library's own listener, so that what the watch knows is true when the library's events come; and no
+    // sooner than that listener, because a first one sets the bytes flowing.
+    this.#tcp.prependListener('data', (chunk: Buffer) => {
+      this.#reads++;
+      this.#watch.push(chunk);
+      if (this.#watch.continuations > this.#seenContinuations) {
+        this.#seenContinuations = this.#watch.continuations;
+        this.#events.continuation();
+      }
+      if (this.#reads > 1 && this.#heldBack.length > 0) this.#releaseHeldBack();
+      this.#tornTimer?.cancel();
+      this.#tornTimer = undefined;
+      if (this.#watch.insideFrame) this.#waitForRest(this.#reads);
+      if (this.#options.readJitterMs > 0) this.#holdUp();
+    });
+  }
+
+  #attach(): void {
+    const socket = this.#socket;
+    this.#watchSocket();
+    socket.onCloseFrame = (payload) => {
+      if (this.#watch.closes > 0) this.#inOrder(() => this.#events.closeFrame(payload));
+    };
+    socket.on('message', (data) => {
+      const withUpgrade = this.#withUpgrade;
+      this.#inOrder(() => this.#events.message(data as Buffer, withUpgrade));
+    });
+    socket.on('ping', (payload) => this.#inOrder(() => this.#pong(payload)));
+    socket.on('close', () => {
+      if (!this.#open) return;
+      this.destroy();
+      this.#events.closed();
+    });
+    this.#events.upgraded(this);
+  }
+
+  #fail(error: Error): void {
+    const { code } = error as NodeJS.ErrnoException;
+    // The library's own codes tell of bad frames; the rest is the connection, of which `close` tells.
+    if (this.#open && code?.startsWith('WS_ERR')) this.#events.broken(error.message);
+  }
+
+  get #withUpgrade(): boolean {
+    return this.#headBytes > 0 && this.#reads <= 1;
+  }
+
+  /** What came with the 101 is not read until more comes (protocol.md §1). */
+  #inOrder(deliver: () => void): void {
+    if (!this.#open) return;
+    if (this.#withUpgrade) this.#heldBack.push(deliver);
+    else deliver();
+  }
+
+  #releaseHeldBack(): void {
+    const held = this.#heldBack;
+    this.#heldBack = [];
+    for (const deliver of held) if (this.#open) deliver();
+  }
+
+  #pong(payload: Buffer): void {
+    // An empty ping is answered with one zero byte (protocol.md §2).
+    this.#socket.pong(payload.length > 0 ? payload : Buffer.alloc(1), true);
+    this.#events.ping(payload);
+  }
+
+  /** Calls it torn only after a look at the socket: a process that stood still itself must not blame the sender. */
+  #waitForRest(read: number): void {
+    if (this.#stopped) return;
+    this.#tornTimer = this.#options.clock.after(TORN_AFTER_MS, () => {
+      setImmediate(() => {
+        const waiting = this.#reads === read && !this.#stopped && !this.#jitterTimer;
+        if (this.#open && waiting) this.#events.torn();
+      });
+    });
+  }
+
+  #holdUp(): void {
+    if (this.#jitterTimer || this.#stopped) return;
+    this.#socket.pause();
+    this.#jitterTimer = this.#options.clock.after(this.#options.random() * this.#options.readJitterMs, () => {
+      this.#jitterTimer = undefined;
+      if (this.#open && !this.#stopped) this.#socket.resume();
+    });
+  }
+}

@@ -1,0 +1,300 @@
+import type { Clock, Timer } from '../base/clock.js';
+import { ANSWERS, type ProgramWorld } from './answers.js';
+import type { RuleLog } from './rules.js';
+
+/** The longest message it sends; the rest is cut, its newline included (protocol.md §1). */
+const MAX_MESSAGE_BYTES = 2_047;
+
+/** It sends only when nothing came in for this long (protocol.md §1). */
+const QUIET_MS = 10;
+
+/** From the last data until `AVATAR_EVENT_IDLE|START` (protocol.md §3). */
+const IDLE_AFTER_MS = 15_000;
+
+const CURRENT_TIME_EVERY_MS = 30_000;
+
+/** Words of the wire that have no answer that could be seen (protocol.md §3). */
+const SILENT_AV_WORDS = /^__AV(_EXMORPH|_ACTION|CONF_DISABLEAUTOLIP),/;
+
+/** What the program around the wire is made of. */
+export interface ProgramOptions {
+  readonly clock: Clock;
+  /** The alias of the model that its content loads. */
+  readonly modelAlias: string;
+  /** From the upgrade until the model is loaded and the main loop runs, in milliseconds; Infinity for never. */
+  readonly readyAfterMs: number;
+  /** From a command to its echo, least and most, in milliseconds. */
+  readonly echoMs: readonly [number, number];
+  /** True when the program's own machine would have this file. */
+  readonly fileExists: (path: string) => boolean;
+  /** 0 up to 1, for the time of each echo. */
+  readonly random: () => number;
+  /** The time of day, for `CURRENT_TIME`. */
+  readonly timeOfDay: () => Date;
+  readonly log: RuleLog;
+  /** Milliseconds since the upgrade. */
+  readonly sinceUpgradeMs: () => number;
+  /** Sends one message of its own, as bytes. */
+  readonly send: (message: Buffer) => void;
+  readonly onReady: () => void;
+  readonly onEnd: (reason: string) => void;
+}
+
+/**
+ * The program behind the wire: it loads a model, runs commands in its main loop, echoes each, and says what else the
+ * real one says (protocol.md §3, §5, §7 and the recording of §8).
+ */
+export class AvatarProgram {
+  readonly #options: ProgramOptions;
+  readonly #clock: Clock;
+  readonly #models = new Set<string>();
+  readonly #later = new Map<string, Timer>();
+  readonly #world: ProgramWorld;
+  /** Commands that the main loop has not come to, in order. */
+  readonly #inbox: { readonly line: string; readonly dueMs: number }[] = [];
+  readonly #outbox: string[] = [];
+  #loopTimer: Timer | undefined;
+  #sendTimer: Timer | undefined;
+  #readyTimer: Timer | undefined;
+  #timeTimer: Timer | undefined;
+  #idleTimer: Timer | undefined;
+  #state: 'loading' | 'running' | 'hung' | 'stopped' = 'loading';
+  #lipsOf: string | undefined;
+  #controlled = false;
+  #idle = false;
+  #lastReadMs = Number.NEGATIVE_INFINITY;
+  #lastDataMs: number;
+
+  constructor(options: ProgramOptions) {
+    this.#options = options;
+    this.#clock = options.clock;
+    this.#lastDataMs = options.clock.nowMs();
+    this.#world = {
+      models: this.#models,
+      values: new Map(),
+      fileExists: options.fileExists,
+      later: (key, delayMs, message) => this.#sayLater(key, delayMs, message),
+      cancel: (key) => this.#cancel(key),
+      control: (on) => {
+        if (on === this.#controlled) return false;
+        this.#controlled = on;
+        return true;
+      },
+      hang: (reason) => {
+        options.log.add('speak-file-missing', reason, options.sinceUpgradeMs());
+        this.#halt('hung');
+      },
+      end: (reason) => {
+        options.log.add('avatar-disabled', reason, options.sinceUpgradeMs());
+        options.onEnd(reason);
+      },
+    };
+  }
+
+  /** The upgrade is done: says what the real one says first, and loads. */
+  start(): void {
+    const { modelAlias, readyAfterMs } = this.#options;
+    this.#lastDataMs = this.#clock.nowMs();
+    this.#say('PLUGIN_EVENT_ENABLE|Variables', 'PLUGIN_EVENT_ENABLE|VIManager');
+    this.#say(`MODEL_ADD|${modelAlias}|gene/Gene.pmd|0,-13,0`);
+    if (Number.isFinite(readyAfterMs))
+      this.#readyTimer = this.#clock.after(readyAfterMs, () => this.#becomeReady());
+    this.#watchIdle(IDLE_AFTER_MS);
+  }
+
+  /** True once the model is loaded and the main loop runs; never again after it hung. */
+  get ready(): boolean {
+    return this.#state === 'running';
+  }
+
+  /** Why sound that comes now is mute; undefined when it is heard (protocol.md §3, §4). */
+  get muteReason(): 'not-ready' | 'no-model' | undefined {
+    if (this.#state !== 'running') return 'not-ready';
+    return this.#lipsOf !== undefined && this.#models.has(this.#lipsOf) ? undefined : 'no-model';
+  }
+
+  /** Anything came in, a ping too: it stays silent for a moment. */
+  wireBusy(): void {
+    this.#lastReadMs = this.#clock.nowMs();
+  }
+
+  /** Data came in: it is not idle. */
+  dataCame(): void {
+    if (this.#state === 'stopped') return;
+    this.wireBusy();
+    this.#lastDataMs = this.#lastReadMs;
+    if (this.#idle) {
+      this.#idle = false;
+      this.#say('AVATAR_EVENT_IDLE|STOP');
+      this.#watchIdle(IDLE_AFTER_MS);
+    }
+  }
+
+  /** One command line from the wire. */
+  run(line: string): void {
+    if (this.#state === 'hung' || this.#state === 'stopped') return;
+    this.#noteUnknownWord(line);
+    const [leastMs, mostMs] = this.#options.echoMs;
+    const nowMs = this.#clock.nowMs();
+    const dueMs = nowMs + leastMs + this.#options.random() * (mostMs - leastMs);
+    // Commands run in the order in which they came.
+    this.#inbox.push({ line, dueMs: Math.max(dueMs, this.#inbox.at(-1)?.dueMs ?? 0) });
+    if (line.startsWith('__AV_SETMODEL,')) this.#setModel(line.slice('__AV_SETMODEL,'.length));
+    if (this.#state === 'running') this.#scheduleLoop();
+  }
+
+  /** Ends every timer; nothing is sent after it. */
+  stop(): void {
+    this.#halt('stopped');
+  }
+
+  #halt(state: 'hung' | 'stopped'): void {
+    this.#state = state;
+    for (const timer of this.#later.values()) timer.cancel();
+    this.#later.clear();
+    for (const timer of [
+      this.#loopTimer,
+      this.#sendTimer,
+      this.#readyTimer,
+      this.#timeTimer,
+      this.#idleTimer,
+    ])
+      timer?.cancel();
+    this.#inbox.length = 0;
+    this.#outbox.length = 0;
+  }
+
+  #becomeReady(): void {
+    const { modelAlias } = this.#options;
+    this.#state = 'running';
+    this.#models.add(modelAlias);
+    this.#say('PLUGIN_EVENT_ENABLE|Audio', `MODEL_EVENT_ADD|${modelAlias}`);
+    const menu = MENU_OF_THE_RECORDING.map((item, index) => `MENU|SETITEM|Gene|${index}|${item(modelAlias)}`);
+    this.#say('MENU|ADD|Gene', ...menu, 'MENU_EVENT|ADD|Gene');
+    this.#say(...menu.map((_, index) => `MENU_EVENT|SETITEM|Gene|${index}`), 'PLUGIN_EVENT_ENABLE|Remote');
+    this.#options.onReady();
+    this.#runUntil(Number.POSITIVE_INFINITY, true);
+    this.#timeTimer = this.#clock.after(CURRENT_TIME_EVERY_MS, () => this.#sayTime());
+  }
+
+  #scheduleLoop(): void {
+    const next = this.#inbox[0];
+    if (!next || this.#loopTimer) return;
+    this.#loopTimer = this.#clock.after(next.dueMs - this.#clock.nowMs(), () => {
+      this.#loopTimer = undefined;
+      this.#runUntil(this.#clock.nowMs(), false);
+      this.#scheduleLoop();
+    });
+  }
+
+  /** One turn of the main loop: the echoes of all that is due, then what else it has to say of each. */
+  #runUntil(untilMs: number, firstTurn: boolean): void {
+    const due: string[] = [];
+    for (let next = this.#inbox[0]; next && next.dueMs <= untilMs; next = this.#inbox[0]) {
+      this.#inbox.shift();
+      due.push(next.line);
+    }
+    const issued = due.flatMap((line) => this.#issuedBy(line));
+    this.#say(...issued);
+    if (firstTurn) this.#say(this.#timeMessage());
+    for (const line of due) {
+      if (line === '__AV_START' || line === '__AV_END') {
+        const on = line === '__AV_START';
+        this.#world.control(on);
+        this.#say(on ? 'AVATAR|START' : 'AVATAR|END');
+      }
+      for (const message of this.#issuedBy(line)) this.#answer(message);
+    }
+  }
+
+  /** What a line of the wire issues inside the program, and so echoes. */
+  #issuedBy(line: string): string[] {
+    if (line.startsWith('__AV_MESSAGE,')) return [line.slice('__AV_MESSAGE,'.length)];
+    if (!line.startsWith('__AV')) return [line];
+    return [];
+  }
+
+  #answer(message: string): void {
+    const [type = '', ...args] = message.split('|');
+    const answer = Object.hasOwn(ANSWERS, type) ? ANSWERS[type] : undefined;
+    if (answer && this.#state === 'running') this.#say(...answer(args, this.#world));
+  }
+
+  #setModel(alias: string): void {
+    if (this.#lipsOf === alias)
+      this.#options.log.add('setmodel-repeated', `${alias} again.`, this.#options.sinceUpgradeMs());
+    this.#lipsOf = alias;
+  }
+
+  /** The program itself ignores an unknown word without a sign. */
+  #noteUnknownWord(line: string): void {
+    if (!line.startsWith('__AV') || SILENT_AV_WORDS.test(line)) return;
+    if (/^__AV_(START|END)$|^__AV_(SETMODEL|MESSAGE),/.test(line)) return;
+    this.#options.log.add('unknown-av-word', JSON.stringify(line), this.#options.sinceUpgradeMs());
+  }
+
+  #sayLater(key: string, delayMs: number, message: string): void {
+    this.#cancel(key);
+    const timer = this.#clock.after(delayMs, () => {
+      this.#later.delete(key);
+      this.#say(message);
+    });
+    this.#later.set(key, timer);
+  }
+
+  #cancel(key: string): boolean {
+    this.#later.get(key)?.cancel();
+    return this.#later.delete(key);
+  }
+
+  #timeMessage(): string {
+    const time = this.#options.timeOfDay();
+    return `CURRENT_TIME|${time.getHours()}|${String(time.getMinutes()).padStart(2, '0')}`;
+  }
+
+  #sayTime(): void {
+    this.#say(this.#timeMessage());
+    this.#timeTimer = this.#clock.after(CURRENT_TIME_EVERY_MS, () => this.#sayTime());
+  }
+
+  #watchIdle(delayMs: number): void {
+    this.#idleTimer = this.#clock.after(delayMs, () => {
+      const leftMs = this.#lastDataMs + IDLE_AFTER_MS - this.#clock.nowMs();
+      if (leftMs > 0) return this.#watchIdle(leftMs);
+      this.#idle = true;
+      this.#say('AVATAR_EVENT_IDLE|START');
+    });
+  }
+
+  #say(...messages: readonly string[]): void {
+    if (this.#state === 'hung' || this.#state === 'stopped') return;
+    for (const message of messages) this.#outbox.push(message);
+    if (this.#outbox.length > 0 && !this.#sendTimer) this.#sendWhenQuiet();
+  }
+
+  #sendWhenQuiet(): void {
+    const waitMs = this.#lastReadMs + QUIET_MS - this.#clock.nowMs();
+    if (waitMs > 0) {
+      this.#sendTimer = this.#clock.after(waitMs, () => {
+        this.#sendTimer = undefined;
+        this.#sendWhenQuiet();
+      });
+      return;
+    }
+    for (const message of this.#outbox.splice(0)) this.#options.send(cut(message));
+  }
+}
+
+const MENU_OF_THE_RECORDING: readonly ((alias: string) => string)[] = [
+  (alias) => `頬なし|MODEL_BINDFACE|${alias}|頬全消し|1`,
+  (alias) => `頬あり|MODEL_BINDFACE|${alias}|頬全消し|0`,
+  (alias) => `メッシュなし|MODEL_BINDFACE|${alias}|メッシュなし|1`,
+  (alias) => `メッシュあり|MODEL_BINDFACE|${alias}|メッシュなし|0`,
+  (alias) => `髪留なし|MODEL_BINDFACE|${alias}|髪留なし|1`,
+  (alias) => `髪留あり|MODEL_BINDFACE|${alias}|髪留なし|0`,
+];
+
+/** A message as it goes out: too long, and it ends without its newline, perhaps in the middle of a character. */
+function cut(message: string): Buffer {
+  return Buffer.from(`${message}\n`).subarray(0, MAX_MESSAGE_BYTES);
+}

@@ -1,0 +1,134 @@
+import { msToSamples, samplesToMs } from '../base/units.js';
+
+/** A stretch of sound without a pause, as it was heard. */
+export interface HeardRun {
+  /** When it could be heard to begin, in milliseconds since the upgrade. */
+  readonly atMs: number;
+  /** What came before it: a gap in the middle of a segment, or the pause before a segment. */
+  readonly after: 'gap' | 'segment';
+  readonly samples: Int16Array;
+}
+
+/** How `HeardRecording.join` fills the silences. */
+export interface JoinOptions {
+  /** True: the gaps within segments are there as silence. */
+  readonly gaps?: boolean;
+  /** The pauses between segments are there as silence of at most this length, in milliseconds. */
+  readonly maxPauseMs?: number;
+}
+
+interface OpenRun {
+  readonly atMs: number;
+  readonly after: 'gap' | 'segment';
+  readonly pieces: Int16Array[];
+  samples: number;
+}
+
+/**
+ * Keeps what was heard, up to a bound; what comes later is played all the same and only not kept. It mirrors the
+ * playback's buffer, holding views of the frames that came: nothing is copied until someone asks.
+ */
+export class HeardRecording {
+  readonly #maxSamples: number;
+  readonly #queue: Int16Array[] = [];
+  readonly #runs: OpenRun[] = [];
+  #keptSamples = 0;
+  #truncated = false;
+
+  /** @param maxMs how much is kept, in milliseconds; 0 keeps nothing and costs nothing */
+  constructor(maxMs: number) {
+    this.#maxSamples = msToSamples(maxMs);
+  }
+
+  /** True when more was heard than was kept. */
+  get truncated(): boolean {
+    return this.#truncated;
+  }
+
+  /** Samples came into the buffer. */
+  queue(samples: Int16Array): void {
+    if (this.#maxSamples > 0) this.#queue.push(samples);
+  }
+
+  /** Sound begins after a silence. */
+  startRun(atMs: number, after: 'gap' | 'segment'): void {
+    if (this.#maxSamples > 0 && !this.#truncated) this.#runs.push({ atMs, after, pieces: [], samples: 0 });
+  }
+
+  /** The next samples of the buffer are heard. */
+  play(count: number): void {
+    const run = this.#runs.at(-1);
+    for (const piece of this.#shift(count)) {
+      const room = this.#maxSamples - this.#keptSamples;
+      if (!run || room < piece.length) this.#truncated = true;
+      if (!run || room === 0) continue;
+      const kept = piece.subarray(0, room);
+      run.pieces.push(kept);
+      run.samples += kept.length;
+      this.#keptSamples += kept.length;
+    }
+  }
+
+  /** The next samples of the buffer are lost. */
+  discard(count: number): void {
+    this.#shift(count);
+  }
+
+  /** What was heard, stretch by stretch. */
+  runs(): HeardRun[] {
+    return this.#runs.map(({ atMs, after, pieces, samples }) => ({
+      atMs,
+      after,
+      samples: concat(pieces, samples),
+    }));
+  }
+
+  /** What was heard, in one piece; without options, no silence between the stretches. */
+  join(options: JoinOptions = {}): Int16Array {
+    const pieces: Int16Array[] = [];
+    let total = 0;
+    let endMs: number | undefined;
+    for (const run of this.#runs) {
+      const pauseMs = endMs === undefined ? 0 : Math.max(0, run.atMs - endMs);
+      const silence = new Int16Array(
+        msToSamples(
+          run.after === 'gap' ? (options.gaps ? pauseMs : 0) : Math.min(pauseMs, options.maxPauseMs ?? 0),
+        ),
+      );
+      pieces.push(silence);
+      for (const piece of run.pieces) pieces.push(piece);
+      total += silence.length + run.samples;
+      endMs = run.atMs + samplesToMs(run.samples);
+    }
+    return concat(pieces, total);
+  }
+
+  #shift(count: number): Int16Array[] {
+    const taken: Int16Array[] = [];
+    let left = count;
+    while (left > 0) {
+      const head = this.#queue[0];
+      if (!head) break;
+      if (head.length <= left) {
+        this.#queue.shift();
+        taken.push(head);
+        left -= head.length;
+      } else {
+        taken.push(head.subarray(0, left));
+        this.#queue[0] = head.subarray(left);
+        left = 0;
+      }
+    }
+    return taken;
+  }
+}
+
+function concat(pieces: readonly Int16Array[], total: number): Int16Array {
+  const whole = new Int16Array(total);
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.length;
+  }
+  return whole;
+}
