@@ -124,6 +124,8 @@ class ChildProgram implements Program {
     if (this.#child && !this.#stopping && !this.#ended) {
       this.#stopping = true;
       const child = this.#child;
+      // A program that waits for input (ffmpeg) looks at its signals only when the input ends.
+      child.stdin?.destroy();
       child.kill('SIGTERM');
       const timer = this.#clock.after(this.#graceMs, () => child.kill('SIGKILL'));
       void this.exit.then(() => timer.cancel());

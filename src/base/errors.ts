@@ -61,6 +61,16 @@ export const ERRORS = {
   SOUND_EMPTY: entry('input', false, 'There is nothing to speak in it. Check what wrote it.'),
   SOUND_UNKNOWN: entry('input', false, 'Convert it to WAV, or name the format of headerless data.'),
   SOUND_BROKEN: entry('input', false, 'The data is damaged. Play it elsewhere, or convert it again.'),
+  SOUND_TOO_LARGE: entry(
+    'limit',
+    false,
+    'Convert it to WAV, MP3, FLAC or Opus, which play while they are read.',
+  ),
+  FFMPEG_MISSING: entry(
+    'unavailable',
+    false,
+    'Install it (Debian, Ubuntu: sudo apt install ffmpeg; macOS: brew install ffmpeg; Windows: winget install ffmpeg), or convert the sound to WAV, MP3, FLAC or Opus.',
+  ),
   SOURCE_FAILED: entry('input', true, 'What the sound came from broke off; see the cause in the message.'),
   // Avatars and speeches
   AGENT_UNKNOWN: entry('not-found', false, "List who is connected with 'mmdagent-bridge agents'."),

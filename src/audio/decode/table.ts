@@ -1,4 +1,6 @@
 import type { Decode } from '../pcm.js';
+import { decodeWithFfmpeg } from './ffmpeg.js';
+import { isForeign } from './foreign.js';
 import { decodeWav, isWav } from './wav.js';
 
 /** One row of the table of formats. */
@@ -19,7 +21,10 @@ export interface SoundFormat {
  * Every format that is known by its first bytes; the first row that matches takes the sound, so the certain ones come
  * first. A decoder is one file in this folder and one line here.
  */
-export const FORMATS: readonly SoundFormat[] = [{ name: 'WAV', matches: isWav, decode: decodeWav }];
+export const FORMATS: readonly SoundFormat[] = [
+  { name: 'WAV', matches: isWav, decode: decodeWav },
+  { name: 'any other format, through ffmpeg', matches: isForeign, decode: decodeWithFfmpeg },
+];
 
 /**
  * A decoder whose code is loaded when it is first needed.

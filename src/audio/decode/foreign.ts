@@ -1,0 +1,121 @@
+/** A format that ffmpeg decodes for us. */
+export interface ForeignFormat {
+  /** As people call it. */
+  readonly name: string;
+  /** ffmpeg's name of its reader, which is forced: nothing else in ffmpeg is to look at the bytes. */
+  readonly demuxer: string;
+  /** Bytes of the start that `needsSeeking` wants to see. */
+  readonly headBytes: number;
+  /** True when its index can stand behind the sound, so that ffmpeg must be able to jump back. */
+  readonly needsSeeking: (head: Uint8Array) => boolean;
+}
+
+/** Bytes of a sound's start that {@link foreignFormat} wants to see; fewer will do for a shorter sound. */
+export const FOREIGN_HEAD_BYTES = 512;
+
+interface Row extends ForeignFormat {
+  readonly matches: (head: Uint8Array) => boolean;
+}
+
+/** Tests for one of several magic words at an offset; a word's characters stand for bytes. */
+function at(offset: number, ...words: string[]) {
+  return (head: Uint8Array): boolean =>
+    words.some((word) =>
+      Buffer.from(head.subarray(offset, offset + word.length)).equals(Buffer.from(word, 'latin1')),
+    );
+}
+
+function row(
+  name: string,
+  demuxer: string,
+  matches: Row['matches'],
+  needsSeeking: Row['needsSeeking'] = () => false,
+  headBytes = FOREIGN_HEAD_BYTES,
+): Row {
+  return { name, demuxer, matches, needsSeeking, headBytes };
+}
+
+/** In the order in which they are tried; formats with strong magic come before those with a weak one. */
+const ROWS: readonly Row[] = [
+  row('MP4', 'mov', at(4, 'ftyp', 'moov', 'mdat', 'wide', 'free', 'skip'), indexBehindSound, 4096),
+  row('Ogg', 'ogg', at(0, 'OggS')),
+  row('Matroska', 'matroska', at(0, '\x1a\x45\xdf\xa3')),
+  row('Windows Media', 'asf', at(0, '\x30\x26\xb2\x75\x8e\x66\xcf\x11')),
+  row('AIFF', 'aiff', both(at(0, 'FORM'), at(8, 'AIFF', 'AIFC'))),
+  row('AU', 'au', at(0, '.snd')),
+  row('CAF', 'caf', at(0, 'caff'), (head) => !at(28, 'lpcm', 'alaw', 'ulaw')(head)),
+  row('FLAC', 'flac', at(0, 'fLaC')),
+  row('WAV', 'wav', both(at(0, 'RIFF', 'RF64'), at(8, 'WAVE'))),
+  row('Sony Wave64', 'w64', at(0, 'riff.\x91\xcf\x11')),
+  row('AVI', 'avi', both(at(0, 'RIFF'), at(8, 'AVI '))),
+  row('AMR', 'amr', at(0, '#!AMR')),
+  row('Flash video', 'flv', at(0, 'FLV\x01')),
+  row('WavPack', 'wv', at(0, 'wvpk')),
+  row('True Audio', 'tta', at(0, 'TTA1')),
+  row("Monkey's Audio", 'ape', at(0, 'MAC ')),
+  row('Musepack', 'mpc8', at(0, 'MPCK')),
+  row('Musepack', 'mpc', at(0, 'MP+')),
+  row('TAK', 'tak', at(0, 'tBaK')),
+  row('DSF', 'dsf', at(0, 'DSD ')),
+  row('Creative Voice', 'voc', at(0, 'Creative Voice File')),
+  row('NIST SPHERE', 'nistsphere', at(0, 'NIST_1A')),
+  row('SoX', 'sox', at(0, '.SoX', 'XoS.')),
+  row('RealMedia', 'rm', at(0, '.RMF')),
+  row('DTS', 'dts', at(0, '\x7f\xfe\x80\x01')),
+  row('MPEG program stream', 'mpeg', at(0, '\x00\x00\x01\xba')),
+  row('MPEG transport stream', 'mpegts', both(at(0, 'G'), at(188, 'G'), at(376, 'G'))),
+  row(
+    'AC-3',
+    'ac3',
+    both(at(0, '\x0b\x77'), (head) => head.length > 5 && head[5]! >> 3 <= 10),
+  ),
+  row(
+    'E-AC-3',
+    'eac3',
+    both(at(0, '\x0b\x77'), (head) => head.length > 5 && head[5]! >> 3 <= 16),
+  ),
+  row('AAC', 'aac', isAdts),
+];
+
+/**
+ * The format of a sound that ffmpeg decodes, by its first bytes.
+ * @param head the sound's start, best FOREIGN_HEAD_BYTES of it
+ * @returns undefined when it is none that is known
+ */
+export function foreignFormat(head: Uint8Array): ForeignFormat | undefined {
+  return ROWS.find((candidate) => candidate.matches(head));
+}
+
+/**
+ * Whether ffmpeg is to decode a sound, for the table of formats.
+ * @param head the first bytes
+ */
+export function isForeign(head: Uint8Array): boolean {
+  return foreignFormat(head) !== undefined;
+}
+
+function both(...tests: ((head: Uint8Array) => boolean)[]) {
+  return (head: Uint8Array): boolean => tests.every((test) => test(head));
+}
+
+/** An ADTS frame, followed by a second one when the head reaches that far: the sync word alone is 12 bits. */
+function isAdts(head: Uint8Array): boolean {
+  const isFrame = (offset: number): boolean =>
+    head[offset] === 0xff && (head[offset + 1]! & 0xf6) === 0xf0 && (head[offset + 2]! & 0x3c) <= 0x30;
+  if (head.length < 7 || !isFrame(0)) return false;
+  const frameBytes = ((head[3]! & 3) << 11) | (head[4]! << 3) | (head[5]! >> 5);
+  return frameBytes >= 7 && (frameBytes + 3 > head.length || isFrame(frameBytes));
+}
+
+/** Walks the boxes at the top of an MP4 file: without `moov` before `mdat` it cannot be read front to back. */
+function indexBehindSound(head: Uint8Array): boolean {
+  const view = new DataView(head.buffer, head.byteOffset, head.length);
+  for (let offset = 0; offset + 16 <= head.length;) {
+    if (at(offset + 4, 'moov', 'moof')(head)) return false;
+    const size32 = view.getUint32(offset);
+    const size = size32 === 1 ? Number(view.getBigUint64(offset + 8)) : size32;
+    if (size < 8) return true;
+    offset += size;
+  }
+  return true;
+}

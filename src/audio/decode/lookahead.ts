@@ -1,0 +1,76 @@
+import type { EncodedChunk } from '../pcm.js';
+
+/**
+ * A stream of bytes whose start can be looked at before it is read. What was looked at is still delivered, once.
+ * Closing it (ending its iteration early does so too) frees the source.
+ */
+export class Lookahead implements AsyncIterable<EncodedChunk> {
+  readonly #source: AsyncIterator<EncodedChunk>;
+  #held: EncodedChunk = new Uint8Array(0);
+  #ended = false;
+
+  constructor(chunks: AsyncIterable<EncodedChunk>) {
+    this.#source = chunks[Symbol.asyncIterator]();
+  }
+
+  /**
+   * The next `bytes` bytes, without taking them; fewer when the stream ends before.
+   * @throws what the source throws
+   */
+  async peek(bytes: number): Promise<EncodedChunk> {
+    if (this.#held.length < bytes && !this.#ended) {
+      const parts = [this.#held];
+      let length = this.#held.length;
+      for (let chunk = await this.#pull(); chunk; chunk = length < bytes ? await this.#pull() : undefined) {
+        parts.push(chunk);
+        length += chunk.length;
+      }
+      this.#held = Buffer.concat(parts, length);
+    }
+    return this.#held.subarray(0, bytes);
+  }
+
+  /** Takes `bytes` bytes away unseen; fewer when the stream ends before. */
+  async skip(bytes: number): Promise<void> {
+    let left = bytes;
+    while (left > 0) {
+      const chunk = await this.take();
+      if (!chunk) return;
+      if (chunk.length > left) this.#held = chunk.subarray(left);
+      left -= chunk.length;
+    }
+  }
+
+  /** The next chunk, of any size but zero, or undefined at the end. */
+  async take(): Promise<EncodedChunk | undefined> {
+    while (this.#held.length === 0) {
+      if (this.#ended) return undefined;
+      this.#held = (await this.#pull()) ?? this.#held;
+    }
+    const chunk = this.#held;
+    this.#held = new Uint8Array(0);
+    return chunk;
+  }
+
+  /** Frees the source. */
+  async close(): Promise<void> {
+    if (this.#ended) return;
+    this.#ended = true;
+    await this.#source.return?.();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<EncodedChunk> {
+    try {
+      for (let chunk = await this.take(); chunk; chunk = await this.take()) yield chunk;
+    } finally {
+      await this.close();
+    }
+  }
+
+  async #pull(): Promise<EncodedChunk | undefined> {
+    const next = await this.#source.next();
+    if (!next.done) return next.value;
+    this.#ended = true;
+    return undefined;
+  }
+}

@@ -1,0 +1,179 @@
+import { readdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, expect, it } from 'vitest';
+import { decodeWithFfmpeg } from '../../../src/audio/decode/ffmpeg.js';
+import type { SoundContext } from '../../../src/audio/pcm.js';
+import { BridgeError } from '../../../src/base/errors.js';
+import {
+  decodeAll,
+  describeWith,
+  encode,
+  pieces,
+  reference,
+  run,
+  snrDb,
+  temporaryFolder,
+  testSignal,
+  wavOf,
+} from '../../support/codecs.js';
+
+const folder = await temporaryFolder();
+const wav = wavOf(testSignal(2, 44_100, 2), 44_100, 2);
+const stored = async (): Promise<string[]> =>
+  (await readdir(tmpdir())).filter((name) => name.startsWith('mmdagent-bridge-'));
+
+async function codeOf(work: Promise<unknown>): Promise<string> {
+  const error = await work.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  expect(error).toBeInstanceOf(BridgeError);
+  return `${(error as BridgeError).code}: ${(error as BridgeError).message}`;
+}
+
+const path = process.env.PATH;
+afterEach(() => {
+  process.env.PATH = path;
+});
+
+await describeWith(['ffmpeg'], 'decodeWithFfmpeg', () => {
+  it.each([
+    ['index-last.m4a', 'MP4 (aac)', ['-c:a', 'aac']],
+    ['index-first.m4a', 'MP4 (aac)', ['-c:a', 'aac', '-movflags', '+faststart']],
+    ['lossless.m4a', 'MP4 (alac)', ['-c:a', 'alac']],
+    ['stream.aac', 'AAC (aac)', ['-c:a', 'aac']],
+    ['vorbis.ogg', 'Ogg (vorbis)', ['-c:a', 'libvorbis']],
+    ['flac.oga', 'Ogg (flac)', ['-c:a', 'flac']],
+    ['pcm.aiff', 'AIFF (pcm_s16be)', []],
+    ['pcm.au', 'AU (pcm_s16be)', []],
+    ['pcm.caf', 'CAF (pcm_s16le)', ['-c:a', 'pcm_s16le']],
+    ['alac.caf', 'CAF (alac)', ['-c:a', 'alac']],
+    ['media.wma', 'Windows Media (wmav2)', ['-c:a', 'wmav2']],
+    ['sound.mka', 'Matroska (vorbis)', ['-c:a', 'libvorbis']],
+    ['dolby.ac3', 'AC-3 (ac3)', []],
+    ['broadcast.ts', 'MPEG transport stream (aac)', ['-c:a', 'aac']],
+    ['flash.flv', 'Flash video (aac)', ['-c:a', 'aac']],
+    ['adpcm.wav', 'WAV (adpcm_ima_wav)', ['-c:a', 'adpcm_ima_wav']],
+  ])('gives the whole of %s, sample for sample as ffmpeg reads the file', async (name, format, options) => {
+    const file = join(folder, name);
+    const bytes = await encode(wav, file, ...options);
+    const heard = await decodeAll(decodeWithFfmpeg, bytes, 1500);
+    const wanted = await reference(file, 16_000, 1);
+    expect(heard).toMatchObject({ sampleRateHz: 16_000, channels: 1, warnings: [] });
+    expect(heard.infos).toMatchObject([{ format, sampleRateHz: 44_100, channels: 2 }]);
+    expect(heard.samples.length).toBe(wanted.length);
+    expect(snrDb(heard.samples, wanted)).toBeGreaterThan(90);
+    expect(await stored()).toEqual([]);
+  });
+
+  it('takes the sound out of a video', async () => {
+    const file = join(folder, 'video.mp4');
+    await run('ffmpeg', [
+      ...['-v', 'error', '-y', '-f', 'lavfi', '-i', 'testsrc=size=64x64:rate=10:duration=2', '-f', 'lavfi'],
+      ...['-i', 'sine=duration=2', '-c:v', 'mpeg4', '-c:a', 'aac', '-movflags', '+faststart', file],
+    ]);
+    const wanted = await reference(file, 16_000, 1);
+    const heard = await decodeAll(decodeWithFfmpeg, await run('cat', [file]), 700);
+    expect(heard.samples.length).toBe(wanted.length);
+  });
+
+  it('says that a video without sound has none', async () => {
+    const file = join(folder, 'silent.mp4');
+    await run('ffmpeg', [
+      ...['-v', 'error', '-y', '-f', 'lavfi', '-i', 'testsrc=size=64x64:rate=10:duration=1'],
+      ...['-c:v', 'mpeg4', '-movflags', '+faststart', file],
+    ]);
+    const work = decodeAll(decodeWithFfmpeg, await run('cat', [file]));
+    expect(await codeOf(work)).toMatch(/^SOUND_EMPTY: the sound is a MP4 file without any sound/);
+  });
+
+  it('warns when the sound ends before the length that its head claims', async () => {
+    const bytes = await encode(wav, join(folder, 'cut.m4a'), '-c:a', 'aac', '-movflags', '+faststart');
+    const heard = await decodeAll(decodeWithFfmpeg, bytes.subarray(0, bytes.length / 2));
+    expect(heard.warnings.join()).toMatch(/the sound is cut off: \d+ ms/);
+    expect(heard.samples.length).toBeGreaterThan(8000);
+  });
+
+  it('fails with what ffmpeg says when nothing of it can be decoded', async () => {
+    const bytes = await encode(wav, join(folder, 'noindex.m4a'), '-c:a', 'aac');
+    const work = decodeAll(decodeWithFfmpeg, bytes.subarray(0, bytes.length / 2));
+    expect(await codeOf(work)).toMatch(
+      /^SOUND_BROKEN: the sound \(MP4\) could not be decoded: ffmpeg says "/,
+    );
+    expect(await stored()).toEqual([]);
+  });
+
+  it('refuses what it does not know without asking ffmpeg to guess', async () => {
+    const playlist = Buffer.from('#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile:///etc/passwd\n');
+    expect(await codeOf(decodeAll(decodeWithFfmpeg, playlist))).toMatch(/^SOUND_UNKNOWN/);
+    expect(await codeOf(decodeAll(decodeWithFfmpeg, new Uint8Array(0)))).toMatch(/^SOUND_UNKNOWN/);
+  });
+
+  it('says how to get ffmpeg where there is none', async () => {
+    process.env.PATH = folder;
+    const work = decodeAll(decodeWithFfmpeg, Buffer.from('FORM\0\0\0\x20AIFFCOMM'));
+    expect(await codeOf(work)).toBe(
+      'FFMPEG_MISSING: the sound is AIFF audio, which needs the program ffmpeg, and there is no ffmpeg on the PATH.',
+    );
+  });
+
+  it('frees the source and the stored copy when nobody wants the rest', async () => {
+    for (const options of [[], ['-movflags', '+faststart']]) {
+      const bytes = await encode(wav, join(folder, 'early.m4a'), '-c:a', 'aac', ...options);
+      let freed = false;
+      const source = (async function* () {
+        try {
+          yield* pieces(bytes, 1000);
+        } finally {
+          freed = true;
+        }
+      })();
+      const context: SoundContext = {
+        signal: new AbortController().signal,
+        info: () => undefined,
+        warn: () => undefined,
+      };
+      for await (const block of decodeWithFfmpeg(source, 'x', context)) {
+        expect(block.samples.length).toBeGreaterThan(0);
+        break;
+      }
+      expect(freed).toBe(true);
+      expect(await stored()).toEqual([]);
+    }
+  });
+
+  it('ends with the reason when it is aborted while the source hangs', async () => {
+    const bytes = await encode(wav, join(folder, 'hang.aac'), '-c:a', 'aac');
+    const abort = new AbortController();
+    const source = (async function* () {
+      yield bytes.subarray(0, 8000);
+      await new Promise((_, reject) =>
+        abort.signal.addEventListener('abort', () => reject(new Error('gone'))),
+      );
+    })();
+    const context: SoundContext = { signal: abort.signal, info: () => undefined, warn: () => undefined };
+    const work = (async () => {
+      for await (const block of decodeWithFfmpeg(source, 'x', context))
+        if (block.samples.length > 0) abort.abort(new Error('stopped'));
+    })();
+    await expect(work).rejects.toThrow('stopped');
+  });
+
+  it('passes the failure of the source on', async () => {
+    const bytes = await encode(wav, join(folder, 'fail.aac'), '-c:a', 'aac');
+    const source = (async function* () {
+      yield bytes.subarray(0, 8000);
+      throw new BridgeError('SOURCE_FAILED', 'The address broke off.');
+    })();
+    const context: SoundContext = {
+      signal: new AbortController().signal,
+      info: () => undefined,
+      warn: () => undefined,
+    };
+    const work = (async () => {
+      for await (const block of decodeWithFfmpeg(source, 'x', context)) expect(block.channels).toBe(1);
+    })();
+    await expect(work).rejects.toThrow('The address broke off.');
+  });
+});
