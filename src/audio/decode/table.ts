@@ -1,7 +1,13 @@
 import type { Decode } from '../pcm.js';
 import { decodeWithFfmpeg } from './ffmpeg.js';
 import { isForeign } from './foreign.js';
+import { startsWithId3 } from './id3.js';
+import { lazy } from './lazy.js';
+import { holdsMp3, isMp3 } from './mp3-splitter.js';
+import { decodeTagged } from './tagged.js';
 import { decodeWav, isWav } from './wav.js';
+
+export { lazy };
 
 /** One row of the table of formats. */
 export interface SoundFormat {
@@ -17,22 +23,17 @@ export interface SoundFormat {
   readonly decode: Decode;
 }
 
+const decodeMp3 = lazy(async () => (await import('./mp3.js')).decodeMp3);
+const decodeMp3Midway = lazy(async () => (await import('./mp3.js')).decodeMp3Midway);
+
 /**
  * Every format that is known by its first bytes; the first row that matches takes the sound, so the certain ones come
  * first. A decoder is one file in this folder and one line here.
  */
 export const FORMATS: readonly SoundFormat[] = [
   { name: 'WAV', matches: isWav, decode: decodeWav },
+  { name: 'MP3 or FLAC behind an ID3 tag', matches: startsWithId3, decode: decodeTagged },
+  { name: 'MP3', matches: isMp3, decode: decodeMp3 },
   { name: 'any other format, through ffmpeg', matches: isForeign, decode: decodeWithFfmpeg },
+  { name: 'MP3, joined midway', matches: holdsMp3, decode: decodeMp3Midway },
 ];
-
-/**
- * A decoder whose code is loaded when it is first needed.
- * @param load such as `async () => (await import('./mp3.js')).decodeMp3`
- */
-export function lazy(load: () => Promise<Decode>): Decode {
-  return async function* (chunks, label, context) {
-    const decode = await load();
-    yield* decode(chunks, label, context);
-  };
-}

@@ -1,0 +1,71 @@
+/** What the four bytes at the head of an MPEG audio frame say (ISO/IEC 11172-3 §2.4.1.3, 13818-3). */
+export interface MpegHeader {
+  readonly layer: 1 | 2 | 3;
+  readonly sampleRateHz: number;
+  readonly channels: 1 | 2;
+  /** Samples of each channel that the frame decodes to. */
+  readonly samples: number;
+  /** The whole frame, head included. */
+  readonly frameBytes: number;
+  /** Where a Xing or Info tag stands in a layer III frame. */
+  readonly tagOffset: number;
+  /** The same for all frames of a stream: version, layer, rate, mono or not. */
+  readonly kind: number;
+}
+
+export /**
+ *
+ */
+const MPEG_HEADER_BYTES = 4;
+
+const RATES_HZ = [44_100, 48_000, 32_000] as const;
+
+/** kbit/s by bitrate index; rows: MPEG-1 layers I, II, III, then MPEG-2 and 2.5 layer I, layers II and III. */
+const BITRATES_KBPS = [
+  [32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448],
+  [32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384],
+  [32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320],
+  [32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256],
+  [8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160],
+] as const;
+
+/**
+ * Reads a frame's head. The free format, whose frames do not tell their length, counts as none: neither mpg123 as we
+ * have it nor ffmpeg decodes it.
+ * @returns undefined when these four bytes are none
+ */
+export function parseMpegHeader(bytes: Uint8Array, at: number): MpegHeader | undefined {
+  if (at + MPEG_HEADER_BYTES > bytes.length || bytes[at] !== 0xff) return undefined;
+  const [second, third, fourth] = [bytes[at + 1]!, bytes[at + 2]!, bytes[at + 3]!];
+  if ((second & 0xe0) !== 0xe0) return undefined;
+  const version = (second >> 3) & 3; // 3: MPEG-1, 2: MPEG-2, 0: MPEG-2.5
+  const layerBits = (second >> 1) & 3;
+  const bitrateIndex = third >> 4;
+  const rateIndex = (third >> 2) & 3;
+  if (
+    version === 1 ||
+    layerBits === 0 ||
+    bitrateIndex === 0 ||
+    bitrateIndex === 15 ||
+    rateIndex === 3 ||
+    (fourth & 3) === 2
+  )
+    return undefined;
+  const layer = (4 - layerBits) as 1 | 2 | 3;
+  const isMpeg1 = version === 3;
+  const sampleRateHz = RATES_HZ[rateIndex]! >> (isMpeg1 ? 0 : version === 2 ? 1 : 2);
+  const channels = fourth >> 6 === 3 ? 1 : 2;
+  const samples = layer === 1 ? 384 : layer === 3 && !isMpeg1 ? 576 : 1152;
+  const kbps = BITRATES_KBPS[isMpeg1 ? layer - 1 : layer === 1 ? 3 : 4]![bitrateIndex - 1]!;
+  const slotBytes = layer === 1 ? 4 : 1;
+  const slots = Math.floor((samples * kbps * 125) / slotBytes / sampleRateHz) + ((third & 2) >> 1);
+  return {
+    layer,
+    sampleRateHz,
+    channels,
+    samples,
+    frameBytes: slots * slotBytes,
+    tagOffset: MPEG_HEADER_BYTES + (isMpeg1 ? (channels === 1 ? 17 : 32) : channels === 1 ? 9 : 17),
+    kind: (version << 8) | (layer << 6) | (rateIndex << 4) | channels,
+  };
+}
