@@ -2,6 +2,7 @@ import { systemClock, type Clock } from './base/clock.js';
 import { Emitter } from './base/emitter.js';
 import { Lifetime } from './base/lifetime.js';
 import { silentLogger, type Logger } from './base/logger.js';
+import { createConverter } from './audio/convert.js';
 import type { Agent, AgentSettings } from './agent/agent.js';
 import { DEFAULT_AGENT, Roster } from './agent/roster.js';
 import { resolveOptions, SERVICE_KEYS, type OptionValues } from './config.js';
@@ -69,6 +70,8 @@ export interface Bridge {
 export async function createBridge(options: BridgeOptions = {}): Promise<Bridge> {
   const { logger = silentLogger, clock = systemClock, ...given } = options;
   const values = resolveOptions(SERVICE_KEYS, given) as Pick<OptionValues, ServiceKey>;
+  // The resampler is loaded now, so that the first speech need not wait for it.
+  (await createConverter()).close();
   const lifetime = new Lifetime();
   const events = new Emitter<BridgeEvents>((error) =>
     logger.error({ error: String(error) }, 'a listener of a bridge event threw'),

@@ -7,9 +7,12 @@ import { Player, type Interruption } from '../speech/player.js';
 import type { FrameSink, SegmentMode, SegmentNeeds } from '../speech/sink.js';
 import type { Speech, SpeechOptions } from '../speech/speech.js';
 import type { Wheel } from '../speech/wheel.js';
+import { Arrivals } from './arrivals.js';
 import type { Connection, LinkState } from './connection.js';
 import { Link } from './link.js';
 import type { RoundTrip } from './marks.js';
+import { classify, type EventName, type EventValues } from './messages.js';
+import { request } from './request.js';
 import { encodeCommand, type AgentMessage } from './wire.js';
 
 /** What every agent of a bridge shares. */
@@ -35,8 +38,14 @@ export interface AgentSettings {
 /** Whether an agent is there, and can speak. */
 export type AgentState = 'absent' | 'connected' | 'ready';
 
-/** The events of an agent. */
-export interface AgentEvents {
+/**
+ * What the avatar itself tells, typed: `recognised` when it has understood somebody, `key`, `motion-added` and all the
+ * rest of the catalogue's events.
+ */
+export type AvatarEvents = { [Kind in EventName]: EventValues<Kind> };
+
+/** The events of an agent: its own, and those of its avatar. */
+export interface AgentEvents extends AvatarEvents {
   connected: { remote: string };
   /** Its model is loaded and can speak. */
   ready: { model: string; afterMs: number };
@@ -78,11 +87,6 @@ export interface SpeechSnapshot {
   readonly durationMs: number | undefined;
 }
 
-interface LinkWaiter {
-  resolve(link: Link): void;
-  reject(error: Error): void;
-}
-
 /**
  * One avatar, by name. It outlives its connections: speeches can be asked for before the avatar is there, and go on
  * with the next one of that name after it was lost.
@@ -96,7 +100,7 @@ export class Agent implements FrameSink {
   #link: Link | undefined;
   #ready = false;
   #closed = false;
-  #linkWaiters: LinkWaiter[] = [];
+  readonly #arrivals: Arrivals<Link>;
 
   /** Made by the bridge, never by a caller. */
   constructor(name: string, settings: AgentSettings) {
@@ -106,6 +110,7 @@ export class Agent implements FrameSink {
     this.#events = new Emitter((error, event) =>
       this.#logger.error({ error: String(error), event }, 'a listener of an agent event threw'),
     );
+    this.#arrivals = new Arrivals(name, settings.clock);
     this.#player = new Player({
       sink: this,
       wheel: settings.wheel,
@@ -129,7 +134,7 @@ export class Agent implements FrameSink {
 
   /** True while it has work or somebody waits for it: it must not be forgotten. */
   get inUse(): boolean {
-    return this.#player.busy || this.#linkWaiters.length > 0;
+    return this.#player.busy || this.#arrivals.waiting > 0;
   }
 
   /** The player, for what only the bridge's own measurements need. @internal */
@@ -163,6 +168,17 @@ export class Agent implements FrameSink {
     const unit = this.#encode(line);
     const link = this.#link ?? (await this.#waitForLink(options.waitMs ?? 0, options.signal));
     link.outbound.command(unit);
+  }
+
+  /**
+   * Sends a command and waits for the message by which the avatar answers it: `MODEL_ADD|x|…` is answered by
+   * `MODEL_EVENT_ADD|x`. A command without a known answer is answered by its own echo.
+   * @param options.timeoutMs how long to wait, in ms; default 5,000
+   * @returns the answer
+   * @throws BridgeError TIMEOUT, AGENT_LOST, or as `send`
+   */
+  request(line: string, options: { timeoutMs?: number; signal?: AbortSignal } = {}): Promise<AgentMessage> {
+    return request(this, this.#settings.clock, line, options);
   }
 
   /** Settles when its model is loaded and can speak. @throws BridgeError AGENT_ABSENT or MODEL_NOT_READY */
@@ -231,7 +247,7 @@ export class Agent implements FrameSink {
       ...(state && { state }),
     });
     this.#link = link;
-    link.events.on('message', (message) => this.#events.emit('message', message));
+    link.events.on('message', (message) => this.#onMessage(message));
     link.events.on('reading', () => {
       if (link.stalled) this.#logger.warn({}, 'the agent has stopped reading');
       this.#events.emit('stalled', link.stalled);
@@ -239,7 +255,7 @@ export class Agent implements FrameSink {
     });
     link.events.on('lost', (error) => this.#onLost(error));
     this.#events.emit('connected', { remote: connection.remote });
-    for (const waiter of this.#linkWaiters.splice(0)) waiter.resolve(link);
+    this.#arrivals.arrived(link);
     link.prepare(model, 'file').then(
       () => this.#onReady(link),
       (error: unknown) => {
@@ -254,8 +270,7 @@ export class Agent implements FrameSink {
   close(): void {
     this.#closed = true;
     this.#player.close();
-    const error = new BridgeError('CLOSED', `Agent ${this.name} is closed.`);
-    for (const waiter of this.#linkWaiters.splice(0)) waiter.reject(error);
+    this.#arrivals.fail(closedError(this.name));
   }
 
   // ---- FrameSink: the player's side ---------------------------------------------------------------------------
@@ -325,6 +340,14 @@ export class Agent implements FrameSink {
     this.#events.emit('ready', { model: link.model ?? this.#settings.model, afterMs });
   }
 
+  #onMessage(message: AgentMessage): void {
+    this.#events.emit('message', message);
+    const typed = classify(message);
+    if (typed.kind === 'command' || typed.kind === 'log' || typed.kind === 'other') return;
+    const { kind, ...values } = typed;
+    this.#events.emit(kind, values);
+  }
+
   #onLost(error: BridgeError): void {
     this.#link = undefined;
     this.#ready = false;
@@ -333,35 +356,11 @@ export class Agent implements FrameSink {
   }
 
   #waitForLink(waitMs: number, signal?: AbortSignal): Promise<Link> {
-    const absent = new BridgeError(
-      'AGENT_ABSENT',
-      waitMs > 0
-        ? `Agent ${this.name} did not connect within ${waitMs} ms.`
-        : `Agent ${this.name} is not connected.`,
-    );
-    if (this.#closed) return Promise.reject(new BridgeError('CLOSED', `Agent ${this.name} is closed.`));
-    if (signal?.aborted) return Promise.reject(signal.reason as Error);
-    if (waitMs <= 0) return Promise.reject(absent);
-    return new Promise((resolve, reject) => {
-      const forget = (): void => {
-        timer.cancel();
-        signal?.removeEventListener('abort', onAbort);
-        this.#linkWaiters = this.#linkWaiters.filter((other) => other !== waiter);
-      };
-      const waiter: LinkWaiter = {
-        resolve: (link) => {
-          forget();
-          resolve(link);
-        },
-        reject: (error) => {
-          forget();
-          reject(error);
-        },
-      };
-      const onAbort = (): void => waiter.reject(signal?.reason as Error);
-      const timer = this.#settings.clock.after(waitMs, () => waiter.reject(absent));
-      signal?.addEventListener('abort', onAbort, { once: true });
-      this.#linkWaiters.push(waiter);
-    });
+    if (this.#closed) return Promise.reject(closedError(this.name));
+    return this.#arrivals.wait(waitMs, signal);
   }
+}
+
+function closedError(name: string): BridgeError {
+  return new BridgeError('CLOSED', `Agent ${name} is closed.`);
 }

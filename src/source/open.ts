@@ -1,12 +1,41 @@
+import { fileURLToPath } from 'node:url';
 import { BridgeError } from '../base/errors.js';
+import { parseRawFormat } from '../audio/decode/raw.js';
 import type { SoundInput, SoundInputOptions } from '../audio/input.js';
 import type { Sound } from '../audio/pcm.js';
+import type { DecodeOptions } from '../audio/probe.js';
+import { fileSound } from './file.js';
+import { bytesSound, samplesSound, streamSound } from './memory.js';
 
 /**
- * Turns what a caller gives into a sound.
- * @throws BridgeError OPTION_INVALID when it is nothing that can be spoken
+ * Turns what a caller gives into a sound. Nothing is read yet.
+ * @throws BridgeError OPTION_INVALID when it is nothing that can be spoken, or an option does not fit it
  */
 export function openSound(input: SoundInput, options: SoundInputOptions): Sound {
-  if (typeof input === 'object' && 'open' in input) return input;
-  throw new BridgeError('OPTION_INVALID', `${options.label ?? `A ${typeof input}`} cannot be spoken.`);
+  const decode: DecodeOptions = options.raw === undefined ? {} : { raw: parseRawFormat(options.raw) };
+  const named = options.label === undefined ? decode : { ...decode, label: options.label };
+  if (typeof input === 'string') return fileSound(input, decode);
+  if (input instanceof URL) return fileSound(fileURLToPath(input), decode);
+  if (input instanceof Int16Array || input instanceof Float32Array) {
+    const { sampleRateHz, channels = 1, label } = options;
+    if (sampleRateHz === undefined) {
+      throw new BridgeError('OPTION_INVALID', 'Samples need their rate: give sampleRateHz beside them.');
+    }
+    return samplesSound(input, sampleRateHz, { channels, ...(label !== undefined && { label }) });
+  }
+  if (input instanceof Uint8Array) return bytesSound(input, named);
+  if (isSound(input)) return input;
+  if (isStream(input)) return streamSound(input, named);
+  throw new BridgeError(
+    'OPTION_INVALID',
+    `A ${typeof input} cannot be spoken: give a path, an address, bytes, samples with their rate, or a stream of bytes.`,
+  );
+}
+
+function isSound(input: object): input is Sound {
+  return 'open' in input && 'label' in input && 'live' in input;
+}
+
+function isStream(input: object): input is Parameters<typeof streamSound>[0] {
+  return Symbol.asyncIterator in input || 'getReader' in input;
 }

@@ -1,0 +1,45 @@
+import type { Clock } from '../base/clock.js';
+import { BridgeError } from '../base/errors.js';
+import type { Agent } from './agent.js';
+import { answerOf } from './messages.js';
+import type { AgentMessage } from './wire.js';
+
+/** Sends a command and waits for its answer; see `Agent.request`. */
+export async function request(
+  agent: Agent,
+  clock: Clock,
+  line: string,
+  options: { timeoutMs?: number; signal?: AbortSignal },
+): Promise<AgentMessage> {
+  const { timeoutMs = 5000, signal } = options;
+  const answers = answerOf(line) ?? ((message: AgentMessage) => message.text === line);
+  let forget = (): void => undefined;
+  const answer = new Promise<AgentMessage>((resolve, reject) => {
+    const timer = clock.after(timeoutMs, () =>
+      reject(
+        new BridgeError('TIMEOUT', `Agent ${agent.name} has not answered ${line} within ${timeoutMs} ms.`),
+      ),
+    );
+    const onAbort = (): void => reject(signal?.reason as Error);
+    const offMessage = agent.on('message', (message) => {
+      if (answers(message)) resolve(message);
+    });
+    const offLost = agent.on('lost', reject);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    forget = () => {
+      timer.cancel();
+      offMessage();
+      offLost();
+      signal?.removeEventListener('abort', onAbort);
+    };
+  });
+  // It may fail while the sending is still awaited.
+  answer.catch(() => undefined);
+  try {
+    signal?.throwIfAborted();
+    await agent.send(line, signal ? { signal } : {});
+    return await answer;
+  } finally {
+    forget();
+  }
+}
