@@ -42,7 +42,7 @@ export function mutant(bytes: Uint8Array, seed: number): { how: string; bytes: U
         bytes: cut(at, at + length, noise).subarray(0, copy.length),
       };
     case 6:
-      return { how: `${length} zeros at ${at}`, bytes: copy.fill(0, at, at + length) };
+      return { how: `${length} zeros at ${at}`, bytes: copy.fill(0, at, Math.min(at + length, copy.length)) };
     default:
       return { how: `${length} bytes at ${at} twice`, bytes: cut(at, at, copy.subarray(at, at + length)) };
   }

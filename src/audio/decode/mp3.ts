@@ -30,10 +30,11 @@ async function* decode(
   const track = new Mp3Track(label, context);
   try {
     for await (const chunk of chunks) {
-      for (const run of splitter.push(chunk)) yield* await track.push(run);
+      for (const run of splitter.push(chunk)) yield* track.push(run);
     }
     const { frames, cutOff } = splitter.end();
-    for (const run of frames) yield* await track.push(run);
+    for (const run of frames) yield* track.push(run);
+    yield* track.endSegment();
     track.end(splitter, cutOff);
   } finally {
     track.close();
@@ -49,7 +50,7 @@ class Mp3Track {
   #decoder: MPEGDecoder | undefined;
   #trim = new Trim(0, 0);
   #segmentFrames = 0;
-  #frames = 0;
+  #delivered = false;
   #missingMs = 0;
   #failures = 0;
   #told = false;
@@ -60,12 +61,14 @@ class Mp3Track {
   }
 
   /** Decodes a run of frames. */
-  async push(run: Mp3Frames): Promise<PcmBlock[]> {
+  async *push(run: Mp3Frames): AsyncGenerator<PcmBlock> {
     const { header } = run.segment;
-    if (run.segment !== this.#segment) this.#begin(run.segment);
-    if (run.frames === 0) return [];
+    if (run.segment !== this.#segment) {
+      yield* this.endSegment();
+      this.#begin(run.segment);
+    }
+    if (run.frames === 0) return;
     this.#segmentFrames += run.frames;
-    this.#frames += run.frames;
     if (!this.#decoder) {
       // The splitter has the delays from the tag, which it does not hand on: two would trim twice.
       this.#decoder = new MPEGDecoder({ enableGapless: false });
@@ -81,9 +84,9 @@ class Mp3Track {
     } catch {
       this.#failures += 1;
       this.close();
-      return [];
+      return;
     }
-    if (samples === 0) return [];
+    if (samples === 0) return;
     const block: PcmBlock = {
       // mpg123 makes two channels of one.
       samples: interleave(planes, header.channels, 0, samples),
@@ -91,17 +94,31 @@ class Mp3Track {
       channels: header.channels,
     };
     this.#guard.check(block.samples, block.channels, block.sampleRateHz);
-    return this.#trim.push(block);
+    yield* this.#deliver(this.#trim.push(block));
+  }
+
+  /** The end of one encoder's run: where frames are missing, the samples that it added at the end are missing too. */
+  *endSegment(): Generator<PcmBlock> {
+    if (!this.#segment) return;
+    const { header, tag } = this.#segment;
+    const missing = (tag?.frames ?? 0) - this.#segmentFrames;
+    if (missing <= 0) return;
+    this.#missingMs += (missing * header.samples * 1000) / header.sampleRateHz;
+    yield* this.#deliver(this.#trim.rest());
+  }
+
+  *#deliver(blocks: readonly PcmBlock[]): Generator<PcmBlock> {
+    if (blocks.length > 0) this.#delivered = true;
+    yield* blocks;
   }
 
   /** Says how it went. @throws BridgeError SOUND_BROKEN when there was no sound */
   end(splitter: Mp3Splitter, cutOff: boolean): void {
-    this.#endSegment();
-    if (this.#frames === 0) {
+    if (!this.#delivered) {
       const why =
         splitter.missingTagBytes > 0
           ? `it ends within a tag that claims ${splitter.missingTagBytes} bytes more`
-          : 'there is not one whole frame in it';
+          : 'there is not one frame of sound in it';
       throw new BridgeError('SOUND_BROKEN', `${this.#label} looks like MP3, but ${why}.`);
     }
     const warn = (what: string): void => this.#context.warn(`${this.#label} ${what}.`);
@@ -125,7 +142,6 @@ class Mp3Track {
   }
 
   #begin(segment: Mp3Segment): void {
-    this.#endSegment();
     this.close();
     this.#segment = segment;
     this.#segmentFrames = 0;
@@ -141,12 +157,5 @@ class Mp3Track {
       channels,
       ...(total > 0 && { durationMs: (total / sampleRateHz) * 1000 }),
     });
-  }
-
-  #endSegment(): void {
-    if (!this.#segment) return;
-    const { header, tag } = this.#segment;
-    const missing = (tag?.frames ?? 0) - this.#segmentFrames;
-    if (missing > 0) this.#missingMs += (missing * header.samples * 1000) / header.sampleRateHz;
   }
 }

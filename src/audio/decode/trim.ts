@@ -35,6 +35,14 @@ export class Trim {
     }
     return out;
   }
+
+  /** @returns what is held back, for an end that is not the encoder's */
+  rest(): PcmBlock[] {
+    const held = this.#held;
+    this.#held = [];
+    this.#heldFrames = 0;
+    return held;
+  }
 }
 
 function part(block: PcmBlock, from: number, to: number): PcmBlock {

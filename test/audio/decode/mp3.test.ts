@@ -166,7 +166,7 @@ await describeWith(['ffmpeg'], 'decodeMp3', () => {
   it('is honest about damaged files', async () => {
     for (const [name, options] of [
       ['m1.mp3', ['-q:a', '4']],
-      ['m2.mp3', ['-b:a', '64k', '-ac', '1', '-write_xing', '0']],
+      ['m2.mp3', ['-b:a', '64k', '-ac', '1']],
     ] as const) {
       const bytes = await encode(wav, join(folder, name), '-t', '1', ...options);
       const whole = await decodeAll(decodeMp3, bytes);
