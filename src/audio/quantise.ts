@@ -18,11 +18,15 @@ export function quantise(input: Float32Array, count: number, out: Int16Array, at
   let sane = true;
   for (let i = 0; i < count; i++) {
     const value = input[i]! * INT16_SCALE;
-    // Written so that NaN fails too.
-    if (!(value <= MAX_MAGNITUDE * INT16_SCALE && value >= -MAX_MAGNITUDE * INT16_SCALE)) sane = false;
     // The array's own conversion cuts towards zero, so half a step outward rounds.
     const rounded = value < 0 ? value - 0.5 : value + 0.5;
-    out[at + i] = rounded > 32_767 ? 32_767 : rounded < -32_768 ? -32_768 : rounded;
+    if (rounded < 32_768 && rounded > -32_769) {
+      out[at + i] = rounded;
+    } else {
+      // Written so that NaN fails too.
+      if (!(Math.abs(value) <= MAX_MAGNITUDE * INT16_SCALE)) sane = false;
+      out[at + i] = value > 0 ? 32_767 : -32_768;
+    }
   }
   return sane;
 }
