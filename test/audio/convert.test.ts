@@ -150,6 +150,26 @@ describe('chunking', () => {
   });
 });
 
+describe('a change of format', () => {
+  it('loses nothing of either side', async () => {
+    const before = [{ samples: sine(500, 48000, 4800), sampleRateHz: 48000, channels: 1 }];
+    const int16 = Int16Array.from({ length: 1000 }, (_, i) => i * 31);
+    for (const after of [
+      [{ samples: int16, sampleRateHz: 16000, channels: 1 }],
+      [{ samples: sine(300, 44100, 4410), sampleRateHz: 44100, channels: 1 }],
+    ]) {
+      const apart = concat([await convert(before), await convert(after)]);
+      expect(await convert([...before, ...after])).toEqual(apart);
+    }
+  });
+
+  it('weighs the channels anew', async () => {
+    const three = { samples: new Int16Array(3).fill(900), sampleRateHz: 16000, channels: 3 };
+    const six = { samples: new Int16Array(6).fill(900), sampleRateHz: 16000, channels: 6 };
+    expect(await convert([three, six, three])).toEqual(Int16Array.of(900, 900, 900));
+  });
+});
+
 describe('quality', () => {
   it.each([8000, 22050, 44100, 48000, 96000])(
     'keeps a 1 kHz tone clean and in place from %i Hz',

@@ -129,6 +129,19 @@ describe('fileSound', () => {
     await expect.poll(openFiles).toBe(0);
   });
 
+  it('leaves a named pipe that nobody writes to as soon as the signal says so', async () => {
+    const path = join(folder, 'deserted');
+    execFileSync('mkfifo', [path]);
+    const abort = new AbortController();
+    const reason = new Error('enough');
+    const reading = collect(fileSound(path).open(recordedContext(abort.signal)));
+    setTimeout(() => abort.abort(reason), 50);
+    await expect(reading).rejects.toBe(reason);
+    // The opening that is still under way must end, or the process could not; it closes what it has opened.
+    closeSync(openSync(path, 'r+'));
+    await expect.poll(openFiles).toBe(0);
+  });
+
   it('leaves a named pipe whose writer is silent as soon as the signal says so', async () => {
     const path = join(folder, 'pipe');
     execFileSync('mkfifo', [path]);

@@ -222,6 +222,12 @@ describe('what it refuses', () => {
     ],
     ['no samples at all', wavFile(), 'SOUND_EMPTY', 'without samples'],
     ['no samples but chunks behind', wavFile({ last: [ODD, JUNK] }), 'SOUND_EMPTY', 'without samples'],
+    [
+      'no samples between odd chunks',
+      wavFile({ between: [ODD, ODD], last: [EMPTY] }),
+      'SOUND_EMPTY',
+      'without samples',
+    ],
     ['a head alone', wavFile({ data }).subarray(0, 44), 'SOUND_EMPTY', 'without samples'],
     ['less than a sample', wavFile({ data, channels: 2 }).subarray(0, 47), 'SOUND_EMPTY', 'without samples'],
     [
