@@ -23,6 +23,8 @@ export class Outlet {
   #segmentSamples = 0;
   #sinkBase = 0;
   #frozen = false;
+  /** What it had read when it was found to have stopped: the only position that is sure to have been played. */
+  #readAtFreeze: number | undefined;
 
   constructor(sink: FrameSink, wheel: Wheel, clock: Clock) {
     this.#sink = sink;
@@ -82,8 +84,7 @@ export class Outlet {
   /** Samples that an ear at the agent's loudspeaker has heard. While it does not read: at most those it has read. */
   heardSamples(nowMs: number): number {
     const heard = this.#schedule.playedSamples(nowMs - START_LATENCY_MS);
-    const read = this.#readSamples;
-    return this.#frozen && read !== undefined ? Math.min(heard, read) : heard;
+    return this.#frozen && this.#readAtFreeze !== undefined ? Math.min(heard, this.#readAtFreeze) : heard;
   }
 
   /** The moment at which the sample at `position` is heard. */
@@ -103,14 +104,14 @@ export class Outlet {
    */
   readingChanged(nowMs: number): boolean {
     if (this.#sink.stalled) {
+      if (!this.#frozen) this.#readAtFreeze = this.#readSamples;
       this.#frozen = true;
       return false;
     }
     if (!this.#frozen) return false;
-    const read = this.#readSamples;
     this.#frozen = false;
-    if (read !== undefined && this.#schedule.running) {
-      this.#schedule.correct(Math.min(this.#schedule.playedSamples(nowMs), read), nowMs);
+    if (this.#readAtFreeze !== undefined && this.#schedule.running) {
+      this.#schedule.correct(Math.min(this.#schedule.playedSamples(nowMs), this.#readAtFreeze), nowMs);
     }
     return true;
   }

@@ -1,0 +1,44 @@
+import { onTestFinished } from 'vitest';
+import { createBridge, type Bridge, type BridgeOptions } from '../../src/bridge.js';
+import type { Agent } from '../../src/agent/agent.js';
+import { SimulatedAvatar, type SimulatorOptions } from '../../src/simulator/index.js';
+
+/** A bridge on a free loopback port, closed when the test ends. */
+export async function startBridge(options: BridgeOptions = {}): Promise<Bridge> {
+  const bridge = await createBridge({ port: 0, ...options });
+  onTestFinished(() => bridge.close());
+  return bridge;
+}
+
+/** A simulated avatar on the bridge's path, gone when the test ends. */
+export async function joinAvatar(
+  bridge: Bridge,
+  options: Partial<SimulatorOptions> & { name?: string } = {},
+): Promise<SimulatedAvatar> {
+  const { name, ...rest } = options;
+  const { port } = bridge.address;
+  const path = name === undefined ? bridge.options.path : `${bridge.options.path}/${name}`;
+  const avatar = new SimulatedAvatar({ url: `ws://127.0.0.1:${port}${path}`, readyAfterMs: 80, ...rest });
+  onTestFinished(() => avatar.leave());
+  await avatar.connect();
+  return avatar;
+}
+
+/** Settles when an event of the agent comes. */
+export function next<T>(agent: Agent, event: Parameters<Agent['on']>[0]): Promise<T> {
+  return new Promise((resolve) => {
+    const off = agent.on(event, (payload) => {
+      off();
+      resolve(payload as T);
+    });
+  });
+}
+
+/** Settles when `condition` holds; fails after `timeoutMs`. */
+export async function until(condition: () => boolean, what: string, timeoutMs = 10_000): Promise<void> {
+  const endMs = performance.now() + timeoutMs;
+  while (!condition()) {
+    if (performance.now() > endMs) throw new Error(`waited in vain for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
