@@ -5,7 +5,7 @@ import { startsWithId3 } from './id3.js';
 import { lazy } from './lazy.js';
 import { holdsMp3, isMp3 } from './mp3-splitter.js';
 import { decodeTagged } from './tagged.js';
-import { decodeWav, isWav } from './wav.js';
+import { decodeWav, isForeignWav, isWav } from './wav.js';
 
 export { lazy };
 
@@ -31,6 +31,7 @@ const decodeMp3Midway = lazy(async () => (await import('./mp3.js')).decodeMp3Mid
  * first. A decoder is one file in this folder and one line here.
  */
 export const FORMATS: readonly SoundFormat[] = [
+  { name: 'WAV of another codec, through ffmpeg', matches: isForeignWav, decode: decodeWithFfmpeg },
   { name: 'WAV', matches: isWav, decode: decodeWav },
   { name: 'MP3 or FLAC behind an ID3 tag', matches: startsWithId3, decode: decodeTagged },
   { name: 'MP3', matches: isMp3, decode: decodeMp3 },

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodeWav } from '../../../src/audio/decode/wav.js';
+import { decodeSound } from '../../../src/audio/probe.js';
 import { inProject } from '../../support/paths.js';
 import { collect, hasProgram, inChunks, joinBlocks, recordedContext, run } from '../../support/sound.js';
 
@@ -102,6 +103,20 @@ describe.skipIf(!withFfmpeg)('files that ffmpeg makes (skipped where it is missi
     expect(heard.info.durationMs).toBeUndefined();
     expectEqual(heard.samples, reference(hello));
   });
+
+  it.each(['adpcm_ima_wav', 'adpcm_ms', 'libmp3lame'])(
+    'of %s inside, which ffmpeg decodes too',
+    async (codec) => {
+      const path = join(folder, `${codec}.wav`);
+      run('ffmpeg', ['-v', 'error', '-y', '-i', hello, '-c:a', codec, path]);
+      const chunks = inChunks(readFileSync(path), [50, 4000]);
+      const { samples, sampleRateHz } = joinBlocks(
+        await collect(decodeSound(chunks, 'test.wav', recordedContext())),
+      );
+      const seconds = samples.length / sampleRateHz;
+      expect(Math.abs(seconds - reference(hello).length / 22_050)).toBeLessThan(0.1);
+    },
+  );
 
   it.each(['alaw', 'mulaw'])('agrees on every code of %s', async (law) => {
     const codes = Buffer.from(Array.from({ length: 256 }, (_, i) => i));
