@@ -106,6 +106,26 @@ export class SimulatedAvatar extends Emitter<SimulatorEvents> {
     }
   }
 
+  /**
+   * Settles when it runs commands and can be heard.
+   * @throws BridgeError AGENT_LOST when it is dead before
+   */
+  whenReady(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const look = (): boolean => {
+        if (this.#state === 'ready') resolve();
+        else if (this.#state === 'dead')
+          reject(new BridgeError('AGENT_LOST', `The simulated avatar is dead: ${this.#death!.detail}`));
+        else return false;
+        return true;
+      };
+      if (look()) return;
+      const off = this.on('state', () => {
+        if (look()) off();
+      });
+    });
+  }
+
   /** Goes at once, as a process that ends: the socket is gone, no CLOSE frame. Safe at any moment. */
   leave(): void {
     this.#die('left', 'It was told to leave.');

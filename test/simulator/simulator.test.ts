@@ -9,12 +9,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocketServer, type WebSocket } from 'ws';
 import type { BridgeError } from '../../src/base/errors.js';
+import { FakeClock } from '../support/fake-clock.js';
 import {
   compareHeard,
   SimulatedAvatar,
   type RuleId,
   type SimulatorOptions,
-  type SimulatorState,
 } from '../../src/simulator/index.js';
 
 const cleanups: (() => unknown)[] = [];
@@ -103,15 +103,9 @@ async function connected(
 }
 
 async function ready(server: BareServer, options: Partial<SimulatorOptions> = {}): Promise<SimulatedAvatar> {
-  const simulator = avatar({ url: server.url, ...options });
-  const isReady = state(simulator, 'ready');
-  await simulator.connect();
-  await isReady;
+  const simulator = await connected(server, options);
+  await simulator.whenReady();
   return simulator;
-}
-
-function state(simulator: SimulatedAvatar, wanted: SimulatorState): Promise<void> {
-  return new Promise((resolve) => simulator.on('state', (now) => now === wanted && resolve()));
 }
 
 async function until(condition: () => boolean): Promise<void> {
@@ -211,6 +205,23 @@ describe('what comes together with the 101', () => {
   });
 });
 
+describe('the first 50 ms after the upgrade', () => {
+  it.each<[number, RuleId | undefined]>([
+    [5, 'message-with-upgrade'],
+    [20, 'early-message'],
+    [50, undefined],
+  ])('a message after %d ms breaks %s', async (waitMs, rule) => {
+    const server = await BareServer.open();
+    const clock = new FakeClock();
+    const simulator = await connected(server, { clock });
+    clock.advanceSync(waitMs);
+    server.socket.send('A|1\n');
+    await until(() => simulator.report().commandCount === 1);
+    const { faults, notes } = simulator.report();
+    expect([...faults, ...notes].map((broken) => broken.rule)).toEqual(rule ? [rule] : []);
+  });
+});
+
 describe('a speech', () => {
   it('is heard sample by sample, recorded and reported', async () => {
     const server = await BareServer.open();
@@ -259,7 +270,7 @@ describe('a speech', () => {
     simulator.on('audio', (audio) => dropped.push(audio.dropped));
     await sleep(60);
     server.sendAudio(voice(256));
-    await state(simulator, 'ready');
+    await simulator.whenReady();
     server.sendAudio(voice(512));
     server.socket.send('__AV_SETMODEL,nobody\n');
     server.sendAudio(voice(512));
@@ -303,6 +314,19 @@ describe('its messages', () => {
       'MODEL_ADD|0|gene/Gene.pmd|0,-13,0\n',
     ]);
     expect(server.received).toContain('VALUE_SET|v|世界\n');
+  });
+});
+
+describe('a message of several frames', () => {
+  it('is taken whole, and noted', async () => {
+    const server = await BareServer.open();
+    const simulator = await ready(server);
+    server.socket.send('FIRST|', { fin: false });
+    server.socket.send('second\n', { fin: true });
+    await until(() => simulator.report().commandCount === 1);
+    expect(simulator.report().commands[0]!.line).toBe('FIRST|second');
+    expect(simulator.report().notes.map(({ rule }) => rule)).toEqual(['continuation-frame']);
+    expect(rules(simulator)).toEqual([]);
   });
 });
 
@@ -396,6 +420,15 @@ describe('it dies', () => {
     server.tcp.write(frame.subarray(0, 4));
     expect(await died).toMatchObject({ cause: 'killed' });
     expect(rules(simulator)).toEqual(['torn-frame']);
+  });
+
+  it('before it is ready, and says so to who waits', async () => {
+    const server = await BareServer.open();
+    const simulator = await connected(server, { readyAfterMs: Number.POSITIVE_INFINITY });
+    const waiting = simulator.whenReady();
+    server.socket.terminate();
+    await expect(waiting).rejects.toMatchObject({ code: 'AGENT_LOST' });
+    await expect(simulator.whenReady()).rejects.toMatchObject({ code: 'AGENT_LOST' });
   });
 
   it('of what is no WebSocket frame', async () => {
