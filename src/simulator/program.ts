@@ -50,7 +50,7 @@ export class AvatarProgram {
   readonly #models = new Set<string>();
   readonly #later = new Map<string, Timer>();
   readonly #world: ProgramWorld;
-  /** Commands that the main loop has not come to, in order. */
+  /** Commands that the main loop has not come to. They run in this order: none before the one that came first. */
   readonly #inbox: { readonly line: string; readonly dueMs: number }[] = [];
   readonly #outbox: string[] = [];
   #loopTimer: Timer | undefined;
@@ -136,9 +136,7 @@ export class AvatarProgram {
     this.#noteUnknownWord(line);
     const [leastMs, mostMs] = this.#options.echoMs;
     const nowMs = this.#clock.nowMs();
-    const dueMs = nowMs + leastMs + this.#options.random() * (mostMs - leastMs);
-    // Commands run in the order in which they came.
-    this.#inbox.push({ line, dueMs: Math.max(dueMs, this.#inbox.at(-1)?.dueMs ?? 0) });
+    this.#inbox.push({ line, dueMs: nowMs + leastMs + this.#options.random() * (mostMs - leastMs) });
     if (line.startsWith('__AV_SETMODEL,')) this.#setModel(line.slice('__AV_SETMODEL,'.length));
     if (this.#state === 'running') this.#scheduleLoop();
   }

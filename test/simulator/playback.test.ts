@@ -147,6 +147,16 @@ describe('the rest of a segment that is no whole block', () => {
     expect(playback.segments.map(({ heardFromMs }) => heardFromMs)).toEqual([45, 45 + 300 / 16]);
   });
 
+  it('stays when sound of the next segment came before it could be lost', () => {
+    const playback = new Playback();
+    playback.push(counting(300), 0);
+    playback.endSegment(5);
+    playback.push(counting(100, 301), 10);
+    playback.advance(100);
+    expect(playback.droppedSamples.remainder).toBe(0);
+    expect(playback.heldSamples).toBe(144);
+  });
+
   it('waits for more without SNDBRKS', () => {
     const playback = new Playback();
     playback.push(counting(300), 0);

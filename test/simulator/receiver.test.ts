@@ -188,7 +188,7 @@ describe('the table of protocol.md §2', () => {
 
   it('keeps Japanese and emoji exact', () => {
     const { push, broken } = receiver();
-    expect(push('MESSAGE|世界👋\uFEFF\n')).toEqual(['MESSAGE|世界👋\uFEFF']);
+    expect(push('\uFEFFMESSAGE|世界👋\n')).toEqual(['\uFEFFMESSAGE|世界👋']);
     expect(broken()).toEqual([]);
   });
 

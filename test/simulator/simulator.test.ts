@@ -302,6 +302,27 @@ describe('a speech', () => {
   });
 });
 
+describe('the commands in the report', () => {
+  it('are the last 1,000, and the number of all', async () => {
+    const server = await BareServer.open();
+    const simulator = await ready(server);
+    for (let i = 0; i < 1_100; i++) server.socket.send(`C|${i}\n`);
+    await until(() => simulator.report().commandCount === 1_100);
+    expect(simulator.report().commands).toHaveLength(1_000);
+    expect(simulator.report().commands.at(-1)).toMatchObject({ line: 'C|1099' });
+  });
+});
+
+describe('text that is not UTF-8', () => {
+  it('does not end it', async () => {
+    const server = await BareServer.open();
+    const simulator = await ready(server);
+    server.socket.send(Buffer.from([0x41, 0xff, 0x0a]), { binary: false });
+    await until(() => simulator.report().commandCount === 1);
+    expect(simulator.report().notes.map(({ rule }) => rule)).toEqual(['invalid-utf8']);
+  });
+});
+
 describe('its messages', () => {
   it('come as masked text, one each, with the echo of what was sent', async () => {
     const server = await BareServer.open();
@@ -331,6 +352,23 @@ describe('a message of several frames', () => {
 });
 
 describe('pings', () => {
+  it('keep its own messages back for 10 ms, as anything does that comes in', async () => {
+    const server = await BareServer.open();
+    const clock = new FakeClock();
+    const simulator = await connected(server, { clock, random: () => 0.5 });
+    clock.advanceSync(100);
+    server.socket.send('A|1\n');
+    await until(() => simulator.report().commandCount === 1);
+    clock.advanceSync(40);
+    const { messagesSent } = simulator.report();
+    server.socket.ping('mark');
+    await until(() => simulator.report().marksAnswered === 1);
+    clock.advanceSync(9);
+    expect(simulator.report().messagesSent).toBe(messagesSent);
+    clock.advanceSync(1);
+    expect(simulator.report().messagesSent).toBe(messagesSent + 1);
+  });
+
   it('are answered with their payload, after the data before them', async () => {
     const server = await BareServer.open();
     const simulator = await ready(server);
@@ -409,10 +447,9 @@ describe('it dies', () => {
   it('of a frame in two parts that lie 10 ms apart, not of two that follow at once', async () => {
     const server = await BareServer.open();
     const simulator = await ready(server);
-    const frame = Buffer.concat([Buffer.from([0x82, 6]), Buffer.from('HALF|1')]);
-    frame[1] = 7;
+    const frame = Buffer.concat([Buffer.from([0x82, 7]), Buffer.from('HALF|1\n')]);
     server.tcp.write(frame.subarray(0, 4));
-    server.tcp.write(Buffer.concat([frame.subarray(4), Buffer.from('\n')]));
+    server.tcp.write(frame.subarray(4));
     await until(() => simulator.report().commandCount === 1);
     await sleep(40);
     expect(rules(simulator)).toEqual([]);
@@ -420,6 +457,21 @@ describe('it dies', () => {
     server.tcp.write(frame.subarray(0, 4));
     expect(await died).toMatchObject({ cause: 'killed' });
     expect(rules(simulator)).toEqual(['torn-frame']);
+  });
+
+  it('not of a frame whose rest was there, and only read late', async () => {
+    const server = await BareServer.open();
+    const clock = new FakeClock();
+    const simulator = await connected(server, { clock });
+    clock.advanceSync(100);
+    const timers = clock.pendingTimers;
+    const frame = Buffer.concat([Buffer.from([0x82, 7]), Buffer.from('HALF|1\n')]);
+    server.tcp.write(frame.subarray(0, 4));
+    await until(() => clock.pendingTimers > timers);
+    server.tcp.write(frame.subarray(4));
+    clock.advanceSync(10);
+    await until(() => simulator.report().commandCount === 1);
+    expect(simulator.state).toBe('ready');
   });
 
   it('before it is ready, and says so to who waits', async () => {
