@@ -103,6 +103,7 @@ export class DriftCorrector {
   readonly #control: DriftControl;
   readonly #resampler: FineResampler;
   #setAtMs = -Infinity;
+  #closed = false;
 
   /** Use `createDriftCorrector`. */
   constructor(control: DriftControl, resampler: FineResampler) {
@@ -143,8 +144,14 @@ export class DriftCorrector {
     this.#resampler.setPpm(this.#control.ppm);
   }
 
+  /** True once it was closed. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   /** Frees what it holds outside JavaScript's memory; safe to call again. */
   close(): void {
+    this.#closed = true;
     this.#resampler.free();
   }
 }

@@ -72,6 +72,23 @@ export const ERRORS = {
     'Install it (Debian, Ubuntu: sudo apt install ffmpeg; macOS: brew install ffmpeg; Windows: winget install ffmpeg), or convert the sound to WAV, MP3, FLAC or Opus.',
   ),
   SOURCE_FAILED: entry('input', true, 'What the sound came from broke off; see the cause in the message.'),
+  SOURCE_URL_INVALID: entry('usage', false, 'Give a whole address that begins with http:// or https://.'),
+  SOURCE_DENIED: entry(
+    'denied',
+    false,
+    'It lies in the private network or inside this machine. Only a caller on this machine may ask for it.',
+  ),
+  SOURCE_NOT_SOUND: entry('input', false, 'The address leads to a page or a message. Open it in a browser.'),
+  SOURCE_TOO_LARGE: entry('limit', false, 'Cut it into parts, or raise the limit that the message names.'),
+  SOURCE_TIMEOUT: entry('timeout', true, 'The other side is too slow or hangs. Try again later.'),
+  // Microphones and recordings
+  RECORDER_MISSING: entry('unavailable', true, "Install one of them; 'mmdagent-bridge doctor' says how."),
+  RECORDER_FAILED: entry(
+    'unavailable',
+    true,
+    "List the microphones with 'mmdagent-bridge devices', and name one with --device, or another --recorder.",
+  ),
+  SAVE_FAILED: entry('input', false, 'Check the path, the permissions and the space left for --save.'),
   // Avatars and speeches
   AGENT_UNKNOWN: entry('not-found', false, "List who is connected with 'mmdagent-bridge agents'."),
   AGENT_NAME_INVALID: entry(

@@ -1,0 +1,167 @@
+import { LiveQueue } from '../audio/live-queue.js';
+import type { SoundContext } from '../audio/pcm.js';
+import type { Program } from '../base/child.js';
+import type { Clock } from '../base/clock.js';
+import { BridgeError, toBridgeError } from '../base/errors.js';
+import { Complaints } from './complaints.js';
+import type { CaptureOptions, Recorder } from './recorders/recorder.js';
+import { SampleReader } from './sample-reader.js';
+import { Watchdog } from './watchdog.js';
+
+/** How a recorder is run and watched. */
+export interface CaptureSetup {
+  readonly recorder: Recorder;
+  /** Of `recorder.available()`. */
+  readonly path: string;
+  readonly capture: CaptureOptions;
+  readonly maxQueuedMs: number;
+  readonly noDataMs: number;
+  /** How messages name the microphone. */
+  readonly label: string;
+  readonly clock: Clock;
+  /** Called with the first sound, before it can be taken. */
+  onFirstSound(): void;
+}
+
+/** A microphone that gives nothing but zeros for so long is switched off somewhere. */
+const MUTED_AFTER_MS = 5_000;
+
+/**
+ * One recorder at work. Its output is read as fast as it comes, whoever takes it: a full pipe would make the recorder
+ * lose sound in silence, while the queue here counts what it drops.
+ */
+export class Capture {
+  readonly #setup: CaptureSetup;
+  readonly #context: SoundContext;
+  readonly #program: Program;
+  readonly #queue: LiveQueue;
+  readonly #complaints: Complaints;
+  readonly #watchdog: Watchdog;
+  readonly #onAbort: () => void;
+  #heard = false;
+
+  /** Starts the recorder. Stop it, or abort the context. */
+  constructor(setup: CaptureSetup, context: SoundContext) {
+    const { recorder, path, clock, noDataMs } = setup;
+    const { signal } = context;
+    this.#setup = setup;
+    this.#context = context;
+    this.#complaints = new Complaints(context, clock);
+    this.#queue = new LiveQueue({ maxSamples: this.#toSamples(setup.maxQueuedMs) });
+    this.#program = recorder.start(path, recorder.command(setup.capture), {
+      signal,
+      onStderrLine: (line) => {
+        // Before any sound they belong to the error that follows.
+        if (this.#heard) this.#complaints.say(`${recorder.name}: ${line}`);
+      },
+    });
+    this.#watchdog = new Watchdog(clock, noDataMs, () => {
+      this.#queue.end(this.#failed(`gave no sound for ${noDataMs / 1000} s`));
+      void this.#program.stop();
+    });
+    this.#onAbort = () => this.#queue.end(signal.reason as Error);
+    signal.addEventListener('abort', this.#onAbort, { once: true });
+    void this.#read();
+  }
+
+  /** Sound dropped so far because nobody took it in time, in milliseconds. */
+  get droppedMs(): number {
+    return this.#toMs(this.#queue.droppedSamples);
+  }
+
+  /**
+   * The next samples, at the rate that was asked for.
+   * @throws BridgeError RECORDER_FAILED when the recorder ended, hangs or cannot open the device; the signal's reason
+   */
+  async next(): Promise<Int16Array> {
+    const samples = await this.#queue.next();
+    if (samples === undefined) throw new BridgeError('CLOSED', `The ${this.#setup.label} was closed.`);
+    return samples;
+  }
+
+  /** Ends the recorder and waits until it is gone. */
+  async stop(): Promise<void> {
+    this.#context.signal.removeEventListener('abort', this.#onAbort);
+    this.#queue.end();
+    this.#complaints.end();
+    await this.#program.stop();
+  }
+
+  async #read(): Promise<void> {
+    const { recorder, label } = this.#setup;
+    const reader = new SampleReader();
+    const mute = new MuteDetector(this.#toSamples(MUTED_AFTER_MS));
+    try {
+      for await (const bytes of this.#program.stdout) {
+        this.#watchdog.feed();
+        const samples = reader.push(bytes);
+        if (!this.#heard && samples.length > 0) {
+          this.#heard = true;
+          this.#setup.onFirstSound();
+        }
+        if (mute.push(samples))
+          this.#context.warn(`The ${label} gives nothing but digital silence. Is it muted?`);
+        const dropped = this.#queue.push(samples);
+        if (dropped > 0) this.#complaints.drop(label, this.#toMs(dropped), this.droppedMs);
+      }
+      this.#queue.end(this.#failed(await this.#describeEnd()));
+    } catch (error) {
+      this.#queue.end(toBridgeError(error, 'RECORDER_FAILED', `${recorder.name} failed`));
+    } finally {
+      this.#watchdog.stop();
+    }
+  }
+
+  async #describeEnd(): Promise<string> {
+    const { code, signal, error } = await this.#program.exit;
+    if (error) return `could not be started (${error.message})`;
+    const how = signal === null ? `status ${code ?? 'unknown'}` : signal;
+    return this.#heard
+      ? `ended by itself (${how}); the microphone may have been unplugged`
+      : `ended before any sound came (${how})`;
+  }
+
+  #failed(how: string): BridgeError {
+    const words = lastLines(this.#program.stderrTail());
+    const { name } = this.#setup.recorder;
+    return new BridgeError('RECORDER_FAILED', `${name} ${how}${words === '' ? '' : `: ${words}`}.`);
+  }
+
+  #toSamples(ms: number): number {
+    return Math.round((ms * this.#setup.capture.sampleRateHz) / 1000);
+  }
+
+  #toMs(samples: number): number {
+    return (samples * 1000) / this.#setup.capture.sampleRateHz;
+  }
+}
+
+/** Tells once when a sound has been exactly zero from its start for too long. */
+class MuteDetector {
+  #leftSamples: number;
+
+  constructor(limitSamples: number) {
+    this.#leftSamples = limitSamples;
+  }
+
+  /** @returns true with the block in which it became too long */
+  push(samples: Int16Array): boolean {
+    if (this.#leftSamples <= 0) return false;
+    if (samples.some((sample) => sample !== 0)) {
+      this.#leftSamples = 0;
+      return false;
+    }
+    this.#leftSamples -= samples.length;
+    return this.#leftSamples <= 0;
+  }
+}
+
+/** The last three lines of what a program printed, in one. */
+function lastLines(text: string): string {
+  const lines = text.split(/[\r\n]+/).map((line) => line.trim());
+  return lines
+    .filter((line) => line !== '')
+    .slice(-3)
+    .join('; ')
+    .replace(/\.$/, '');
+}

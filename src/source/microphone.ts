@@ -1,0 +1,140 @@
+import { Gain } from '../audio/gain.js';
+import type { PcmBlock, Sound, SoundContext } from '../audio/pcm.js';
+import { systemClock, type Clock } from '../base/clock.js';
+import { BridgeError, toBridgeError } from '../base/errors.js';
+import { Capture } from './capture.js';
+import { RECORDER_NAMES, type Recorder, type RecorderName } from './recorders/recorder.js';
+import { RECORDERS, recordersFor } from './recorders/table.js';
+
+/** Which microphone, and how. */
+export interface MicrophoneOptions {
+  /** A recorder of the closed list; `auto` takes the first that gives sound. */
+  readonly recorder?: RecorderName | 'auto';
+  /** A device by the name that the recorder knows it under; without it the system's default. */
+  readonly device?: string;
+  /** Louder or quieter, in decibels. */
+  readonly gainDb?: number;
+  readonly sampleRateHz?: number;
+  /** How much sound comes at a time, in milliseconds: the delay of the capture. */
+  readonly periodMs?: number;
+  /** The most that waits for whoever takes it, in milliseconds; what is older is dropped. */
+  readonly maxQueuedMs?: number;
+  /** A recorder that gives nothing for so long has hung, in milliseconds. */
+  readonly noDataMs?: number;
+  readonly clock?: Clock;
+}
+
+/** A microphone that is open or can be opened, and what became of its sound. */
+export interface MicrophoneSound extends Sound {
+  readonly live: true;
+  /** The recorder that gives the sound, once it does. */
+  readonly recorder: RecorderName | undefined;
+  /** Sound dropped because nobody took it in time, in milliseconds. */
+  readonly droppedMs: number;
+}
+
+/**
+ * The sound of a microphone, by a recorder that is installed.
+ * @throws BridgeError OPTION_INVALID when the recorder is none of the list. While it is open: RECORDER_MISSING when the
+ * program, or with `auto` every one, is not installed; RECORDER_FAILED when it ends, hangs or cannot open the device.
+ * With `auto` the next recorder is tried, as long as no sound has come.
+ */
+export function microphoneSound(options: MicrophoneOptions = {}): MicrophoneSound {
+  const { recorder = 'auto' } = options;
+  // What comes from the API or a command line is not held by the type.
+  if (recorder !== 'auto' && !RECORDER_NAMES.includes(recorder))
+    throw new BridgeError(
+      'OPTION_INVALID',
+      `There is no recorder '${recorder as string}'. It is auto or one of ${RECORDER_NAMES.join(', ')}.`,
+    );
+  return new Microphone(recorder === 'auto' ? recordersFor() : [RECORDERS[recorder]], options);
+}
+
+class Microphone implements MicrophoneSound {
+  readonly label: string;
+  readonly live = true;
+  recorder: RecorderName | undefined;
+  readonly #candidates: readonly Recorder[];
+  readonly #options: MicrophoneOptions;
+  #capture: Capture | undefined;
+
+  constructor(candidates: readonly Recorder[], options: MicrophoneOptions) {
+    this.#candidates = candidates;
+    this.#options = options;
+    this.label = options.device === undefined ? 'microphone' : `microphone ${options.device}`;
+  }
+
+  get droppedMs(): number {
+    return this.#capture?.droppedMs ?? 0;
+  }
+
+  async *open(context: SoundContext): AsyncGenerator<PcmBlock> {
+    const failures: string[] = [];
+    for (const recorder of this.#candidates) {
+      const path = await recorder.available();
+      if (path === undefined) continue;
+      try {
+        yield* this.#record(recorder, path, context);
+      } catch (error) {
+        const mayTryNext = this.#candidates.length > 1 && this.recorder === undefined;
+        if (context.signal.aborted || !mayTryNext) throw error;
+        failures.push(toBridgeError(error, 'RECORDER_FAILED', recorder.name).message);
+      }
+    }
+    if (failures.length === 0) throw this.#missing();
+    throw new BridgeError(
+      'RECORDER_FAILED',
+      `No recorder could open the ${this.label}. ${failures.join(' ')}`,
+    );
+  }
+
+  async *#record(recorder: Recorder, path: string, context: SoundContext): AsyncGenerator<PcmBlock> {
+    const { sampleRateHz = 48_000, periodMs = 20, gainDb = 0, clock = systemClock } = this.#options;
+    context.signal.throwIfAborted();
+    const device =
+      this.#options.device ??
+      (recorder.needsDevice ? await firstDevice(recorder, context.signal) : undefined);
+    const capture = new Capture(
+      {
+        recorder,
+        path,
+        capture: { sampleRateHz, periodMs, ...(device === undefined ? {} : { device }) },
+        maxQueuedMs: this.#options.maxQueuedMs ?? 1_000,
+        noDataMs: this.#options.noDataMs ?? 5_000,
+        label: this.label,
+        clock,
+        onFirstSound: () => {
+          this.recorder = recorder.name;
+          const format = `microphone through ${recorder.name}, 16-bit PCM`;
+          context.info({ format, sampleRateHz, channels: 1 });
+        },
+      },
+      context,
+    );
+    this.#capture = capture;
+    const gain = new Gain({ gainDb, sampleRateHz });
+    try {
+      for (;;) yield { samples: gain.push(await capture.next()), sampleRateHz, channels: 1 };
+    } finally {
+      await capture.stop();
+    }
+  }
+
+  #missing(): BridgeError {
+    const names = this.#candidates.map(({ name }) => name);
+    const install = this.#candidates.map((recorder) => recorder.install[process.platform]).find(Boolean);
+    return new BridgeError(
+      'RECORDER_MISSING',
+      names.length === 1
+        ? `The recorder ${names[0]!} is not installed, or not on PATH.`
+        : `No program that can record was found on PATH: ${names.join(', ')}.`,
+      install === undefined ? {} : { advice: `Install it, for example with: ${install}` },
+    );
+  }
+}
+
+async function firstDevice(recorder: Recorder, signal: AbortSignal): Promise<string> {
+  const [first] = await recorder.listDevices(signal);
+  if (first) return first.id;
+  throw new BridgeError('RECORDER_FAILED', `${recorder.name} finds no microphone on this machine.`);
+}
