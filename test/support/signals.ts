@@ -56,3 +56,34 @@ export function cut(samples: Int16Array, longest: number, seed = 1): Int16Array[
 export function sameSound(a: Int16Array, b: Int16Array): boolean {
   return a.length === b.length && a.every((sample, i) => sample === b[i]);
 }
+
+/** Noise without what lies above about 2 kHz: every resampler passes it the same. */
+export function softNoise(samples: number, amplitude: number, seed = 1): Int16Array {
+  const random = randomNumbers(seed);
+  const stages = new Float64Array(4);
+  return Int16Array.from({ length: samples }, () => {
+    let value = (random() * 2 - 1) * amplitude * 3;
+    for (let i = 0; i < stages.length; i++) value = stages[i]! += (value - stages[i]!) * 0.6;
+    return Math.max(-32_768, Math.min(32_767, Math.round(value)));
+  });
+}
+
+/**
+ * Finds a piece of sound in another, at whatever level.
+ * @returns where it is most like it, and how much: 1 is the same, 0 nothing in common
+ */
+export function findSound(piece: Int16Array, within: Int16Array): { at: number; likeness: number } {
+  let energyPiece = 0;
+  let energyWithin = 0;
+  for (const sample of piece) energyPiece += sample * sample;
+  for (const sample of within.subarray(0, piece.length)) energyWithin += sample * sample;
+  let best = { at: -1, likeness: 0 };
+  for (let at = 0; at + piece.length <= within.length; at++) {
+    let product = 0;
+    for (let i = 0; i < piece.length; i++) product += piece[i]! * within[at + i]!;
+    const likeness = product / Math.sqrt(energyPiece * Math.max(1, energyWithin));
+    if (likeness > best.likeness) best = { at, likeness };
+    energyWithin += (within[at + piece.length] ?? 0) ** 2 - within[at]! ** 2;
+  }
+  return best;
+}
