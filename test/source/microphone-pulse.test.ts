@@ -10,6 +10,21 @@ import { notingContext } from '../support/sound-context.js';
 
 const SIGNAL = softNoise(24_000, 8000);
 
+/** How much each 100 ms of what was heard is like the signal that plays over and over, aligned once in the middle. */
+function compareToLoop(heard: Int16Array): number[] {
+  const loop = concat([SIGNAL, SIGNAL]);
+  const middle = heard.length >> 1;
+  const { at } = findSound(heard.subarray(middle, middle + 1600), loop);
+  const likenesses: number[] = [];
+  for (let from = 1600; from + 1600 <= heard.length; from += 1600) {
+    const there = (at + from - middle + 2 * SIGNAL.length) % SIGNAL.length;
+    // Only there, or a sample beside it: a lost sample anywhere would show from then on.
+    const around = loop.subarray(Math.max(0, there - 1), there + 1601);
+    likenesses.push(findSound(heard.subarray(from, from + 1600), around).likeness);
+  }
+  return likenesses;
+}
+
 await describeWith(
   [...PULSE_PROGRAMS, 'arecord', 'sox', 'ffmpeg'],
   'a microphone of a real PulseAudio',
@@ -39,13 +54,12 @@ await describeWith(
         expect(block).toMatchObject({ sampleRateHz: 48_000, channels: 1 });
         heard.push(converter.push(block).slice());
         samples += heard.at(-1)!.length;
-        if (samples >= 48_000) break;
+        if (samples >= 32_000) break;
       }
       converter.close();
-      // Whatever was heard first, 2 s of it hold this second of the signal once.
-      const { at, likeness } = findSound(SIGNAL.subarray(4000, 12_000), concat(heard));
-      expect(at).toBeGreaterThanOrEqual(0);
-      expect(likeness).toBeGreaterThan(0.98);
+      const likenesses = compareToLoop(concat(heard));
+      expect(likenesses.length).toBeGreaterThanOrEqual(15);
+      expect(Math.min(...likenesses)).toBeGreaterThan(0.97);
       expect(sound).toMatchObject({ recorder, droppedMs: 0 });
       expect(context.warnings).toEqual([]);
     });

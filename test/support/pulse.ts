@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -8,11 +8,14 @@ import { setTimeout } from 'node:timers/promises';
 /** Programs that a test with a PulseAudio of its own needs. */
 export const PULSE_PROGRAMS = ['pulseaudio', 'pactl', 'pacat', 'parec'];
 
+/** Longer than any test. */
+const MAX_PLAY_S = 120;
+
 /** A PulseAudio of a test's own: no sound card, one loudspeaker that plays into nothing, whose monitor is a microphone. */
 export interface PulseServer {
   /** The microphone: hears what the loudspeaker plays. */
   readonly source: string;
-  /** Plays 16 kHz mono samples into the loudspeaker, over and over, until the server stops. */
+  /** Plays 16 kHz mono samples into the loudspeaker, over and over, for two minutes or until the server stops. */
   play(samples: Int16Array): void;
   stop(): Promise<void>;
 }
@@ -32,10 +35,9 @@ export async function startPulse(): Promise<PulseServer> {
   Object.assign(process.env, variables);
   const children = new Set<ChildProcess>();
   const start = (program: string, args: string[]): ChildProcess => {
-    const child = spawn(program, args, { stdio: ['pipe', 'ignore', 'pipe'] });
+    const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
     children.add(child);
     child.on('error', () => undefined);
-    child.stdin?.on('error', () => undefined);
     return child;
   };
   const daemon = start('pulseaudio', [
@@ -51,7 +53,7 @@ export async function startPulse(): Promise<PulseServer> {
     ...['-L', `module-native-protocol-unix auth-anonymous=1 socket=${socket}`],
   ]);
   let words = '';
-  daemon.stderr?.setEncoding('utf8').on('data', (text: string) => (words += text));
+  daemon.stderr!.setEncoding('utf8').on('data', (text: string) => (words += text));
 
   const stop = async (): Promise<void> => {
     for (const child of children) {
@@ -76,13 +78,15 @@ export async function startPulse(): Promise<PulseServer> {
   }
 
   const play = (samples: Int16Array): void => {
-    const player = start('pacat', [
-      ...['--playback', '--raw', '--format=s16le', '--rate=16000', '--channels=1', '--latency-msec=40'],
-      '--device=bridge_test',
-    ]);
+    // From a file, by a process of its own: a test that computes must not starve the player.
+    const file = join(folder, 'signal.raw');
     const bytes = Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength);
-    const feed = (): void => void player.stdin?.write(bytes, (error) => (error ? undefined : feed()));
-    feed();
+    for (let seconds = 0; seconds < MAX_PLAY_S; seconds += samples.length / 16_000)
+      appendFileSync(file, bytes);
+    start('pacat', [
+      ...['--playback', '--raw', '--format=s16le', '--rate=16000', '--channels=1', '--latency-msec=100'],
+      ...['--device=bridge_test', file],
+    ]);
   };
   return { source: 'bridge_test.monitor', play, stop };
 }
