@@ -4,6 +4,7 @@ import { Lifetime } from './base/lifetime.js';
 import { silentLogger, type Logger } from './base/logger.js';
 import { createConverter } from './audio/convert.js';
 import type { Agent, AgentSettings } from './agent/agent.js';
+import { AgentGroup } from './agent/group.js';
 import { DEFAULT_AGENT, Roster } from './agent/roster.js';
 import { resolveOptions, SERVICE_KEYS, type OptionValues } from './config.js';
 import { openSound } from './source/open.js';
@@ -50,6 +51,12 @@ export interface Bridge {
   findAgent(name: string): Agent | undefined;
   /** Every agent that is known. */
   agents(): Agent[];
+  /**
+   * Several agents as one.
+   * @param names by default every agent that is connected now
+   * @throws BridgeError AGENT_UNKNOWN when there is none; as `agent`
+   */
+  group(names?: readonly string[]): AgentGroup;
   on<Name extends keyof BridgeEvents>(
     event: Name,
     listener: (payload: BridgeEvents[Name]) => void,
@@ -120,6 +127,12 @@ export async function createBridge(options: BridgeOptions = {}): Promise<Bridge>
     agent: (name) => roster.get(name),
     findAgent: (name) => roster.find(name),
     agents: () => roster.list(),
+    group: (names) =>
+      new AgentGroup(
+        names?.map((name) => roster.get(name)) ?? roster.list().filter(({ state }) => state !== 'absent'),
+        openSound,
+        clock,
+      ),
     on: (event, listen) => events.on(event, listen),
     own: (name, close) => void lifetime.own(name, close),
     close: () => lifetime.close(),

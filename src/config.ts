@@ -79,8 +79,8 @@ export const OPTIONS = {
   ),
   leadMs: option(
     '--lead-ms <ms>',
-    ms(20, 2000, 120),
-    '20 to 2000 ms',
+    z.union([z.literal('auto'), z.number().min(20).max(2000)]).default(120),
+    '20 to 2000 ms, or auto',
     'What an avatar holds unplayed: the cushion against gaps, and how long it speaks on after an interruption.',
   ),
   frameMs: option('--frame-ms <ms>', ms(10, 40, 40), '10 to 40 ms', 'How much sound one frame carries.'),
@@ -184,7 +184,7 @@ export function resolveOptions<Key extends OptionKey>(
 /** Reads the text of a flag or an environment value as the option's own type. */
 function fromText(spec: OptionSpec, text: string): unknown {
   const fallback: unknown = spec.schema.parse(undefined);
-  if (typeof fallback === 'number') return text.trim() === '' ? NaN : Number(text);
+  if (typeof fallback === 'number' && text !== 'auto') return text.trim() === '' ? NaN : Number(text);
   if (typeof fallback === 'boolean') {
     if (/^(1|true|yes|on)$/i.test(text)) return true;
     if (/^(0|false|no|off)$/i.test(text)) return false;

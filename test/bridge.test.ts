@@ -1,5 +1,7 @@
 import { connect } from 'node:net';
 import { once } from 'node:events';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { createConverter } from '../src/audio/convert.js';
@@ -209,6 +211,82 @@ describe('commands', () => {
     await expect(agent.send('SNDFOO|x')).rejects.toMatchObject({ code: 'COMMAND_INVALID' });
     await expect(agent.send(`A|${'x'.repeat(2001)}`)).rejects.toMatchObject({ code: 'COMMAND_INVALID' });
     await expect(agent.send('EXECUTE|rm')).rejects.toMatchObject({ code: 'COMMAND_DANGEROUS' });
+  });
+});
+
+describe('a group', () => {
+  it('speaks in step, each whole, from one reading of the sound', async () => {
+    const bridge = await startBridge();
+    const avatars = await Promise.all(['a', 'b', 'c'].map((name) => joinAvatar(bridge, { name })));
+    const begun: number[] = [];
+    const group = bridge.group();
+    const speech = group.speak(ramp(16_000), rate);
+    for (const one of speech.speeches) {
+      one.on('state', (state) => {
+        if (state === 'speaking') begun.push(performance.now());
+      });
+    }
+    const ends = await speech.finished;
+    expect([...ends.values()].map(({ how }) => how)).toEqual(['completed', 'completed', 'completed']);
+    for (const avatar of avatars)
+      expect(compareHeard(ramp(16_000), avatar.heard())).toMatchObject({ exact: true });
+    expect(begun).toHaveLength(3);
+  });
+
+  it('is not held back by one that is not ready or vanishes', async () => {
+    const bridge = await startBridge();
+    const good = await joinAvatar(bridge, { name: 'good' });
+    await joinAvatar(bridge, { name: 'late', readyAfterMs: 60_000 });
+    await joinAvatar(bridge, { name: 'dying', faults: { dieAfterSamples: 8000 } });
+    const speech = bridge.group().speak(ramp(24_000), { ...rate, patienceMs: 300 });
+    const [first, late, dying] = speech.speeches;
+    expect((await first!.finished).how).toBe('completed');
+    expect((await dying!.finished).how).toBe('avatar-lost');
+    void late!.stop();
+    expect((await speech.finished).get('late')!.how).toBe('stopped');
+    expect(compareHeard(ramp(24_000), good.heard())).toMatchObject({ exact: true });
+  });
+
+  it('sends a command to all', async () => {
+    const bridge = await startBridge();
+    const avatars = await Promise.all(['a', 'b'].map((name) => joinAvatar(bridge, { name })));
+    await bridge.group(['a', 'b']).send('HELLO|all');
+    await until(
+      () => avatars.every((a) => a.report().commands.some(({ line }) => line === 'HELLO|all')),
+      'the command',
+    );
+    expect(() => bridge.group([])).toThrow(/no agent/);
+  });
+});
+
+describe('a speech stream', () => {
+  it('speaks what is written, and holds back who writes too fast', async () => {
+    const bridge = await startBridge();
+    const avatar = await joinAvatar(bridge);
+    await bridge.agent().whenReady();
+    const samples = ramp(16_000 * 3);
+    const bytes = Buffer.from(samples.buffer);
+    const stream = bridge.agent().createSpeechStream({ format: 's16le:16000:1' });
+    await pipeline(Readable.from([bytes.subarray(0, 7), bytes.subarray(7)]), stream);
+    expect((await stream.speech.finished).how).toBe('completed');
+    expect(compareHeard(samples, avatar.heard())).toMatchObject({ exact: true });
+  });
+
+  it('stops the speech when it is destroyed, and is destroyed when the speech is stopped', async () => {
+    const bridge = await startBridge();
+    await joinAvatar(bridge);
+    const stream = bridge.agent().createSpeechStream({ format: 's16le:16000:1' });
+    stream.on('error', () => undefined);
+    stream.write(Buffer.alloc(64_000, 1));
+    await stream.speech.started;
+    stream.destroy();
+    expect((await stream.speech.finished).how).toBe('stopped');
+    const other = bridge.agent().createSpeechStream({ format: 's16le:16000:1' });
+    const failed = once(other, 'error');
+    other.write(Buffer.alloc(64_000, 1));
+    await other.speech.started;
+    void other.speech.stop();
+    expect(((await failed)[0] as { code: string }).code).toBe('SPEECH_STOPPED');
   });
 });
 

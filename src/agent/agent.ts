@@ -3,6 +3,7 @@ import { Emitter } from '../base/emitter.js';
 import { BridgeError } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
 import type { OpenSound, SoundInput, SoundInputOptions } from '../audio/input.js';
+import { AdaptiveLead } from '../speech/lead.js';
 import { Player, type Interruption } from '../speech/player.js';
 import type { FrameSink, SegmentMode, SegmentNeeds } from '../speech/sink.js';
 import type { Speech, SpeechOptions } from '../speech/speech.js';
@@ -13,6 +14,7 @@ import { Link } from './link.js';
 import type { RoundTrip } from './marks.js';
 import { classify, type EventName, type EventValues } from './messages.js';
 import { request } from './request.js';
+import { SpeechStream } from './speech-stream.js';
 import { encodeCommand, type AgentMessage } from './wire.js';
 
 /** What every agent of a bridge shares. */
@@ -24,7 +26,8 @@ export interface AgentSettings {
   /** Alias of the model whose lips move unless a speech names another. */
   readonly model: string;
   readonly frameMs: number;
-  readonly leadMs: number;
+  /** What an agent may hold unplayed, in ms; `auto` finds it out. */
+  readonly leadMs: number | 'auto';
   /** How long a speech or command waits for an agent that is not there, in ms. */
   readonly agentTimeoutMs: number;
   /** How long a model may take to be loaded, in ms. */
@@ -97,6 +100,7 @@ export class Agent implements FrameSink {
   readonly #logger: Logger;
   readonly #events: Emitter<AgentEvents>;
   readonly #player: Player;
+  readonly #lead: AdaptiveLead | undefined;
   #link: Link | undefined;
   #ready = false;
   #closed = false;
@@ -111,13 +115,14 @@ export class Agent implements FrameSink {
       this.#logger.error({ error: String(error), event }, 'a listener of an agent event threw'),
     );
     this.#arrivals = new Arrivals(name, settings.clock);
+    this.#lead = settings.leadMs === 'auto' ? new AdaptiveLead() : undefined;
     this.#player = new Player({
       sink: this,
       wheel: settings.wheel,
       clock: settings.clock,
       logger: this.#logger,
       frameMs: settings.frameMs,
-      leadMs: () => settings.leadMs,
+      lead: this.#lead ?? (settings.leadMs as number),
       maxQueued: settings.maxQueued,
       bufferMs: settings.bufferMs,
       checkCommand: (line) => void this.#encode(line),
@@ -157,6 +162,34 @@ export class Agent implements FrameSink {
    */
   speak(input: SoundInput, options: SpeechOptions & SoundInputOptions = {}): Speech {
     return this.#player.speak(this.#settings.openSound(input, options), options);
+  }
+
+  /**
+   * Speaks a live sound: one that comes in its own time and cannot wait. What comes too fast is dropped, the oldest
+   * first, and counted; its clock is followed, so that hours of it neither pile up nor starve.
+   * @throws as `speak`
+   */
+  live(input: SoundInput, options: SpeechOptions & SoundInputOptions = {}): Speech {
+    const sound = this.#settings.openSound(input, options);
+    return this.#player.speak(
+      { label: sound.label, live: true, open: (context) => sound.open(context) },
+      options,
+    );
+  }
+
+  /**
+   * A stream to write a sound into as it is made; it holds back who writes faster than the avatar speaks. Its `speech`
+   * is the handle. Ending it ends the speech after its last sample; destroying it stops the speech.
+   * @param options.format headerless data, such as `s16le:24000:1`; without it the format is recognised
+   * @throws as `speak`
+   */
+  createSpeechStream(
+    options: SpeechOptions & SoundInputOptions & { readonly format?: string } = {},
+  ): SpeechStream {
+    const { format, ...rest } = options;
+    return new SpeechStream((bytes) =>
+      this.speak(bytes, format === undefined ? rest : { ...rest, raw: format }),
+    );
   }
 
   /**
@@ -205,6 +238,11 @@ export class Agent implements FrameSink {
     this.#player.resume();
   }
 
+  /** Makes everything louder or quieter from now on, without a click. @param gainDb in dB; 0 is unchanged */
+  volume(gainDb: number): void {
+    this.#player.volume(gainDb);
+  }
+
   /** Every speech that has not ended, in the order in which they are or will be heard. */
   get speeches(): Speech[] {
     return this.#player.speeches;
@@ -223,7 +261,7 @@ export class Agent implements FrameSink {
       paused: this.#player.paused,
       stalled: this.stalled,
       heldMs: this.#player.heldMs,
-      leadMs: this.#settings.leadMs,
+      leadMs: this.#player.leadMs,
       roundTrip: link?.marks.roundTrip,
       speeches: this.#player.speeches.map((speech) => ({
         id: speech.id,
@@ -252,6 +290,9 @@ export class Agent implements FrameSink {
       if (link.stalled) this.#logger.warn({}, 'the agent has stopped reading');
       this.#events.emit('stalled', link.stalled);
       this.#player.readingChanged();
+    });
+    link.events.on('mark', (roundTrip) => {
+      this.#lead?.markReturned(roundTrip.jitterMs, roundTrip.lastMs - roundTrip.minMs);
     });
     link.events.on('lost', (error) => this.#onLost(error));
     this.#events.emit('connected', { remote: connection.remote });

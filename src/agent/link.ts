@@ -3,7 +3,7 @@ import { Emitter } from '../base/emitter.js';
 import { BridgeError } from '../base/errors.js';
 import type { SegmentMode } from '../speech/sink.js';
 import type { Connection, LinkState } from './connection.js';
-import { Marks } from './marks.js';
+import { Marks, type RoundTrip } from './marks.js';
 import { Outbound } from './outbound.js';
 import { Readiness } from './readiness.js';
 import {
@@ -23,6 +23,8 @@ export interface LinkEvents {
   message: AgentMessage;
   /** The agent's reading changed: marks came back, or it was found to have stopped. */
   reading: undefined;
+  /** A mark came back. */
+  mark: RoundTrip;
   lost: BridgeError;
 }
 
@@ -169,6 +171,7 @@ export class Link {
   #onMark(payload: Uint8Array): void {
     const nowMs = this.#options.clock.nowMs();
     if (!this.#marks.answered(payload, nowMs)) return;
+    this.events.emit('mark', this.#marks.roundTrip!);
     // After a stall several marks come back at once; only when none is overdue is the agent's reading up to date.
     if (this.#stalled && !this.#marks.stalled(nowMs)) {
       this.#stalled = false;

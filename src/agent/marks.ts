@@ -13,6 +13,7 @@ const WINDOW = 64;
 export interface RoundTrip {
   readonly count: number;
   readonly lastMs: number;
+  readonly minMs: number;
   readonly medianMs: number;
   readonly maxMs: number;
   /** How far apart the fastest and nearly the slowest of the window are: what a lead has to cover. */
@@ -95,6 +96,7 @@ export class Marks {
     return {
       count: this.#count,
       lastMs: this.#window.at(-1)!,
+      minMs: sorted[0]!,
       medianMs: at(0.5),
       maxMs: sorted.at(-1)!,
       jitterMs: at(0.95) - sorted[0]!,

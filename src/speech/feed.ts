@@ -1,16 +1,32 @@
+import type { Clock } from '../base/clock.js';
 import { toBridgeError, type BridgeError } from '../base/errors.js';
 import { msToSamples, samplesToMs } from '../base/units.js';
 import { createConverter } from '../audio/convert.js';
+import { createDriftCorrector, type DriftCorrector } from '../audio/drift.js';
 import type { Sound, SoundInfo } from '../audio/pcm.js';
 
 /** How a feed holds what it has read ahead. */
 export interface FeedOptions {
   /** Most that is held converted and unsent, in ms. A pulled sound waits at it; a live one drops its oldest. */
   readonly maxBufferedMs: number;
+  /** Live sound: the fill to hold, and what lies beyond the feed, so that its clock can be followed. */
+  readonly live?: LiveFeedOptions;
   /** Called when samples came, when the sound ended and when it failed. */
   onChange(): void;
   /** A fault that did not end the sound, as a sentence. */
   onWarning(message: string): void;
+}
+
+/** Silence that pushes the last samples out of the drift corrector's filter. */
+const DRIFT_TAIL = new Int16Array(64);
+
+/** How a live sound is kept on the bridge's own clock. */
+export interface LiveFeedOptions {
+  readonly clock: Clock;
+  /** How much of it should lie between its source and the ear on average, in ms. */
+  readonly targetFillMs: number;
+  /** What the agent holds of it, in ms. */
+  heldMs(): number;
 }
 
 /**
@@ -143,8 +159,10 @@ export class Feed {
   async #pump(): Promise<void> {
     const { signal } = this.#abort;
     let converter;
+    let drift: DriftCorrector | undefined;
     try {
       converter = await createConverter();
+      if (this.live && this.#options.live) drift = await createDriftCorrector(this.#options.live);
       const blocks = this.#sound.open({
         signal,
         info: (info) => {
@@ -156,14 +174,18 @@ export class Feed {
       for await (const block of blocks) {
         if (!this.live && this.#bufferedSamples >= this.#maxSamples) await this.#room();
         if (signal.aborted) return;
-        this.#push(converter.push(block));
+        const samples = converter.push(block);
+        this.#push(drift ? this.#onOurClock(drift, samples) : samples);
       }
-      this.#push(converter.flush());
+      const rest = converter.flush();
+      if (drift) this.#push(this.#onOurClock(drift, Int16Array.of(...rest, ...DRIFT_TAIL)));
+      else this.#push(rest);
       this.#end(undefined);
     } catch (error) {
       if (!signal.aborted) this.#end(toBridgeError(error, 'SOURCE_FAILED', `${this.#sound.label} broke off`));
     } finally {
       converter?.close();
+      drift?.close();
       this.#ended = true;
     }
   }
@@ -175,6 +197,13 @@ export class Feed {
     this.#readSamples += samples.length;
     if (this.live) this.#dropOldest();
     this.#options.onChange();
+  }
+
+  /** A microphone's clock is not ours: over hours a fast one would pile up and a slow one starve. */
+  #onOurClock(drift: DriftCorrector, samples: Int16Array): Int16Array {
+    const { clock, heldMs } = this.#options.live!;
+    drift.observe(samplesToMs(this.#bufferedSamples) + heldMs(), clock.nowMs());
+    return drift.push(samples);
   }
 
   #dropOldest(): void {

@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.js';
-import { msToSamples } from '../base/units.js';
+import { msToSamples, samplesToMs } from '../base/units.js';
+import type { Gain } from '../audio/gain.js';
 import { fadeIn, fadeOut } from './fade.js';
 import type { Outlet } from './outlet.js';
 import type { Run } from './run.js';
@@ -9,6 +10,14 @@ import type { Wheel, WheelTask } from './wheel.js';
 /** When a sound pauses by itself this long, the segment is closed so that the mouth closes too. */
 const CLOSE_AFTER_DRY_MS = 300;
 
+/** How well in time a frame left. */
+export interface FrameTiming {
+  /** How late, in ms. */
+  readonly latenessMs: number;
+  /** What the agent held just before it, in ms. */
+  readonly heldMs: number;
+}
+
 /** What a pacer stands on, and whom it tells. */
 export interface PacerOptions {
   readonly outlet: Outlet;
@@ -16,12 +25,14 @@ export interface PacerOptions {
   readonly clock: Clock;
   readonly frameMs: number;
   readonly bufferMs: number;
+  /** The agent's volume, over that of each speech. */
+  readonly volume: Gain;
   /** What the agent may hold, in ms, for this speech and now. */
   leadMs(run: Run): number;
   /** Its first frame has left. */
   onBegun(run: Run): void;
-  /** A frame has left: how late by the wheel in ms, when that can be said. */
-  onFrame(run: Run, samples: number, latenessMs: number | undefined): void;
+  /** A frame has left. `timing` is there when it was due by the clock and not kept back by its sound. */
+  onFrame(run: Run, samples: number, timing: FrameTiming | undefined): void;
   /** The agent was silent where there should have been sound. */
   onGap(run: Run, lengthMs: number, cause: 'source' | 'stall'): void;
   /** The sound pauses by itself. */
@@ -132,8 +143,13 @@ export class Pacer {
   #send(run: Run, samples: Int16Array, nowMs: number, dueMs: number | undefined): void {
     const { schedule } = this.#options.outlet;
     const first = !run.begun;
-    const late = dueMs === undefined || this.#starved || first;
-    const latenessMs = late ? undefined : Math.max(0, nowMs - schedule.nextDueMs(this.#leadSamples(run)));
+    const byClock = dueMs !== undefined && !this.#starved && !first;
+    const timing = byClock
+      ? {
+          latenessMs: Math.max(0, nowMs - schedule.nextDueMs(this.#leadSamples(run))),
+          heldMs: samplesToMs(schedule.at(nowMs).heldSamples),
+        }
+      : undefined;
     const resumed = run.fadeInNext;
     run.fadeInNext = false;
     const dryMs = this.#transmit(run, resumed ? fadeIn(samples) : samples) + this.#dryBeforeMs;
@@ -143,12 +159,12 @@ export class Pacer {
     else if (dryMs > 0 && !resumed) this.#options.onGap(run, dryMs, this.#starved ? 'source' : 'stall');
     if (dryMs > 0 && run.feed.live) run.primed = false;
     this.#starved = false;
-    this.#options.onFrame(run, samples.length, latenessMs);
+    this.#options.onFrame(run, samples.length, timing);
   }
 
   #transmit(run: Run, samples: Int16Array): number {
     const at = this.#options.outlet.schedule.sentSamples;
-    const dryMs = this.#options.outlet.transmit(samples);
+    const dryMs = this.#options.outlet.transmit(this.#options.volume.push(run.gain.push(samples)));
     run.sent(samples.length, at);
     this.#tail.add(run, samples);
     return dryMs;

@@ -3,12 +3,14 @@ import { BridgeError, toBridgeError } from '../base/errors.js';
 import { Emitter } from '../base/emitter.js';
 import type { Logger } from '../base/logger.js';
 import { msToSamples, samplesToMs } from '../base/units.js';
+import { Gain } from '../audio/gain.js';
 import type { Sound } from '../audio/pcm.js';
 import type { Cue } from './cues.js';
 import { CueSender } from './cue-sender.js';
-import { Feed } from './feed.js';
+import { Feed, type FeedOptions } from './feed.js';
+import { AdaptiveLead } from './lead.js';
 import { Outlet } from './outlet.js';
-import { Pacer } from './pacer.js';
+import { Pacer, type FrameTiming } from './pacer.js';
 import { Run } from './run.js';
 import type { FrameSink } from './sink.js';
 import {
@@ -26,6 +28,10 @@ const FADE_MS = 15;
 const POSITION_EVERY_MS = 100;
 /** A speech that joins has until the agent holds only this much, in ms, before the segment is closed without it. */
 const JOIN_UNTIL_HELD_MS = 20;
+/** Live sound kept back beyond the lead before its oldest is dropped, in ms. */
+const LIVE_SLACK_MS = 300;
+/** Live sound on its way beyond the lead on average, in ms: half a capture period and half a frame. */
+const LIVE_FILL_MS = 40;
 
 /** What a player stands on. */
 export interface PlayerOptions {
@@ -35,8 +41,8 @@ export interface PlayerOptions {
   readonly logger: Logger;
   /** Samples of a frame as a span of time, in ms; 10 to 40. */
   readonly frameMs: number;
-  /** What the agent may hold unplayed, in ms, read anew at every frame. */
-  leadMs(): number;
+  /** What the agent may hold unplayed, in ms: fixed, or found out. */
+  readonly lead: number | AdaptiveLead;
   /** Speeches that may wait; one more is refused. */
   readonly maxQueued: number;
   /** Converted sound read ahead of a speech, in ms. */
@@ -52,8 +58,8 @@ export interface PlayerEvents {
   speech: Speech;
   /** A silence that was not in the sound. */
   gap: { speech: Speech; lengthMs: number; cause: 'source' | 'stall' };
-  /** A frame left: how late it was by the wheel, and what the agent then held. */
-  frame: { samples: number; latenessMs: number | undefined; heldMs: number };
+  /** A frame left; how well in time, where that can be said. */
+  frame: { samples: number; timing: FrameTiming | undefined };
   /** Nothing sounds and nothing waits. */
   idle: undefined;
 }
@@ -77,6 +83,7 @@ export class Player implements SpeechOwner {
   readonly #pacer: Pacer;
   readonly #cues: CueSender;
   readonly #waiting: WaitingList;
+  readonly #volume = new Gain();
   readonly #runs = new Map<Speech, Run>();
   #preparing: Run | undefined;
   #draining: Run[] = [];
@@ -99,9 +106,10 @@ export class Player implements SpeechOwner {
       clock,
       frameMs: options.frameMs,
       bufferMs: options.bufferMs,
-      leadMs: (run) => run.speech.options.leadMs ?? options.leadMs(),
+      volume: this.#volume,
+      leadMs: (run) => run.speech.options.leadMs ?? this.leadMs,
       onBegun: (run) => run.speech.enter('speaking'),
-      onFrame: (_run, samples, latenessMs) => this.#onFrame(samples, latenessMs),
+      onFrame: (_run, samples, timing) => this.#onFrame(samples, timing),
       onGap: (run, lengthMs, cause) => this.#onGap(run, lengthMs, cause),
       onPause: (run, afterMs) =>
         run.speech.tell(
@@ -145,6 +153,17 @@ export class Player implements SpeechOwner {
     return this.#outlet.heldMs;
   }
 
+  /** What the agent may hold unplayed now, in ms, unless a speech says otherwise. */
+  get leadMs(): number {
+    const { lead } = this.#options;
+    return lead instanceof AdaptiveLead ? lead.leadMs : lead;
+  }
+
+  /** Makes everything louder or quieter, from now on, without a click. @param gainDb in dB; 0 is unchanged */
+  volume(gainDb: number): void {
+    this.#volume.setGainDb(gainDb);
+  }
+
   /**
    * Takes on a speech.
    * @throws BridgeError QUEUE_FULL, AGENT_BUSY (`if-idle`), CLOSED, COMMAND_INVALID or COMMAND_DANGEROUS (a cue)
@@ -164,7 +183,7 @@ export class Player implements SpeechOwner {
     const run: Run = new Run(
       speech,
       new Feed(sound, {
-        maxBufferedMs: this.#options.bufferMs,
+        ...this.#feedBounds(sound, options),
         onChange: () => this.#onFeed(run),
         onWarning: (message) => speech.tell('warning', message),
       }),
@@ -286,6 +305,16 @@ export class Player implements SpeechOwner {
     this.#watchTask?.cancel();
   }
 
+  #feedBounds(sound: Sound, options: SpeechOptions): Pick<FeedOptions, 'maxBufferedMs' | 'live'> {
+    if (!sound.live) return { maxBufferedMs: this.#options.bufferMs };
+    // Live sound must not grow old: beyond the lead it may wait only as long as a stall may last.
+    const leadMs = options.leadMs ?? this.leadMs;
+    return {
+      maxBufferedMs: leadMs + LIVE_SLACK_MS,
+      live: { clock: this.#options.clock, targetFillMs: leadMs + LIVE_FILL_MS, heldMs: () => this.heldMs },
+    };
+  }
+
   // ---- from waiting to feeding ------------------------------------------------------------------------------------
 
   #advance(): void {
@@ -300,8 +329,10 @@ export class Player implements SpeechOwner {
     this.#preparing = next;
     next.speech.enter('preparing');
     next.feed.start();
+    const { signal } = next.preparing;
     this.#options.sink
-      .prepare(next.speech.options, next.preparing.signal, (message) => next.speech.tell('waiting', message))
+      .prepare(next.speech.options, signal, (message) => next.speech.tell('waiting', message))
+      .then(() => next.speech.options.gate?.arrive(signal))
       .then(
         () => this.#begin(next),
         (error: unknown) => {
@@ -341,14 +372,18 @@ export class Player implements SpeechOwner {
 
   // ---- while feeding ----------------------------------------------------------------------------------------------
 
-  #onFrame(samples: number, latenessMs: number | undefined): void {
-    this.#events.emit('frame', { samples, latenessMs, heldMs: this.heldMs });
+  #onFrame(samples: number, timing: FrameTiming | undefined): void {
+    const { lead } = this.#options;
+    if (timing && lead instanceof AdaptiveLead) lead.frameLeft(timing.heldMs, timing.latenessMs, this.#now());
+    if (this.#events.listenerCount('frame') > 0) this.#events.emit('frame', { samples, timing });
     this.#cues.arm();
     this.#watchTask ??= this.#watchAt(this.#now() + POSITION_EVERY_MS);
   }
 
   #onGap(run: Run, lengthMs: number, cause: 'source' | 'stall'): void {
     run.gap(lengthMs, cause);
+    if (cause === 'stall' && this.#options.lead instanceof AdaptiveLead)
+      this.#options.lead.ranDry(this.#now());
     this.#events.emit('gap', { speech: run.speech, lengthMs, cause });
     const reason =
       cause === 'source' ? 'the sound came late' : 'the process was stalled for longer than the lead';
@@ -447,6 +482,7 @@ export class Player implements SpeechOwner {
     const durationMs = run.feed.durationMs;
     if (how === 'completed') this.#cues.finish(run);
     else this.#cues.drop(run);
+    if (!run.begun) run.speech.options.gate?.leave();
     run.preparing.abort(error);
     void run.feed.cancel();
     if (heardMs > 0) run.speech.markStarted();

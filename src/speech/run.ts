@@ -1,5 +1,6 @@
 import type { BridgeError } from '../base/errors.js';
 import { samplesToMs } from '../base/units.js';
+import { Gain } from '../audio/gain.js';
 import { CueList } from './cues.js';
 import type { Feed } from './feed.js';
 import type { GapCount, Speech, SpeechEndKind } from './speech.js';
@@ -22,6 +23,7 @@ export class Run {
   readonly speech: Speech;
   readonly feed: Feed;
   readonly cues = new CueList();
+  readonly gain: Gain;
   /** Aborts the wait for the agent. */
   readonly preparing = new AbortController();
   /** May begin while an earlier speech still drains: it interrupted it. */
@@ -43,6 +45,7 @@ export class Run {
   constructor(speech: Speech, feed: Feed) {
     this.speech = speech;
     this.feed = feed;
+    this.gain = new Gain({ gainDb: speech.options.gainDb ?? 0 });
   }
 
   /** True once its first frame has left. */

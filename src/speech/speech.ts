@@ -2,6 +2,7 @@ import { BridgeError } from '../base/errors.js';
 import { Emitter } from '../base/emitter.js';
 import type { SoundInfo } from '../audio/pcm.js';
 import type { Cue } from './cues.js';
+import type { StartGate } from './gate.js';
 import type { SegmentNeeds } from './sink.js';
 
 /** What may be asked of one speech. */
@@ -17,6 +18,8 @@ export interface SpeechOptions extends SegmentNeeds {
   /** Follows the speech before it without a gap, in one segment, when its sound is there in time. */
   readonly join?: boolean;
   readonly cues?: readonly Cue[];
+  /** @internal Where the speeches of a group wait for one another. */
+  readonly gate?: StartGate;
   /** When the agent is lost: `fail` (default) ends the speech, `resume` goes on from what was heard once it is back. */
   readonly onAgentLost?: 'fail' | 'resume';
 }

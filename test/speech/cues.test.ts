@@ -10,7 +10,7 @@ function commands(sink: {
 
 describe('cues', () => {
   it('leave within 10 ms of the moment their sample is due, not when its frame leaves', async () => {
-    const { clock, sink, player } = rig({ leadMs: () => 500 });
+    const { clock, sink, player } = rig({ lead: 500 });
     const cues = [0, 333, 1200, 1201, 1777].map((atMs) => ({ atMs, send: `CUE|${atMs}` }));
     player.speak(sound(ramp(32_000)), { cues });
     await clock.advance(4000);

@@ -179,7 +179,7 @@ describe('an agent that is lost', () => {
   });
 
   it('resumes a speech that was draining too', async () => {
-    const { clock, sink, player } = rig({ leadMs: () => 500 });
+    const { clock, sink, player } = rig({ lead: 500 });
     const speech = player.speak(sound(ramp(8000)), { onAgentLost: 'resume' });
     await clock.advance(300);
     expect(speech.state).toBe('draining');

@@ -182,7 +182,7 @@ export function rig(options: Partial<PlayerOptions> = {}): {
     clock,
     logger: silentLogger,
     frameMs: 40,
-    leadMs: () => 120,
+    lead: 120,
     maxQueued: 3,
     bufferMs: 2000,
     checkCommand: (line) => {

@@ -1,0 +1,145 @@
+import { BridgeError, toBridgeError } from '../base/errors.js';
+import type { PcmBlock, Sound, SoundContext, SoundInfo } from '../audio/pcm.js';
+
+/** How far a branch may fall behind the fastest before it is left behind, in ms of sound. */
+const MAX_BEHIND_MS = 5000;
+
+interface Branch {
+  queue: PcmBlock[];
+  queuedMs: number;
+  context: SoundContext | undefined;
+  ended: boolean;
+  error: unknown;
+  wake: (() => void) | undefined;
+}
+
+/**
+ * One sound for several listeners: it is opened and read once, at the pace of the fastest. One that does not take its
+ * part falls behind by at most a bound; then its branch ends with an error, and the others are not held back.
+ * @param count how many branches
+ * @returns a sound for each; each is opened once. The source is freed when all have ended.
+ */
+export function broadcast(sound: Sound, count: number): Sound[] {
+  const source = new Broadcast(sound, count);
+  return Array.from({ length: count }, (_, index) => ({
+    label: sound.label,
+    live: sound.live,
+    open: (context) => source.open(index, context),
+  }));
+}
+
+class Broadcast {
+  readonly #sound: Sound;
+  readonly #branches: Branch[];
+  readonly #abort = new AbortController();
+  #info: SoundInfo | undefined;
+  #reading = false;
+  #hungry: (() => void) | undefined;
+
+  constructor(sound: Sound, count: number) {
+    this.#sound = sound;
+    this.#branches = Array.from({ length: count }, () => ({
+      queue: [],
+      queuedMs: 0,
+      context: undefined,
+      ended: false,
+      error: undefined,
+      wake: undefined,
+    }));
+  }
+
+  async *open(index: number, context: SoundContext): AsyncGenerator<PcmBlock, void, undefined> {
+    const branch = this.#branches[index]!;
+    branch.context = context;
+    if (this.#info) context.info(this.#info);
+    const onAbort = (): void => branch.wake?.();
+    context.signal.addEventListener('abort', onAbort, { once: true });
+    if (!this.#reading) {
+      this.#reading = true;
+      void this.#read();
+    }
+    try {
+      while (!context.signal.aborted) {
+        const block = branch.queue.shift();
+        if (block) {
+          branch.queuedMs -= lengthMs(block);
+          yield block;
+          continue;
+        }
+        if (branch.error !== undefined) throw branch.error as Error;
+        if (branch.ended) return;
+        await new Promise<void>((resolve) => {
+          branch.wake = resolve;
+          this.#hungry?.();
+        });
+      }
+    } finally {
+      context.signal.removeEventListener('abort', onAbort);
+      branch.ended = true;
+      branch.queue = [];
+      if (this.#branches.every(({ ended }) => ended)) this.#abort.abort(new Error('nobody listens'));
+      this.#hungry?.();
+    }
+  }
+
+  async #read(): Promise<void> {
+    const { signal } = this.#abort;
+    let error: unknown;
+    try {
+      const blocks = this.#sound.open({
+        signal,
+        info: (info) => {
+          this.#info = info;
+          for (const { context } of this.#branches) context?.info(info);
+        },
+        warn: (message) => {
+          for (const { context } of this.#branches) context?.warn(message);
+        },
+      });
+      for await (const block of blocks) {
+        if (signal.aborted) return;
+        this.#deliver(block);
+        if (!this.#sound.live) await this.#wantMore();
+      }
+    } catch (caught) {
+      error = toBridgeError(caught, 'SOURCE_FAILED', `${this.#sound.label} broke off`);
+    }
+    for (const branch of this.#branches) {
+      branch.error ??= error;
+      branch.ended = true;
+      branch.wake?.();
+    }
+  }
+
+  #deliver(block: PcmBlock): void {
+    const blockMs = lengthMs(block);
+    for (const branch of this.#branches) {
+      if (branch.ended) continue;
+      if (branch.queuedMs > 0 && branch.queuedMs + blockMs > MAX_BEHIND_MS) {
+        branch.error = new BridgeError(
+          'AGENT_STALLED',
+          `One agent fell ${Math.round(branch.queuedMs)} ms behind the others of ${this.#sound.label} and was left behind.`,
+        );
+        branch.ended = true;
+      } else {
+        branch.queue.push(block);
+        branch.queuedMs += blockMs;
+      }
+      branch.wake?.();
+    }
+  }
+
+  /** Settles when some branch has taken all it was given. */
+  async #wantMore(): Promise<void> {
+    const wanted = (): boolean => {
+      const open = this.#branches.filter(({ ended }) => !ended);
+      return open.length === 0 || open.some(({ queue }) => queue.length === 0);
+    };
+    while (!wanted()) await new Promise<void>((resolve) => (this.#hungry = resolve));
+    this.#hungry = undefined;
+  }
+}
+
+function lengthMs({ samples, channels, sampleRateHz }: PcmBlock): number {
+  return (samples.length / channels / sampleRateHz) * 1000;
+}
