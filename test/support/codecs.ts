@@ -50,9 +50,19 @@ export async function encode(wav: Uint8Array, path: string, ...options: readonly
   return readFile(path);
 }
 
-/** What ffmpeg decodes from a file: interleaved floats. */
+/** What ffmpeg decodes from a file: interleaved floats; a downmix is an average. */
 export async function reference(path: string, rateHz: number, channels: number): Promise<Float32Array> {
-  const out = ['-f', 'f32le', '-ar', String(rateHz), '-ac', String(channels), 'pipe:1'];
+  const out = [
+    '-f',
+    'f32le',
+    '-ar',
+    String(rateHz),
+    '-ac',
+    String(channels),
+    '-rematrix_maxval',
+    '1',
+    'pipe:1',
+  ];
   const bytes = await run('ffmpeg', ['-v', 'error', '-i', path, '-map', '0:a:0', ...out]);
   return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
 }

@@ -20,7 +20,12 @@ const LOW_LATENCY = ['-probesize', '32', '-analyzeduration', '0'];
  * cost next to nothing, and spare a pipe of 384 kB/s. Floats, because AAC, Vorbis and Opus are decoded to floats:
  * they are then rounded once, at the end, and their overshoots survive a gain.
  */
-const OUTPUT = ['-f', 'f32le', '-ar', String(SAMPLE_RATE_HZ), '-ac', '1', '-flush_packets', '1', 'pipe:1'];
+const OUTPUT = [
+  ...['-f', 'f32le', '-ar', String(SAMPLE_RATE_HZ), '-ac', '1'],
+  // A downmix to floats is the channels' sum otherwise: stereo 3 dB too loud, surround sound 11.
+  ...['-rematrix_maxval', '1'],
+  ...['-flush_packets', '1', 'pipe:1'],
+];
 
 /** A sound may miss this much of the length it claims before it counts as cut off: codecs pad, containers round. */
 const SLACK_MS = 150;

@@ -4,6 +4,7 @@ import { isForeign } from './foreign.js';
 import { startsWithId3 } from './id3.js';
 import { lazy } from './lazy.js';
 import { holdsMp3, isMp3 } from './mp3-splitter.js';
+import { decodeOggOpus, isOggOpus } from './ogg-opus.js';
 import { decodeTagged } from './tagged.js';
 import { decodeWav, isForeignWav, isWav } from './wav.js';
 
@@ -35,6 +36,7 @@ export const FORMATS: readonly SoundFormat[] = [
   { name: 'WAV', matches: isWav, decode: decodeWav },
   { name: 'MP3 or FLAC behind an ID3 tag', matches: startsWithId3, decode: decodeTagged },
   { name: 'MP3', matches: isMp3, decode: decodeMp3 },
+  { name: 'Opus in Ogg', matches: isOggOpus, decode: decodeOggOpus },
   { name: 'any other format, through ffmpeg', matches: isForeign, decode: decodeWithFfmpeg },
   { name: 'MP3, joined midway', matches: holdsMp3, decode: decodeMp3Midway },
 ];

@@ -67,6 +67,19 @@ await describeWith(['ffmpeg'], 'decodeWithFfmpeg', () => {
     expect(await stored()).toEqual([]);
   });
 
+  it.each([
+    ['stereo.ogg', 'pan=stereo|c0=c0|c1=c0', 'libvorbis'],
+    ['surround.ac3', 'pan=5.1|FL=c0|FR=c0|FC=c0|BL=c0|BR=c0', 'ac3'],
+  ])('makes %s one channel that is no louder than each of them', async (name, filter, codec) => {
+    const mono = wavOf(testSignal(1, 48_000, 1), 48_000, 1);
+    const bytes = await encode(mono, join(folder, name), '-af', filter, '-c:a', codec);
+    const { samples } = await decodeAll(decodeWithFfmpeg, bytes);
+    const power = (values: Float32Array): number =>
+      values.reduce((sum, value) => sum + value ** 2, 0) / values.length;
+    const levelDb = 10 * Math.log10(power(samples) / power(testSignal(1, 16_000, 1)));
+    expect(Math.abs(levelDb)).toBeLessThan(0.5);
+  });
+
   it('takes the sound out of a video', async () => {
     const file = join(folder, 'video.mp4');
     await run('ffmpeg', [
