@@ -1,0 +1,183 @@
+import { describe, expect, it } from 'vitest';
+import { BridgeError } from '../../src/base/errors.js';
+import { Link } from '../../src/agent/link.js';
+import { FakeClock } from '../support/fake-clock.js';
+import { FakeConnection } from '../support/fake-connection.js';
+
+function link(options: { readyTimeoutMs?: number } = {}): {
+  clock: FakeClock;
+  connection: FakeConnection;
+  link: Link;
+} {
+  const clock = new FakeClock();
+  const connection = new FakeConnection(clock);
+  return {
+    clock,
+    connection,
+    link: new Link(connection, { agentName: 'default', clock, readyTimeoutMs: 1000, ...options }),
+  };
+}
+
+describe('readiness', () => {
+  it('probes from 60 ms after the upgrade, every 50 ms, until the answer comes', async () => {
+    const { clock, connection, link: it } = link();
+    const ready = it.prepare('0', 'file');
+    await clock.advance(220);
+    expect(connection.sent.map(({ atMs }) => atMs - connection.openedAtMs)).toEqual([60, 110, 160, 210]);
+    expect(new Set(connection.lines)).toEqual(new Set(['LIPSYNC_START|0|sil,10\n']));
+    connection.says('LIPSYNC_START|0|sil,10\n');
+    connection.says('LIPSYNC_EVENT_START|1\n');
+    await clock.advance(10);
+    expect(it.model).toBeUndefined();
+    connection.says('LIPSYNC_EVENT_START|0\n');
+    await ready;
+    await clock.advance(1000);
+    expect(connection.lines.slice(4)).toEqual(['__AV_START\n', '__AV_SETMODEL,0\n', 'SNDFILE\n']);
+  });
+
+  it('sets each thing once: a second speech sends nothing, another model binds its lips alone', async () => {
+    const { clock, connection, link: it } = link();
+    const ready = it.prepare('0', 'file');
+    await clock.advance(60);
+    connection.says('LIPSYNC_EVENT_START|0\n');
+    await ready;
+    const before = connection.sent.length;
+    await it.prepare('0', 'file');
+    expect(connection.sent.length).toBe(before);
+    const other = it.prepare('mei', 'stream');
+    await clock.advance(1);
+    connection.says('LIPSYNC_EVENT_START|mei\n');
+    await other;
+    expect(connection.lines.slice(before)).toEqual([
+      'LIPSYNC_START|mei|sil,10\n',
+      '__AV_SETMODEL,mei\n',
+      'SNDSTRM\n',
+    ]);
+  });
+
+  it('fails after its time with the alias in the message, and still notices the model later', async () => {
+    const { clock, connection, link: it } = link();
+    const waits: string[] = [];
+    const ready = it
+      .prepare('mei', 'file', undefined, (message) => waits.push(message))
+      .catch((error: unknown) => error);
+    await clock.advance(1000);
+    const error = await ready;
+    expect(error).toBeInstanceOf(BridgeError);
+    expect(String(error)).toContain('alias mei within 1000 ms');
+    expect(waits).toEqual(['Waiting for model mei of agent default to be loaded.']);
+    connection.says('LIPSYNC_EVENT_START|mei\n');
+    await it.prepare('mei', 'file');
+    expect(it.model).toBe('mei');
+  });
+
+  it('asks more rarely once it has taken long, so that the agent’s own messages get through', async () => {
+    const { clock, connection, link: it } = link({ readyTimeoutMs: 60_000 });
+    void it.prepare('0', 'file').catch(() => undefined);
+    await clock.advance(11_000);
+    const before = connection.sent.length;
+    await clock.advance(10_000);
+    expect(connection.sent.length - before).toBeLessThanOrEqual(20);
+  });
+
+  it('ends every wait when the connection is lost', async () => {
+    const { clock, connection, link: it } = link();
+    const ready = it.prepare('0', 'file').catch((error: unknown) => error);
+    await clock.advance(100);
+    connection.events.emit('closed', 'it died');
+    expect(await ready).toMatchObject({ code: 'AGENT_LOST' });
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('takes a connection over as it was left, and sets nothing up again', async () => {
+    const clock = new FakeClock();
+    const connection = new FakeConnection(clock);
+    const adopted = new Link(connection, {
+      agentName: 'default',
+      clock,
+      readyTimeoutMs: 1000,
+      state: { model: '0', mode: 'file' },
+    });
+    await adopted.prepare('0', 'file');
+    expect(connection.sent).toEqual([]);
+  });
+});
+
+describe('what goes out', () => {
+  it('waits for the first 50 ms, in order, and then leaves at once', async () => {
+    const { clock, connection, link: it } = link();
+    for (const line of ['A', 'B']) it.outbound.command(Buffer.from(`${line}\n`) as never);
+    await clock.advance(49);
+    expect(connection.sent).toEqual([]);
+    await clock.advance(1);
+    expect(connection.lines).toEqual(['A\n', 'B\n']);
+    it.outbound.command(Buffer.from('C\n') as never);
+    expect(connection.lines).toEqual(['A\n', 'B\n', 'C\n']);
+  });
+
+  it('is bounded: too many early commands, or too many bytes for an agent that does not read, are refused', async () => {
+    const { clock, connection, link: it } = link();
+    const unit = Buffer.from('A\n') as never;
+    for (let i = 0; i < 1000; i += 1) it.outbound.command(unit);
+    expect(() => it.outbound.command(unit)).toThrow(/1000 commands wait already/);
+    await clock.advance(60);
+    connection.unsentBytes = 2_000_000;
+    expect(() => it.outbound.command(unit)).toThrow(/not sent/);
+  });
+});
+
+describe('delivery marks', () => {
+  it('go out a few times a second behind a frame, never one a frame, and once at the end of a segment', async () => {
+    const { clock, connection, link: it } = link();
+    for (let i = 0; i < 50; i += 1) {
+      it.frame(new Int16Array(640));
+      await clock.advance(20);
+      for (const { payload } of connection.marks.splice(0)) {
+        connection.events.emit('mark', payload);
+        connection.sent.push({ atMs: 0, text: 'mark' });
+      }
+    }
+    const count = connection.sent.filter(({ text }) => text === 'mark').length;
+    expect(count).toBeGreaterThanOrEqual(4);
+    expect(count).toBeLessThanOrEqual(6);
+    it.endSegment();
+    expect(connection.marks).toHaveLength(1);
+    expect(connection.marks[0]!.payload.length).toBeGreaterThan(0);
+  });
+
+  it('tell what has been read, the round trip, and a stall within a second', async () => {
+    const { clock, connection, link: it } = link();
+    const readings: boolean[] = [];
+    it.events.on('reading', () => readings.push(it.stalled));
+    it.frame(new Int16Array(640));
+    await clock.advance(3);
+    connection.events.emit('mark', connection.marks[0]!.payload);
+    expect(it.readSamples).toBe(640);
+    expect(it.marks.roundTrip).toMatchObject({ count: 1, lastMs: 3 });
+    await clock.advance(200);
+    it.frame(new Int16Array(640));
+    await clock.advance(699);
+    expect(it.stalled).toBe(false);
+    await clock.advance(2);
+    expect(readings).toEqual([true]);
+    connection.events.emit('mark', connection.marks[1]!.payload);
+    expect(readings).toEqual([true, false]);
+    expect(it.readSamples).toBe(1280);
+  });
+
+  it('of somebody else are no news', () => {
+    const { connection, link: it } = link();
+    it.frame(new Int16Array(640));
+    connection.events.emit('mark', Buffer.from('hello'));
+    expect(it.readSamples).toBe(0);
+  });
+
+  it('are few under way even when none comes back', async () => {
+    const { clock, connection, link: it } = link();
+    for (let i = 0; i < 1000; i += 1) {
+      it.frame(new Int16Array(640));
+      await clock.advance(40);
+    }
+    expect(connection.marks.length).toBeLessThanOrEqual(8);
+  });
+});
