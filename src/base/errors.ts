@@ -89,6 +89,29 @@ export const ERRORS = {
     "List the microphones with 'mmdagent-bridge devices', and name one with --device, or another --recorder.",
   ),
   SAVE_FAILED: entry('input', false, 'Check the path, the permissions and the space left for --save.'),
+  // Text and its engines
+  TEXT_EMPTY: entry('input', false, 'There is no letter and no digit in it, so there is nothing to say.'),
+  ENGINE_UNKNOWN: entry('usage', false, 'Name one of the engines that the message lists.'),
+  ENGINE_MISSING: entry('unavailable', false, 'Install what the message names, or choose another --engine.'),
+  ENGINE_KEY_MISSING: entry(
+    'usage',
+    false,
+    'Put the key into the environment variable that the message names.',
+  ),
+  ENGINE_UNREACHABLE: entry('unavailable', true, 'Start the engine, or check --base-url.'),
+  ENGINE_DENIED: entry('denied', false, 'Check the key, and that the account may use this voice and model.'),
+  ENGINE_BUSY: entry('limit', true, 'The engine takes no more for now. Wait, or ask for less at a time.'),
+  ENGINE_TIMEOUT: entry(
+    'timeout',
+    true,
+    'The engine is too slow or hangs. Look at it, or give it more time.',
+  ),
+  ENGINE_FAILED: entry(
+    'unavailable',
+    true,
+    'The engine answered with a fault; its own words are in the message.',
+  ),
+  VOICE_UNKNOWN: entry('not-found', false, "List what there is with 'mmdagent-bridge voices'."),
   // Avatars and speeches
   AGENT_UNKNOWN: entry('not-found', false, "List who is connected with 'mmdagent-bridge agents'."),
   AGENT_NAME_INVALID: entry(

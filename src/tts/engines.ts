@@ -1,0 +1,61 @@
+import { BridgeError } from '../base/errors.js';
+import { systemClock } from '../base/clock.js';
+import { functionEngine, type EngineHost, type SpeechFunction, type TtsEngine } from './engine.js';
+import type { EngineDefinition } from './engine-definition.js';
+import { azure } from './engines/azure.js';
+import { coeiroink } from './engines/coeiroink.js';
+import { command } from './engines/command.js';
+import { elevenlabs } from './engines/elevenlabs.js';
+import { espeak } from './engines/espeak.js';
+import { flite } from './engines/flite.js';
+import { google } from './engines/google.js';
+import { gptSovits } from './engines/gpt-sovits.js';
+import { openaiFamily } from './engines/openai.js';
+import { piper } from './engines/piper.js';
+import { styleBertVits2 } from './engines/style-bert-vits2.js';
+import { voicevoxFamily } from './engines/voicevox.js';
+
+const openai = { baseUrl: 'https://api.openai.com', model: 'gpt-4o-mini-tts', voice: 'alloy', parallel: 2 };
+const kokoro = { baseUrl: 'http://127.0.0.1:8880', model: 'kokoro', voice: 'af_heart', parallel: 1 };
+
+/** Every engine. A new one is a file in `engines/` and a line here. */
+export const ENGINES: readonly EngineDefinition[] = [
+  flite,
+  espeak,
+  voicevoxFamily('voicevox', 50021, 'VOICEVOX, Japanese, on this machine'),
+  voicevoxFamily('aivisspeech', 10101, 'AivisSpeech, Japanese, on this machine', false),
+  voicevoxFamily('sharevox', 50025, 'SHAREVOX, Japanese, on this machine'),
+  voicevoxFamily('lmroid', 49973, 'LMROID, Japanese, on this machine'),
+  coeiroink,
+  styleBertVits2,
+  gptSovits,
+  piper,
+  openaiFamily({ name: 'openai', summary: 'OpenAI, and every server that copies its API', ...openai }),
+  openaiFamily({ name: 'kokoro', summary: 'Kokoro-FastAPI, many languages, on this machine', ...kokoro }),
+  elevenlabs,
+  azure,
+  google,
+  command,
+];
+
+/** What `createEngine` takes: a name of the table with its options, an engine that is already made, or a function. */
+export type EngineChoice = string | TtsEngine | SpeechFunction;
+
+/**
+ * Makes an engine. Nothing is asked of it yet.
+ * @param options of the named engine; a key is never among them
+ * @throws BridgeError ENGINE_UNKNOWN, OPTION_INVALID or ENGINE_KEY_MISSING
+ */
+export function createEngine(
+  choice: EngineChoice,
+  options: object = {},
+  host: Partial<EngineHost> = {},
+): TtsEngine {
+  if (typeof choice === 'function') return functionEngine(choice);
+  if (typeof choice === 'object') return choice;
+  const definition = ENGINES.find(({ name }) => name === choice);
+  if (definition)
+    return definition.create(options, { environment: process.env, clock: systemClock, ...host });
+  const names = ENGINES.map(({ name }) => name).join(', ');
+  throw new BridgeError('ENGINE_UNKNOWN', `There is no engine '${choice}'. There are ${names}.`);
+}

@@ -1,0 +1,159 @@
+import { z } from 'zod';
+import type { RawFormat } from '../../audio/decode/raw.js';
+import type { EngineHost, SpeechOptions, SynthesisPart, TtsEngine, Voice } from '../engine.js';
+import {
+  defineEngine,
+  httpClient,
+  httpOptions,
+  keyOptions,
+  requiredKey,
+  type EngineDefinition,
+} from '../engine-definition.js';
+import type { HttpClient } from '../http-client.js';
+import type { HttpReply } from '../http-reply.js';
+import { readCaptionedSpeech } from './captioned-speech.js';
+
+/** What the API calls `pcm`. */
+const PCM: RawFormat = { encoding: 's16le', sampleRateHz: 24_000, channels: 1 };
+/** The API's own bound on a request's text. */
+const MAX_CHARS = 4096;
+const OPENAI_VOICES = 'alloy ash ballad coral echo fable nova onyx sage shimmer verse'.split(' ');
+
+const voicesSchema = z.looseObject({
+  voices: z.array(
+    z.union([z.string(), z.looseObject({ id: z.string().optional(), name: z.string().optional() })]),
+  ),
+});
+
+interface Flavour {
+  readonly name: string;
+  readonly summary: string;
+  readonly baseUrl: string;
+  readonly model: string;
+  readonly voice: string;
+  readonly parallel: number;
+}
+
+function optionsSchema(flavour: Flavour) {
+  return z.strictObject({
+    ...httpOptions(flavour.baseUrl),
+    ...keyOptions('OPENAI_API_KEY'),
+    model: z.string().min(1).default(flavour.model).describe('The model.'),
+    instructions: z.string().optional().describe('How to speak, in words, for models that take it.'),
+    wordTimes: z
+      .boolean()
+      .default(false)
+      .describe('Kokoro-FastAPI: ask for the time of each word, for captions.'),
+  });
+}
+
+/** An engine that speaks OpenAI's `/v1/audio/speech`, as many servers do. */
+export function openaiFamily(flavour: Flavour): EngineDefinition {
+  return defineEngine({
+    name: flavour.name,
+    summary: flavour.summary,
+    options: optionsSchema(flavour),
+    create: (options, host) => new OpenAiEngine(flavour, options, host),
+  });
+}
+
+type Options = z.output<ReturnType<typeof optionsSchema>>;
+
+class OpenAiEngine implements TtsEngine {
+  readonly name: string;
+  readonly capabilities;
+  readonly #flavour: Flavour;
+  readonly #options: Options;
+  readonly #client: HttpClient;
+  readonly #isOpenAi: boolean;
+
+  constructor(flavour: Flavour, options: Options, host: EngineHost) {
+    this.name = flavour.name;
+    this.#flavour = flavour;
+    this.#options = options;
+    this.capabilities = {
+      streams: true,
+      parallel: flavour.parallel,
+      timing: options.wordTimes ? ('spans' as const) : ('none' as const),
+      volume: false,
+      maxChars: MAX_CHARS,
+    };
+    this.#isOpenAi = new URL(options.baseUrl).hostname.endsWith('.openai.com');
+    // A compatible server on one's own machine wants no key, but gets one that is there for it.
+    const key = this.#isOpenAi ? requiredKey(this.name, host, options.keyEnv) : this.#optionalKey(host);
+    this.#client = httpClient(
+      this.name,
+      { ...options, baseUrl: options.baseUrl.replace(/\/v1\/?$/, '') },
+      host,
+      {
+        headers: key ? { authorization: `Bearer ${key}` } : {},
+        secrets: key ? [key] : [],
+      },
+    );
+  }
+
+  async *synthesise(
+    text: string,
+    speech: SpeechOptions,
+    { signal }: { signal: AbortSignal },
+  ): AsyncGenerator<SynthesisPart, void, undefined> {
+    const body = {
+      model: this.#options.model,
+      input: text,
+      voice: speech.voice ?? this.#flavour.voice,
+      response_format: 'pcm',
+      ...(speech.rate === undefined ? {} : { speed: speech.rate }),
+      ...(this.#options.instructions === undefined ? {} : { instructions: this.#options.instructions }),
+    };
+    if (this.#options.wordTimes) {
+      const request = { body: { ...body, stream: true, return_timestamps: true } };
+      const reply = await this.#client.request('/dev/captioned_speech', request, signal);
+      yield { kind: 'format', raw: PCM };
+      yield* readCaptionedSpeech(reply, this.#client);
+      return;
+    }
+    const reply = await this.#client.request('/v1/audio/speech', { body }, signal);
+    let first = true;
+    for await (const bytes of reply.audio()) {
+      // Some copies of the API ignore the format and send a file: those bytes tell what they are.
+      if (first && !hasHead(bytes)) yield { kind: 'format', raw: rawFormatOf(reply) };
+      first = false;
+      yield { kind: 'audio', bytes };
+    }
+  }
+
+  async voices(signal: AbortSignal): Promise<Voice[]> {
+    if (this.#isOpenAi) return OPENAI_VOICES.map((id) => ({ id, name: id }));
+    const reply = await this.#client.request('/v1/audio/voices', { method: 'GET' }, signal);
+    const { voices } = await reply.json(voicesSchema);
+    return voices.map((voice) => {
+      if (typeof voice === 'string') return { id: voice, name: voice };
+      const id = voice.id ?? voice.name ?? '';
+      return { id, name: voice.name ?? id };
+    });
+  }
+
+  async close(): Promise<void> {
+    // Nothing outlives a request.
+  }
+
+  #optionalKey(host: EngineHost): string | undefined {
+    // The usual variable's key belongs to OpenAI: it is not shown to another host unless it was named for it.
+    return this.#options.keyEnv === 'OPENAI_API_KEY'
+      ? undefined
+      : requiredKey(this.name, host, this.#options.keyEnv);
+  }
+}
+
+function hasHead(bytes: Uint8Array): boolean {
+  const magic = Buffer.from(bytes.subarray(0, 4)).toString('latin1');
+  return magic === 'RIFF' || magic === 'OggS' || magic === 'fLaC' || magic.startsWith('ID3');
+}
+
+/** A server may tell the rate: `audio/pcm;rate=16000`, or `x-sample-rate: 16000`. */
+function rawFormatOf(reply: HttpReply): RawFormat {
+  const said =
+    /rate=(\d{4,6})/.exec(reply.header('content-type') ?? '')?.[1] ?? reply.header('x-sample-rate');
+  const sampleRateHz = Number(said);
+  return sampleRateHz >= 4000 && sampleRateHz <= 384_000 ? { ...PCM, sampleRateHz } : PCM;
+}

@@ -1,0 +1,198 @@
+import { delay, type Clock, type Timer } from '../base/clock.js';
+import { BridgeError, type ErrorCode } from '../base/errors.js';
+import { HttpReply } from './http-reply.js';
+import { redact } from './secrets.js';
+
+/** Bounds of a conversation with an engine. */
+export interface HttpLimits {
+  /** From the request to the reply's head. An engine that answers with whole utterances needs time to make them. */
+  readonly firstByteMs: number;
+  /** Between two pieces of the reply. */
+  readonly idleMs: number;
+  /** Of one reply. */
+  readonly maxReplyBytes: number;
+  /** The longest `Retry-After` that is waited for; beyond it the request fails. */
+  readonly maxRetryAfterMs: number;
+}
+
+/** The bounds that hold when nothing is said. */
+export const HTTP_LIMITS: HttpLimits = {
+  firstByteMs: 30_000,
+  idleMs: 15_000,
+  maxReplyBytes: 64 * 1024 * 1024,
+  maxRetryAfterMs: 10_000,
+};
+
+const MAX_WAITS = 2;
+
+/** What an HTTP client is made with. */
+export interface HttpClientOptions {
+  /** The engine's name, for messages. */
+  readonly engine: string;
+  /** `http://host:port`, with a path where the engine sits below one. */
+  readonly baseUrl: string;
+  /** Sent with every request. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Never shown in an error. */
+  readonly secrets?: readonly (string | undefined)[];
+  readonly limits?: Partial<HttpLimits>;
+  readonly clock: Clock;
+}
+
+/** One request. */
+export interface HttpRequest {
+  readonly method?: 'GET' | 'POST';
+  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** An object is sent as JSON, a string as it stands; undefined sends no body. */
+  readonly body?: string | object | undefined;
+  /** Statuses that are handed back although they are errors, such as 404 for a path that older builds lack. */
+  readonly accept?: readonly number[];
+}
+
+/**
+ * Asks an engine over HTTP, by Node's own `fetch`. Every failure is a BridgeError that names the engine and shows no key.
+ * Redirects are not followed: a key in a header of its own would go along to wherever they lead.
+ */
+export class HttpClient {
+  readonly engine: string;
+  readonly #options: HttpClientOptions;
+  readonly #limits: HttpLimits;
+
+  constructor(options: HttpClientOptions) {
+    this.engine = options.engine;
+    this.#options = options;
+    this.#limits = { ...HTTP_LIMITS, ...options.limits };
+  }
+
+  /**
+   * Sends a request and waits for the reply's head. A 429 or 503 that says when to come back is waited for, within bounds.
+   * @returns the reply; its body is to be taken or cancelled
+   * @throws BridgeError ENGINE_UNREACHABLE, ENGINE_DENIED, ENGINE_BUSY, ENGINE_TIMEOUT or ENGINE_FAILED, or the
+   * signal's reason
+   */
+  async request(path: string, request: HttpRequest, signal: AbortSignal): Promise<HttpReply> {
+    for (let waits = 0; ; waits++) {
+      const reply = await this.#send(path, request, signal);
+      if (reply.status < 300 || request.accept?.includes(reply.status)) return reply;
+      const error = await this.#refusal(reply);
+      const waitMs = retryAfterMs(reply.header('retry-after'));
+      const busy = reply.status === 429 || reply.status === 503;
+      if (!busy || waitMs === undefined || waitMs > this.#limits.maxRetryAfterMs || waits >= MAX_WAITS)
+        throw error;
+      await delay(this.#options.clock, waitMs, signal);
+    }
+  }
+
+  /**
+   * An error of this engine, without secrets.
+   * @param what what happened, to follow the engine's name
+   */
+  error(code: ErrorCode, what: string, cause?: unknown): BridgeError {
+    const message = this.redact(`The engine ${this.engine} ${what}`);
+    if (cause === undefined) return new BridgeError(code, message);
+    // The cause's own text can quote a header with the key in it, so only a clean copy is kept.
+    return new BridgeError(code, message, { cause: new Error(this.redact(reasonOf(cause))) });
+  }
+
+  /** A text without this engine's secrets. */
+  redact(text: string): string {
+    return redact(text, this.#options.secrets ?? []);
+  }
+
+  #url(path: string, query: HttpRequest['query'] = {}): URL {
+    const url = new URL(this.#options.baseUrl.replace(/\/+$/, '') + path);
+    for (const [name, value] of Object.entries(query)) {
+      if (value !== undefined) url.searchParams.set(name, String(value));
+    }
+    return url;
+  }
+
+  async #send(path: string, request: HttpRequest, signal: AbortSignal): Promise<HttpReply> {
+    signal.throwIfAborted();
+    const { clock, headers } = this.#options;
+    const { firstByteMs } = this.#limits;
+    const controller = new AbortController();
+    const onAbort = (): void => controller.abort(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    const wait = { late: false };
+    const timer: Timer = clock.after(firstByteMs, () => {
+      wait.late = true;
+      controller.abort();
+    });
+    const json = typeof request.body === 'object';
+    try {
+      const response = await fetch(this.#url(path, request.query), {
+        method: request.method ?? 'POST',
+        headers: {
+          // A compressed body has no length that could be checked, and sound does not shrink.
+          'accept-encoding': 'identity',
+          ...(json ? { 'content-type': 'application/json' } : {}),
+          ...headers,
+          ...request.headers,
+        },
+        ...(request.body === undefined ? {} : { body: json ? JSON.stringify(request.body) : request.body }),
+        redirect: 'manual',
+        signal: controller.signal,
+      });
+      return new HttpReply(response, {
+        client: this,
+        controller,
+        signal,
+        onAbort,
+        clock,
+        limits: this.#limits,
+      });
+    } catch (error) {
+      signal.removeEventListener('abort', onAbort);
+      signal.throwIfAborted();
+      if (wait.late)
+        throw this.error('ENGINE_TIMEOUT', `did not answer within ${firstByteMs} ms (${this.#place()}).`);
+      throw this.error(
+        'ENGINE_UNREACHABLE',
+        `cannot be reached at ${this.#place()}: ${reasonOf(error)}.`,
+        error,
+      );
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  #place(): string {
+    const { origin, pathname } = new URL(this.#options.baseUrl);
+    return origin + (pathname === '/' ? '' : pathname);
+  }
+
+  async #refusal(reply: HttpReply): Promise<BridgeError> {
+    const { status } = reply;
+    if (status < 400) {
+      await reply.cancel();
+      const to = reply.header('location') ?? 'nowhere';
+      return this.error(
+        'ENGINE_FAILED',
+        `redirects to ${to} (status ${status}); give that address as its base URL.`,
+      );
+    }
+    const words = await reply.excerpt();
+    const said = `answered with status ${status}${words ? `: ${words}` : ''}.`;
+    if (status === 401 || status === 403) return this.error('ENGINE_DENIED', said);
+    if (status === 429) return this.error('ENGINE_BUSY', said);
+    return this.error('ENGINE_FAILED', said);
+  }
+}
+
+/** The message of an error, or of what fetch hides below it: `connect ECONNREFUSED 127.0.0.1:50021`. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { cause } = error;
+  if (cause instanceof AggregateError && cause.errors.length > 0) return reasonOf(cause.errors[0]);
+  return cause instanceof Error && cause.message ? cause.message : error.message;
+}
+
+/** A `Retry-After` in seconds or as a date, in milliseconds. */
+function retryAfterMs(value: string | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  if (/^\d+(?:\.\d+)?$/.test(value)) return Number(value) * 1000;
+  const date = Date.parse(value);
+  return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now());
+}

@@ -1,0 +1,95 @@
+import { findProgram, startProgram } from '../base/child.js';
+import type { Clock } from '../base/clock.js';
+import { BridgeError } from '../base/errors.js';
+
+/** A program that writes a sound to its standard output. */
+export interface ProgramCall {
+  /** The engine's name, for messages. */
+  readonly engine: string;
+  /** A name on PATH, or a path. */
+  readonly program: string;
+  readonly args: readonly string[];
+  /** Written to its standard input; the input is empty without it. */
+  readonly stdin?: string;
+  /** How to get the program, for whom it is missing. */
+  readonly install?: string;
+  /** How long it may write nothing. */
+  readonly idleMs: number;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Runs a program, without a shell, and takes what it writes. Ending the iteration early stops it.
+ * @throws BridgeError ENGINE_MISSING when it is not there; ENGINE_FAILED with its last words when it fails or writes nothing;
+ * ENGINE_TIMEOUT; or the signal's reason
+ */
+export async function* programSound(call: ProgramCall): AsyncGenerator<Uint8Array, void, undefined> {
+  const { engine, program: name, args, idleMs, clock, signal } = call;
+  signal.throwIfAborted();
+  const path = await requireProgram(engine, name, call.install);
+  const program = startProgram(path, args, {
+    signal,
+    clock,
+    ...(call.stdin === undefined ? {} : { stdin: once(call.stdin) }),
+  });
+  const wait = { late: false };
+  const watch = (): { cancel(): void } =>
+    clock.after(idleMs, () => {
+      wait.late = true;
+      void program.stop();
+    });
+  let received = 0;
+  let timer = watch();
+  try {
+    for await (const bytes of program.stdout) {
+      timer.cancel();
+      received += bytes.length;
+      yield bytes;
+      timer = watch();
+    }
+  } finally {
+    timer.cancel();
+    void program.stop();
+  }
+  const { code, signal: killedBy, error } = await program.exit;
+  if (wait.late) {
+    throw new BridgeError('ENGINE_TIMEOUT', `The engine ${engine}: ${name} wrote nothing for ${idleMs} ms.`);
+  }
+  const words = lastLine(program.stderrTail());
+  const said = words ? `: ${words}` : '.';
+  if (error)
+    throw new BridgeError(
+      'ENGINE_FAILED',
+      `The engine ${engine}: ${name} cannot be started: ${error.message}.`,
+    );
+  if (code !== 0) {
+    const how = killedBy ? `was ended by ${killedBy}` : `failed with status ${code ?? 'none'}`;
+    throw new BridgeError('ENGINE_FAILED', `The engine ${engine}: ${name} ${how}${said}`);
+  }
+  if (received === 0)
+    throw new BridgeError('ENGINE_FAILED', `The engine ${engine}: ${name} wrote no sound${said}`);
+}
+
+/**
+ * Finds a program.
+ * @param install how to get it, for the advice
+ * @throws BridgeError ENGINE_MISSING
+ */
+export async function requireProgram(engine: string, name: string, install?: string): Promise<string> {
+  const path = await findProgram(name);
+  if (path) return path;
+  throw new BridgeError(
+    'ENGINE_MISSING',
+    `The engine ${engine} needs the program ${name}, which is not on PATH.`,
+    install === undefined ? {} : { advice: install },
+  );
+}
+
+async function* once(text: string): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(text, 'utf8');
+}
+
+function lastLine(text: string): string {
+  return text.split(/\r?\n/).at(-1)?.trim().slice(-300) ?? '';
+}

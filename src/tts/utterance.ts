@@ -1,0 +1,99 @@
+import { decodeSound } from '../audio/probe.js';
+import type { PcmBlock, SoundInfo } from '../audio/pcm.js';
+import { BridgeError } from '../base/errors.js';
+import type {
+  PhonemeTiming,
+  SpeechOptions,
+  SynthesisContext,
+  SynthesisPart,
+  TextSpan,
+  TtsEngine,
+} from './engine.js';
+
+/** What is told while an utterance is decoded. */
+export interface UtteranceContext extends SynthesisContext {
+  /** Before the first block, by engines that know. */
+  phonemes?(phonemes: readonly PhonemeTiming[]): void;
+  /** At any moment, in order of time. */
+  spans?(spans: readonly TextSpan[]): void;
+  /** Before the first block. */
+  info?(info: SoundInfo): void;
+}
+
+/**
+ * One utterance of an engine as PCM, of whatever format the engine sent. Ending the iteration early ends the request.
+ * @throws what the engine throws; BridgeError ENGINE_FAILED when its bytes are no sound
+ */
+export async function* utteranceBlocks(
+  engine: TtsEngine,
+  text: string,
+  options: SpeechOptions,
+  context: UtteranceContext,
+): AsyncGenerator<PcmBlock, void, undefined> {
+  const parts = engine.synthesise(text, options, context)[Symbol.asyncIterator]();
+  const volume = engine.capabilities.volume ? 1 : (options.volume ?? 1);
+  try {
+    const head = await untilAudio(parts, context);
+    const sound = decodeSound(
+      audioBytes(head.first, parts, context),
+      `the sound of ${engine.name}`,
+      {
+        signal: context.signal,
+        warn: (message) => context.warn(message),
+        info: (info) => context.info?.(info),
+      },
+      head.raw ? { raw: head.raw } : {},
+    );
+    for await (const block of sound) yield volume === 1 ? block : louder(block, volume);
+  } catch (error) {
+    if (!(error instanceof BridgeError) || error.kind !== 'input') throw error;
+    throw new BridgeError('ENGINE_FAILED', `The engine ${engine.name} gave no sound: ${error.message}`, {
+      cause: error,
+    });
+  } finally {
+    await parts.return?.();
+  }
+}
+
+interface Head {
+  readonly first: Uint8Array | undefined;
+  readonly raw: Extract<SynthesisPart, { kind: 'format' }>['raw'] | undefined;
+}
+
+/** Takes what comes before the sound. */
+async function untilAudio(parts: AsyncIterator<SynthesisPart>, context: UtteranceContext): Promise<Head> {
+  let raw: Head['raw'];
+  for (let next = await parts.next(); !next.done; next = await parts.next()) {
+    const part = next.value;
+    if (part.kind === 'audio') return { first: part.bytes, raw };
+    if (part.kind === 'format') raw = part.raw;
+    else tell(part, context);
+  }
+  return { first: undefined, raw };
+}
+
+async function* audioBytes(
+  first: Uint8Array | undefined,
+  parts: AsyncIterator<SynthesisPart>,
+  context: UtteranceContext,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  if (first) yield first;
+  for (let next = await parts.next(); !next.done; next = await parts.next()) {
+    const part = next.value;
+    if (part.kind === 'audio') yield part.bytes;
+    else tell(part, context);
+  }
+}
+
+function tell(part: SynthesisPart, context: UtteranceContext): void {
+  if (part.kind === 'phonemes') context.phonemes?.(part.phonemes);
+  else if (part.kind === 'spans') context.spans?.(part.spans);
+}
+
+/** Floats may exceed full scale; the converter clamps them. */
+function louder({ samples, sampleRateHz, channels }: PcmBlock, factor: number): PcmBlock {
+  const scaled = new Float32Array(samples.length);
+  const unit = samples instanceof Int16Array ? factor / 32_768 : factor;
+  for (let i = 0; i < samples.length; i++) scaled[i] = samples[i]! * unit;
+  return { samples: scaled, sampleRateHz, channels };
+}

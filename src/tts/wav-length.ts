@@ -1,0 +1,32 @@
+import type { SynthesisPart } from './engine.js';
+import type { HttpClient } from './http-client.js';
+
+/** From here on a length in a WAV head means 'not known when the head was written'. */
+const UNKNOWN_FROM = 0x7fff_0000;
+/** Writers disagree on whether a pad byte or a last chunk's head belongs to the length. */
+const TOLERANCE_BYTES = 8;
+const HEAD_BYTES = 8;
+
+/**
+ * Hands a reply's sound on and holds a WAV file to the length that its head states (RIFF, bytes 4 to 7), so that an
+ * utterance that was cut off is not taken for a short one. What is no WAV, or does not know its length, passes as it is.
+ * @throws BridgeError ENGINE_FAILED at the end when bytes are missing, and what `chunks` throws
+ */
+export async function* wavParts(
+  chunks: AsyncIterable<Uint8Array>,
+  client: HttpClient,
+): AsyncGenerator<SynthesisPart, void, undefined> {
+  const head = Buffer.alloc(HEAD_BYTES);
+  let received = 0;
+  for await (const bytes of chunks) {
+    if (received < HEAD_BYTES) head.set(bytes.subarray(0, HEAD_BYTES - received), received);
+    received += bytes.length;
+    yield { kind: 'audio', bytes };
+  }
+  if (received < HEAD_BYTES || head.toString('latin1', 0, 4) !== 'RIFF') return;
+  const size = head.readUInt32LE(4);
+  const stated = size + HEAD_BYTES;
+  if (size < UNKNOWN_FROM && received + TOLERANCE_BYTES < stated) {
+    throw client.error('ENGINE_FAILED', `cut its sound off: ${received} of ${stated} bytes came.`);
+  }
+}
