@@ -1,0 +1,247 @@
+import { request as requestHttp, STATUS_CODES, type IncomingMessage } from 'node:http';
+import { request as requestHttps } from 'node:https';
+import type { LookupFunction } from 'node:net';
+import { abortable } from '../base/abortable.js';
+import { systemClock, type Clock } from '../base/clock.js';
+import { BridgeError, toBridgeError } from '../base/errors.js';
+import type { EncodedChunk } from '../audio/pcm.js';
+import { publicLookup, requirePublicHost } from './public-address.js';
+
+/** The bounds of a fetch. */
+export interface GetOptions {
+  /** False refuses addresses inside this machine or its private network: for what a remote caller asks for. */
+  readonly allowPrivate?: boolean;
+  /** The most bytes that are taken. */
+  readonly maxBytes?: number;
+  readonly maxRedirects?: number;
+  /** For the name, the connection and TLS, in milliseconds; for each redirect anew. */
+  readonly connectTimeoutMs?: number;
+  /** From the request to the head of the answer, in milliseconds. */
+  readonly answerTimeoutMs?: number;
+  /** The longest wait for more of the body, in milliseconds. Time in which nobody wanted more does not count. */
+  readonly idleTimeoutMs?: number;
+  /** From the start to the last byte, in milliseconds; the body is read as it is spoken, so this is long. */
+  readonly totalTimeoutMs?: number;
+  /** The name look-up, for tests; the system's by default. */
+  readonly lookup?: LookupFunction;
+  readonly clock?: Clock;
+}
+
+const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+/** An error page is read so far, for its first line. */
+const MAX_SHOWN_BYTES = 2_048;
+
+/** An answer whose head is there and whose body can be read. */
+export interface HttpAnswer {
+  /** Lower case, without parameters; empty when the server did not say. */
+  readonly contentType: string;
+  /** The body, once, pulled. @throws BridgeError SOURCE_FAILED, SOURCE_TOO_LARGE or SOURCE_TIMEOUT */
+  readonly body: AsyncGenerator<EncodedChunk, void, undefined>;
+}
+
+/** An address as messages show it: without credentials, and without a query, which may hold a token. */
+export function urlLabel(url: URL): string {
+  return url.origin + url.pathname;
+}
+
+/**
+ * Reads an address as one that can be fetched.
+ * @throws BridgeError SOURCE_URL_INVALID when it is no whole http(s) address
+ */
+export function parseHttpUrl(text: string | URL): URL {
+  const url = URL.canParse(String(text)) ? new URL(text) : undefined;
+  if (url?.protocol === 'http:' || url?.protocol === 'https:') return url;
+  const what = url ? `an address of the kind ${url.protocol}` : 'no whole address';
+  throw new BridgeError('SOURCE_URL_INVALID', `'${url ? urlLabel(url) : String(text)}' is ${what}.`);
+}
+
+/**
+ * Fetches an address by GET, follows redirects, and returns when the head of the answer is there.
+ * @throws BridgeError SOURCE_FAILED when it cannot be reached, answers with an error or redirects without an end;
+ * SOURCE_DENIED for a private address; SOURCE_TOO_LARGE; SOURCE_TIMEOUT; the signal's reason
+ */
+export async function httpGet(url: URL, options: GetOptions, signal: AbortSignal): Promise<HttpAnswer> {
+  const clock = options.clock ?? systemClock;
+  const deadlineMs = clock.nowMs() + (options.totalTimeoutMs ?? 12 * 3_600_000);
+  let at = url;
+  for (let redirects = 0; ; redirects++) {
+    const label = urlLabel(at);
+    const response = await send(at, options, clock, signal);
+    try {
+      const status = response.statusCode ?? 0;
+      if (REDIRECTS.has(status) && response.headers.location !== undefined) {
+        if (redirects === (options.maxRedirects ?? 5))
+          throw new BridgeError('SOURCE_FAILED', `${urlLabel(url)} redirects more than ${redirects} times.`);
+        at = redirectTarget(response.headers.location, at);
+        response.destroy();
+        continue;
+      }
+      const body = readBody(response, label, options, clock, deadlineMs, signal);
+      if (status !== 200) throw await statusError(status, label, body);
+      requireReadable(response, label, options);
+      return { contentType: contentType(response), body };
+    } catch (error) {
+      response.destroy();
+      throw error;
+    }
+  }
+}
+
+/** @returns the answer, paused at its body */
+function send(url: URL, options: GetOptions, clock: Clock, signal: AbortSignal): Promise<IncomingMessage> {
+  const label = urlLabel(url);
+  const { allowPrivate = true, connectTimeoutMs = 10_000, answerTimeoutMs = 30_000 } = options;
+  return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
+    // A look-up is made for names only: an address must be checked as it stands.
+    if (!allowPrivate) requirePublicHost(url.hostname);
+    const secure = url.protocol === 'https:';
+    const lookup = allowPrivate ? options.lookup : publicLookup(options.lookup);
+    const request = (secure ? requestHttps : requestHttp)(url, {
+      // No pool: a socket of an earlier, permitted look-up must not serve this one.
+      agent: false,
+      headers: {
+        accept: 'audio/*, */*;q=0.5',
+        'accept-encoding': 'identity',
+        'user-agent': 'mmdagent-bridge',
+      },
+      signal,
+      ...(lookup === undefined ? {} : { lookup }),
+    });
+    const late = (what: string, ms: number) =>
+      clock.after(ms, () =>
+        request.destroy(new BridgeError('SOURCE_TIMEOUT', `${label} ${what} within ${ms / 1000} s.`)),
+      );
+    let timer = late('could not be reached', connectTimeoutMs);
+    request.once('socket', (socket) =>
+      socket.once(secure ? 'secureConnect' : 'connect', () => {
+        timer.cancel();
+        timer = late('did not answer', answerTimeoutMs);
+      }),
+    );
+    request.once('response', (response) => {
+      timer.cancel();
+      // Kept for as long as it lives: an error nobody reads would end the process.
+      response.on('error', () => undefined);
+      resolve(response);
+    });
+    request.on('error', (error) => {
+      timer.cancel();
+      reject(
+        signal.aborted
+          ? (signal.reason as Error)
+          : toBridgeError(error, 'SOURCE_FAILED', `${label} could not be fetched`),
+      );
+    });
+    request.end();
+  });
+}
+
+async function* readBody(
+  response: IncomingMessage,
+  label: string,
+  options: GetOptions,
+  clock: Clock,
+  deadlineMs: number,
+  signal: AbortSignal,
+): AsyncGenerator<EncodedChunk, void, undefined> {
+  const { maxBytes = DEFAULT_MAX_BYTES, idleTimeoutMs = 30_000 } = options;
+  const chunks = (response as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
+  let bytes = 0;
+  try {
+    for (;;) {
+      const leftMs = deadlineMs - clock.nowMs();
+      const timer = clock.after(Math.min(idleTimeoutMs, leftMs), () => {
+        const why = leftMs < idleTimeoutMs ? 'took longer than it may in all' : 'sent nothing more';
+        const waitedMs = leftMs < idleTimeoutMs ? (options.totalTimeoutMs ?? 0) : idleTimeoutMs;
+        response.destroy(
+          new BridgeError('SOURCE_TIMEOUT', `${label} ${why}, ${waitedMs / 1000} s, after ${bytes} bytes.`),
+        );
+      });
+      const next = await abortable(chunks.next(), signal).finally(() => timer.cancel());
+      if (next.done === true) return;
+      bytes += next.value.length;
+      if (bytes > maxBytes) throw tooLarge(label, maxBytes);
+      yield next.value;
+    }
+  } catch (error) {
+    if (signal.aborted) throw error;
+    throw toBridgeError(error, 'SOURCE_FAILED', `${label} broke off after ${bytes} bytes`);
+  } finally {
+    response.destroy();
+  }
+}
+
+const DEFAULT_MAX_BYTES = 512 * 1024 * 1024;
+
+function redirectTarget(location: string, from: URL): URL {
+  const target = URL.canParse(location, from.href) ? new URL(location, from) : undefined;
+  if (target?.protocol === 'http:' || target?.protocol === 'https:') return target;
+  throw new BridgeError(
+    'SOURCE_FAILED',
+    `${urlLabel(from)} redirects to ${target ? `the kind ${target.protocol}` : 'what is no address'}, which is not followed.`,
+  );
+}
+
+async function statusError(
+  status: number,
+  label: string,
+  body: AsyncIterable<EncodedChunk>,
+): Promise<BridgeError> {
+  const line = await firstLine(body).catch(() => '');
+  const name = STATUS_CODES[status] ?? 'an unknown status';
+  const says = line === '' ? '' : ` It says: ${line}`;
+  return new BridgeError('SOURCE_FAILED', `${label} answered ${status} ${name}.${says}`);
+}
+
+function requireReadable(response: IncomingMessage, label: string, options: GetOptions): void {
+  const encoding = response.headers['content-encoding'];
+  if (encoding !== undefined && encoding !== 'identity')
+    throw new BridgeError('SOURCE_FAILED', `${label} answers in ${encoding}, although it was asked not to.`);
+  const maxBytes = options.maxBytes ?? DEFAULT_MAX_BYTES;
+  if (Number(response.headers['content-length'] ?? 0) > maxBytes) throw tooLarge(label, maxBytes);
+}
+
+function tooLarge(label: string, maxBytes: number): BridgeError {
+  return new BridgeError('SOURCE_TOO_LARGE', `${label} is larger than the ${maxBytes} bytes that are taken.`);
+}
+
+function contentType(response: IncomingMessage): string {
+  return (response.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase();
+}
+
+/** The first line of a text that is not blank, at most 200 characters; empty when it is no text. */
+export async function firstLine(body: AsyncIterable<EncodedChunk>): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes >= MAX_SHOWN_BYTES) break;
+  }
+  return lineOf(Buffer.concat(chunks));
+}
+
+/** The first line of these bytes that is not blank, at most 200 characters; empty when they are no text. */
+export function lineOf(bytes: Uint8Array): string {
+  const head = bytes.subarray(0, MAX_SHOWN_BYTES);
+  if (!looksLikeText(head)) return '';
+  const lines = Buffer.from(head)
+    .toString('utf8')
+    .replace(/^\uFEFF/, '')
+    .split(/[\r\n]+/);
+  const line = lines.map((text) => text.trim()).find((text) => text !== '') ?? '';
+  return line.length > 200 ? `${line.slice(0, 200)}…` : line;
+}
+
+/** True when bytes can be nothing but text: no control characters, and whole UTF-8 but for a cut at the end. */
+export function looksLikeText(bytes: Uint8Array): boolean {
+  if (bytes.some((byte) => byte < 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d && byte !== 0x0c))
+    return false;
+  try {
+    new TextDecoder('utf-8', { fatal: true }).decode(bytes, { stream: true });
+    return true;
+  } catch {
+    return false;
+  }
+}

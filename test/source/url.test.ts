@@ -1,0 +1,359 @@
+import type { LookupFunction } from 'node:net';
+import type { RequestListener, ServerResponse } from 'node:http';
+import { setTimeout } from 'node:timers/promises';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { isPublicAddress, publicLookup } from '../../src/source/public-address.js';
+import { urlSound, type UrlOptions } from '../../src/source/url.js';
+import { startHttp, type TestServer } from '../support/http-server.js';
+import { concat, noise, sameSound } from '../support/signals.js';
+import { notingContext } from '../support/sound-context.js';
+import { wavFile } from '../support/wav.js';
+
+// On Linux every 127.x.y.z is this machine: one of them plays the public internet.
+vi.mock('ipaddr.js', async (original) => {
+  const real = (await original<typeof import('ipaddr.js')>()).default;
+  const process = (address: string) =>
+    address === '127.0.0.99' ? real.process('8.8.8.8') : real.process(address);
+  return { default: { ...real, isValid: real.isValid.bind(real), process } };
+});
+
+const servers: TestServer[] = [];
+afterEach(async () => {
+  await Promise.all(servers.splice(0).map((server) => server.close()));
+});
+
+async function serve(answer: RequestListener, host?: string, port?: number): Promise<TestServer> {
+  const server = await startHttp(answer, host, port);
+  servers.push(server);
+  return server;
+}
+
+const SAMPLES = noise(8000, 20_000);
+const WAV = wavFile({ data: new Uint8Array(SAMPLES.buffer) });
+
+async function hear(url: string, options: UrlOptions = {}, context = notingContext()): Promise<Int16Array> {
+  const heard: Int16Array[] = [];
+  for await (const block of urlSound(url, options).open(context))
+    heard.push((block.samples as Int16Array).slice());
+  return concat(heard);
+}
+
+function sendSlowly(response: ServerResponse, pieces: readonly Uint8Array[], everyMs = 5): void {
+  void (async () => {
+    for (const piece of pieces) {
+      if (response.destroyed) return;
+      response.write(piece);
+      await setTimeout(everyMs);
+    }
+    response.end();
+  })();
+}
+
+describe('urlSound', () => {
+  it('speaks what an address streams, in any pieces, whatever its type claims', async () => {
+    for (const type of ['audio/wav', 'text/plain', 'application/octet-stream', undefined]) {
+      const { origin } = await serve((_, response) => {
+        if (type !== undefined) response.setHeader('content-type', type);
+        const cuts = [0, 1, 30, 44, 45, 5000, WAV.length];
+        sendSlowly(
+          response,
+          cuts.slice(1).map((end, i) => WAV.subarray(cuts[i], end)),
+        );
+      });
+      const context = notingContext();
+      expect(sameSound(await hear(`${origin}/voice`, {}, context), SAMPLES)).toBe(true);
+      expect(context.infos).toHaveLength(1);
+    }
+  });
+
+  it('gives the first sound while the rest is still being sent', async () => {
+    const { origin } = await serve((_, response) => void response.write(WAV.subarray(0, 4000)));
+    const context = notingContext();
+    const blocks = urlSound(origin).open(context)[Symbol.asyncIterator]();
+    expect((await blocks.next()).done).toBe(false);
+    context.abort(new Error('enough'));
+    await expect(
+      (async () => {
+        for (;;) await blocks.next();
+      })(),
+    ).rejects.toThrow('enough');
+  });
+
+  it('reads no faster than it is spoken', async () => {
+    let sent = 0;
+    const { origin } = await serve((_, response) => {
+      const piece = noise(32_768, 10_000);
+      response.write(wavFile({ dataBytes: 0x7fffffff }));
+      const more = (): void => {
+        for (; sent < 1000; sent++)
+          if (!response.write(new Uint8Array(piece.buffer))) return void response.once('drain', more);
+        response.end();
+      };
+      more();
+    });
+    const context = notingContext();
+    const blocks = urlSound(origin).open(context)[Symbol.asyncIterator]();
+    await blocks.next();
+    await setTimeout(300);
+    // 64 KB a piece; the sockets' own buffers hold some megabytes, all of it would be 64.
+    expect(sent).toBeLessThan(300);
+    context.abort();
+    await blocks.return?.();
+  });
+
+  it('follows redirects, relative and absolute, and hands credentials to nobody else', async () => {
+    const seen: (string | undefined)[] = [];
+    const other = await serve((request, response) => {
+      seen.push(request.headers.authorization);
+      response.end(WAV);
+    });
+    const { origin, port } = await serve((request, response) => {
+      seen.push(request.headers.authorization);
+      const location = request.url === '/a' ? '../b?c=d' : `${other.origin}/voice.wav`;
+      response.writeHead(302, { location }).end();
+    });
+    const sound = await hear(`http://user:secret@127.0.0.1:${port}/a`);
+    expect(sameSound(sound, SAMPLES)).toBe(true);
+    expect(servers[1]!.asked).toEqual(['/a', '/b?c=d']);
+    expect(seen).toEqual([expect.stringMatching(/^Basic /), undefined, undefined]);
+    expect(origin).not.toBe(other.origin);
+  });
+
+  it('gives up on redirects without an end, and on those that leave the web', async () => {
+    const { origin, asked } = await serve((request, response) => {
+      const location = request.url === '/loop' ? '/loop' : request.url!.slice(1);
+      response.writeHead(307, { location }).end();
+    });
+    await expect(hear(`${origin}/loop`)).rejects.toMatchObject({
+      code: 'SOURCE_FAILED',
+      message: `${origin}/loop redirects more than 5 times.`,
+    });
+    expect(asked).toHaveLength(6);
+    for (const target of ['file:///etc/passwd', 'data:audio/wav,x', 'ftp://127.0.0.1/x'])
+      await expect(hear(`${origin}/${target}`)).rejects.toMatchObject({
+        code: 'SOURCE_FAILED',
+        message: expect.stringMatching(
+          /redirects to the kind (file|data|ftp):, which is not followed/,
+        ) as string,
+      });
+  });
+
+  it.each([
+    [
+      'text/html; charset=utf-8',
+      '\r\n\r\n<!DOCTYPE html>\n<html><body>Sign in</body></html>',
+      '<!DOCTYPE html>',
+    ],
+    ['application/json', '{"error":"no credit"}', '{"error":"no credit"}'],
+    ['audio/wav', '{"detail": "Voice not found, ask for another one, please do."}', '{"detail": "Voice'],
+    ['audio/mpegurl', '#EXTM3U\nhttp://radio/stream.mp3\n', '#EXTM3U'],
+    ['', 'ただいま混み合っています\n', 'ただいま混み合っています'],
+  ])('shows the first line of a %s answer instead of speaking it', async (type, text, line) => {
+    const { origin } = await serve((_, response) => {
+      if (type !== '') response.setHeader('content-type', type);
+      response.end(text);
+    });
+    const failure = hear(`${origin}/speak?token=secret`);
+    await expect(failure).rejects.toMatchObject({ code: 'SOURCE_NOT_SOUND' });
+    await expect(failure).rejects.toThrow(line);
+    await expect(failure).rejects.not.toThrow('secret');
+  });
+
+  it('names the status of an error, with the first line of what it says', async () => {
+    const { origin } = await serve((request, response) => {
+      if (request.url === '/gone') response.writeHead(404).end('\nNo such voice\nmore');
+      else response.writeHead(503).end(WAV);
+    });
+    await expect(hear(`${origin}/gone`)).rejects.toMatchObject({
+      code: 'SOURCE_FAILED',
+      message: `${origin}/gone answered 404 Not Found. It says: No such voice`,
+    });
+    await expect(hear(`${origin}/busy`)).rejects.toThrow(`${origin}/busy answered 503 Service Unavailable.`);
+  });
+
+  it('refuses what is too large, by its stated size at once and by its true size when it gets there', async () => {
+    const { origin } = await serve((request, response) => {
+      if (request.url === '/stated') response.setHeader('content-length', WAV.length);
+      sendSlowly(response, [WAV.subarray(0, 6000), WAV.subarray(6000)]);
+    });
+    const stated = hear(`${origin}/stated`, { maxBytes: 10_000 });
+    await expect(stated).rejects.toMatchObject({ code: 'SOURCE_TOO_LARGE' });
+    const heard: number[] = [];
+    const chunked = (async () => {
+      for await (const { samples } of urlSound(`${origin}/chunked`, { maxBytes: 10_000 }).open(
+        notingContext(),
+      ))
+        heard.push(samples.length);
+    })();
+    await expect(chunked).rejects.toMatchObject({ code: 'SOURCE_TOO_LARGE' });
+    expect(heard.reduce((sum, count) => sum + count, 0)).toBeGreaterThan(2000);
+    expect((await hear(`${origin}/chunked`, { maxBytes: WAV.length })).length).toBe(8000);
+  });
+
+  it('names each kind of waiting that took too long', async () => {
+    const { origin } = await serve((request, response) => {
+      if (request.url === '/silent') return;
+      if (request.url === '/stuck') response.write(WAV.subarray(0, 1000));
+      else
+        sendSlowly(
+          response,
+          [WAV.subarray(0, 100), ...Array.from({ length: 200 }, () => new Uint8Array(10))],
+          20,
+        );
+    });
+    await expect(hear(`${origin}/silent`, { answerTimeoutMs: 100 })).rejects.toMatchObject({
+      code: 'SOURCE_TIMEOUT',
+      message: `${origin}/silent did not answer within 0.1 s.`,
+    });
+    await expect(hear(`${origin}/stuck`, { idleTimeoutMs: 100 })).rejects.toMatchObject({
+      code: 'SOURCE_TIMEOUT',
+      message: expect.stringMatching(/sent nothing more, 0\.1 s, after 1000 bytes/) as string,
+    });
+    await expect(hear(`${origin}/drip`, { totalTimeoutMs: 300 })).rejects.toMatchObject({
+      code: 'SOURCE_TIMEOUT',
+      message: expect.stringMatching(/took longer than it may in all, 0\.3 s/) as string,
+    });
+    const never: LookupFunction = () => undefined;
+    await expect(hear('http://voice.test/', { lookup: never, connectTimeoutMs: 100 })).rejects.toMatchObject({
+      code: 'SOURCE_TIMEOUT',
+      message: 'http://voice.test/ could not be reached within 0.1 s.',
+    });
+  });
+
+  it('tells when the other side breaks off, is not there, or has no such name', async () => {
+    const { origin } = await serve((_, response) => {
+      response.setHeader('content-length', WAV.length);
+      response.write(WAV.subarray(0, 3000), () => response.destroy());
+    });
+    await expect(hear(origin)).rejects.toMatchObject({
+      code: 'SOURCE_FAILED',
+      message: expect.stringMatching(/broke off after 3000 bytes/) as string,
+    });
+    await servers[0]!.close();
+    await expect(hear(origin)).rejects.toThrow(/ECONNREFUSED/);
+    const unknown: LookupFunction = (host, _options, callback) =>
+      callback(Object.assign(new Error(`getaddrinfo ENOTFOUND ${host}`), { code: 'ENOTFOUND' }), '', 0);
+    await expect(hear('http://voice.test/', { lookup: unknown })).rejects.toThrow(/ENOTFOUND voice\.test/);
+  });
+
+  it('refuses what is no address of the web, without showing what it may hold', () => {
+    for (const address of [
+      'voice.wav',
+      'ftp://host/x',
+      'file:///etc/passwd',
+      'javascript:alert(1)',
+      'http://',
+    ])
+      expect(() => urlSound(address)).toThrow(expect.objectContaining({ code: 'SOURCE_URL_INVALID' }));
+    expect(() => urlSound('ftp://me:secret@host/x?token=secret')).toThrow(/^((?!secret).)*$/);
+  });
+
+  it('is labelled without credentials and query', () => {
+    expect(urlSound('https://me:secret@host.test/a/b.mp3?token=secret#x').label).toBe(
+      'https://host.test/a/b.mp3',
+    );
+  });
+});
+
+describe('urlSound for a remote caller', () => {
+  const answers: RequestListener = (_, response) => void response.end(WAV);
+
+  it('refuses addresses of this machine and its network in every spelling', async () => {
+    const { port, asked } = await serve(answers);
+    const hosts = [
+      '127.0.0.1',
+      '2130706433',
+      '0x7f.1',
+      '[::1]',
+      '[::ffff:127.0.0.1]',
+      'localhost',
+      '0.0.0.0',
+      '10.0.0.1',
+    ];
+    for (const host of [
+      ...hosts,
+      '169.254.169.254',
+      '[fe80::1]',
+      '[fd00::1]',
+      '[64:ff9b::a00:1]',
+      '100.64.0.1',
+    ])
+      await expect(hear(`http://${host}:${port}/`, { allowPrivate: false }), host).rejects.toMatchObject({
+        code: 'SOURCE_DENIED',
+      });
+    expect(asked).toEqual([]);
+    expect((await hear(`http://127.0.0.1:${port}/`)).length).toBe(8000);
+  });
+
+  it('refuses a public name with a private address, before anything is sent to it', async () => {
+    const { port, asked } = await serve(answers);
+    const lookup: LookupFunction = (_host, options, callback) =>
+      options.all ? callback(null, [{ address: '127.0.0.1', family: 4 }]) : callback(null, '127.0.0.1', 4);
+    await expect(hear(`http://voice.test:${port}/`, { allowPrivate: false, lookup })).rejects.toMatchObject({
+      code: 'SOURCE_DENIED',
+      message: 'voice.test is an address inside this machine or its private network.',
+    });
+    expect(asked).toEqual([]);
+  });
+
+  it.runIf(process.platform === 'linux')(
+    'judges each redirect anew, by address and by name, also when the name now answers otherwise',
+    async () => {
+      const inside = await serve(answers);
+      const outside = await serve((request, response) => {
+        const location =
+          request.url === '/to-address' ? `${inside.origin}/` : `http://voice.test:${inside.port}/`;
+        if (request.url === '/voice.wav') response.end(WAV);
+        else response.writeHead(302, { location }).end();
+      }, '127.0.0.99');
+      let lookups = 0;
+      const rebinding: LookupFunction = (_host, options, callback) => {
+        const address = lookups++ === 0 ? '127.0.0.99' : '127.0.0.1';
+        if (options.all) callback(null, [{ address, family: 4 }]);
+        else callback(null, address, 4);
+      };
+      const options = { allowPrivate: false, lookup: rebinding };
+      const at = (path: string) => `http://voice.test:${outside.port}${path}`;
+      expect((await hear(at('/voice.wav'), options)).length).toBe(8000);
+      await expect(hear(`${outside.origin}/to-address`, options)).rejects.toMatchObject({
+        code: 'SOURCE_DENIED',
+      });
+      lookups = 0;
+      await expect(hear(at('/to-name'), options)).rejects.toMatchObject({ code: 'SOURCE_DENIED' });
+      expect(lookups).toBe(2);
+      expect(inside.asked).toEqual([]);
+    },
+  );
+});
+
+describe('publicLookup', () => {
+  const answering = (addresses: string[]): LookupFunction =>
+    publicLookup((_host, options, callback) => {
+      const found = addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }));
+      if (options.all) callback(null, found);
+      else callback(null, found[0]!.address, found[0]!.family);
+    });
+
+  it('hands on only the public ones of several addresses', async () => {
+    const lookup = answering(['10.0.0.1', '93.184.215.14', '::1', '2606:2800:21f:cb07:6820:80da:af6b:8b2c']);
+    const found = await new Promise((resolve) =>
+      lookup('voice.test', { all: true }, (_error, addresses) => resolve(addresses)),
+    );
+    expect(found).toEqual([
+      { address: '93.184.215.14', family: 4 },
+      { address: '2606:2800:21f:cb07:6820:80da:af6b:8b2c', family: 6 },
+    ]);
+  });
+
+  it('fails when there is none', async () => {
+    const error = await new Promise((resolve) =>
+      answering(['192.168.1.1'])('nas.test', {}, (failure) => resolve(failure)),
+    );
+    expect(error).toMatchObject({ code: 'SOURCE_DENIED' });
+  });
+
+  it('takes nothing for public that is no address', () => {
+    expect(isPublicAddress('voice.test')).toBe(false);
+    expect(isPublicAddress('')).toBe(false);
+  });
+});
