@@ -32,6 +32,8 @@ export interface SoundInputOptions {
   readonly sampleRateHz?: number;
   /** Interleaved channels of a `Float32Array` or `Int16Array`; default 1. */
   readonly channels?: number;
+  /** False refuses an address inside this machine or its private network: for what a remote caller asks for. */
+  readonly allowPrivate?: boolean;
 }
 
 /** Turns what a caller gives into a sound. @throws BridgeError when it is nothing that can be spoken */

@@ -6,6 +6,7 @@ import type { Sound } from '../audio/pcm.js';
 import type { DecodeOptions } from '../audio/probe.js';
 import { fileSound } from './file.js';
 import { bytesSound, samplesSound, streamSound } from './memory.js';
+import { urlSound } from './url.js';
 
 /**
  * Turns what a caller gives into a sound. Nothing is read yet.
@@ -14,6 +15,7 @@ import { bytesSound, samplesSound, streamSound } from './memory.js';
 export function openSound(input: SoundInput, options: SoundInputOptions): Sound {
   const decode: DecodeOptions = options.raw === undefined ? {} : { raw: parseRawFormat(options.raw) };
   const named = options.label === undefined ? decode : { ...decode, label: options.label };
+  if (isAddress(input)) return urlSound(input, { ...decode, allowPrivate: options.allowPrivate ?? true });
   if (typeof input === 'string') return fileSound(input, decode);
   if (input instanceof URL) return fileSound(fileURLToPath(input), decode);
   if (input instanceof Int16Array || input instanceof Float32Array) {
@@ -30,6 +32,13 @@ export function openSound(input: SoundInput, options: SoundInputOptions): Sound 
     'OPTION_INVALID',
     `A ${typeof input} cannot be spoken: give a path, an address, bytes, samples with their rate, or a stream of bytes.`,
   );
+}
+
+/** Any URL but that of a file, so that one of an unknown kind is named as such. */
+function isAddress(input: SoundInput): input is string | URL {
+  return typeof input === 'string'
+    ? /^https?:\/\//i.test(input)
+    : input instanceof URL && input.protocol !== 'file:';
 }
 
 function isSound(input: object): input is Sound {

@@ -1,8 +1,10 @@
 import type { LookupFunction } from 'node:net';
 import type { RequestListener, ServerResponse } from 'node:http';
 import { setTimeout } from 'node:timers/promises';
+import type ipaddr from 'ipaddr.js';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { isPublicAddress, publicLookup } from '../../src/source/public-address.js';
+import { openSound } from '../../src/source/open.js';
 import { urlSound, type UrlOptions } from '../../src/source/url.js';
 import { startHttp, type TestServer } from '../support/http-server.js';
 import { concat, noise, sameSound } from '../support/signals.js';
@@ -11,7 +13,7 @@ import { wavFile } from '../support/wav.js';
 
 // On Linux every 127.x.y.z is this machine: one of them plays the public internet.
 vi.mock('ipaddr.js', async (original) => {
-  const real = (await original<typeof import('ipaddr.js')>()).default;
+  const real = (await original<{ default: typeof ipaddr }>()).default;
   const process = (address: string) =>
     address === '127.0.0.99' ? real.process('8.8.8.8') : real.process(address);
   return { default: { ...real, isValid: real.isValid.bind(real), process } };
@@ -115,7 +117,8 @@ describe('urlSound', () => {
     const sound = await hear(`http://user:secret@127.0.0.1:${port}/a`);
     expect(sameSound(sound, SAMPLES)).toBe(true);
     expect(servers[1]!.asked).toEqual(['/a', '/b?c=d']);
-    expect(seen).toEqual([expect.stringMatching(/^Basic /), undefined, undefined]);
+    const basic = expect.stringMatching(/^Basic /) as string;
+    expect(seen).toEqual([basic, basic, undefined]);
     expect(origin).not.toBe(other.origin);
   });
 
@@ -355,5 +358,20 @@ describe('publicLookup', () => {
   it('takes nothing for public that is no address', () => {
     expect(isPublicAddress('voice.test')).toBe(false);
     expect(isPublicAddress('')).toBe(false);
+  });
+});
+
+describe('openSound', () => {
+  it('takes an address as a string or a URL, and a remote caller’s bounds with it', async () => {
+    const { origin, asked } = await serve((_, response) => void response.end(WAV));
+    for (const input of [`${origin}/a`, new URL(`${origin}/b`)]) {
+      let samples = 0;
+      for await (const block of openSound(input, {}).open(notingContext())) samples += block.samples.length;
+      expect(samples).toBe(8000);
+      const refused = openSound(input, { allowPrivate: false }).open(notingContext())[Symbol.asyncIterator]();
+      await expect(refused.next()).rejects.toMatchObject({ code: 'SOURCE_DENIED' });
+    }
+    expect(asked).toEqual(['/a', '/b']);
+    expect(() => openSound(new URL('ftp://host/x'), {})).toThrow(/kind ftp:/);
   });
 });
