@@ -5,7 +5,7 @@ import type { Logger } from '../base/logger.js';
 import type { OpenSound, SoundInput, SoundInputOptions } from '../audio/input.js';
 import { AdaptiveLead } from '../speech/lead.js';
 import { Player, type Interruption } from '../speech/player.js';
-import type { FrameSink, SegmentMode, SegmentNeeds } from '../speech/sink.js';
+import type { FrameSink, SegmentNeeds } from '../speech/sink.js';
 import type { Speech, SpeechOptions } from '../speech/speech.js';
 import type { Wheel } from '../speech/wheel.js';
 import { Arrivals } from './arrivals.js';
@@ -297,7 +297,7 @@ export class Agent implements FrameSink {
     link.events.on('lost', (error) => this.#onLost(error));
     this.#events.emit('connected', { remote: connection.remote });
     this.#arrivals.arrived(link);
-    link.prepare(model, 'file').then(
+    link.prepare({ model }).then(
       () => this.#onReady(link),
       (error: unknown) => {
         if (link !== this.#link || !(error instanceof BridgeError) || error.code !== 'MODEL_NOT_READY')
@@ -319,7 +319,6 @@ export class Agent implements FrameSink {
   /** @internal */
   async prepare(needs: SegmentNeeds, signal: AbortSignal, waiting: (message: string) => void): Promise<void> {
     const { agentTimeoutMs, model } = this.#settings;
-    const mode: SegmentMode = needs.mode ?? 'file';
     for (;;) {
       let link = this.#link;
       if (!link) {
@@ -327,7 +326,7 @@ export class Agent implements FrameSink {
         link = await this.#waitForLink(agentTimeoutMs, signal);
       }
       try {
-        await link.prepare(needs.model ?? model, mode, signal, waiting);
+        await link.prepare({ ...needs, model: needs.model ?? model }, signal, waiting);
         if (link === this.#link) return this.#onReady(link);
       } catch (error) {
         // The agent went while its model was awaited: the next one of that name will do.

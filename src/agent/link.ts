@@ -1,12 +1,14 @@
 import type { Clock, Timer } from '../base/clock.js';
 import { Emitter } from '../base/emitter.js';
 import { BridgeError } from '../base/errors.js';
-import type { SegmentMode } from '../speech/sink.js';
+import type { SegmentMode, SegmentNeeds } from '../speech/sink.js';
 import type { Connection, LinkState } from './connection.js';
 import { Marks, type RoundTrip } from './marks.js';
 import { Outbound } from './outbound.js';
 import { Readiness } from './readiness.js';
 import {
+  autoLipCommand,
+  closeMouthCommand,
   encodeCommand,
   encodeFrame,
   MessageReader,
@@ -49,6 +51,7 @@ export class Link {
   readonly #readiness: Readiness;
   #model: string | undefined;
   #mode: SegmentMode | undefined;
+  #lips: SegmentNeeds['lips'] = 'avatar';
   #started = false;
   #sentSamples = 0;
   #stalled = false;
@@ -115,8 +118,7 @@ export class Link {
    * @throws BridgeError MODEL_NOT_READY, AGENT_LOST, or the signal's reason
    */
   async prepare(
-    model: string,
-    mode: SegmentMode,
+    { model, mode = 'file', lips = 'avatar' }: SegmentNeeds & { readonly model: string },
     signal?: AbortSignal,
     waiting?: (message: string) => void,
   ): Promise<void> {
@@ -133,6 +135,12 @@ export class Link {
     if (this.#mode !== mode) {
       this.outbound.command(mode === 'file' ? MODE_FILE : MODE_STREAM);
       this.#mode = mode;
+    }
+    if (this.#lips !== lips) {
+      this.outbound.command(encodeCommand(autoLipCommand(lips === 'commands' ? 'ALWAYS' : 'NO')));
+      // Switched off while they move, the lips can freeze half-open (protocol.md §4).
+      if (lips === 'commands') this.outbound.command(encodeCommand(closeMouthCommand(model)));
+      this.#lips = lips;
     }
   }
 

@@ -172,6 +172,7 @@ export class Player implements SpeechOwner {
     if (this.#closed)
       throw new BridgeError('CLOSED', `The agent is closed; ${sound.label} cannot be spoken.`);
     for (const cue of options.cues ?? []) this.#options.checkCommand(cue.send);
+    if (options.sendIfCut !== undefined) this.#options.checkCommand(options.sendIfCut);
     if (options.when === 'if-idle' && this.busy) {
       throw new BridgeError(
         'AGENT_BUSY',
@@ -482,6 +483,8 @@ export class Player implements SpeechOwner {
     const durationMs = run.feed.durationMs;
     if (how === 'completed') this.#cues.finish(run);
     else this.#cues.drop(run);
+    const { sendIfCut } = run.speech.options;
+    if (sendIfCut !== undefined && run.begun && how !== 'completed') this.#options.sink.command(sendIfCut);
     if (!run.begun) run.speech.options.gate?.leave();
     run.preparing.abort(error);
     void run.feed.cancel();
@@ -509,7 +512,8 @@ export class Player implements SpeechOwner {
 }
 
 function sameNeeds(a: Run, b: Run): boolean {
-  return a.speech.options.model === b.speech.options.model && a.speech.options.mode === b.speech.options.mode;
+  const [one, other] = [a.speech.options, b.speech.options];
+  return one.model === other.model && one.mode === other.mode && one.lips === other.lips;
 }
 
 function stoppedError(run: Run): BridgeError {

@@ -6,6 +6,11 @@ export interface SegmentNeeds {
   /** Alias of the model whose lips move; the agent's own default when absent. */
   readonly model?: string;
   readonly mode?: SegmentMode;
+  /**
+   * Who moves the lips: `avatar` (default), from the sound it plays, or `commands`, lip-sync commands that come as cues.
+   * Switched between utterances only (protocol.md §7).
+   */
+  readonly lips?: 'avatar' | 'commands';
 }
 
 /**

@@ -18,6 +18,8 @@ export interface SpeechOptions extends SegmentNeeds {
   /** Follows the speech before it without a gap, in one segment, when its sound is there in time. */
   readonly join?: boolean;
   readonly cues?: readonly Cue[];
+  /** Sent when it ends in any way but by its own end: closes a mouth that commands had opened. */
+  readonly sendIfCut?: string;
   /** @internal Where the speeches of a group wait for one another. */
   readonly gate?: StartGate;
   /** When the agent is lost: `fail` (default) ends the speech, `resume` goes on from what was heard once it is back. */

@@ -21,7 +21,7 @@ function link(options: { readyTimeoutMs?: number } = {}): {
 describe('readiness', () => {
   it('probes from 60 ms after the upgrade, every 50 ms, until the answer comes', async () => {
     const { clock, connection, link: it } = link();
-    const ready = it.prepare('0', 'file');
+    const ready = it.prepare({ model: '0' });
     await clock.advance(220);
     expect(connection.sent.map(({ atMs }) => atMs - connection.openedAtMs)).toEqual([60, 110, 160, 210]);
     expect(new Set(connection.lines)).toEqual(new Set(['LIPSYNC_START|0|sil,10\n']));
@@ -37,14 +37,14 @@ describe('readiness', () => {
 
   it('sets each thing once: a second speech sends nothing, another model binds its lips alone', async () => {
     const { clock, connection, link: it } = link();
-    const ready = it.prepare('0', 'file');
+    const ready = it.prepare({ model: '0' });
     await clock.advance(60);
     connection.says('LIPSYNC_EVENT_START|0\n');
     await ready;
     const before = connection.sent.length;
-    await it.prepare('0', 'file');
+    await it.prepare({ model: '0' });
     expect(connection.sent.length).toBe(before);
-    const other = it.prepare('mei', 'stream');
+    const other = it.prepare({ model: 'mei', mode: 'stream' });
     await clock.advance(1);
     connection.says('LIPSYNC_EVENT_START|mei\n');
     await other;
@@ -59,7 +59,7 @@ describe('readiness', () => {
     const { clock, connection, link: it } = link();
     const waits: string[] = [];
     const ready = it
-      .prepare('mei', 'file', undefined, (message) => waits.push(message))
+      .prepare({ model: 'mei' }, undefined, (message) => waits.push(message))
       .catch((error: unknown) => error);
     await clock.advance(1000);
     const error = await ready;
@@ -67,13 +67,13 @@ describe('readiness', () => {
     expect(String(error)).toContain('alias mei within 1000 ms');
     expect(waits).toEqual(['Waiting for model mei of agent default to be loaded.']);
     connection.says('LIPSYNC_EVENT_START|mei\n');
-    await it.prepare('mei', 'file');
+    await it.prepare({ model: 'mei' });
     expect(it.model).toBe('mei');
   });
 
   it('asks more rarely once it has taken long, so that the agent’s own messages get through', async () => {
     const { clock, connection, link: it } = link({ readyTimeoutMs: 60_000 });
-    void it.prepare('0', 'file').catch(() => undefined);
+    void it.prepare({ model: '0' }).catch(() => undefined);
     await clock.advance(11_000);
     const before = connection.sent.length;
     await clock.advance(10_000);
@@ -82,7 +82,7 @@ describe('readiness', () => {
 
   it('ends every wait when the connection is lost', async () => {
     const { clock, connection, link: it } = link();
-    const ready = it.prepare('0', 'file').catch((error: unknown) => error);
+    const ready = it.prepare({ model: '0' }).catch((error: unknown) => error);
     await clock.advance(100);
     connection.events.emit('closed', 'it died');
     expect(await ready).toMatchObject({ code: 'AGENT_LOST' });
@@ -98,8 +98,25 @@ describe('readiness', () => {
       readyTimeoutMs: 1000,
       state: { model: '0', mode: 'file' },
     });
-    await adopted.prepare('0', 'file');
+    await adopted.prepare({ model: '0' });
     expect(connection.sent).toEqual([]);
+  });
+});
+
+describe('lips', () => {
+  it('are taken from the avatar between utterances, with the mouth closed, and given back', async () => {
+    const { clock, connection, link: it } = link();
+    const ready = it.prepare({ model: '0', lips: 'commands' });
+    await clock.advance(60);
+    connection.says('LIPSYNC_EVENT_START|0\n');
+    await ready;
+    expect(connection.lines.slice(-2)).toEqual([
+      '__AVCONF_DISABLEAUTOLIP,ALWAYS\n',
+      'LIPSYNC_START|0|sil,30\n',
+    ]);
+    await it.prepare({ model: '0', lips: 'commands' });
+    await it.prepare({ model: '0' });
+    expect(connection.lines.slice(-1)).toEqual(['__AVCONF_DISABLEAUTOLIP,NO\n']);
   });
 });
 

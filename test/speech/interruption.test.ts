@@ -67,6 +67,19 @@ describe('an interruption', () => {
     expect(sink.heard.subarray(-4096, -4096 + 4001)).toEqual(ramp(4001, 20_000));
   });
 
+  it('sends the command that closes the mouth, at the end of what is heard; a speech that completes does not', async () => {
+    const { clock, sink, player } = rig();
+    const lines = (): unknown[] => sink.events.filter(({ kind }) => kind === 'command');
+    player.speak(sound(ramp(8000)), { sendIfCut: 'LIPSYNC_START|0|sil,30' });
+    await clock.advance(2000);
+    expect(lines()).toEqual([]);
+    player.speak(sound(ramp(32_000)), { sendIfCut: 'LIPSYNC_START|0|sil,30' });
+    await clock.advance(500);
+    void player.interrupt();
+    await clock.advance(1000);
+    expect(lines()).toMatchObject([{ line: 'LIPSYNC_START|0|sil,30' }]);
+  });
+
   it('frees the sound that was cut off', async () => {
     const { clock, player } = rig();
     const hand = new HandSound();
