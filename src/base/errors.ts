@@ -50,6 +50,7 @@ export const ERRORS = {
     true,
     "The service's log says why. Check the path of the address, and its token.",
   ),
+  CUES_INVALID: entry('input', false, 'See the cue file’s form in the README: JSON or WebVTT.'),
   // Files and sound
   FILE_NOT_FOUND: entry('not-found', false, 'Check the path; it is relative to the folder you are in.'),
   FILE_UNREADABLE: entry('input', false, 'Check that it is a file, and that you are allowed to read it.'),
