@@ -52,6 +52,10 @@ export const START_COMMAND = '__AV_START';
 /** External control off (protocol.md §3). Echoed as `AVATAR|END`. In mid-speech it can freeze the lips (§4). */
 export const END_COMMAND = '__AV_END';
 
+const BIG_ENDIAN = endianness() === 'BE';
+const SND = Buffer.from('SND');
+const ZERO_DIGIT = 0x30;
+
 declare const wireUnit: unique symbol;
 
 /** One whole message for the avatar, one command or one frame, that keeps every rule of protocol.md §2. */
@@ -149,9 +153,12 @@ export function encodeFrame(samples: Int16Array): WireUnit {
   }
   const payloadBytes = count * 2;
   const unit = Buffer.allocUnsafe(FRAME_HEADER_BYTES + payloadBytes);
-  unit.write(`SND${String(payloadBytes).padStart(4, '0')}`, 0, 'latin1');
+  unit.set(SND);
+  for (let at = 3, place = 1000; at < FRAME_HEADER_BYTES; at += 1, place /= 10) {
+    unit[at] = ZERO_DIGIT + (Math.floor(payloadBytes / place) % 10);
+  }
   unit.set(new Uint8Array(samples.buffer, samples.byteOffset, payloadBytes), FRAME_HEADER_BYTES);
-  if (endianness() === 'BE') unit.subarray(FRAME_HEADER_BYTES).swap16();
+  if (BIG_ENDIAN) unit.subarray(FRAME_HEADER_BYTES).swap16();
   return unit as Uint8Array as WireUnit;
 }
 

@@ -6,8 +6,17 @@ export interface WheelTask {
   cancel(): void;
 }
 
-interface Entry {
+/** One object a task, for it is made anew for every frame of every agent. */
+class Entry implements WheelTask {
   run: ((nowMs: number) => void) | undefined;
+
+  constructor(run: (nowMs: number) => void) {
+    this.run = run;
+  }
+
+  cancel(): void {
+    this.run = undefined;
+  }
 }
 
 /**
@@ -54,12 +63,12 @@ export class Wheel {
   at(dueMs: number, task: (nowMs: number) => void): WheelTask {
     // A hair of tolerance keeps a due time that is a slot boundary but for rounding in that slot.
     const slot = Math.ceil(dueMs / this.slotMs - 1e-6);
-    const entry: Entry = { run: task };
+    const entry = new Entry(task);
     const entries = this.#slots.get(slot);
     if (entries) entries.push(entry);
     else this.#slots.set(slot, [entry]);
     if (slot < this.#armedSlot) this.#arm(slot);
-    return { cancel: () => void (entry.run = undefined) };
+    return entry;
   }
 
   #arm(slot: number): void {
