@@ -1,0 +1,36 @@
+import { mkdir, mkdtemp, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import ts from 'typescript';
+import { inProject } from '../support/paths.js';
+
+const FOLDERS = ['src', 'test/bench', 'test/support'];
+
+/**
+ * Translates the project's sources and the benches to JavaScript, without checking types.
+ * @returns a new folder in which they run; the caller removes it
+ */
+export async function build(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'mmdagent-bench-'));
+  await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
+  for (const linked of ['node_modules', 'samples']) {
+    await symlink(inProject(linked), join(folder, linked), 'junction');
+  }
+  for (const source of FOLDERS) {
+    for (const name of await readdir(inProject(source), { recursive: true })) {
+      if (!name.endsWith('.ts') || name.endsWith('.d.ts') || name.endsWith('.test.ts')) continue;
+      const text = await readFile(inProject(join(source, name)), 'utf8');
+      const { outputText } = ts.transpileModule(text, {
+        compilerOptions: {
+          target: ts.ScriptTarget.ES2022,
+          module: ts.ModuleKind.ESNext,
+          verbatimModuleSyntax: true,
+        },
+      });
+      const target = join(folder, source, name.replace(/\.ts$/, '.js'));
+      await mkdir(dirname(target), { recursive: true });
+      await writeFile(target, outputText);
+    }
+  }
+  return folder;
+}

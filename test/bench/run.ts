@@ -1,0 +1,41 @@
+import { cpus, loadavg } from 'node:os';
+import { parseArgs } from 'node:util';
+import { cpu } from './cpu.js';
+import { lateness } from './lateness.js';
+import { profileInto } from './processes.js';
+import { table, type Bench } from './table.js';
+
+/** Every bench, in the order in which they run. A new one is a file and a line here. */
+const BENCHES: readonly Bench[] = [lateness, cpu];
+
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+    profile: { type: 'string' },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+if (values.help) {
+  console.log(`npm run bench -- [--only NAME,NAME] [--quick] [--profile FOLDER]
+  --only     runs some: ${BENCHES.map(({ name }) => name).join(', ')}
+  --quick    shows that each works; the figures mean little
+  --profile  each process writes a CPU profile into the folder`);
+  process.exit();
+}
+if (values.profile !== undefined) profileInto(values.profile);
+const wanted = values.only?.split(',');
+for (const name of wanted ?? []) {
+  if (BENCHES.some((bench) => bench.name === name)) continue;
+  console.error(`There is no bench ${name}. There are: ${BENCHES.map((bench) => bench.name).join(', ')}.`);
+  process.exit(1);
+}
+
+const { model } = cpus()[0]!;
+console.log(`Node ${process.version}, ${cpus().length} x ${model.trim()}, ${process.platform}`);
+for (const bench of BENCHES) {
+  if (wanted && !wanted.includes(bench.name)) continue;
+  console.log(`\n${bench.name}: ${bench.title}  [load ${loadavg()[0]!.toFixed(1)}]`);
+  console.log(table(await bench.run(values.quick)));
+}

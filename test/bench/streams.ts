@@ -1,0 +1,61 @@
+import type { BareTasks } from './bare-process.js';
+import type { BridgeTasks } from './bridge-process.js';
+import type { EarsReport, EarsTasks } from './ears-process.js';
+import type { WindowReport } from './load.js';
+import { Companion } from './processes.js';
+import { sleep } from './now.js';
+
+/** Who sends: the bridge, or one of the baselines of bare-process.ts. */
+export type Sender = 'bridge' | 'own timers' | 'bare write';
+
+/** What came of one sender and so many simulated avatars. */
+export interface StreamsReport {
+  /** Frames and CPU while nothing else is looked at. */
+  readonly plain: WindowReport;
+  /** With the lateness of each frame. */
+  readonly timed: WindowReport;
+  readonly heard: EarsReport;
+}
+
+const measured = new Map<string, Promise<StreamsReport>>();
+
+/**
+ * Has `count` simulated avatars listen to endless speech from one sender, each side in a process of its own. Measured
+ * once a run, whoever asks.
+ */
+export function measureStreams(sender: Sender, count: number, quick: boolean): Promise<StreamsReport> {
+  const key = `${sender} ${count}`;
+  let report = measured.get(key);
+  if (!report) measured.set(key, (report = measure(sender, count, quick)));
+  return report;
+}
+
+async function measure(sender: Sender, count: number, quick: boolean): Promise<StreamsReport> {
+  const windowMs = quick ? 300 : 4000;
+  const spreadMs = quick ? 100 : 1000;
+  const seconds = Math.ceil((2 * windowMs + spreadMs) / 1000) + 20;
+  const ears = new Companion<EarsTasks>('ears-process');
+  const mouth =
+    sender === 'bridge'
+      ? new Companion<BridgeTasks>('bridge-process')
+      : new Companion<BareTasks>('bare-process');
+  try {
+    const port = await mouth.call('listen');
+    await ears.call('connect', { url: `ws://127.0.0.1:${port}/chat`, prefix: 'a', count });
+    if (sender === 'bridge') {
+      await mouth.call('speak', { spreadMs, seconds });
+    } else {
+      const timers = sender === 'own timers' ? 'own' : 'shared';
+      await (mouth as Companion<BareTasks>).call('speak', { timers, spreadMs, seconds });
+    }
+    // What is compiled on the way is warm by then.
+    await sleep(quick ? 100 : 1500);
+    const plain = await mouth.call('measure', { ms: windowMs, lateness: false });
+    const timed = await mouth.call('measure', { ms: windowMs, lateness: true });
+    const heard = await ears.call('report', 'a');
+    return { plain, timed, heard };
+  } finally {
+    await mouth.close();
+    await ears.close();
+  }
+}
