@@ -291,9 +291,10 @@ export class Agent implements FrameSink {
       this.#events.emit('stalled', link.stalled);
       this.#player.readingChanged();
     });
-    link.events.on('mark', (roundTrip) => {
-      this.#lead?.markReturned(roundTrip.jitterMs, roundTrip.lastMs - roundTrip.minMs);
-    });
+    const lead = this.#lead;
+    if (lead) {
+      link.events.on('mark', ({ jitterMs, lastMs, minMs }) => lead.markReturned(jitterMs, lastMs - minMs));
+    }
     link.events.on('lost', (error) => this.#onLost(error));
     this.#events.emit('connected', { remote: connection.remote });
     this.#arrivals.arrived(link);

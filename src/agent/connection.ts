@@ -24,10 +24,12 @@ export interface Connection {
   readonly canMark: boolean;
   /** Bytes handed over that the operating system has not taken yet. */
   readonly unsentBytes: number;
-  /** Sends one unit of the wire, whole, in one write. Does nothing once closed. */
-  send(unit: Uint8Array): void;
-  /** Sends a mark; the same payload comes back as a `mark` event. 1 to 125 bytes, never empty (protocol.md §2). */
-  mark(payload: Uint8Array): void;
+  /**
+   * Sends one unit of the wire, whole, in one write. Does nothing once closed.
+   * @param mark sent behind it, in the same write where that can be; the same bytes come back as a `mark` event.
+   * 1 to 125 of them, never none (protocol.md §2); only where `canMark`
+   */
+  send(unit: Uint8Array, mark?: Uint8Array): void;
   /** Drops it at once, without a word to the agent, whose program will end. */
   destroy(): void;
 }

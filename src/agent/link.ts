@@ -18,6 +18,7 @@ import {
   setModelCommand,
   START_COMMAND,
   type AgentMessage,
+  type WireUnit,
 } from './wire.js';
 
 /** The events of a link. */
@@ -146,23 +147,20 @@ export class Link {
 
   /** Sends one frame of 1 to 640 samples, and a mark behind it when one is due. */
   frame(samples: Int16Array): void {
-    this.connection.send(encodeFrame(samples));
     this.#sentSamples += samples.length;
-    this.#mark(false);
+    this.#send(encodeFrame(samples), false);
   }
 
   /** Ends the segment, with a mark behind it. */
   endSegment(): void {
-    this.connection.send(SEGMENT_END);
-    this.#mark(true);
+    this.#send(SEGMENT_END, true);
   }
 
-  #mark(force: boolean): void {
-    if (!this.connection.canMark || this.#lost) return;
-    const payload = this.#marks.due(this.#sentSamples, this.#options.clock.nowMs(), force);
-    if (!payload) return;
-    this.connection.mark(payload);
-    this.#watchMarks();
+  #send(unit: WireUnit, forceMark: boolean): void {
+    const marks = this.connection.canMark && !this.#lost ? this.#marks : undefined;
+    const mark = marks?.due(this.#sentSamples, this.#options.clock.nowMs(), forceMark);
+    this.connection.send(unit, mark);
+    if (mark) this.#watchMarks();
   }
 
   #watchMarks(): void {
@@ -179,7 +177,8 @@ export class Link {
   #onMark(payload: Uint8Array): void {
     const nowMs = this.#options.clock.nowMs();
     if (!this.#marks.answered(payload, nowMs)) return;
-    this.events.emit('mark', this.#marks.roundTrip!);
+    // The statistics are worth their price only to somebody who looks at them.
+    if (this.events.listenerCount('mark') > 0) this.events.emit('mark', this.#marks.roundTrip!);
     // After a stall several marks come back at once; only when none is overdue is the agent's reading up to date.
     if (this.#stalled && !this.#marks.stalled(nowMs)) {
       this.#stalled = false;

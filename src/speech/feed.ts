@@ -233,7 +233,7 @@ export class Feed {
 
   #releaseRoom(): void {
     if (!this.#roomWanted) return;
-    if (!this.#abort.signal.aborted && this.#bufferedSamples >= this.#maxSamples) return;
+    if (this.#bufferedSamples >= this.#maxSamples && !this.#abort.signal.aborted) return;
     const wake = this.#roomWanted;
     this.#roomWanted = undefined;
     wake();

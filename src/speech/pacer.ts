@@ -135,21 +135,17 @@ export class Pacer {
         }
         break;
       }
-      this.#send(run, samples, nowMs, dueMs);
+      this.#send(run, samples, dueMs);
     }
     this.#arm(nowMs);
   }
 
-  #send(run: Run, samples: Int16Array, nowMs: number, dueMs: number | undefined): void {
+  #send(run: Run, samples: Int16Array, dueMs: number | undefined): void {
     const { schedule } = this.#options.outlet;
     const first = !run.begun;
     const byClock = dueMs !== undefined && !this.#starved && !first;
-    const timing = byClock
-      ? {
-          latenessMs: Math.max(0, nowMs - schedule.nextDueMs(this.#leadSamples(run))),
-          heldMs: samplesToMs(schedule.at(nowMs).heldSamples),
-        }
-      : undefined;
+    const leadSamples = this.#leadSamples(run);
+    const frameDueMs = schedule.nextDueMs(leadSamples);
     const resumed = run.fadeInNext;
     run.fadeInNext = false;
     const dryMs = this.#transmit(run, resumed ? fadeIn(samples) : samples) + this.#dryBeforeMs;
@@ -159,7 +155,13 @@ export class Pacer {
     else if (dryMs > 0 && !resumed) this.#options.onGap(run, dryMs, this.#starved ? 'source' : 'stall');
     if (dryMs > 0 && run.feed.live) run.primed = false;
     this.#starved = false;
-    this.#options.onFrame(run, samples.length, timing);
+    this.#options.onFrame(run, samples.length, byClock ? this.#timing(frameDueMs, leadSamples) : undefined);
+  }
+
+  /** By the moment at which the frame has left, not that of the wake-up: the agents before it in a slot took time. */
+  #timing(frameDueMs: number, leadSamples: number): FrameTiming {
+    const latenessMs = Math.max(0, this.#options.clock.nowMs() - frameDueMs);
+    return { latenessMs, heldMs: Math.max(0, samplesToMs(leadSamples) - latenessMs) };
   }
 
   #transmit(run: Run, samples: Int16Array): number {

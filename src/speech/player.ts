@@ -109,7 +109,7 @@ export class Player implements SpeechOwner {
       volume: this.#volume,
       leadMs: (run) => run.speech.options.leadMs ?? this.leadMs,
       onBegun: (run) => run.speech.enter('speaking'),
-      onFrame: (_run, samples, timing) => this.#onFrame(samples, timing),
+      onFrame: (run, samples, timing) => this.#onFrame(run, samples, timing),
       onGap: (run, lengthMs, cause) => this.#onGap(run, lengthMs, cause),
       onPause: (run, afterMs) =>
         run.speech.tell(
@@ -373,12 +373,13 @@ export class Player implements SpeechOwner {
 
   // ---- while feeding ----------------------------------------------------------------------------------------------
 
-  #onFrame(samples: number, timing: FrameTiming | undefined): void {
+  #onFrame(run: Run, samples: number, timing: FrameTiming | undefined): void {
     const { lead } = this.#options;
     if (timing && lead instanceof AdaptiveLead) lead.frameLeft(timing.heldMs, timing.latenessMs, this.#now());
     if (this.#events.listenerCount('frame') > 0) this.#events.emit('frame', { samples, timing });
-    this.#cues.arm();
-    this.#watchTask ??= this.#watchAt(this.#now() + POSITION_EVERY_MS);
+    if (run.cues.size > 0) this.#cues.arm();
+    if (!this.#watchTask && this.#wantsWatch())
+      this.#watchTask = this.#watchAt(this.#now() + POSITION_EVERY_MS);
   }
 
   #onGap(run: Run, lengthMs: number, cause: 'source' | 'stall'): void {
@@ -455,6 +456,12 @@ export class Player implements SpeechOwner {
     return this.#options.wheel.at(atMs <= this.#now() ? latestMs : atMs, (nowMs) => this.#watch(nowMs));
   }
 
+  /** A speech in mid-flow that nobody follows needs no watch: its next event is the end of its sound. */
+  #wantsWatch(): boolean {
+    const speech = this.#pacer.run?.speech;
+    return this.#draining.length > 0 || (speech !== undefined && (speech.followed || !speech.hasStarted));
+  }
+
   /** Tells positions, and settles what has been heard to its end. */
   #watch(nowMs: number): void {
     this.#watchTask?.cancel();
@@ -468,7 +475,7 @@ export class Player implements SpeechOwner {
       if (this.#outlet.frozen || nowMs < this.#outlet.silentAtMs(run.endSample)) continue;
       this.#settle(run, run.outcome!.how, run.outcome!.error, run.heardMs(Infinity));
     }
-    if (this.#active().length > 0) this.#watchTask ??= this.#watchAt(nowMs + POSITION_EVERY_MS);
+    if (this.#wantsWatch()) this.#watchTask ??= this.#watchAt(nowMs + POSITION_EVERY_MS);
     this.#advance();
   }
 

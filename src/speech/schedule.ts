@@ -77,7 +77,9 @@ export class Schedule {
    * @returns how long the agent had been dry, in ms: 0 on time or at the start, else the length of the gap just ended
    */
   sent(samples: number, nowMs: number, anchorMs: number = nowMs): number {
-    const { dryMs } = this.at(nowMs);
+    const dryMs = this.#running
+      ? Math.max(0, this.#unboundedPlayed(nowMs) - this.#sentSamples) / SAMPLES_PER_MS
+      : 0;
     if (!this.#running || dryMs > 0) this.#anchor(anchorMs, this.#sentSamples);
     this.#sentSamples += samples;
     return dryMs;

@@ -7,7 +7,7 @@ import { BridgeError } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
 import type { Connection, ConnectionEvents } from '../agent/connection.js';
 import { refuseUpgrade, type UpgradeRoute } from './listener.js';
-import { frameBytes, writeFrame, type Opcode } from './server-frame.js';
+import { frameBytes, writeFrame } from './server-frame.js';
 
 /** An avatar's messages have at most 2,047 bytes (protocol.md §1); whoever sends more is none. */
 const MAX_PAYLOAD_BYTES = 65_536;
@@ -143,25 +143,18 @@ export class WebSocketConnection implements Connection {
     return this.#webSocket.bufferedAmount;
   }
 
-  send(unit: Uint8Array): void {
-    this.#write(isAudio(unit) ? BINARY : TEXT, unit);
-  }
-
-  mark(payload: Uint8Array): void {
-    this.#write(PING, payload);
+  /** A write's error arrives as the connection's end, which is told once, there. */
+  send(unit: Uint8Array, mark?: Uint8Array): void {
+    if (this.#closed || this.#webSocket.readyState !== WebSocket.OPEN) return;
+    const bytes = Buffer.allocUnsafe(frameBytes(unit.length) + (mark ? frameBytes(mark.length) : 0));
+    const end = writeFrame(bytes, 0, isAudio(unit) ? BINARY : TEXT, unit);
+    if (mark) writeFrame(bytes, end, PING, mark);
+    this.#socket.write(bytes);
   }
 
   destroy(): void {
     this.#closeReason = 'the bridge dropped it';
     this.#webSocket.terminate();
-  }
-
-  /** A write's error arrives as the connection's end, which is told once, there. */
-  #write(opcode: Opcode, payload: Uint8Array): void {
-    if (this.#closed || this.#webSocket.readyState !== WebSocket.OPEN) return;
-    const bytes = Buffer.allocUnsafe(frameBytes(payload.length));
-    writeFrame(bytes, 0, opcode, payload);
-    this.#socket.write(bytes);
   }
 }
 

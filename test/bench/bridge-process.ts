@@ -29,10 +29,7 @@ const tasks = {
     const latenessMs: number[] = [];
     const offs = window.lateness
       ? agents.map((agent) =>
-          agent.player.on(
-            'frame',
-            (frame) => frame.latenessMs === undefined || latenessMs.push(frame.latenessMs),
-          ),
+          agent.player.on('frame', ({ timing }) => timing && latenessMs.push(timing.latenessMs)),
         )
       : [];
     const sentFrames = (): number => agents.reduce((sum, agent) => sum + agent.sentSamples, 0) / 640;

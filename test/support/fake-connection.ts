@@ -19,12 +19,10 @@ export class FakeConnection implements Connection {
     this.openedAtMs = clock.nowMs();
   }
 
-  send(unit: Uint8Array): void {
-    this.sent.push({ atMs: this.#clock.nowMs(), text: Buffer.from(unit).toString('latin1') });
-  }
-
-  mark(payload: Uint8Array): void {
-    this.marks.push({ atMs: this.#clock.nowMs(), payload });
+  send(unit: Uint8Array, mark?: Uint8Array): void {
+    const atMs = this.#clock.nowMs();
+    this.sent.push({ atMs, text: Buffer.from(unit).toString('latin1') });
+    if (mark) this.marks.push({ atMs, payload: mark });
   }
 
   destroy(): void {
