@@ -1,10 +1,7 @@
 import { decodeMark, encodeMark } from './wire.js';
 
-/**
- * How often a mark goes out while sound does, in ms: a few a second, never one a frame. The time is cut at the same
- * moments for all agents, so that their answers come in bunches and wake the process less often.
- */
-const EVERY_MS = 250;
+/** How often a mark goes out while sound does, in ms: a few a second, never one a frame. */
+const EVERY_MS = 200;
 /** A mark that has not come back for so long means that the agent has stopped reading (protocol.md §5: at most 11 ms). */
 const STALLED_AFTER_MS = 700;
 /** Marks under way at once; no more go out until one comes back. */
@@ -36,8 +33,7 @@ interface Pending {
 export class Marks {
   #nextId = 1;
   #pending: Pending[] = [];
-  /** The stretch of `EVERY_MS` in which the last mark was sent. */
-  #lastStretch = -Infinity;
+  #lastSentMs = -Infinity;
   #readSamples = 0;
   #window: number[] = [];
   #count = 0;
@@ -66,10 +62,9 @@ export class Marks {
    */
   due(samples: number, nowMs: number, force = false): Uint8Array | undefined {
     if (this.#pending.length >= MAX_PENDING) return undefined;
-    const stretch = Math.floor(nowMs / EVERY_MS);
-    if (!force && stretch === this.#lastStretch) return undefined;
+    if (!force && nowMs - this.#lastSentMs < EVERY_MS) return undefined;
     const id = this.#nextId++;
-    this.#lastStretch = stretch;
+    this.#lastSentMs = nowMs;
     this.#pending.push({ id, sentMs: nowMs, samples });
     return encodeMark(id);
   }

@@ -169,3 +169,8 @@ export function snrDb(heard: Float32Array, wanted: Float32Array): number {
   }
   return error === 0 ? Infinity : 10 * Math.log10(signal / error);
 }
+
+/** The bytes of samples, for comparing quickly. */
+export function bytesOf(samples: Float32Array): Buffer {
+  return Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength);
+}

@@ -1,6 +1,7 @@
 import type { Decode } from '../pcm.js';
 import { decodeWithFfmpeg } from './ffmpeg.js';
 import { isForeign } from './foreign.js';
+import { isFlac } from './flac-splitter.js';
 import { startsWithId3 } from './id3.js';
 import { lazy } from './lazy.js';
 import { holdsMp3, isMp3 } from './mp3-splitter.js';
@@ -24,6 +25,7 @@ export interface SoundFormat {
   readonly decode: Decode;
 }
 
+const decodeFlac = lazy(async () => (await import('./flac.js')).decodeFlac);
 const decodeMp3 = lazy(async () => (await import('./mp3.js')).decodeMp3);
 const decodeMp3Midway = lazy(async () => (await import('./mp3.js')).decodeMp3Midway);
 
@@ -34,6 +36,7 @@ const decodeMp3Midway = lazy(async () => (await import('./mp3.js')).decodeMp3Mid
 export const FORMATS: readonly SoundFormat[] = [
   { name: 'WAV of another codec, through ffmpeg', matches: isForeignWav, decode: decodeWithFfmpeg },
   { name: 'WAV', matches: isWav, decode: decodeWav },
+  { name: 'FLAC', matches: isFlac, decode: decodeFlac },
   { name: 'MP3 or FLAC behind an ID3 tag', matches: startsWithId3, decode: decodeTagged },
   { name: 'MP3', matches: isMp3, decode: decodeMp3 },
   { name: 'Opus in Ogg', matches: isOggOpus, decode: decodeOggOpus },

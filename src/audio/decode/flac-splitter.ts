@@ -1,0 +1,209 @@
+import {
+  flacCrc16,
+  MAX_FRAME_HEADER_BYTES,
+  parseFlacFrame,
+  parseStreamInfo,
+  STREAM_INFO_BYTES,
+  type FlacFrameHeader,
+  type FlacInfo,
+} from './flac-frame.js';
+import { TAG_HEAD_BYTES, tagBytes } from './id3.js';
+
+/** What comes out: the head of a stream, or one frame whose checksum is right. */
+export type FlacPiece =
+  | {
+      readonly kind: 'stream';
+      readonly info: FlacInfo;
+      /** `fLaC` and STREAMINFO alone. */ readonly head: Uint8Array;
+    }
+  | { readonly kind: 'frame'; readonly header: FlacFrameHeader; readonly bytes: Uint8Array };
+
+const MAGIC = [0x66, 0x4c, 0x61, 0x43];
+const BLOCK_HEAD_BYTES = 4;
+/** Bytes that must be there before a place is looked at, unless the stream ends. */
+const AHEAD_BYTES = Math.max(TAG_HEAD_BYTES, MAX_FRAME_HEADER_BYTES);
+/** Searching may read every byte so many times before the data counts as made to keep us busy. */
+const MAX_EFFORT = 8;
+
+/** Thrown when a search would not end in reasonable time. */
+export class EffortError extends Error {}
+
+/**
+ * Bytes of FLAC in any chunking to frames. The format does not say how long a frame is: it ends where the next one
+ * begins and its checksum comes out. A damaged frame is left out, and it alone. Metadata of any size is passed over;
+ * files may follow one another. Holds back one frame.
+ */
+export class FlacSplitter {
+  #held: Uint8Array = new Uint8Array(0);
+  #state: 'magic' | 'block' | 'frames' = 'magic';
+  /** Bytes to pass over. */
+  #skip = 0;
+  #isLastBlock = false;
+  #info: FlacInfo | undefined;
+  /** The frame that is being searched for its end: how far, and the checksum up to there. */
+  #scan: { readonly header: FlacFrameHeader; bytes: number; crc: number } | undefined;
+  #strayBytes = 0;
+  /** Damage since the last frame. */
+  #astray = false;
+  /** The stream ended where the last frame did not. */
+  #unfinished = false;
+  #lostFrames = 0;
+  #received = 0;
+  #effort = 0;
+
+  /** Bytes that belonged to no frame. */
+  get strayBytes(): number {
+    return this.#strayBytes;
+  }
+
+  /** Frames whose checksum was wrong. */
+  get lostFrames(): number {
+    return this.#lostFrames;
+  }
+
+  /** Adds bytes. @throws EffortError */
+  push(bytes: Uint8Array): FlacPiece[] {
+    this.#received += bytes.length;
+    return this.#run(bytes, false);
+  }
+
+  /** The end of the stream. @returns the last frames, and whether what came last was cut off */
+  end(): { pieces: FlacPiece[]; cutOff: boolean } {
+    const pieces = this.#run(new Uint8Array(0), true);
+    return { pieces, cutOff: this.#unfinished || this.#held.length > 0 || this.#skip > 0 };
+  }
+
+  #run(chunk: Uint8Array, atEnd: boolean): FlacPiece[] {
+    const bytes = this.#held.length > 0 ? Buffer.concat([this.#held, chunk]) : chunk;
+    const pieces: FlacPiece[] = [];
+    let at = 0;
+    for (;;) {
+      const skipped = Math.min(this.#skip, bytes.length - at);
+      this.#skip -= skipped;
+      at += skipped;
+      if (at === bytes.length || (!atEnd && bytes.length - at < AHEAD_BYTES)) break;
+      const taken = this.#step(bytes, at, atEnd, pieces);
+      if (taken === 'more') break;
+      at += taken;
+    }
+    // A copy: the source may use its memory again.
+    this.#held = new Uint8Array(bytes.subarray(at));
+    return pieces;
+  }
+
+  /** @returns how many bytes are dealt with */
+  #step(bytes: Uint8Array, at: number, atEnd: boolean, pieces: FlacPiece[]): number | 'more' {
+    if (this.#state === 'block') return this.#block(bytes, at, pieces);
+    if (!this.#scan) {
+      if (isMagic(bytes, at)) {
+        this.#state = 'block';
+        return MAGIC.length;
+      }
+      // A word in the middle of damage is no tag: its length would swallow the sound behind it.
+      if (!this.#astray) this.#skip = tagBytes(bytes.subarray(at, at + TAG_HEAD_BYTES));
+      if (this.#skip > 0) return 0;
+      const header = this.#info && parseFlacFrame(bytes, at, this.#info);
+      if (!header) {
+        if (bytes[at] !== 0) this.#stray();
+        return 1;
+      }
+      this.#scan = { header, bytes: 0, crc: 0 };
+    }
+    return this.#findEnd(bytes, at, atEnd, pieces);
+  }
+
+  #block(bytes: Uint8Array, at: number, pieces: FlacPiece[]): number | 'more' {
+    if (at + BLOCK_HEAD_BYTES > bytes.length) return 'more';
+    const type = bytes[at]! & 0x7f;
+    const length = (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
+    const isInfo = type === 0 && length >= STREAM_INFO_BYTES;
+    if (isInfo && at + BLOCK_HEAD_BYTES + STREAM_INFO_BYTES > bytes.length) return 'more';
+    this.#isLastBlock = (bytes[at]! & 0x80) !== 0;
+    if (this.#isLastBlock) this.#state = 'frames';
+    if (isInfo) {
+      const content = bytes.subarray(at + BLOCK_HEAD_BYTES, at + BLOCK_HEAD_BYTES + STREAM_INFO_BYTES);
+      this.#info = parseStreamInfo(content);
+      // 0x80: the last block, for nothing else of the head goes to the decoder.
+      const head = Buffer.concat([Uint8Array.from([...MAGIC, 0x80, 0, 0, STREAM_INFO_BYTES]), content]);
+      pieces.push({ kind: 'stream', info: this.#info, head });
+    }
+    this.#skip = length;
+    return BLOCK_HEAD_BYTES;
+  }
+
+  #findEnd(bytes: Uint8Array, at: number, atEnd: boolean, pieces: FlacPiece[]): number | 'more' {
+    const scan = this.#scan!;
+    const { header } = scan;
+    const last = atEnd ? bytes.length : bytes.length - AHEAD_BYTES;
+    let end = at + Math.max(scan.bytes, header.headerBytes);
+    let done = at + scan.bytes;
+    const start = done;
+    for (; end <= last && end - at <= header.maxBytes; end++) {
+      if (!mayEnd(bytes, end)) continue;
+      scan.crc = flacCrc16(scan.crc, bytes, done, end);
+      done = end;
+      if (scan.crc === 0) {
+        pieces.push({ kind: 'frame', header, bytes: bytes.subarray(at, end) });
+        this.#scan = undefined;
+        this.#astray = false;
+        this.#unfinished = false;
+        return end - at;
+      }
+      const next = parseFlacFrame(bytes, end, this.#info!);
+      if (next && isLater(next, header)) {
+        this.#lostFrames += 1;
+        this.#scan = undefined;
+        return end - at;
+      }
+    }
+    this.#effort += end - start;
+    if (this.#effort > MAX_EFFORT * (this.#received + 2 ** 20)) throw new EffortError();
+    if (end - at > header.maxBytes || atEnd) {
+      // It was no frame's head, or the next one's is damaged too, or the stream was cut off in it.
+      this.#scan = undefined;
+      if (end - at <= header.maxBytes) this.#unfinished = true;
+      this.#stray();
+      return 1;
+    }
+    scan.crc = flacCrc16(scan.crc, bytes, done, Math.max(done, end));
+    scan.bytes = Math.max(done, end) - at;
+    return 'more';
+  }
+
+  #stray(): void {
+    if (!this.#unfinished) this.#strayBytes += 1;
+    this.#astray = true;
+  }
+}
+
+/**
+ * Whether a sound is FLAC.
+ * @param head the first bytes
+ */
+export function isFlac(head: Uint8Array): boolean {
+  return isMagic(head, 0);
+}
+
+function isMagic(bytes: Uint8Array, at: number): boolean {
+  return MAGIC.every((value, i) => bytes[at + i] === value);
+}
+
+/** Whether a frame can end here: something follows that may, or nothing does. */
+function mayEnd(bytes: Uint8Array, at: number): boolean {
+  if (at === bytes.length) return true;
+  const byte = bytes[at]!;
+  if (byte === 0xff) return (bytes[at + 1]! & 0xfe) === 0xf8;
+  // fLaC, ID3, TAG, APETAGEX
+  if (byte !== 0x66 && byte !== 0x49 && byte !== 0x54 && byte !== 0x41) return false;
+  return isMagic(bytes, at) || tagBytes(bytes.subarray(at, at + TAG_HEAD_BYTES)) > 0;
+}
+
+/** Whether a head is that of a later frame of the same stream: then the one before it is damaged. */
+function isLater(next: FlacFrameHeader, before: FlacFrameHeader): boolean {
+  return (
+    next.number > before.number &&
+    next.channels === before.channels &&
+    next.bits === before.bits &&
+    next.sampleRateHz === before.sampleRateHz
+  );
+}
