@@ -20,8 +20,9 @@ import {
 
 const folder = await temporaryFolder();
 const wav = wavOf(testSignal(2, 44_100, 2), 44_100, 2);
-const stored = async (): Promise<string[]> =>
-  (await readdir(tmpdir())).filter((name) => name.startsWith('mmdagent-bridge-'));
+// A folder of this file's own: other tests store and free copies at the same time.
+process.env.TMPDIR = await temporaryFolder();
+const stored = (): Promise<string[]> => readdir(tmpdir());
 
 async function codeOf(work: Promise<unknown>): Promise<string> {
   const error = await work.then(
