@@ -166,9 +166,11 @@ export class Pacer {
 
   #transmit(run: Run, samples: Int16Array): number {
     const at = this.#options.outlet.schedule.sentSamples;
-    const dryMs = this.#options.outlet.transmit(this.#options.volume.push(run.gain.push(samples)));
+    const scaled = this.#options.volume.push(run.gain.push(samples));
+    const dryMs = this.#options.outlet.transmit(scaled);
     run.sent(samples.length, at);
     this.#tail.add(run, samples);
+    if (run.speech.recorded) run.speech.tell('sent', scaled);
     return dryMs;
   }
 

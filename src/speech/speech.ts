@@ -81,6 +81,8 @@ export interface SpeechEvents {
   warning: string;
   /** A cue left. */
   cue: Cue;
+  /** Samples left for the agent, 16 kHz mono, gains applied; without the silence that pads a segment. */
+  sent: Int16Array;
   ended: SpeechEnd;
 }
 
@@ -219,11 +221,16 @@ export class Speech {
   }
 
   /** @internal The player's way to tell the listeners. */
-  tell<Name extends 'waiting' | 'position' | 'warning' | 'cue'>(
+  tell<Name extends 'waiting' | 'position' | 'warning' | 'cue' | 'sent'>(
     event: Name,
     payload: SpeechEvents[Name],
   ): void {
     this.#events.emit(event, payload);
+  }
+
+  /** @internal True when somebody takes down what is sent. */
+  get recorded(): boolean {
+    return this.#events.listenerCount('sent') > 0;
   }
 
   /** @internal True when somebody follows the position. */

@@ -76,6 +76,15 @@ describe('a speech from start to end', () => {
     expect([...positions].sort((a, b) => a - b)).toEqual(positions);
   });
 
+  it('tells the very samples that leave to whoever takes them down', async () => {
+    const { clock, player } = rig();
+    const speech = player.speak(sound(ramp(10_000)));
+    const taken: number[] = [];
+    speech.on('sent', (samples) => taken.push(...samples));
+    await clock.advance(2000);
+    expect(Int16Array.from(taken)).toEqual(ramp(10_000));
+  });
+
   it('leaves no timer behind', async () => {
     const { clock, player } = rig();
     const speech = player.speak(sound(ramp(8000)));
