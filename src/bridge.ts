@@ -47,6 +47,11 @@ export interface Bridge {
    * @throws BridgeError AGENT_NAME_INVALID or AGENT_LIMIT
    */
   agent(name?: string): Agent;
+  /**
+   * As `agent`, but the handle is for one passing use: a name under which nobody connects is forgotten again.
+   * @throws BridgeError AGENT_NAME_INVALID or AGENT_LIMIT
+   */
+  visitAgent(name: string): Agent;
   /** The agent of that name if it is connected or has been asked for. */
   findAgent(name: string): Agent | undefined;
   /** Every agent that is known. */
@@ -125,6 +130,7 @@ export async function createBridge(options: BridgeOptions = {}): Promise<Bridge>
     wheel,
     listener,
     agent: (name) => roster.get(name),
+    visitAgent: (name) => roster.visit(name),
     findAgent: (name) => roster.find(name),
     agents: () => roster.list(),
     group: (names) =>

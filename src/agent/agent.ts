@@ -214,6 +214,14 @@ export class Agent implements FrameSink {
     return request(this, this.#settings.clock, line, options);
   }
 
+  /**
+   * Checks a command without sending it.
+   * @throws BridgeError COMMAND_INVALID or COMMAND_DANGEROUS
+   */
+  checkCommand(line: string): void {
+    this.#encode(line);
+  }
+
   /** Settles when its model is loaded and can speak. @throws BridgeError AGENT_ABSENT or MODEL_NOT_READY */
   async whenReady(options: { model?: string; signal?: AbortSignal } = {}): Promise<void> {
     await this.prepare(

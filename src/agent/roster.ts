@@ -30,6 +30,7 @@ export class Roster {
 
   /** Those known, in the order in which they came. */
   list(): Agent[] {
+    this.#sweep();
     return [...this.#agents.values()];
   }
 
@@ -46,6 +47,15 @@ export class Roster {
     const agent = this.#agents.get(name) ?? this.#add(name);
     this.#asked.add(name);
     return agent;
+  }
+
+  /**
+   * As `get`, but for a passing use: once nothing waits for it, the name is forgotten again. So a mistyped name does not
+   * stay for good.
+   * @throws BridgeError AGENT_NAME_INVALID or AGENT_LIMIT
+   */
+  visit(name: string): Agent {
+    return this.#agents.get(name) ?? this.#add(name);
   }
 
   /**
@@ -77,6 +87,7 @@ export class Roster {
         `${JSON.stringify(name.slice(0, 80))} is no name for an agent.`,
       );
     }
+    if (this.#agents.size >= this.#maxAgents) this.#sweep();
     if (this.#agents.size >= this.#maxAgents) {
       throw new BridgeError(
         'AGENT_LIMIT',
@@ -87,6 +98,10 @@ export class Roster {
     this.#agents.set(name, agent);
     this.events.emit('agent', agent);
     return agent;
+  }
+
+  #sweep(): void {
+    for (const agent of this.#agents.values()) this.#forget(agent);
   }
 
   #forget(agent: Agent): void {

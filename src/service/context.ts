@@ -1,0 +1,48 @@
+import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Agent } from '../agent/agent.js';
+import { BridgeError } from '../base/errors.js';
+import type { Bridge } from '../bridge.js';
+import type { Speech } from '../speech/speech.js';
+import type { EventHub } from './event-hub.js';
+import type { Places, ServiceLimits } from './limits.js';
+
+/** The framework's instance, with schemas of zod giving the types. */
+export type Api = FastifyInstance<
+  RawServerDefault,
+  IncomingMessage,
+  ServerResponse,
+  FastifyBaseLogger,
+  ZodTypeProvider
+>;
+
+/** What the routes stand on. */
+export interface ServiceContext {
+  readonly bridge: Bridge;
+  readonly hub: EventHub;
+  readonly limits: ServiceLimits;
+  readonly uploads: Places;
+  readonly followers: Places;
+  /** Speeches that came in requests, each with what is left to do for its request. */
+  readonly open: Map<Speech, Promise<unknown>>;
+  /** Aborted when the service begins to close. */
+  readonly closing: AbortSignal;
+  /** When the service began, by the clock on the wall. */
+  readonly startedAt: Date;
+}
+
+/** Adds one family of routes. */
+export type RouteFamily = (api: Api, context: ServiceContext) => void;
+
+/**
+ * The agent of that name, if the bridge knows it.
+ * @throws BridgeError AGENT_UNKNOWN
+ */
+export function knownAgent(context: ServiceContext, name: string): Agent {
+  const agent = context.bridge.findAgent(name);
+  if (agent) return agent;
+  const names = context.bridge.agents().map(({ name }) => name);
+  const known = names.length === 0 ? 'No agent is known yet' : `Known are: ${names.slice(0, 20).join(', ')}`;
+  throw new BridgeError('AGENT_UNKNOWN', `There is no agent ${JSON.stringify(name.slice(0, 80))}. ${known}.`);
+}

@@ -1,0 +1,145 @@
+import { eventTime, type ServiceEventJson } from './events.js';
+
+/** Who is told of events, as text that is ready for the wire. */
+export interface Follower {
+  /** Only events of this agent. */
+  readonly agent: string | undefined;
+  /** @returns false when it does not keep up and must be dropped */
+  write(text: string): boolean;
+  /** The hub ends. */
+  end(): void;
+  /** It was too slow: it is cut off at once. */
+  drop(): void;
+}
+
+interface Kept {
+  readonly id: number;
+  readonly agent: string;
+  readonly text: string;
+}
+
+/** An event as server-sent events have it (HTML standard, 9.2.5). */
+export function eventText(event: ServiceEventJson, id?: number): string {
+  const head = id === undefined ? '' : `id: ${id}\n`;
+  return `${head}event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`;
+}
+
+/**
+ * Hands every event to whoever follows, and keeps the last of them for those who come back. Positions are passed on and
+ * not kept. A follower that does not read is dropped and counted, never waited for.
+ */
+export class EventHub {
+  readonly #keptEvents: number;
+  readonly #firstId: number;
+  readonly #followers = new Set<Follower>();
+  readonly #onCount: (followers: number) => void;
+  #kept: Kept[] = [];
+  #lastId: number;
+  #dropped = 0;
+  #closed = false;
+
+  /**
+   * @param options.keptEvents how many events are kept
+   * @param options.firstId ids count up from here; higher than any id of a run before, so that a follower of that run is
+   * told what it missed
+   * @param options.onCount is told how many follow whenever that changes
+   */
+  constructor(options: { keptEvents: number; firstId: number; onCount?: (followers: number) => void }) {
+    this.#keptEvents = options.keptEvents;
+    this.#firstId = this.#lastId = options.firstId;
+    this.#onCount = options.onCount ?? (() => undefined);
+  }
+
+  /** How many follow. */
+  get size(): number {
+    return this.#followers.size;
+  }
+
+  /** Followers dropped so far because they did not read. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  /** Tells everyone, and keeps it. */
+  publish(event: ServiceEventJson & { agent: string }): void {
+    this.#lastId += 1;
+    const kept: Kept = { id: this.#lastId, agent: event.agent, text: eventText(event, this.#lastId) };
+    this.#kept.push(kept);
+    if (this.#kept.length > this.#keptEvents) this.#kept.shift();
+    this.#tell(kept.agent, kept.text);
+  }
+
+  /** Tells everyone who follows now, and keeps nothing: for what is soon stale. */
+  pass(event: ServiceEventJson & { agent: string }): void {
+    if (this.#followers.size > 0) this.#tell(event.agent, eventText(event));
+  }
+
+  /**
+   * Adds a follower and tells it what it has missed.
+   * @param options.lastId the last event it has seen, when it comes back
+   * @param options.then what it is told after that, before anything new
+   * @returns ends it
+   */
+  follow(
+    follower: Follower,
+    options: { lastId?: number; then?: readonly ServiceEventJson[] } = {},
+  ): () => void {
+    if (this.#closed) {
+      follower.end();
+      return () => undefined;
+    }
+    this.#followers.add(follower);
+    this.#onCount(this.#followers.size);
+    const { lastId, then = [] } = options;
+    if (lastId !== undefined)
+      for (const text of this.#since(lastId, follower.agent)) this.#write(follower, text);
+    for (const event of then) this.#write(follower, eventText(event));
+    return () => this.#remove(follower);
+  }
+
+  /** Shows every follower that the connection lives; a comment of the format, which readers pass over. */
+  heartbeat(): void {
+    for (const follower of [...this.#followers]) this.#write(follower, ': alive\n\n');
+  }
+
+  /** Ends every follower, each with a last event. */
+  close(): void {
+    this.#closed = true;
+    const text = eventText({ type: 'closing', time: eventTime() });
+    for (const follower of [...this.#followers]) {
+      if (this.#write(follower, text)) follower.end();
+      this.#remove(follower);
+    }
+  }
+
+  *#since(lastId: number, agent: string | undefined): Generator<string> {
+    const oldest = this.#kept[0]?.id ?? this.#lastId + 1;
+    if (lastId < oldest - 1 || lastId > this.#lastId) {
+      const ofThisRun = lastId >= this.#firstId && lastId <= this.#lastId;
+      const count = ofThisRun ? oldest - 1 - lastId : null;
+      yield eventText({ type: 'missed', time: eventTime(), count });
+    }
+    for (const kept of this.#kept) {
+      if (kept.id > lastId && (agent === undefined || kept.agent === agent)) yield kept.text;
+    }
+  }
+
+  #tell(agent: string, text: string): void {
+    for (const follower of [...this.#followers]) {
+      if (follower.agent === undefined || follower.agent === agent) this.#write(follower, text);
+    }
+  }
+
+  #write(follower: Follower, text: string): boolean {
+    if (!this.#followers.has(follower)) return false;
+    if (follower.write(text)) return true;
+    this.#dropped += 1;
+    this.#remove(follower);
+    follower.drop();
+    return false;
+  }
+
+  #remove(follower: Follower): void {
+    if (this.#followers.delete(follower)) this.#onCount(this.#followers.size);
+  }
+}

@@ -1,0 +1,169 @@
+import { z } from 'zod';
+import type { Agent } from '../agent/agent.js';
+import type { Speech } from '../speech/speech.js';
+import { ProblemSchema, toProblem } from './problem.js';
+import { AgentSchema, orNull, roundMs, speechEndJson, SpeechEndSchema } from './schemas.js';
+
+const head = {
+  time: z.string().describe('When, by the clock on the wall: ISO 8601 with milliseconds.'),
+  agent: z.string(),
+};
+const speechHead = { ...head, speech: z.string().describe('The id of the speech.') };
+
+const event = <Type extends string, Shape extends z.ZodRawShape>(
+  type: Type,
+  shape: Shape,
+): z.ZodObject<{ type: z.ZodLiteral<Type> } & Shape> => z.object({ type: z.literal(type), ...shape });
+
+/** What happens to one speech; the lines of `Accept: application/x-ndjson`, and part of the events. */
+export const SpeechEventSchema = z
+  .discriminatedUnion('type', [
+    event('accepted', { ...speechHead, label: z.string() }),
+    event('waiting', { ...speechHead, message: z.string().describe('What it waits for, as a sentence.') }),
+    event('info', {
+      ...speechHead,
+      format: z.string(),
+      sampleRateHz: z.number(),
+      channels: z.int(),
+      durationMs: z.number().nullable(),
+    }),
+    event('state', {
+      ...speechHead,
+      label: z.string(),
+      state: z.enum(['queued', 'preparing', 'speaking', 'paused', 'draining']),
+    }),
+    event('position', {
+      ...speechHead,
+      positionMs: z.number(),
+      durationMs: z.number().nullable(),
+      heldMs: z.number().describe('What the avatar holds unplayed.'),
+    }),
+    event('warning', { ...speechHead, message: z.string() }),
+    event('cue', { ...speechHead, atMs: z.number(), send: z.string() }),
+    event('ended', { ...speechHead, label: z.string(), ...SpeechEndSchema.shape }),
+  ])
+  .meta({ id: 'SpeechEvent' });
+
+/** What happens to agents. */
+export const AgentEventSchema = z
+  .discriminatedUnion('type', [
+    event('connected', { ...head, remote: z.string() }),
+    event('ready', { ...head, model: z.string(), afterMs: z.number().describe('Since it connected.') }),
+    event('not-ready', { ...head, error: ProblemSchema }),
+    event('lost', { ...head, error: ProblemSchema }),
+    event('message', {
+      ...head,
+      text: z.string().describe('The line as the avatar sent it, echoes of our commands among them.'),
+      truncated: z.boolean().describe('True when the avatar cut it off.'),
+    }),
+    event('stalled', { ...head, stalled: z.boolean().describe('It has stopped reading, or reads again.') }),
+    event('gap', {
+      ...speechHead,
+      lengthMs: z.number(),
+      cause: z.enum(['source', 'stall']),
+    }),
+  ])
+  .meta({ id: 'AgentEvent' });
+
+/** What only a follower is told. */
+export const FollowerEventSchema = z
+  .discriminatedUnion('type', [
+    event('snapshot', {
+      time: head.time,
+      agents: z.array(AgentSchema).describe('Everything as it is now; told once, after what was missed.'),
+    }),
+    event('missed', {
+      time: head.time,
+      count: z.int().nullable().describe('Events that are no longer kept; null when not even that is known.'),
+    }),
+    event('closing', { time: head.time }),
+  ])
+  .meta({ id: 'FollowerEvent' });
+
+/** What happens to one speech. */
+export type SpeechEventJson = z.output<typeof SpeechEventSchema>;
+/** What happens to agents. */
+export type AgentEventJson = z.output<typeof AgentEventSchema>;
+/** What only a follower is told. */
+export type FollowerEventJson = z.output<typeof FollowerEventSchema>;
+/** Everything that a follower can be told. */
+export type ServiceEventJson = SpeechEventJson | AgentEventJson | FollowerEventJson;
+
+/** The time of an event, as events carry it. */
+export function eventTime(): string {
+  return new Date().toISOString();
+}
+
+/**
+ * Tells `tell` what happens to a speech, from now to its end, but not its position.
+ * @returns ends it early
+ */
+export function followSpeech(
+  agent: string,
+  speech: Speech,
+  tell: (event: SpeechEventJson) => void,
+): () => void {
+  const { id, label } = speech;
+  const at = (): { time: string; agent: string; speech: string } => ({
+    time: eventTime(),
+    agent,
+    speech: id,
+  });
+  const offs = [
+    speech.on('waiting', (message) => tell({ type: 'waiting', ...at(), message })),
+    speech.on('info', ({ format, sampleRateHz, channels, durationMs }) =>
+      tell({ type: 'info', ...at(), format, sampleRateHz, channels, durationMs: orNull(durationMs) }),
+    ),
+    speech.on('state', (state) => {
+      // Its end is told by `ended`, which says how.
+      if (state !== 'ended') tell({ type: 'state', ...at(), label, state });
+    }),
+    speech.on('warning', (message) => tell({ type: 'warning', ...at(), message })),
+    speech.on('cue', ({ atMs, send }) => tell({ type: 'cue', ...at(), atMs, send })),
+    speech.on('ended', (end) => tell({ type: 'ended', ...at(), label, ...speechEndJson(end) })),
+  ];
+  return () => offs.forEach((off) => off());
+}
+
+/** Tells `tell` the position of a speech, about ten times a second. @returns ends it */
+export function followPosition(
+  agent: string,
+  speech: Speech,
+  tell: (event: SpeechEventJson) => void,
+): () => void {
+  return speech.on('position', ({ positionMs, durationMs, heldMs }) =>
+    tell({
+      type: 'position',
+      time: eventTime(),
+      agent,
+      speech: speech.id,
+      positionMs: roundMs(positionMs),
+      durationMs: orNull(durationMs),
+      heldMs: roundMs(heldMs),
+    }),
+  );
+}
+
+/** Tells `tell` what happens to an agent. @returns ends it */
+export function followAgent(agent: Agent, tell: (event: AgentEventJson) => void): () => void {
+  const at = (): { time: string; agent: string } => ({ time: eventTime(), agent: agent.name });
+  const offs = [
+    agent.on('connected', ({ remote }) => tell({ type: 'connected', ...at(), remote })),
+    agent.on('ready', ({ model, afterMs }) =>
+      tell({ type: 'ready', ...at(), model, afterMs: roundMs(afterMs) }),
+    ),
+    agent.on('not-ready', (error) => tell({ type: 'not-ready', ...at(), error: toProblem(error) })),
+    agent.on('lost', (error) => tell({ type: 'lost', ...at(), error: toProblem(error) })),
+    agent.on('message', ({ text, truncated }) => tell({ type: 'message', ...at(), text, truncated })),
+    agent.on('stalled', (stalled) => tell({ type: 'stalled', ...at(), stalled })),
+    agent.on('gap', ({ speech, lengthMs, cause }) =>
+      tell({ type: 'gap', ...at(), speech: speech.id, lengthMs: roundMs(lengthMs), cause }),
+    ),
+  ];
+  return () => offs.forEach((off) => off());
+}
+
+/** A speech that was taken on, as an event. */
+export function acceptedEvent(agent: string, speech: Speech): SpeechEventJson {
+  return { type: 'accepted', time: eventTime(), agent, speech: speech.id, label: speech.label };
+}

@@ -1,0 +1,31 @@
+import { BridgeError } from '../base/errors.js';
+import type { Api } from './context.js';
+import type { ServiceLimits } from './limits.js';
+import { linger } from './upload.js';
+
+/** Bounds how long a body that is parsed may take to come; uploads of sound have their own bound. */
+export function boundJsonBodies(api: Api, { jsonBodyMs }: ServiceLimits): void {
+  api.addHook('preParsing', (request, reply, payload, next) => {
+    if (request.routeOptions.config.streamsBody === true) return next(null, payload);
+    const timer = setTimeout(() => {
+      if (request.raw.complete || reply.sent) return;
+      const error = new BridgeError(
+        'REQUEST_TIMEOUT',
+        `The body of the request did not come within ${jsonBodyMs} ms.`,
+      );
+      void reply.send(error);
+      linger(request.raw);
+    }, jsonBodyMs);
+    timer.unref();
+    payload.once('end', () => clearTimeout(timer));
+    request.raw.once('close', () => clearTimeout(timer));
+    next(null, payload);
+  });
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The route reads its body itself, as it comes. */
+    streamsBody?: boolean;
+  }
+}

@@ -1,0 +1,74 @@
+import { BridgeError, type ErrorCode } from '../base/errors.js';
+
+/** The bounds of the service: everything that others can open has one. */
+export interface ServiceLimits {
+  /** Uploads that may be under way at once. */
+  readonly maxUploads: number;
+  /** Followers of events at once. */
+  readonly maxFollowers: number;
+  /** Bytes that may wait for a follower that does not read; past them it is dropped. */
+  readonly maxFollowerBytes: number;
+  /** Recent events that a follower can ask for when it comes back. */
+  readonly keptEvents: number;
+  /** Bytes of an upload read ahead of the speech; past them the uploader waits. */
+  readonly uploadAheadBytes: number;
+  /** How long an upload may be silent while its speech waits for more, in ms. */
+  readonly uploadIdleMs: number;
+  /** The largest JSON body, in bytes. */
+  readonly maxJsonBytes: number;
+  /** How long a JSON body may take to come, in ms. */
+  readonly jsonBodyMs: number;
+  /** How often a silent stream of events shows that it lives, in ms. */
+  readonly heartbeatMs: number;
+}
+
+/** The bounds unless told otherwise. */
+export const DEFAULT_LIMITS: ServiceLimits = {
+  maxUploads: 256,
+  maxFollowers: 256,
+  maxFollowerBytes: 256 * 1024,
+  keptEvents: 1000,
+  uploadAheadBytes: 256 * 1024,
+  uploadIdleMs: 600_000,
+  // A thousand commands of the longest kind, escaped.
+  maxJsonBytes: 4 * 1024 * 1024,
+  jsonBodyMs: 30_000,
+  heartbeatMs: 15_000,
+};
+
+/** A bounded number of places: whoever comes when all are taken is refused. */
+export class Places {
+  readonly #max: number;
+  readonly #code: ErrorCode;
+  readonly #what: string;
+  #taken = 0;
+
+  /** @param what the plural of what takes a place, for the refusal */
+  constructor(max: number, code: ErrorCode, what: string) {
+    this.#max = max;
+    this.#code = code;
+    this.#what = what;
+  }
+
+  get taken(): number {
+    return this.#taken;
+  }
+
+  /**
+   * Takes a place.
+   * @returns gives it back; a second call does nothing
+   * @throws BridgeError of the given code when there is none
+   */
+  take(): () => void {
+    if (this.#taken >= this.#max) {
+      throw new BridgeError(this.#code, `${this.#max} ${this.#what} are open already, which is the limit.`);
+    }
+    this.#taken += 1;
+    let held = true;
+    return () => {
+      if (!held) return;
+      held = false;
+      this.#taken -= 1;
+    };
+  }
+}

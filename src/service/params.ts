@@ -1,0 +1,106 @@
+import { z } from 'zod';
+import { OPTIONS } from '../config.js';
+
+/*
+ * What requests say, as schemas. Ranges that the options table states are taken from there.
+ */
+
+/** A number as it stands in an address. */
+export function queryNumber(schema: z.ZodNumber): z.ZodPreprocess<z.ZodNumber> {
+  return z.preprocess((value) => (typeof value === 'string' ? numberOf(value) : value), schema);
+}
+
+function numberOf(text: string): number | string {
+  return /^[+-]?\d+(\.\d+)?$/.test(text) ? Number(text) : text;
+}
+
+/** A switch as it stands in an address: `?join`, `?join=true`, `?join=1`, and their opposites. */
+export const queryFlag = z.preprocess(
+  (value) =>
+    value === '' || value === 'true' || value === '1'
+      ? true
+      : value === 'false' || value === '0'
+        ? false
+        : value,
+  z.boolean(),
+);
+
+/** The path of a route about one agent. */
+export const AgentParams = z.object({ name: z.string().describe('The name of an agent.') });
+
+/** The path of a route about one speech. */
+export const SpeechParams = AgentParams.extend({ id: z.string().describe('The id of a speech.') });
+
+/** A cut's fade. */
+export const FadeQuery = z.strictObject({
+  fadeMs: queryNumber(z.number().min(0).max(1000)).optional().describe('How long the cut fades, in ms.'),
+});
+
+/** A text command at a moment of the sound. */
+export const CueSchema = z
+  .strictObject({
+    atMs: z
+      .number()
+      .min(-86_400_000)
+      .max(86_400_000)
+      .describe('From the start of the sound, as heard; negative counts back from its end.'),
+    send: z.string().describe('The command, `TYPE|arg|…`.'),
+    always: z.boolean().optional().describe('Send it even when the speech ends before its moment.'),
+  })
+  .meta({ id: 'Cue' });
+
+/** Cues of one speech. */
+export const CuesSchema = z.array(CueSchema).max(1000);
+
+const MAX_LABEL = 200;
+
+/** How a speech is to be spoken, and how its request is to be answered. */
+export const SpeechQuery = z.strictObject({
+  wait: z
+    .enum(['accepted', 'started', 'finished'])
+    .default('accepted')
+    .describe(
+      '`accepted`: answers when the upload has been taken in; `started`: at the first sound; `finished`: at the end. With `Accept: application/x-ndjson` the answer tells everything from the start to the end.',
+    ),
+  label: z
+    .string()
+    .min(1)
+    .max(MAX_LABEL)
+    .regex(/^\P{Cc}+$/u, 'no control characters')
+    .optional()
+    .describe('How messages name the sound.'),
+  raw: z
+    .string()
+    .optional()
+    .describe('The format of data without a head: `encoding:rate:channels`, such as `s16le:24000:1`.'),
+  model: OPTIONS.model.schema.unwrap().optional().describe('Alias of the model whose lips move.'),
+  mode: z.enum(['file', 'stream']).optional().describe('How the avatar moves its lips; `file` by default.'),
+  when: z
+    .enum(['queue', 'interrupt', 'if-idle'])
+    .optional()
+    .describe('After those that wait (default), now in their stead, or only when nothing is spoken.'),
+  priority: queryNumber(z.number().int().min(-1000).max(1000))
+    .optional()
+    .describe('Among those that wait the higher goes first.'),
+  leadMs: queryNumber(OPTIONS.leadMs.schema.unwrap())
+    .optional()
+    .describe('What the avatar holds unplayed, in ms.'),
+  gainDb: queryNumber(z.number().min(-60).max(20)).optional().describe('Level in dB; 0 is unchanged.'),
+  join: queryFlag.optional().describe('Follow the speech before it without a gap.'),
+  onAgentLost: z
+    .enum(['fail', 'resume'])
+    .optional()
+    .describe('What to do when the avatar goes: fail (default), or go on once it is back.'),
+  cues: z
+    .preprocess((value) => (typeof value === 'string' ? parseJson(value) : value), CuesSchema)
+    .optional()
+    .describe('Commands at moments of the sound, as a JSON array. Many are better added by their own route.'),
+});
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return text;
+  }
+}

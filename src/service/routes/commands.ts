@@ -1,0 +1,71 @@
+import { z } from 'zod';
+import type { Agent } from '../../agent/agent.js';
+import { BridgeError, toBridgeError } from '../../base/errors.js';
+import { knownAgent, type RouteFamily } from '../context.js';
+import { AgentParams } from '../params.js';
+import { ProblemSchema, toProblem } from '../problem.js';
+import { CommandResultSchema, type CommandResultJson } from '../schemas.js';
+
+const MAX_COMMANDS = 1000;
+
+/** Text commands. */
+export const commandRoutes: RouteFamily = (api, context) => {
+  api.route({
+    method: 'POST',
+    url: '/api/agents/:name/commands',
+    bodyLimit: context.limits.maxJsonBytes,
+    schema: {
+      operationId: 'sendCommands',
+      summary: 'Sends text commands, in order',
+      description:
+        'All of them are checked first, and none is sent when one breaks a rule. `sent` means handed over; the echo, if there is one, comes as a `message` event.',
+      tags: ['agents'],
+      params: AgentParams,
+      body: z.strictObject({
+        commands: z.array(z.string().describe('`TYPE|arg|…`, without a newline.')).min(1).max(MAX_COMMANDS),
+        waitMs: z
+          .number()
+          .min(0)
+          .max(86_400_000)
+          .optional()
+          .describe('How long to wait for an agent that is not there; not at all by default.'),
+      }),
+      response: {
+        200: z.object({ agent: z.string(), results: z.array(CommandResultSchema) }),
+        default: ProblemSchema,
+      },
+    },
+    handler: async (request, reply) => {
+      const { name } = request.params;
+      const { commands, waitMs = 0 } = request.body;
+      const agent = waitMs > 0 ? context.bridge.visitAgent(name) : knownAgent(context, name);
+      for (const command of commands) agent.checkCommand(command);
+      const gone = new AbortController();
+      reply.raw.once('close', () => gone.abort(new BridgeError('CLOSED', 'The client went away.')));
+      const signal = AbortSignal.any([gone.signal, context.closing]);
+      return { agent: name, results: await sendAll(agent, commands, { waitMs, signal }) };
+    },
+  });
+};
+
+/** Sends until one fails; those after it are not sent, so that their order is never broken. */
+async function sendAll(
+  agent: Agent,
+  commands: readonly string[],
+  options: { waitMs: number; signal: AbortSignal },
+): Promise<CommandResultJson[]> {
+  const results: CommandResultJson[] = [];
+  let failure: BridgeError | undefined;
+  for (const command of commands) {
+    if (!failure) {
+      try {
+        await agent.send(command, options);
+      } catch (error) {
+        failure = toBridgeError(error, 'INTERNAL', 'The command was not sent');
+        if (results.length === 0) throw failure;
+      }
+    }
+    results.push({ command, sent: !failure, error: failure ? toProblem(failure) : null });
+  }
+  return results;
+}

@@ -1,0 +1,103 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { BridgeError } from '../../base/errors.js';
+import { knownAgent, type RouteFamily, type ServiceContext } from '../context.js';
+import { AgentEventSchema, eventTime, FollowerEventSchema, SpeechEventSchema } from '../events.js';
+import { LineWriter } from '../line-writer.js';
+import { AgentParams } from '../params.js';
+import { ProblemSchema } from '../problem.js';
+import { agentJson } from '../schemas.js';
+
+const STREAM_TYPE = 'text/event-stream';
+
+const DESCRIPTION =
+  'Server-sent events: the `event` field is the type, `data` one JSON object. The first is a `snapshot`. Whoever comes ' +
+  'back with `Last-Event-ID` is told first what it has missed, as far as it is kept; positions are not kept. A follower ' +
+  'that does not read is dropped.';
+
+const schema = {
+  description: DESCRIPTION,
+  tags: ['events'],
+  response: {
+    200: {
+      description: 'Events until the client goes or the service ends.',
+      content: {
+        [STREAM_TYPE]: { schema: z.union([FollowerEventSchema, AgentEventSchema, SpeechEventSchema]) },
+      },
+    },
+    default: ProblemSchema,
+  },
+};
+
+/** Everything that happens, live. */
+export const eventRoutes: RouteFamily = (api, context) => {
+  api.route({
+    method: 'GET',
+    url: '/api/events',
+    exposeHeadRoute: false,
+    schema: {
+      ...schema,
+      operationId: 'followEvents',
+      summary: 'Everything that happens',
+      querystring: z.strictObject({ agent: z.string().optional().describe('Only events of this agent.') }),
+    },
+    handler: (request, reply) => follow(context, request, reply, request.query.agent),
+  });
+
+  api.route({
+    method: 'GET',
+    url: '/api/agents/:name/events',
+    exposeHeadRoute: false,
+    schema: {
+      ...schema,
+      operationId: 'followAgent',
+      summary: 'Everything that happens to one agent',
+      params: AgentParams,
+    },
+    handler: (request, reply) => {
+      knownAgent(context, request.params.name);
+      return follow(context, request, reply, request.params.name);
+    },
+  });
+};
+
+function follow(
+  { bridge, hub, followers, limits }: ServiceContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  agent: string | undefined,
+): void {
+  const lastId = lastEventId(request.headers['last-event-id']);
+  const leave = followers.take();
+  reply.hijack();
+  const lines = new LineWriter(reply.raw, limits.maxFollowerBytes);
+  lines.open(STREAM_TYPE, reply.getHeaders());
+  const agents = bridge.agents().filter(({ name }) => agent === undefined || name === agent);
+  const unfollow = hub.follow(
+    {
+      agent,
+      write: (text) => lines.write(text),
+      end: () => lines.end(),
+      drop: () => {
+        bridge.logger.warn({}, 'a follower of events was dropped: it does not read them');
+        lines.drop();
+      },
+    },
+    {
+      ...(lastId !== undefined && { lastId }),
+      then: [
+        { type: 'snapshot', time: eventTime(), agents: agents.map((other) => agentJson(other.snapshot())) },
+      ],
+    },
+  );
+  reply.raw.once('close', () => {
+    unfollow();
+    leave();
+  });
+}
+
+function lastEventId(header: string | string[] | undefined): number | undefined {
+  if (header === undefined || header === '') return undefined;
+  if (typeof header === 'string' && /^\d{1,15}$|^\d{16}$/.test(header)) return Number(header);
+  throw new BridgeError('REQUEST_INVALID', 'The Last-Event-ID is none that this service gave.');
+}

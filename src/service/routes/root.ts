@@ -1,0 +1,54 @@
+import { z } from 'zod';
+import { PACKAGE_NAME, VERSION } from '../../base/version.js';
+import type { RouteFamily } from '../context.js';
+import { ProblemSchema } from '../problem.js';
+
+/** What the service says of itself; by its name a client knows that no other program answers. */
+export const AboutSchema = z
+  .object({
+    service: z.literal(PACKAGE_NAME),
+    version: z.string(),
+    api: z.literal(1).describe('The API’s own version; fields are only ever added to it.'),
+    startedAt: z.string(),
+    path: z.string().describe('Where avatars connect.'),
+    agents: z.int().describe('Agents that are connected.'),
+    uploads: z.int().describe('Uploads under way.'),
+    followers: z.int(),
+    droppedFollowers: z.int().describe('Followers dropped so far because they did not read.'),
+  })
+  .meta({ id: 'About' });
+
+/** What the service says of itself. */
+export type AboutJson = z.output<typeof AboutSchema>;
+
+/** The service about itself. */
+export const rootRoutes: RouteFamily = (api, { bridge, hub, uploads, startedAt }) => {
+  api.route({
+    method: 'GET',
+    url: '/api',
+    schema: {
+      operationId: 'about',
+      summary: 'What answers here',
+      tags: ['service'],
+      response: { 200: AboutSchema, default: ProblemSchema },
+    },
+    handler: (): AboutJson => ({
+      service: PACKAGE_NAME,
+      version: VERSION,
+      api: 1,
+      startedAt: startedAt.toISOString(),
+      path: bridge.options.path,
+      agents: bridge.agents().filter(({ state }) => state !== 'absent').length,
+      uploads: uploads.taken,
+      followers: hub.size,
+      droppedFollowers: hub.dropped,
+    }),
+  });
+
+  api.route({
+    method: 'GET',
+    url: '/api/openapi.json',
+    schema: { hide: true },
+    handler: () => api.swagger(),
+  });
+};

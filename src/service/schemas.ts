@@ -1,0 +1,181 @@
+import { z } from 'zod';
+import type { AgentSnapshot, SpeechSnapshot } from '../agent/agent.js';
+import type { SpeechEnd } from '../speech/speech.js';
+import { ProblemSchema, toProblem } from './problem.js';
+
+/*
+ * What the API answers, as schemas: the types, the check of what leaves and the reference all come from here. Fields are
+ * only ever added. What is not known is null, so that a field is always there.
+ */
+
+/** Milliseconds for people and meters: a tenth is fine enough. */
+export function roundMs(ms: number): number {
+  return Math.round(ms * 10) / 10;
+}
+
+const nullableMs = z.number().nullable();
+
+/** How a speech ended. */
+export const SpeechEndSchema = z
+  .object({
+    how: z.enum(['completed', 'stopped', 'failed', 'avatar-lost']),
+    heardMs: z.number().describe('How much of the sound was heard.'),
+    durationMs: nullableMs.describe('The whole length of the sound, where it is known.'),
+    gaps: z
+      .object({
+        count: z.int(),
+        totalMs: z.number(),
+        bySource: z.int().describe('Of these: the sound came late.'),
+        byStall: z.int().describe('Of these: the service was stalled for longer than the lead.'),
+      })
+      .describe('Silences that were not in the sound.'),
+    droppedMs: z.number().describe('Live sound dropped because it came faster than it could be played.'),
+    cuesSent: z.int(),
+    cuesDropped: z.int(),
+    error: ProblemSchema.nullable().describe('Why, unless it completed.'),
+  })
+  .meta({ id: 'SpeechEnd' });
+
+/** A speech that has not ended. */
+export const SpeechSchema = z
+  .object({
+    id: z.string(),
+    agent: z.string(),
+    label: z.string().describe('How messages name its sound.'),
+    state: z.enum(['queued', 'preparing', 'speaking', 'paused', 'draining', 'ended']),
+    positionMs: z.number().describe('Heard so far.'),
+    durationMs: nullableMs,
+  })
+  .meta({ id: 'Speech' });
+
+/** A speech, with its end when it has one. */
+export const SpeechResultSchema = SpeechSchema.extend({ end: SpeechEndSchema.nullable() }).meta({
+  id: 'SpeechResult',
+});
+
+/** What an agent is doing. */
+export const AgentSchema = z
+  .object({
+    name: z.string(),
+    state: z
+      .enum(['absent', 'connected', 'ready'])
+      .describe('`connected`: there, but its model is not loaded yet; `ready`: it can speak.'),
+    model: z.string().describe('Alias of the model whose lips move.'),
+    remote: z.string().nullable(),
+    connectedMs: nullableMs.describe('How long it has been connected.'),
+    speaking: z.boolean(),
+    paused: z.boolean(),
+    stalled: z.boolean().describe('True while it is known to have stopped reading.'),
+    heldMs: z.number().describe('What it holds unplayed.'),
+    leadMs: z.number().describe('What it is to hold unplayed.'),
+    roundTrip: z
+      .object({
+        count: z.int(),
+        lastMs: z.number(),
+        medianMs: z.number(),
+        maxMs: z.number(),
+        jitterMs: z.number(),
+      })
+      .nullable()
+      .describe('From a frame to the proof that the avatar has read it.'),
+    speeches: z.array(SpeechSchema).describe('In the order in which they are or will be heard.'),
+  })
+  .meta({ id: 'Agent' });
+
+/** What an interruption ended. */
+export const InterruptionSchema = z
+  .object({
+    heardMs: z.number().describe('How much of the speech that sounded was heard; 0 when none did.'),
+    dropped: z.int().describe('Speeches that had been waiting and were dropped.'),
+  })
+  .meta({ id: 'Interruption' });
+
+/** What became of one command. */
+export const CommandResultSchema = z
+  .object({
+    command: z.string(),
+    sent: z.boolean(),
+    error: ProblemSchema.nullable(),
+  })
+  .meta({ id: 'CommandResult' });
+
+/** A speech as the API answers it. */
+export type SpeechJson = z.output<typeof SpeechSchema>;
+/** A speech with its end. */
+export type SpeechResultJson = z.output<typeof SpeechResultSchema>;
+/** The end of a speech as the API answers it. */
+export type SpeechEndJson = z.output<typeof SpeechEndSchema>;
+/** An agent as the API answers it. */
+export type AgentJson = z.output<typeof AgentSchema>;
+/** What became of one command. */
+export type CommandResultJson = z.output<typeof CommandResultSchema>;
+/** What an interruption ended. */
+export type InterruptionJson = z.output<typeof InterruptionSchema>;
+
+/** @returns what `AgentSchema` describes */
+export function agentJson(snapshot: AgentSnapshot): AgentJson {
+  const { roundTrip } = snapshot;
+  return {
+    name: snapshot.name,
+    state: snapshot.state,
+    model: snapshot.model,
+    remote: snapshot.remote ?? null,
+    connectedMs: orNull(snapshot.connectedMs),
+    speaking: snapshot.speaking,
+    paused: snapshot.paused,
+    stalled: snapshot.stalled,
+    heldMs: roundMs(snapshot.heldMs),
+    leadMs: snapshot.leadMs,
+    roundTrip: roundTrip
+      ? {
+          count: roundTrip.count,
+          lastMs: fine(roundTrip.lastMs),
+          medianMs: fine(roundTrip.medianMs),
+          maxMs: fine(roundTrip.maxMs),
+          jitterMs: fine(roundTrip.jitterMs),
+        }
+      : null,
+    speeches: snapshot.speeches.map((speech) => speechJson(snapshot.name, speech)),
+  };
+}
+
+/** @returns what `SpeechSchema` describes */
+export function speechJson(agent: string, speech: SpeechSnapshot): SpeechJson {
+  return {
+    id: speech.id,
+    agent,
+    label: speech.label,
+    state: speech.state as SpeechJson['state'],
+    positionMs: roundMs(speech.positionMs),
+    durationMs: orNull(speech.durationMs),
+  };
+}
+
+/** @returns what `SpeechEndSchema` describes */
+export function speechEndJson(end: SpeechEnd): SpeechEndJson {
+  return {
+    how: end.how,
+    heardMs: roundMs(end.heardMs),
+    durationMs: orNull(end.durationMs),
+    gaps: {
+      count: end.gaps.count,
+      totalMs: roundMs(end.gaps.totalMs),
+      bySource: end.gaps.bySource,
+      byStall: end.gaps.byStall,
+    },
+    droppedMs: roundMs(end.droppedMs),
+    cuesSent: end.cuesSent,
+    cuesDropped: end.cuesDropped,
+    error: end.error ? toProblem(end.error) : null,
+  };
+}
+
+/** A length where it is known: a sound without an end has none. */
+export function orNull(ms: number | undefined): number | null {
+  return ms === undefined || !Number.isFinite(ms) ? null : roundMs(ms);
+}
+
+/** A round trip lasts a fraction of a millisecond. */
+function fine(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
+}

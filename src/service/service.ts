@@ -1,0 +1,166 @@
+import swagger from '@fastify/swagger';
+import Fastify from 'fastify';
+import {
+  jsonSchemaTransform,
+  jsonSchemaTransformObject,
+  serializerCompiler,
+  validatorCompiler,
+} from 'fastify-type-provider-zod';
+import { delay } from '../base/clock.js';
+import { BridgeError } from '../base/errors.js';
+import { VERSION } from '../base/version.js';
+import type { Bridge } from '../bridge.js';
+import { watchBridge } from './agent-watch.js';
+import type { Api, RouteFamily, ServiceContext } from './context.js';
+import { checkHost, checkOrigin, requireLoopback } from './guards.js';
+import { boundJsonBodies } from './json-bodies.js';
+import { DEFAULT_LIMITS, Places, type ServiceLimits } from './limits.js';
+import { fromThrown, sendProblem } from './problem.js';
+import { agentRoutes } from './routes/agents.js';
+import { commandRoutes } from './routes/commands.js';
+import { eventRoutes } from './routes/events.js';
+import { rootRoutes } from './routes/root.js';
+import { speechRoutes } from './routes/speech.js';
+import { speechesRoutes } from './routes/speeches.js';
+
+/** Every family of routes; a new one is a file and a line here. */
+const FAMILIES: readonly RouteFamily[] = [
+  rootRoutes,
+  agentRoutes,
+  speechRoutes,
+  speechesRoutes,
+  commandRoutes,
+  eventRoutes,
+];
+
+/** How long answers that are under way may take when the service closes, in ms. */
+const CLOSE_MS = 4000;
+
+/** Options of the service beside those of its bridge. */
+export interface ServiceOptions {
+  readonly limits?: Partial<ServiceLimits>;
+  /** Names by which the service may be addressed, besides those of loopback and the bridge's host. */
+  readonly hosts?: readonly string[];
+}
+
+/** The control API of a bridge. */
+export interface Service {
+  /** Where it is found: `http://127.0.0.1:9001`. */
+  readonly url: string;
+  readonly limits: ServiceLimits;
+  /** Ends every request and follower; the bridge goes on. Closing the bridge does this first. */
+  close(): Promise<void>;
+}
+
+/**
+ * Serves the control API of a bridge on the bridge's own port.
+ * @throws BridgeError HOST_EXPOSED when other machines could reach it
+ */
+export async function attachService(bridge: Bridge, options: ServiceOptions = {}): Promise<Service> {
+  requireLoopback(bridge.address.host);
+  const limits: ServiceLimits = { ...DEFAULT_LIMITS, ...options.limits };
+  const hosts = [bridge.address.host, ...(options.hosts ?? [])].map((host) => host.toLowerCase());
+  const closing = new AbortController();
+  const context: ServiceContext = {
+    bridge,
+    hub: watchBridge(bridge, limits),
+    limits,
+    uploads: new Places(limits.maxUploads, 'STREAM_LIMIT', 'uploads'),
+    followers: new Places(limits.maxFollowers, 'FOLLOWER_LIMIT', 'followers of events'),
+    open: new Map(),
+    closing: closing.signal,
+    startedAt: new Date(),
+  };
+
+  const api = await buildApi(context, hosts);
+  const heartbeat = setInterval(() => context.hub.heartbeat(), limits.heartbeatMs).unref();
+
+  let closed: Promise<void> | undefined;
+  const close = async (): Promise<void> => {
+    closing.abort(new BridgeError('SERVICE_CLOSING', 'The service is ending.'));
+    clearInterval(heartbeat);
+    context.hub.close();
+    for (const speech of context.open.keys()) void speech.stop();
+    const grace = new AbortController();
+    await Promise.race([
+      Promise.allSettled(context.open.values()).then(() => grace.abort()),
+      delay(bridge.clock, CLOSE_MS, grace.signal).catch(() => undefined),
+    ]);
+    await api.close();
+  };
+  const service: Service = {
+    url: `http://${bracketed(bridge.address.host)}:${bridge.address.port}`,
+    limits,
+    close: () => (closed ??= close()),
+  };
+  bridge.own('the service', () => service.close());
+  return service;
+}
+
+async function buildApi(context: ServiceContext, hosts: readonly string[]): Promise<Api> {
+  const { bridge, closing, limits } = context;
+  const api: Api = Fastify({
+    serverFactory: (handler) => {
+      bridge.listener.handleRequests(handler);
+      // An upload takes as long as its sound; each kind of body has its own bound.
+      bridge.listener.server.requestTimeout = 0;
+      return bridge.listener.server;
+    },
+    bodyLimit: limits.maxJsonBytes,
+    exposeHeadRoutes: false,
+    routerOptions: { maxParamLength: 1000 },
+    frameworkErrors: (error, _request, reply) => {
+      sendProblem(reply, fromThrown(error));
+    },
+  });
+  api.setValidatorCompiler(validatorCompiler);
+  api.setSerializerCompiler(serializerCompiler);
+
+  api.setErrorHandler((error, request, reply) => {
+    const known = fromThrown(error);
+    if (known.code === 'INTERNAL') {
+      const cause = known.cause ?? known;
+      bridge.logger.error(
+        { route: request.routeOptions.url, error: cause instanceof Error ? cause.stack : cause },
+        'a request failed',
+      );
+    }
+    sendProblem(reply, known);
+  });
+  api.setNotFoundHandler((request) => {
+    const { pathname } = new URL(request.url, 'http://localhost');
+    throw new BridgeError('ROUTE_UNKNOWN', `There is no ${request.method} ${pathname}.`);
+  });
+  api.addHook('onRequest', (request, _reply, next) => {
+    try {
+      checkHost(request.headers.host, hosts);
+      checkOrigin(request.headers);
+      if (closing.aborted) throw closing.reason as BridgeError;
+      next();
+    } catch (error) {
+      next(error as BridgeError);
+    }
+  });
+  boundJsonBodies(api, limits);
+
+  await api.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'mmdagent-audio-bridge',
+        version: VERSION,
+        description:
+          'Makes MMDAgent-EX avatars speak. Errors are problem details (RFC 9457) with a stable `code`.',
+      },
+    },
+    transform: jsonSchemaTransform,
+    transformObject: jsonSchemaTransformObject,
+  });
+  for (const family of FAMILIES) family(api, context);
+  await api.ready();
+  return api;
+}
+
+function bracketed(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}

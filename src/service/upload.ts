@@ -1,0 +1,91 @@
+import type { IncomingMessage } from 'node:http';
+import { PassThrough } from 'node:stream';
+import type { Clock } from '../base/clock.js';
+import { BridgeError } from '../base/errors.js';
+
+/** How long a client that still uploads may take to notice the answer, in ms. */
+const LINGER_MS = 2000;
+
+/** How an upload is read. */
+export interface UploadOptions {
+  readonly clock: Clock;
+  /** Bytes read ahead of whoever takes them; past them the uploader waits. */
+  readonly aheadBytes: number;
+  /** How long it may be silent while more is wanted, in ms. */
+  readonly idleMs: number;
+  /** How messages name it. */
+  readonly label: string;
+}
+
+/**
+ * The body of a request as the bytes of a sound: read as they are taken, with a small stretch ahead, so that TCP slows
+ * the uploader. Not a stream, because ending the sound early must not end the connection on which the answer goes out.
+ */
+export class Upload implements AsyncIterable<Uint8Array> {
+  /** Settles when all of it came in, or nothing more will. */
+  readonly received: Promise<void>;
+  readonly #request: IncomingMessage;
+  readonly #options: UploadOptions;
+  readonly #ahead: PassThrough;
+  #bytes = 0;
+  #failure: BridgeError | undefined;
+
+  constructor(request: IncomingMessage, options: UploadOptions) {
+    this.#request = request;
+    this.#options = options;
+    this.#ahead = new PassThrough({ highWaterMark: options.aheadBytes });
+    // Its end is told by the iteration; nobody else need hear of it.
+    this.#ahead.on('error', () => undefined);
+    this.received = new Promise((resolve) => {
+      request.once('end', resolve);
+      request.once('close', resolve);
+    });
+    request.on('data', (chunk: Buffer) => (this.#bytes += chunk.length));
+    request.once('error', () => this.#cutOff());
+    request.once('close', () => this.#cutOff());
+    request.pipe(this.#ahead);
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
+    const { clock, idleMs, label } = this.#options;
+    const chunks = this.#ahead[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+    for (;;) {
+      const idle = clock.after(idleMs, () =>
+        this.#fail(`${label} was silent for ${idleMs} ms in the middle of its upload`),
+      );
+      const next = await chunks.next().finally(() => idle.cancel());
+      if (next.done) break;
+      yield next.value;
+    }
+    if (this.#failure) throw this.#failure;
+  }
+
+  /**
+   * Wants no more of it. What still comes is swallowed for a moment, so that the client reads the answer before the
+   * connection is gone under it.
+   */
+  discard(): void {
+    this.#request.unpipe(this.#ahead);
+    this.#ahead.destroy();
+    linger(this.#request);
+  }
+
+  #cutOff(): void {
+    if (!this.#request.complete) this.#fail(`${this.#options.label} was cut off after ${this.#bytes} bytes`);
+  }
+
+  /** What came before is still spoken; then it fails. */
+  #fail(what: string): void {
+    this.#failure ??= new BridgeError('SOURCE_FAILED', `${what}.`);
+    this.#ahead.end();
+  }
+}
+
+/** Swallows what a client still sends for a moment, then drops the connection. */
+export function linger(request: IncomingMessage): void {
+  if (request.complete || request.destroyed) return;
+  request.resume();
+  const timer = setTimeout(() => request.socket.destroy(), LINGER_MS);
+  timer.unref();
+  request.once('close', () => clearTimeout(timer));
+}
