@@ -161,7 +161,11 @@ export const ERRORS = {
   ),
   HOST_INVALID: entry('usage', false, 'Give an address of this machine, such as 127.0.0.1.'),
   LISTEN_DENIED: entry('denied', false, 'Ports below 1024 need a permission. Choose a --port above.'),
-  REQUEST_INVALID: entry('usage', false, 'The API’s reference, /api/openapi.json, says what each route takes.'),
+  REQUEST_INVALID: entry(
+    'usage',
+    false,
+    'The API’s reference, /api/openapi.json, says what each route takes.',
+  ),
   REQUEST_TIMEOUT: entry('timeout', true, 'Send the whole body of the request at once.'),
   ROUTE_UNKNOWN: entry('not-found', false, 'The API’s reference, /api/openapi.json, lists every route.'),
   BODY_TOO_LARGE: entry('limit', false, 'Send it in several requests.'),

@@ -4,6 +4,8 @@ import { eventTime, type ServiceEventJson } from './events.js';
 export interface Follower {
   /** Only events of this agent. */
   readonly agent: string | undefined;
+  /** What it is owed at its start, however much that is. */
+  catchUp(text: string): void;
   /** @returns false when it does not keep up and must be dropped */
   write(text: string): boolean;
   /** The hub ends. */
@@ -91,9 +93,8 @@ export class EventHub {
     this.#followers.add(follower);
     this.#onCount(this.#followers.size);
     const { lastId, then = [] } = options;
-    if (lastId !== undefined)
-      for (const text of this.#since(lastId, follower.agent)) this.#write(follower, text);
-    for (const event of then) this.#write(follower, eventText(event));
+    if (lastId !== undefined) for (const text of this.#since(lastId, follower.agent)) follower.catchUp(text);
+    for (const event of then) follower.catchUp(eventText(event));
     return () => this.#remove(follower);
   }
 

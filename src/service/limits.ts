@@ -26,7 +26,7 @@ export interface ServiceLimits {
 export const DEFAULT_LIMITS: ServiceLimits = {
   maxUploads: 256,
   maxFollowers: 256,
-  maxFollowerBytes: 256 * 1024,
+  maxFollowerBytes: 1024 * 1024,
   keptEvents: 1000,
   uploadAheadBytes: 256 * 1024,
   uploadIdleMs: 600_000,

@@ -5,7 +5,7 @@ import type { ServerResponse } from 'node:http';
  */
 export class LineWriter {
   readonly #response: ServerResponse;
-  readonly #maxBytes: number;
+  #maxBytes: number;
 
   /** @param maxBytes what may wait, in bytes */
   constructor(response: ServerResponse, maxBytes: number) {
@@ -29,6 +29,12 @@ export class LineWriter {
   /** True while the reader is behind: what can be left out should be. */
   get behind(): boolean {
     return this.#response.writableLength > this.#maxBytes / 4;
+  }
+
+  /** Writes what is owed, whatever its size: the bound is for what comes on top of it. */
+  catchUp(text: string): void {
+    this.#maxBytes += Buffer.byteLength(text);
+    if (!this.#response.destroyed) this.#response.write(text);
   }
 
   /** @returns false when the reader does not read: the bound is reached, and nothing was written */

@@ -128,8 +128,8 @@ async function buildApi(context: ServiceContext, hosts: readonly string[]): Prom
     sendProblem(reply, known);
   });
   api.setNotFoundHandler((request) => {
-    const { pathname } = new URL(request.url, 'http://localhost');
-    throw new BridgeError('ROUTE_UNKNOWN', `There is no ${request.method} ${pathname}.`);
+    const path = request.url.split('?')[0] ?? '';
+    throw new BridgeError('ROUTE_UNKNOWN', `There is no ${request.method} ${path.slice(0, 200)}.`);
   });
   api.addHook('onRequest', (request, _reply, next) => {
     try {

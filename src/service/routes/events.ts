@@ -76,6 +76,7 @@ function follow(
   const unfollow = hub.follow(
     {
       agent,
+      catchUp: (text) => lines.catchUp(text),
       write: (text) => lines.write(text),
       end: () => lines.end(),
       drop: () => {
