@@ -1,0 +1,54 @@
+import type { AgentJson } from '../service/schemas.js';
+import { openClient, type AddCommand } from './command.js';
+import { EXIT, Interrupted } from './exit-codes.js';
+import { addClientOptions } from './flags.js';
+import { printable, seconds, table } from './terminal.js';
+
+/** `agents`: who is connected. */
+export const addAgents: AddCommand = (program, run) => {
+  const command = program
+    .command('agents')
+    .summary('list the avatars that are connected')
+    .description('Lists the avatars: name, state, model, what they speak and how far they are.')
+    .option('--json', 'as one JSON array');
+  addClientOptions(command, { agent: false });
+  command.action((flags: { json?: boolean }) =>
+    run(
+      command,
+      async ({ terminal, env, onInterrupt }) => {
+        const session = openClient(command, env);
+        const off = onInterrupt(() => session.abort(new Interrupted()));
+        try {
+          await session.client.check();
+          const { agents } = await session.client.get<{ agents: AgentJson[] }>('/api/agents');
+          if (flags.json) terminal.json(agents);
+          else if (agents.length === 0) terminal.say('No avatar is connected.');
+          else table([HEADS, ...agents.map(row)]).forEach((line) => terminal.say(line));
+          return EXIT.ok;
+        } finally {
+          off();
+          session.close();
+        }
+      },
+      flags,
+    ),
+  );
+};
+
+const HEADS = ['NAME', 'STATE', 'MODEL', 'SPEAKING', 'POSITION', 'HELD', 'WAITING', 'FROM'];
+
+function row(agent: AgentJson): string[] {
+  const { name, model, paused, stalled, speaking, heldMs, speeches, remote } = agent;
+  const current = speaking ? speeches[0] : undefined;
+  const whole = current && current.durationMs !== null ? ` / ${seconds(current.durationMs)}` : '';
+  return [
+    name,
+    agent.state + (paused ? ', paused' : '') + (stalled ? ', not reading' : ''),
+    printable(model),
+    current ? printable(current.label) : '-',
+    current ? `${seconds(current.positionMs)}${whole}` : '-',
+    `${Math.round(heldMs)} ms`,
+    String(speeches.length - (current ? 1 : 0)),
+    remote ?? '-',
+  ];
+}

@@ -1,0 +1,189 @@
+import { request, type ClientRequest, type IncomingMessage } from 'node:http';
+import { BridgeError, ERRORS, type ErrorCode } from '../base/errors.js';
+import { PACKAGE_NAME } from '../base/version.js';
+import type { ServiceEventJson } from '../service/events.js';
+import type { AboutJson } from '../service/routes/root.js';
+import { jsonLines, serverSentEvents } from './answers.js';
+
+/** How long a program may take to say that it is the service, in ms. */
+const HELLO_MS = 5000;
+
+/** How to reach the service. */
+export interface ClientSettings {
+  readonly host: string;
+  readonly port: number;
+  /** Ends every wait, with its reason as the error. */
+  readonly signal: AbortSignal;
+}
+
+/** A request that is open: its body is the caller's to send. */
+export interface OpenRequest {
+  readonly request: ClientRequest;
+  /** Settles with the head of the answer; rejects with what went wrong. */
+  readonly response: Promise<IncomingMessage>;
+}
+
+/** The control API, from the side of those who use it. */
+export class ServiceClient {
+  readonly #settings: ClientSettings;
+
+  constructor(settings: ClientSettings) {
+    this.#settings = settings;
+  }
+
+  /** Where the service is looked for: `127.0.0.1:9001`. */
+  get at(): string {
+    const { host, port } = this.#settings;
+    return `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  }
+
+  /**
+   * Makes sure that it is the service that answers.
+   * @throws BridgeError SERVICE_NOT_RUNNING or SERVICE_PROTOCOL
+   */
+  async check(): Promise<AboutJson> {
+    const timeout = AbortSignal.timeout(HELLO_MS);
+    const signal = AbortSignal.any([this.#settings.signal, timeout]);
+    let about: Partial<AboutJson> | null;
+    try {
+      about = (await this.#json(this.open('GET', '/api', {}, signal), undefined)) as typeof about;
+    } catch (error) {
+      if (this.#settings.signal.aborted) throw error;
+      const known = error instanceof BridgeError;
+      if (known && error.code !== 'SERVICE_LOST' && error.code !== 'ROUTE_UNKNOWN') throw error;
+      throw this.#stranger(timeout.aborted ? `it did not answer within ${HELLO_MS} ms` : undefined);
+    }
+    if (about?.service !== PACKAGE_NAME) throw this.#stranger();
+    return about as AboutJson;
+  }
+
+  /** @throws BridgeError as the service answers it, SERVICE_NOT_RUNNING, SERVICE_LOST or SERVICE_PROTOCOL */
+  async get<Answer>(path: string): Promise<Answer> {
+    return (await this.#json(this.open('GET', path), undefined)) as Answer;
+  }
+
+  /** @throws as `get` */
+  async post<Answer>(path: string, body?: unknown): Promise<Answer> {
+    const headers = body === undefined ? {} : { 'content-type': 'application/json' };
+    return (await this.#json(this.open('POST', path, headers), body)) as Answer;
+  }
+
+  /** @throws as `get` */
+  async delete<Answer>(path: string): Promise<Answer> {
+    return (await this.#json(this.open('DELETE', path), undefined)) as Answer;
+  }
+
+  /**
+   * Everything that happens, as it happens, until the service ends.
+   * @param agent only what happens to this one
+   * @throws BridgeError SERVICE_LOST when it ends without a word
+   */
+  async *events(agent?: string): AsyncGenerator<ServiceEventJson, void, undefined> {
+    const query = agent === undefined ? '' : `?agent=${encodeURIComponent(agent)}`;
+    const open = this.open('GET', `/api/events${query}`);
+    open.request.end();
+    const response = await this.answer(open);
+    try {
+      for await (const event of serverSentEvents(response)) {
+        yield event as ServiceEventJson;
+        if ((event as ServiceEventJson).type === 'closing') return;
+      }
+    } catch (error) {
+      throw this.#failure(error);
+    } finally {
+      response.destroy();
+    }
+    throw this.#lost();
+  }
+
+  /** Lines of JSON of a live answer. @throws BridgeError SERVICE_LOST when it breaks off */
+  async *lines(response: IncomingMessage): AsyncGenerator<unknown, void, undefined> {
+    try {
+      yield* jsonLines(response);
+    } catch (error) {
+      throw this.#failure(error);
+    }
+  }
+
+  /** Opens a request. */
+  open(
+    method: string,
+    path: string,
+    headers: Record<string, string> = {},
+    signal: AbortSignal = this.#settings.signal,
+  ): OpenRequest {
+    const { host, port } = this.#settings;
+    const outgoing = request({ host, port, method, path, headers, signal, agent: false });
+    outgoing.setNoDelay(true);
+    const response = new Promise<IncomingMessage>((resolve, reject) => {
+      outgoing.once('response', resolve);
+      // It may fail again after its answer; that is told by the answer's own end.
+      outgoing.on('error', (error) => reject(this.#failure(error)));
+    });
+    // Who does not ask for the answer does not ask for its failure either.
+    response.catch(() => undefined);
+    return { request: outgoing, response };
+  }
+
+  /** The answer to a request, if it is no problem. @throws the problem it is, as a BridgeError */
+  async answer({ response }: OpenRequest): Promise<IncomingMessage> {
+    const answer = await response;
+    const status = answer.statusCode ?? 0;
+    if (status >= 200 && status < 300) return answer;
+    throw problemOf(await this.#body(answer)) ?? this.#stranger();
+  }
+
+  async #json(open: OpenRequest, body: unknown): Promise<unknown> {
+    open.request.end(body === undefined ? undefined : JSON.stringify(body));
+    const answer = await this.answer(open);
+    const json = await this.#body(answer);
+    if (json === undefined) throw this.#stranger();
+    return json;
+  }
+
+  async #body(answer: IncomingMessage): Promise<unknown> {
+    let text = '';
+    try {
+      for await (const chunk of answer.setEncoding('utf8')) {
+        text += chunk as string;
+        if (text.length > 50_000_000) throw this.#stranger();
+      }
+    } catch (error) {
+      throw this.#failure(error);
+    }
+    try {
+      return JSON.parse(text) as unknown;
+    } catch {
+      return undefined;
+    }
+  }
+
+  #failure(error: unknown): BridgeError | Error {
+    if (error instanceof BridgeError) return error;
+    const { signal } = this.#settings;
+    if (signal.aborted) return signal.reason as Error;
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    if (code.startsWith('HPE_')) return this.#stranger();
+    if (['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN'].includes(code)) {
+      return new BridgeError('SERVICE_NOT_RUNNING', `No service answers at ${this.at} (${code}).`);
+    }
+    return this.#lost(message);
+  }
+
+  #lost(reason?: string): BridgeError {
+    const why = reason === undefined || reason === '' ? '' : `: ${reason}`;
+    return new BridgeError('SERVICE_LOST', `The connection to the service at ${this.at} broke off${why}.`);
+  }
+
+  #stranger(reason = 'it gave an answer that the service would not give'): BridgeError {
+    return new BridgeError('SERVICE_PROTOCOL', `What listens at ${this.at} is not the service: ${reason}.`);
+  }
+}
+
+/** The error that a problem of the API tells of. */
+export function problemOf(json: unknown): BridgeError | undefined {
+  if (typeof json !== 'object' || json === null) return undefined;
+  const { code, detail, advice } = json as { code?: unknown; detail?: unknown; advice?: unknown };
+  if (typeof code !== 'string' || typeof detail !== 'string' || !(code in ERRORS)) return undefined;
+  return new BridgeError(code as ErrorCode, detail, typeof advice === 'string' ? { advice } : {});
+}

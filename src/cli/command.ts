@@ -1,0 +1,79 @@
+import type { Readable } from 'node:stream';
+import type { Command } from 'commander';
+import { BridgeError } from '../base/errors.js';
+import { ServiceClient } from './client.js';
+import { readOptions, type ClientOptions, type Env } from './flags.js';
+import type { Terminal } from './terminal.js';
+
+/** What a command runs in; tests make their own. */
+export interface Surroundings {
+  readonly terminal: Terminal;
+  readonly stdin: Readable;
+  readonly env: Env;
+  /** Ctrl-C, the first and any later; the returned function ends it. */
+  onInterrupt(listener: () => void): () => void;
+  /** Whoever read the output has gone; the returned function ends it. */
+  onOutputGone(listener: () => void): () => void;
+}
+
+/** Adds one command to the program; its action leaves the exit status in `exit`. */
+export type AddCommand = (program: Command, run: Runner) => void;
+
+/** Runs the body of a command and takes its exit status. */
+export type Runner = (
+  command: Command,
+  body: (surroundings: Surroundings) => Promise<number>,
+  options?: { json?: boolean },
+) => Promise<void>;
+
+/** A command's end: Ctrl-C, its `--timeout`, or a reason of its own. */
+export interface Deadline {
+  readonly signal: AbortSignal;
+  /** Stops the timer. */
+  clear(): void;
+}
+
+/**
+ * A signal that is aborted after `--timeout`.
+ * @param timeoutMs 0 is never
+ * @param what the command's name
+ */
+export function deadline(timeoutMs: number, what: string): Deadline {
+  const controller = new AbortController();
+  const timer =
+    timeoutMs > 0
+      ? setTimeout(
+          () => controller.abort(new BridgeError('TIMEOUT', `${what} took longer than ${timeoutMs} ms.`)),
+          timeoutMs,
+        )
+      : undefined;
+  return { signal: controller.signal, clear: () => clearTimeout(timer) };
+}
+
+/** The service that the command's options name, and a way to end all waits for it. */
+export interface ClientSession {
+  readonly client: ServiceClient;
+  readonly options: ClientOptions;
+  readonly signal: AbortSignal;
+  /** Ends every wait at once. */
+  abort(reason: Error): void;
+  close(): void;
+}
+
+/**
+ * Reads where the service is and gets ready to talk to it.
+ * @throws BridgeError OPTION_INVALID
+ */
+export function openClient(command: Command, env: Env): ClientSession {
+  const options = readOptions(command, ['host', 'port', 'timeoutMs'], env);
+  const { signal: timeout, clear } = deadline(options.timeoutMs, command.name());
+  const controller = new AbortController();
+  const signal = AbortSignal.any([timeout, controller.signal]);
+  return {
+    client: new ServiceClient({ host: options.host, port: options.port, signal }),
+    options,
+    signal,
+    abort: (reason) => controller.abort(reason),
+    close: clear,
+  };
+}

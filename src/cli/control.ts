@@ -1,0 +1,114 @@
+import type { Command } from 'commander';
+import type { AgentJson, InterruptionJson, SpeechJson, SpeechResultJson } from '../service/schemas.js';
+import type { ServiceClient } from './client.js';
+import { openClient, type AddCommand, type Runner } from './command.js';
+import { EXIT, Interrupted } from './exit-codes.js';
+import { addClientOptions, readOptions } from './flags.js';
+import { endLine } from './speech-lines.js';
+import { printable, seconds, table, type Terminal } from './terminal.js';
+
+type Body = (
+  client: ServiceClient,
+  path: string,
+  agent: string,
+  terminal: Terminal,
+  json: boolean,
+) => Promise<void>;
+
+/** `stop [ID]`: ends one speech, or all. */
+export const addStop: AddCommand = (program, run) => {
+  const command = program
+    .command('stop')
+    .summary('stop what an avatar speaks')
+    .description('Stops one speech by its id, or without one what is spoken and all that waits.')
+    .argument('[id]', 'the id of a speech, as queue lists it');
+  command.action((id: string | undefined) =>
+    act(command, run, async (client, path, agent, terminal, json) => {
+      if (id !== undefined) {
+        const result = await client.delete<SpeechResultJson>(`${path}/speeches/${encodeURIComponent(id)}`);
+        if (json) terminal.json(result);
+        else terminal.say(`${printable(result.label)}: ${result.end ? endLine(result.end) : 'stopped'}`);
+        return;
+      }
+      const result = await client.post<InterruptionJson>(`${path}/interrupt`);
+      if (json) return terminal.json(result);
+      const waiting = result.dropped === 0 ? '' : `, ${result.dropped} that waited dropped`;
+      terminal.say(`${agent} is silent: ${seconds(result.heardMs)} heard${waiting}`);
+    }),
+  );
+  addCommon(command);
+};
+
+/** `pause`. */
+export const addPause: AddCommand = (program, run) => {
+  addVerb(program, run, 'pause', 'hold what an avatar speaks where it is', 'paused');
+};
+
+/** `resume`. */
+export const addResume: AddCommand = (program, run) => {
+  addVerb(program, run, 'resume', 'go on after a pause', 'going on');
+};
+
+/** `queue`: the speeches of an agent. */
+export const addQueue: AddCommand = (program, run) => {
+  const command = program.command('queue').summary('list what an avatar speaks and what waits');
+  command.action(() =>
+    act(command, run, async (client, path, agent, terminal, json) => {
+      const { speeches } = await client.get<{ speeches: SpeechJson[] }>(`${path}/speeches`);
+      if (json) return terminal.json(speeches);
+      if (speeches.length === 0) return terminal.say(`${agent} has nothing to speak.`);
+      const rows = speeches.map(({ id, label, state, positionMs, durationMs }) => [
+        id,
+        state,
+        `${seconds(positionMs)}${durationMs === null ? '' : ` / ${seconds(durationMs)}`}`,
+        printable(label),
+      ]);
+      table([['ID', 'STATE', 'POSITION', 'SOUND'], ...rows]).forEach((line) => terminal.say(line));
+    }),
+  );
+  addCommon(command);
+};
+
+function addVerb(
+  program: Command,
+  run: Runner,
+  verb: 'pause' | 'resume',
+  summary: string,
+  done: string,
+): void {
+  const command = program.command(verb).summary(summary);
+  command.action(() =>
+    act(command, run, async (client, path, agent, terminal, json) => {
+      const snapshot = await client.post<AgentJson>(`${path}/${verb}`);
+      if (json) terminal.json(snapshot);
+      else terminal.say(`${agent}: ${done}`);
+    }),
+  );
+  addCommon(command);
+}
+
+function addCommon(command: Command): void {
+  command.option('--json', 'as JSON');
+  addClientOptions(command, { agent: true });
+}
+
+function act(command: Command, run: Runner, body: Body): Promise<void> {
+  const json = command.opts<{ json?: boolean }>().json === true;
+  return run(
+    command,
+    async ({ terminal, env, onInterrupt }) => {
+      const { agent } = readOptions(command, ['agent'], env);
+      const session = openClient(command, env);
+      const off = onInterrupt(() => session.abort(new Interrupted()));
+      try {
+        await session.client.check();
+        await body(session.client, `/api/agents/${encodeURIComponent(agent)}`, agent, terminal, json);
+        return EXIT.ok;
+      } finally {
+        off();
+        session.close();
+      }
+    },
+    { json },
+  );
+}

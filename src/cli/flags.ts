@@ -1,0 +1,96 @@
+import { Option, type Command } from 'commander';
+import { BridgeError } from '../base/errors.js';
+import {
+  CLIENT_KEYS,
+  OPTIONS,
+  resolveOptions,
+  type OptionKey,
+  type OptionSpec,
+  type OptionValues,
+} from '../config.js';
+
+/** Environment variables. */
+export type Env = Partial<Record<string, string>>;
+
+/** The options of every command that talks to the service. */
+export type ClientOptions = Pick<OptionValues, 'host' | 'port' | 'timeoutMs'>;
+
+/** Adds rows of the options table to a command: flag, help with range, default and environment name. */
+export function addOptions(command: Command, keys: readonly OptionKey[]): Command {
+  for (const key of keys) {
+    const spec: OptionSpec = OPTIONS[key];
+    const fallback: unknown = spec.schema.parse(undefined);
+    const notes = [
+      ...(typeof fallback === 'boolean' ? [] : [spec.range, `default ${String(fallback)}`]),
+      spec.env,
+    ];
+    command.addOption(new Option(spec.flag, `${spec.help.replace(/\.$/, '')} (${notes.join('; ')})`));
+  }
+  return command;
+}
+
+/** Adds rows whose default is the service's: only what is given counts. */
+export function addOverrides(command: Command, keys: readonly OptionKey[]): Command {
+  for (const key of keys) {
+    const { flag, help, range }: OptionSpec = OPTIONS[key];
+    command.addOption(
+      new Option(flag, `${help.replace(/\.$/, '')} (${range}; by default as the service has it)`),
+    );
+  }
+  return command;
+}
+
+/** Adds what every command that talks to the service takes. */
+export function addClientOptions(command: Command, options: { agent: boolean }): Command {
+  return addOptions(
+    command,
+    CLIENT_KEYS.filter((key) => options.agent || key !== 'agent'),
+  );
+}
+
+/**
+ * The values of options: the flag, else the environment, else the default.
+ * @throws BridgeError OPTION_INVALID that names the flag or the environment variable
+ */
+export function readOptions<Key extends OptionKey>(
+  command: Command,
+  keys: readonly Key[],
+  env: Env,
+): Pick<OptionValues, Key> {
+  const values: Partial<OptionValues> = {};
+  for (const key of keys) Object.assign(values, readOption(command, key, env));
+  return values as Required<Pick<OptionValues, Key>>;
+}
+
+/**
+ * The values of those options that were given as flags.
+ * @throws BridgeError OPTION_INVALID that names the flag
+ */
+export function readOverrides<Key extends OptionKey>(
+  command: Command,
+  keys: readonly Key[],
+): Partial<Pick<OptionValues, Key>> {
+  const given = keys.filter((key) => flagValue(command, key) !== undefined);
+  return readOptions(command, given, {});
+}
+
+function readOption<Key extends OptionKey>(command: Command, key: Key, env: Env): Pick<OptionValues, Key> {
+  try {
+    return resolveOptions([key], { [key]: flagValue(command, key) }, env);
+  } catch (error) {
+    if (!(error instanceof BridgeError) || !error.message.startsWith(`${key} `)) throw error;
+    throw new BridgeError('OPTION_INVALID', flagName(key) + error.message.slice(key.length));
+  }
+}
+
+/** What the command line says of an option. The flag's own name, not the key's, is what commander knows it by. */
+function flagValue(command: Command, key: OptionKey): unknown {
+  const name = flagName(key)
+    .slice(2)
+    .replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+  return command.opts<Record<string, unknown>>()[name];
+}
+
+function flagName(key: OptionKey): string {
+  return OPTIONS[key].flag.split(' ')[0]!;
+}

@@ -1,0 +1,39 @@
+#!/usr/bin/env node
+import { createProgram } from './program.js';
+import { Terminal } from './terminal.js';
+
+// The one place that ends the process: everything else returns its exit status.
+
+const interruptions = new Set<() => void>();
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => {
+    if (interruptions.size === 0) process.exit(130);
+    for (const listener of [...interruptions]) listener();
+  });
+}
+
+// Whoever reads along may go first (`watch | head`). That ends who only has to tell something, and never a service:
+// avatars live by it.
+const outputGone = new Set<() => void>();
+process.stderr.on('error', () => undefined);
+process.stdout.on('error', () => {
+  for (const listener of [...outputGone]) listener();
+});
+
+const program = createProgram({
+  terminal: new Terminal(process.stdout, process.stderr),
+  stdin: process.stdin,
+  env: process.env,
+  onInterrupt: (listener) => {
+    interruptions.add(listener);
+    return () => interruptions.delete(listener);
+  },
+  onOutputGone: (listener) => {
+    outputGone.add(listener);
+    return () => outputGone.delete(listener);
+  },
+});
+
+const code = await program.run(process.argv.slice(2));
+// A pipe takes what is written in its own time: what was said must get out before the process ends.
+process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));

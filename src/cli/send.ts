@@ -1,0 +1,112 @@
+import { InvalidArgumentError } from 'commander';
+import { BridgeError } from '../base/errors.js';
+import type { CommandResultJson } from '../service/schemas.js';
+import { problemOf, type ServiceClient } from './client.js';
+import { readStream } from '../source/memory.js';
+import { openClient, type AddCommand, type Surroundings } from './command.js';
+import { EXIT, Interrupted } from './exit-codes.js';
+import { addClientOptions, readOptions } from './flags.js';
+import { printable } from './terminal.js';
+
+/** What the service takes in one request. */
+const MAX_BATCH = 1000;
+/** Longer than any command can be: what has no line end is no list of commands. */
+const MAX_LINE = 100_000;
+
+interface SendFlags {
+  wait?: number;
+  json?: boolean;
+}
+
+/** `send LINE…`: text commands. */
+export const addSend: AddCommand = (program, run) => {
+  const command = program
+    .command('send')
+    .summary('send text commands to an avatar')
+    .description(
+      'Sends text commands to an avatar, in order: TYPE|arg|… All are checked first, and none is sent when one breaks a rule.',
+    )
+    .argument(
+      '<line...>',
+      "commands, such as 'MOTION_ADD|0|bye|bye.vmd'; - reads lines from standard input as they come",
+    )
+    .option('--wait <ms>', 'how long to wait for an avatar that is not connected (default 0)', milliseconds)
+    .option('--json', 'what became of each as JSON, an object a line');
+  addClientOptions(command, { agent: true });
+  command.action((lines: string[], flags: SendFlags) =>
+    run(
+      command,
+      async (surroundings) => {
+        const { agent } = readOptions(command, ['agent'], surroundings.env);
+        const session = openClient(command, surroundings.env);
+        const off = surroundings.onInterrupt(() => session.abort(new Interrupted()));
+        try {
+          if (lines.includes('-') && lines.length > 1) {
+            throw new BridgeError(
+              'OPTION_INVALID',
+              '- stands alone: lines come as arguments or from standard input.',
+            );
+          }
+          await session.client.check();
+          const given = lines[0] === '-' ? standardInput(surroundings, session.signal) : [lines];
+          for await (const batch of given) await send(surroundings, session.client, agent, batch, flags);
+          return EXIT.ok;
+        } finally {
+          off();
+          session.close();
+        }
+      },
+      flags,
+    ),
+  );
+};
+
+async function send(
+  { terminal }: Surroundings,
+  client: ServiceClient,
+  agent: string,
+  commands: readonly string[],
+  { wait = 0, json }: SendFlags,
+): Promise<void> {
+  const { results } = await client.post<{ results: CommandResultJson[] }>(
+    `/api/agents/${encodeURIComponent(agent)}/commands`,
+    { commands, waitMs: wait },
+  );
+  for (const result of results) {
+    if (json) terminal.json(result);
+    else if (result.sent) terminal.say(`sent: ${printable(result.command)}`);
+  }
+  const failed = results.find(({ sent }) => !sent);
+  if (failed) throw problemOf(failed.error) ?? new BridgeError('INTERNAL', 'A command was not sent.');
+}
+
+/** The lines of standard input, as many at once as came together; empty ones are passed over. */
+async function* standardInput(
+  { stdin }: Surroundings,
+  signal: AbortSignal,
+): AsyncGenerator<string[], void, undefined> {
+  const decoder = new TextDecoder();
+  let rest = '';
+  for await (const chunk of readStream(stdin, 'standard input', signal)) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split(/\r?\n/);
+    rest = lines.pop() ?? '';
+    if (rest.length > MAX_LINE) {
+      throw new BridgeError(
+        'COMMAND_INVALID',
+        `Standard input has a line of more than ${MAX_LINE} characters.`,
+      );
+    }
+    yield* batches(lines);
+  }
+  yield* batches([rest + decoder.decode()]);
+}
+
+function* batches(lines: readonly string[]): Generator<string[], void, undefined> {
+  const commands = lines.filter((line) => line.trim() !== '');
+  for (let at = 0; at < commands.length; at += MAX_BATCH) yield commands.slice(at, at + MAX_BATCH);
+}
+
+function milliseconds(text: string): number {
+  if (!/^\d{1,8}$/.test(text)) throw new InvalidArgumentError('It takes milliseconds.');
+  return Number(text);
+}

@@ -1,0 +1,43 @@
+import { stat } from 'node:fs/promises';
+import { basename } from 'node:path';
+import type { Readable } from 'node:stream';
+import { BridgeError } from '../base/errors.js';
+import { readFile } from '../source/file.js';
+
+/** A sound that the command line names. */
+export interface NamedSound {
+  readonly label: string;
+  /** Its bytes, read as they are taken. */
+  open(): AsyncIterable<Uint8Array>;
+}
+
+/**
+ * Takes what the command line names as sounds: paths, and `-` for standard input. Each file is looked at now, so that
+ * a wrong one is told before anything is spoken.
+ * @throws BridgeError FILE_NOT_FOUND, FILE_UNREADABLE, SOUND_EMPTY, OPTION_INVALID
+ */
+export async function namedSounds(names: readonly string[], stdin: Readable): Promise<NamedSound[]> {
+  if (names.filter((name) => name === '-').length > 1) {
+    throw new BridgeError('OPTION_INVALID', 'Standard input (-) can be spoken only once.');
+  }
+  const sounds: NamedSound[] = [];
+  for (const name of names) {
+    if (name === '-') sounds.push({ label: 'standard input', open: () => stdin });
+    else {
+      await checkFile(name);
+      const { signal } = new AbortController();
+      sounds.push({ label: basename(name), open: () => readFile(name, signal) });
+    }
+  }
+  return sounds;
+}
+
+/** Reads the first bytes. A pipe's bytes can be read but once, so it is taken as it is. */
+async function checkFile(path: string): Promise<void> {
+  const found = await stat(path).catch(() => undefined);
+  if (found && !found.isFile() && !found.isDirectory()) return;
+  for await (const chunk of readFile(path, new AbortController().signal)) {
+    if (chunk.length > 0) return;
+  }
+  throw new BridgeError('SOUND_EMPTY', `'${path}' is empty: it has not one byte.`);
+}

@@ -1,0 +1,204 @@
+import { readFile } from 'node:fs/promises';
+import { InvalidArgumentError, Option } from 'commander';
+import { BridgeError } from '../base/errors.js';
+import type { Cue } from '../speech/cues.js';
+import { CuesSchema } from '../service/params.js';
+import type { AgentJson } from '../service/schemas.js';
+import type { ServiceClient } from './client.js';
+import { openClient, type AddCommand, type Surroundings } from './command.js';
+import { EXIT, Interrupted } from './exit-codes.js';
+import { addClientOptions, addOverrides, readOptions, readOverrides } from './flags.js';
+import { problemOf } from './client.js';
+import { namedSounds, type NamedSound } from './sound-files.js';
+import { progressLine, speechLine, endLine } from './speech-lines.js';
+import { SpeechRequest, type SpeechEnded } from './speech-request.js';
+
+interface SpeakFlags {
+  interrupt?: boolean;
+  ifIdle?: boolean;
+  priority?: number;
+  gainDb?: number;
+  join?: boolean;
+  raw?: string;
+  cues?: string;
+  json?: boolean;
+}
+
+/** `speak FILE…`: speaks through the running service. */
+export const addSpeak: AddCommand = (program, run) => {
+  const command = program
+    .command('speak')
+    .summary('speak sound files through the running service')
+    .description(
+      'Speaks sound files through the running service, one after the other, and ends when the avatar has played them all. ' +
+        'Ctrl-C stops the speech, not the service.',
+    )
+    .argument('<file...>', 'sound files; - is standard input')
+    .option('--interrupt', 'end what is spoken and drop what waits, and speak at once')
+    .addOption(new Option('--if-idle', 'refuse when the avatar is speaking').conflicts('interrupt'))
+    .option('--priority <number>', 'among those that wait the higher goes first (default 0)', integer)
+    .option('--gain-db <dB>', 'level in dB, -60 to 20 (default 0: unchanged)', number)
+    .option('--join', 'follow what is spoken without a gap')
+    .option('--raw <format>', 'data without a head: encoding:rate:channels, such as s16le:24000:1')
+    .option('--cues <file>', 'commands at moments of the first sound: JSON, [{"atMs": 500, "send": "…"}]')
+    .option('--json', 'what happens as JSON, an object a line');
+  addOverrides(command, ['leadMs', 'model']);
+  addClientOptions(command, { agent: true });
+  command.action((files: string[], flags: SpeakFlags) =>
+    run(
+      command,
+      async (surroundings) => {
+        const { env, stdin } = surroundings;
+        const { agent } = readOptions(command, ['agent'], env);
+        const { leadMs, model } = readOverrides(command, ['leadMs', 'model']);
+        const sounds = await namedSounds(files, stdin);
+        const cues = flags.cues === undefined ? [] : await readCues(flags.cues);
+        const session = openClient(command, env);
+        const { priority, gainDb, join, raw } = flags;
+        try {
+          await session.client.check();
+          return await speakAll(surroundings, session.client, {
+            agent,
+            sounds,
+            cues,
+            query: { leadMs, model, priority, gainDb, join, raw },
+            first: flags.interrupt ? 'interrupt' : flags.ifIdle ? 'if-idle' : undefined,
+            json: flags.json === true,
+            abort: (reason) => session.abort(reason),
+          });
+        } finally {
+          session.close();
+        }
+      },
+      flags,
+    ),
+  );
+};
+
+interface SpeakPlan {
+  readonly agent: string;
+  readonly sounds: readonly NamedSound[];
+  /** Of the first sound. */
+  readonly cues: readonly Cue[];
+  readonly query: Readonly<Record<string, string | number | boolean | undefined>>;
+  /** `when` of the first sound; the others queue behind it. */
+  readonly first: 'interrupt' | 'if-idle' | undefined;
+  readonly json: boolean;
+  abort(reason: Error): void;
+}
+
+async function speakAll(
+  { terminal, onInterrupt }: Surroundings,
+  client: ServiceClient,
+  plan: SpeakPlan,
+): Promise<number> {
+  const leadMs = terminal.interactive && !plan.json ? await leadOf(client, plan) : undefined;
+  const open = new Set<SpeechRequest>();
+  let interrupted = 0;
+  const stopAll = (): void => {
+    for (const request of [...open].reverse()) void request.stop().catch(() => undefined);
+  };
+  const offInterrupt = onInterrupt(() => {
+    interrupted += 1;
+    terminal.live('');
+    // Before the service has taken it on there is nothing to wait for. Whatever is open stops with the connection.
+    const waiting = [...open].every((request) => request.accepted) && open.size > 0;
+    if (interrupted > 1 || !waiting) return plan.abort(new Interrupted());
+    if (!plan.json) terminal.warn('Stopping; once more ends this command at once.');
+    stopAll();
+  });
+
+  const speak = ({ label, open: openSound }: NamedSound, index: number): SpeechRequest => {
+    const request = new SpeechRequest(client, {
+      agent: plan.agent,
+      label,
+      bytes: openSound(),
+      query: { ...plan.query, when: index === 0 ? plan.first : undefined },
+      cues: index === 0 ? plan.cues : [],
+      onEvent: (event) => {
+        if (plan.json) return terminal.json(event);
+        if (event.type === 'position') return terminal.live(progressLine(label, event, leadMs));
+        if (event.type === 'ended') terminal.live('');
+        // What a stop has to tell is told below, once for all.
+        const line =
+          event.type === 'ended' && event.how !== 'completed' ? undefined : speechLine(label, event);
+        if (line !== undefined) terminal.say(line);
+      },
+    });
+    open.add(request);
+    return request;
+  };
+
+  try {
+    const running: { request: SpeechRequest; label: string }[] = [];
+    for (const [index, sound] of plan.sounds.entries()) {
+      if (interrupted > 0) break;
+      const request = speak(sound, index);
+      running.push({ request, label: sound.label });
+      // The next one queues behind it as soon as this one sounds and is all there, so that no pause comes between.
+      await Promise.race([Promise.all([request.started, request.uploaded]), request.ended]);
+      if (running.length > 1) await finish(running.shift()!);
+    }
+    for (let next = running.shift(); next; next = running.shift()) await finish(next);
+    return interrupted > 0 ? EXIT.interrupted : EXIT.ok;
+  } finally {
+    stopAll();
+    offInterrupt();
+    terminal.live('');
+  }
+
+  async function finish({ request, label }: { request: SpeechRequest; label: string }): Promise<SpeechEnded> {
+    const ended = await request.ended;
+    open.delete(request);
+    if (ended.how === 'completed') return ended;
+    if (!plan.json && (interrupted > 0 || ended.how !== 'failed' || ended.heardMs > 0)) {
+      terminal.say(`${label}: ${endLine(ended)}`);
+    }
+    if (interrupted > 0) throw new Interrupted();
+    throw problemOf(ended.error) ?? new BridgeError('INTERNAL', `${label} ended without a reason.`);
+  }
+}
+
+async function leadOf(client: ServiceClient, { agent, query }: SpeakPlan): Promise<number | undefined> {
+  if (typeof query['leadMs'] === 'number') return query['leadMs'];
+  const { agents } = await client.get<{ agents: AgentJson[] }>('/api/agents');
+  return agents.find(({ name }) => name === agent)?.leadMs;
+}
+
+async function readCues(path: string): Promise<Cue[]> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    throw new BridgeError(
+      missing ? 'FILE_NOT_FOUND' : 'FILE_UNREADABLE',
+      missing ? `There is no file '${path}'.` : `'${path}' could not be read.`,
+      { cause: error },
+    );
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new BridgeError('OPTION_INVALID', `'${path}' is no JSON: ${(error as Error).message}.`);
+  }
+  const cues = CuesSchema.safeParse(json);
+  if (cues.success) return cues.data as Cue[];
+  const { path: place, message } = cues.error.issues[0]!;
+  throw new BridgeError(
+    'OPTION_INVALID',
+    `'${path}' is no list of cues: ${[place.join('.'), message].filter(Boolean).join(': ')}.`,
+    { advice: 'It is a JSON array of {"atMs": milliseconds, "send": "TYPE|arg"}.' },
+  );
+}
+
+function number(text: string): number {
+  if (!/^[+-]?\d+(\.\d+)?$/.test(text)) throw new InvalidArgumentError('It takes a number.');
+  return Number(text);
+}
+
+function integer(text: string): number {
+  if (!/^[+-]?\d+$/.test(text)) throw new InvalidArgumentError('It takes a whole number.');
+  return Number(text);
+}

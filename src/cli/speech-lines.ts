@@ -1,0 +1,81 @@
+import type { SpeechEventJson } from '../service/events.js';
+import type { SpeechEndJson } from '../service/schemas.js';
+import { printable, seconds } from './terminal.js';
+
+const BAR_CELLS = 24;
+
+/** What happens to a speech, as a line for people; nothing for what is not worth one. */
+export function speechLine(label: string, event: SpeechEventJson): string | undefined {
+  const name = printable(label);
+  switch (event.type) {
+    case 'waiting':
+      return `${name}: ${lowerFirst(printable(event.message))}`;
+    case 'info': {
+      const channels =
+        event.channels === 1 ? 'mono' : event.channels === 2 ? 'stereo' : `${event.channels} channels`;
+      const length = event.durationMs === null ? '' : `, ${seconds(event.durationMs)}`;
+      return `${name}: ${printable(event.format)}, ${event.sampleRateHz} Hz, ${channels}${length}`;
+    }
+    case 'state':
+      return event.state === 'speaking'
+        ? `${name}: speaking`
+        : event.state === 'paused'
+          ? `${name}: paused`
+          : undefined;
+    case 'warning':
+      return `${name}: warning: ${printable(event.message)}`;
+    case 'cue':
+      return `${name}: cue at ${seconds(event.atMs)}: ${printable(event.send)}`;
+    case 'ended':
+      return `${name}: ${endLine(event)}`;
+    case 'accepted':
+    case 'position':
+      return undefined;
+  }
+}
+
+/** How a speech ended: `heard 4.41 s of 4.41 s, no gaps`. */
+export function endLine(end: SpeechEndJson): string {
+  if (end.how === 'failed' && end.heardMs === 0) return 'failed';
+  const whole = end.durationMs === null ? '' : ` of ${seconds(end.durationMs)}`;
+  const heard = `heard ${seconds(end.heardMs)}${whole}`;
+  const { count, totalMs } = end.gaps;
+  const gaps =
+    count === 0 ? 'no gaps' : `${count} gap${count === 1 ? '' : 's'} of ${seconds(totalMs)} in all`;
+  const notes = [
+    heard,
+    gaps,
+    ...(end.droppedMs > 0 ? [`${seconds(end.droppedMs)} of live sound dropped`] : []),
+    ...(end.cuesSent + end.cuesDropped > 0 ? [`${end.cuesSent} cues sent`] : []),
+    ...(end.cuesDropped > 0 ? [`${end.cuesDropped} not sent`] : []),
+  ].join(', ');
+  switch (end.how) {
+    case 'completed':
+      return `finished: ${notes}`;
+    case 'stopped':
+      return `stopped: ${notes}`;
+    case 'failed':
+      return `failed: ${notes}`;
+    case 'avatar-lost':
+      return `broke off: ${notes}`;
+  }
+}
+
+/** How far a speech is, as one line: bar, position, length, what the avatar holds, and what it is to hold. */
+export function progressLine(
+  label: string,
+  position: { positionMs: number; durationMs: number | null; heldMs: number },
+  leadMs: number | undefined,
+): string {
+  const { positionMs, durationMs, heldMs } = position;
+  const share = durationMs === null || durationMs <= 0 ? undefined : Math.min(1, positionMs / durationMs);
+  const bar =
+    share === undefined ? '' : `[${'#'.repeat(Math.round(share * BAR_CELLS)).padEnd(BAR_CELLS, '.')}] `;
+  const whole = durationMs === null ? '' : ` / ${seconds(durationMs)}`;
+  const lead = leadMs === undefined ? '' : ` (lead ${leadMs})`;
+  return `${printable(label)} ${bar}${seconds(positionMs)}${whole}  held ${Math.round(heldMs)} ms${lead}`;
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}

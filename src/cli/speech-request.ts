@@ -1,0 +1,133 @@
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { BridgeError, toBridgeError } from '../base/errors.js';
+import type { Cue } from '../speech/cues.js';
+import type { SpeechEventJson } from '../service/events.js';
+import type { ServiceClient } from './client.js';
+
+/** How a speech ended, as its last event tells it. */
+export type SpeechEnded = Extract<SpeechEventJson, { type: 'ended' }>;
+
+/** What is to be spoken. */
+export interface SpeechToSpeak {
+  readonly agent: string;
+  /** How messages name it. */
+  readonly label: string;
+  readonly bytes: AsyncIterable<Uint8Array>;
+  /** Query of the route, beside the label. */
+  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
+  readonly cues?: readonly Cue[];
+  onEvent(event: SpeechEventJson): void;
+}
+
+/** A speech that goes through the service: the sound up, what happens down, at the same time. */
+export class SpeechRequest {
+  /** Settles when the service has all of the sound, or wants no more of it. Never rejects. */
+  readonly uploaded: Promise<void>;
+  /** Settles at its first sound, or when there will be none. Never rejects. */
+  readonly started: Promise<void>;
+  /**
+   * Settles with how it ended.
+   * @throws BridgeError when it could not be asked for, the sound could not be read, or the service is gone
+   */
+  readonly ended: Promise<SpeechEnded>;
+  readonly #client: ServiceClient;
+  readonly #speech: SpeechToSpeak;
+  #id: string | undefined;
+  #stopped: Promise<unknown> | undefined;
+  #settleUploaded!: () => void;
+  #settleStarted!: () => void;
+
+  constructor(client: ServiceClient, speech: SpeechToSpeak) {
+    this.#client = client;
+    this.#speech = speech;
+    this.uploaded = new Promise((resolve) => (this.#settleUploaded = resolve));
+    this.started = new Promise((resolve) => (this.#settleStarted = resolve));
+    this.ended = this.#run().finally(() => {
+      this.#settleUploaded();
+      this.#settleStarted();
+    });
+    this.ended.catch(() => undefined);
+  }
+
+  /** True once the service has taken it on. */
+  get accepted(): boolean {
+    return this.#id !== undefined;
+  }
+
+  /** Stops it; `ended` tells what was heard. Before the service has taken it on it does nothing. */
+  async stop(): Promise<void> {
+    if (this.#id === undefined) return;
+    this.#stopped ??= this.#client.delete(`${this.#path}/speeches/${this.#id}`).catch((error: unknown) => {
+      // It has ended in this very moment.
+      if (!(error instanceof BridgeError && error.code === 'SPEECH_UNKNOWN')) throw error;
+    });
+    await this.#stopped;
+  }
+
+  get #path(): string {
+    return `/api/agents/${encodeURIComponent(this.#speech.agent)}`;
+  }
+
+  async #run(): Promise<SpeechEnded> {
+    const { label, query = {}, onEvent } = this.#speech;
+    const search = new URLSearchParams({ label });
+    for (const [key, value] of Object.entries(query)) {
+      if (value !== undefined) search.set(key, String(value));
+    }
+    const open = this.#client.open('POST', `${this.#path}/speech?${search.toString()}`, {
+      accept: 'application/x-ndjson',
+      'content-type': 'application/octet-stream',
+    });
+    // The head alone: the sound follows once it is known that somebody wants it.
+    open.request.flushHeaders();
+    let source: BridgeError | undefined;
+    let ended: SpeechEnded | undefined;
+    try {
+      const response = await this.#client.answer(open);
+      for await (const line of this.#client.lines(response)) {
+        const event = line as SpeechEventJson;
+        if (event.type === 'accepted') {
+          this.#id = event.speech;
+          void this.#upload(open.request).catch((error: unknown) => {
+            source = toBridgeError(error, 'SOURCE_FAILED', `${label} could not be read`);
+            open.request.destroy();
+          });
+        }
+        if (event.type === 'state' && event.state === 'speaking') this.#settleStarted();
+        onEvent(event);
+        if (event.type === 'ended') ended = event;
+      }
+    } catch (error) {
+      // A sound that cannot be read cuts the upload off: what was wrong here is the better answer.
+      throw source ?? error;
+    } finally {
+      open.request.destroy();
+    }
+    if (source !== undefined && ended?.how !== 'stopped') throw source;
+    if (!ended) throw new BridgeError('SERVICE_LOST', `The service ended the answer before ${label} did.`);
+    return ended;
+  }
+
+  /** @throws what the sound's own reading throws; that nobody wants the rest is no error */
+  async #upload(request: NodeJS.WritableStream): Promise<void> {
+    const { bytes, cues = [] } = this.#speech;
+    if (cues.length > 0) await this.#client.post(`${this.#path}/speeches/${this.#id!}/cues`, { cues });
+    let failure: Error | undefined;
+    const watched = async function* (): AsyncGenerator<Uint8Array, void, undefined> {
+      try {
+        yield* bytes;
+      } catch (error) {
+        failure = error as Error;
+        throw error;
+      }
+    };
+    try {
+      await pipeline(Readable.from(watched(), { objectMode: false }), request);
+    } catch {
+      if (failure !== undefined) throw failure;
+    } finally {
+      this.#settleUploaded();
+    }
+  }
+}

@@ -1,0 +1,97 @@
+import type { ServiceEventJson } from '../service/events.js';
+import { openClient, type AddCommand } from './command.js';
+import { EXIT, Interrupted } from './exit-codes.js';
+import { addClientOptions } from './flags.js';
+import { speechLine } from './speech-lines.js';
+import { printable, type Terminal } from './terminal.js';
+
+interface WatchFlags {
+  agent?: string;
+  json?: boolean;
+}
+
+/** `watch`: everything the avatars say and do. */
+export const addWatch: AddCommand = (program, run) => {
+  const command = program
+    .command('watch')
+    .summary('follow what the avatars say and do')
+    .description(
+      'Follows everything the avatars say and do, a line each, until Ctrl-C or the end of the service.',
+    )
+    .option('--agent <name>', 'only this avatar (default: all)')
+    .option('--json', 'as JSON, an object a line');
+  addClientOptions(command, { agent: false });
+  command.action((flags: WatchFlags) =>
+    run(
+      command,
+      async ({ terminal, env, onInterrupt, onOutputGone }) => {
+        const session = openClient(command, env);
+        const offs = [onInterrupt, onOutputGone].map((on) => on(() => session.abort(new Interrupted())));
+        try {
+          await session.client.check();
+          for await (const event of session.client.events(flags.agent)) {
+            if (flags.json) terminal.json(event);
+            else tell(terminal, event, flags.agent);
+          }
+          if (!flags.json) terminal.warn('The service has ended.');
+          return EXIT.ok;
+        } finally {
+          offs.forEach((off) => off());
+          session.close();
+        }
+      },
+      flags,
+    ),
+  );
+};
+
+function tell(terminal: Terminal, event: ServiceEventJson, only: string | undefined): void {
+  if (event.type === 'snapshot') {
+    const names = event.agents.map(({ name, state }) => `${name} (${state})`);
+    const whom = only === undefined ? 'every avatar' : only;
+    terminal.warn(`Following ${whom}; known: ${names.length === 0 ? 'none yet' : names.join(', ')}.`);
+    return;
+  }
+  const line = eventLine(event);
+  if (line === undefined) return;
+  const time = new Date(event.time).toTimeString().slice(0, 8);
+  const agent = 'agent' in event ? `${event.agent}  ` : '';
+  terminal.say(`${time}.${event.time.slice(20, 23)}  ${agent}${line}`);
+}
+
+/** An event as a line for people; nothing for what is not worth one. */
+function eventLine(event: ServiceEventJson): string | undefined {
+  switch (event.type) {
+    case 'message':
+      return `${printable(event.text)}${event.truncated ? ' (cut off by the avatar)' : ''}`;
+    case 'connected':
+      return `* connected from ${event.remote}`;
+    case 'ready':
+      return `* ready after ${Math.round(event.afterMs)} ms, model ${printable(event.model)}`;
+    case 'not-ready':
+    case 'lost':
+      return `* ${printable(event.error.detail)}`;
+    case 'stalled':
+      return event.stalled ? '* has stopped reading' : '* reads again';
+    case 'missed':
+      return `* ${event.count ?? 'some'} events were missed`;
+    case 'accepted':
+      return `* takes on ${printable(event.label)}`;
+    case 'state':
+      return event.state === 'speaking' || event.state === 'paused'
+        ? `* ${event.state} ${printable(event.label)}`
+        : undefined;
+    case 'ended':
+      return `* ${speechLine(event.label, event) ?? ''}`;
+    case 'waiting':
+    case 'warning':
+      return `* ${printable(event.message)}`;
+    case 'cue':
+    case 'gap':
+    case 'info':
+    case 'position':
+    case 'snapshot':
+    case 'closing':
+      return undefined;
+  }
+}
