@@ -285,10 +285,11 @@ export class Agent implements FrameSink {
 
   /** @internal Takes a connection on. There must be none. */
   attach(connection: Connection, state?: LinkState): void {
-    const { clock, readyTimeoutMs, model } = this.#settings;
+    const { clock, wheel, readyTimeoutMs, model } = this.#settings;
     const link = new Link(connection, {
       agentName: this.name,
       clock,
+      wheel,
       readyTimeoutMs,
       ...(state && { state }),
     });

@@ -1,7 +1,8 @@
-import type { Clock, Timer } from '../base/clock.js';
+import type { Clock } from '../base/clock.js';
 import { Emitter } from '../base/emitter.js';
 import { BridgeError } from '../base/errors.js';
 import type { SegmentMode, SegmentNeeds } from '../speech/sink.js';
+import type { Wheel, WheelTask } from '../speech/wheel.js';
 import type { Connection, LinkState } from './connection.js';
 import { Marks, type RoundTrip } from './marks.js';
 import { Outbound } from './outbound.js';
@@ -35,6 +36,7 @@ export interface LinkEvents {
 export interface LinkOptions {
   readonly agentName: string;
   readonly clock: Clock;
+  readonly wheel: Wheel;
   /** How long a model may take before a wait for it is given up, in ms. */
   readonly readyTimeoutMs: number;
   /** Set when the connection was taken over from another process and is set up already. */
@@ -56,7 +58,7 @@ export class Link {
   #started = false;
   #sentSamples = 0;
   #stalled = false;
-  #stallTimer: Timer | undefined;
+  #stallTask: WheelTask | undefined;
   #lost: BridgeError | undefined;
 
   constructor(connection: Connection, options: LinkOptions) {
@@ -165,10 +167,10 @@ export class Link {
 
   #watchMarks(): void {
     const at = this.#marks.stallAtMs;
-    if (at === undefined || this.#stallTimer || this.#stalled) return;
-    this.#stallTimer = this.#options.clock.after(at - this.#options.clock.nowMs(), () => {
-      this.#stallTimer = undefined;
-      if (!this.#marks.stalled(this.#options.clock.nowMs())) return this.#watchMarks();
+    if (at === undefined || this.#stallTask || this.#stalled) return;
+    this.#stallTask = this.#options.wheel.at(at, (nowMs) => {
+      this.#stallTask = undefined;
+      if (!this.#marks.stalled(nowMs)) return this.#watchMarks();
       this.#stalled = true;
       this.events.emit('reading', undefined);
     });
@@ -196,7 +198,7 @@ export class Link {
   #onClosed(reason: string): void {
     const { agentName } = this.#options;
     this.#lost = new BridgeError('AGENT_LOST', `The connection of agent ${agentName} is gone: ${reason}.`);
-    this.#stallTimer?.cancel();
+    this.#stallTask?.cancel();
     this.outbound.close();
     this.#readiness.close(this.#lost);
     this.events.emit('lost', this.#lost);

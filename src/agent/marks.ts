@@ -1,7 +1,10 @@
 import { decodeMark, encodeMark } from './wire.js';
 
-/** How often a mark goes out while sound does, in ms: a few a second, never one a frame. */
-const EVERY_MS = 200;
+/**
+ * How often a mark goes out while sound does, in ms: a few a second, never one a frame. The time is cut at the same
+ * moments for all agents, so that their answers come in bunches and wake the process less often.
+ */
+const EVERY_MS = 250;
 /** A mark that has not come back for so long means that the agent has stopped reading (protocol.md §5: at most 11 ms). */
 const STALLED_AFTER_MS = 700;
 /** Marks under way at once; no more go out until one comes back. */
@@ -33,7 +36,8 @@ interface Pending {
 export class Marks {
   #nextId = 1;
   #pending: Pending[] = [];
-  #lastSentMs = -Infinity;
+  /** The stretch of `EVERY_MS` in which the last mark was sent. */
+  #lastStretch = -Infinity;
   #readSamples = 0;
   #window: number[] = [];
   #count = 0;
@@ -62,9 +66,10 @@ export class Marks {
    */
   due(samples: number, nowMs: number, force = false): Uint8Array | undefined {
     if (this.#pending.length >= MAX_PENDING) return undefined;
-    if (!force && nowMs - this.#lastSentMs < EVERY_MS) return undefined;
+    const stretch = Math.floor(nowMs / EVERY_MS);
+    if (!force && stretch === this.#lastStretch) return undefined;
     const id = this.#nextId++;
-    this.#lastSentMs = nowMs;
+    this.#lastStretch = stretch;
     this.#pending.push({ id, sentMs: nowMs, samples });
     return encodeMark(id);
   }

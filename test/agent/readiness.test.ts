@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { BridgeError } from '../../src/base/errors.js';
 import { Link } from '../../src/agent/link.js';
+import { Wheel } from '../../src/speech/wheel.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { FakeConnection } from '../support/fake-connection.js';
 
@@ -14,7 +15,13 @@ function link(options: { readyTimeoutMs?: number } = {}): {
   return {
     clock,
     connection,
-    link: new Link(connection, { agentName: 'default', clock, readyTimeoutMs: 1000, ...options }),
+    link: new Link(connection, {
+      agentName: 'default',
+      clock,
+      wheel: new Wheel(clock),
+      readyTimeoutMs: 1000,
+      ...options,
+    }),
   };
 }
 
@@ -95,6 +102,7 @@ describe('readiness', () => {
     const adopted = new Link(connection, {
       agentName: 'default',
       clock,
+      wheel: new Wheel(clock),
       readyTimeoutMs: 1000,
       state: { model: '0', mode: 'file' },
     });
@@ -171,11 +179,11 @@ describe('delivery marks', () => {
     connection.events.emit('mark', connection.marks[0]!.payload);
     expect(it.readSamples).toBe(640);
     expect(it.marks.roundTrip).toMatchObject({ count: 1, lastMs: 3 });
-    await clock.advance(200);
+    await clock.advance(250);
     it.frame(new Int16Array(640));
     await clock.advance(699);
     expect(it.stalled).toBe(false);
-    await clock.advance(2);
+    await clock.advance(1 + 5);
     expect(readings).toEqual([true]);
     connection.events.emit('mark', connection.marks[1]!.payload);
     expect(readings).toEqual([true, false]);

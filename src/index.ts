@@ -1,0 +1,42 @@
+/**
+ * mmdagent-audio-bridge: gives an MMDAgent-EX avatar its voice. Start with `createBridge`.
+ * @packageDocumentation
+ */
+export { createBridge, type Bridge, type BridgeEvents, type BridgeOptions } from './bridge.js';
+export type {
+  Agent,
+  AgentEvents,
+  AgentSnapshot,
+  AgentState,
+  AvatarEvents,
+  SpeechSnapshot,
+} from './agent/agent.js';
+export type { AgentGroup, GroupSpeech } from './agent/group.js';
+export type { RoundTrip } from './agent/marks.js';
+export type { SpeechStream } from './agent/speech-stream.js';
+export type { AgentMessage } from './agent/wire.js';
+export * from './agent/messages.js';
+export type { SoundInput, SoundInputOptions } from './audio/input.js';
+export type { PcmBlock, Sound, SoundContext, SoundInfo } from './audio/pcm.js';
+export { BridgeError, ERRORS, type ErrorCode, type ErrorEntry, type ErrorKind } from './base/errors.js';
+export type { Logger } from './base/logger.js';
+export { parseCueFile } from './speech/cue-file.js';
+export type { Cue } from './speech/cues.js';
+export type { Interruption } from './speech/player.js';
+export type {
+  GapCount,
+  Speech,
+  SpeechEnd,
+  SpeechEndKind,
+  SpeechEvents,
+  SpeechOptions,
+  SpeechPosition,
+  SpeechState,
+} from './speech/speech.js';
+export {
+  compareHeard,
+  SimulatedAvatar,
+  type HeardComparison,
+  type SimulatorOptions,
+  type SimulatorReport,
+} from './simulator/index.js';

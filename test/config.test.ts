@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest';
+import { OPTIONS, resolveOptions, SERVICE_KEYS, type OptionKey } from '../src/config.js';
+
+describe('options', () => {
+  it('come from what was given, else the environment, else the default', () => {
+    const env = { MMDAGENT_BRIDGE_PORT: '9100', MMDAGENT_BRIDGE_LEAD_MS: '200' };
+    expect(resolveOptions(['port', 'leadMs', 'host'], { port: 9200 }, env)).toEqual({
+      port: 9200,
+      leadMs: 200,
+      host: '127.0.0.1',
+    });
+  });
+
+  it('are named when they are wrong, by the flag or the environment name that was used', () => {
+    expect(() => resolveOptions(['port'], { port: 'abc' })).toThrow(
+      /port cannot be "abc": it takes 0 to 65535/,
+    );
+    expect(() => resolveOptions(['port'], {}, { MMDAGENT_BRIDGE_PORT: '-1' })).toThrow(
+      /MMDAGENT_BRIDGE_PORT cannot be/,
+    );
+    expect(() => resolveOptions(['leadMs'], { leadMs: NaN })).toThrow(/leadMs/);
+    expect(() => resolveOptions(['path'], { path: '/api/x' })).toThrow(/path/);
+    expect(() => resolveOptions(['model'], { model: 'a|b' })).toThrow(/model/);
+  });
+
+  it('that are unknown are refused with those that are known', () => {
+    expect(() => resolveOptions(['port'], { prot: 1 })).toThrow(/no option prot. Known are: port/);
+  });
+
+  it('take a number or auto for the lead, and words for a switch', () => {
+    expect(resolveOptions(['leadMs'], { leadMs: 'auto' }).leadMs).toBe('auto');
+    expect(resolveOptions(['leadMs'], { leadMs: '80' }).leadMs).toBe(80);
+    expect(
+      resolveOptions(['allowDangerous'], {}, { MMDAGENT_BRIDGE_ALLOW_DANGEROUS: 'yes' }).allowDangerous,
+    ).toBe(true);
+    expect(() =>
+      resolveOptions(['allowDangerous'], {}, { MMDAGENT_BRIDGE_ALLOW_DANGEROUS: 'maybe' }),
+    ).toThrow();
+  });
+
+  it('each have a flag, an environment name and a default of their own that passes its own check', () => {
+    const specs = Object.values(OPTIONS);
+    expect(new Set(specs.map(({ flag }) => flag)).size).toBe(specs.length);
+    expect(new Set(specs.map(({ env }) => env)).size).toBe(specs.length);
+    expect(() => resolveOptions(Object.keys(OPTIONS) as OptionKey[], {})).not.toThrow();
+    expect(SERVICE_KEYS).toContain('leadMs');
+  });
+});
