@@ -22,8 +22,13 @@ const TIME_CONSTANT_S = 40;
 const PROPORTIONAL_PPM = 2_000 / TIME_CONSTANT_S;
 /** The same for each millisecond and second: 1 / T². This is what learns the clock's true error. */
 const INTEGRAL_PPM = 1_000 / TIME_CONSTANT_S ** 2;
-/** No real clock is further off than this; the limit keeps a long stall from being learnt as drift. */
+/** No real clock is further off than this. */
 const MAX_LEARNT_PPM = 1_000;
+/**
+ * Further from the target than this it is not the clock that is to blame but a stall, or the pre-roll of a gate, and
+ * nothing is learnt. The clock alone never gets there: 1,000 ppm are held off by the proportional part at 20 ms.
+ */
+const LEARN_WITHIN_MS = 30;
 
 /**
  * Decides by how much live sound must be squeezed so that the fill stays at its target: a proportional-integral loop
@@ -71,10 +76,8 @@ export class DriftControl {
     }
     this.#smoothedMs += (fillMs - this.#smoothedMs) * (1 - Math.exp(-sinceMs / SMOOTHING_MS));
     const errorMs = this.#smoothedMs - this.#targetFillMs;
-    const wanted = PROPORTIONAL_PPM * errorMs + this.#learntPpm;
-    this.#ppm = clamp(wanted, this.#maxPpm);
-    // Learning waits while the correction is at its limit: the error then tells of a stall, not of the clock.
-    if (this.#ppm === wanted)
+    this.#ppm = clamp(PROPORTIONAL_PPM * errorMs + this.#learntPpm, this.#maxPpm);
+    if (Math.abs(errorMs) <= LEARN_WITHIN_MS)
       this.#learntPpm = clamp(
         this.#learntPpm + (INTEGRAL_PPM * errorMs * sinceMs) / 1000,
         Math.min(MAX_LEARNT_PPM, this.#maxPpm),
@@ -103,7 +106,6 @@ export class DriftCorrector {
   readonly #control: DriftControl;
   readonly #resampler: FineResampler;
   #setAtMs = -Infinity;
-  #closed = false;
 
   /** Use `createDriftCorrector`. */
   constructor(control: DriftControl, resampler: FineResampler) {
@@ -144,14 +146,8 @@ export class DriftCorrector {
     this.#resampler.setPpm(this.#control.ppm);
   }
 
-  /** True once it was closed. */
-  get closed(): boolean {
-    return this.#closed;
-  }
-
   /** Frees what it holds outside JavaScript's memory; safe to call again. */
   close(): void {
-    this.#closed = true;
     this.#resampler.free();
   }
 }

@@ -61,7 +61,7 @@ export class VoiceGate {
   #open = false;
 
   constructor(options: GateOptions = {}) {
-    this.#preRollSamples = msToSamples(options.preRollMs ?? 300);
+    this.#preRollSamples = msToSamples(options.preRollMs ?? 200);
     this.#hangOverWindows = Math.max(1, Math.round((options.hangOverMs ?? 700) / 10));
     this.#thresholdDb = options.thresholdDb ?? 10;
     this.#minLevelDbfs = options.minLevelDbfs ?? -50;

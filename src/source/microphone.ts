@@ -1,4 +1,5 @@
 import { Gain } from '../audio/gain.js';
+import { LevelMeter, type Level } from '../audio/level.js';
 import type { PcmBlock, Sound, SoundContext } from '../audio/pcm.js';
 import { systemClock, type Clock } from '../base/clock.js';
 import { BridgeError, toBridgeError } from '../base/errors.js';
@@ -21,6 +22,8 @@ export interface MicrophoneOptions {
   readonly maxQueuedMs?: number;
   /** A recorder that gives nothing for so long has hung, in milliseconds. */
   readonly noDataMs?: number;
+  /** Told how loud the last 100 ms were, after the gain: for a meter. */
+  readonly onLevel?: (level: Level) => void;
   readonly clock?: Clock;
 }
 
@@ -32,6 +35,9 @@ export interface MicrophoneSound extends Sound {
   /** Sound dropped because nobody took it in time, in milliseconds. */
   readonly droppedMs: number;
 }
+
+/** Faster than the eye follows, slow enough for a terminal. */
+const LEVEL_EVERY_MS = 100;
 
 /**
  * The sound of a microphone, by a recorder that is installed.
@@ -113,8 +119,19 @@ class Microphone implements MicrophoneSound {
     );
     this.#capture = capture;
     const gain = new Gain({ gainDb, sampleRateHz });
+    const meter = new LevelMeter();
+    let metered = 0;
     try {
-      for (;;) yield { samples: gain.push(await capture.next()), sampleRateHz, channels: 1 };
+      for (;;) {
+        const samples = gain.push(await capture.next());
+        meter.push(samples);
+        metered += samples.length;
+        if (metered >= (sampleRateHz * LEVEL_EVERY_MS) / 1000) {
+          this.#options.onLevel?.(meter.read());
+          metered = 0;
+        }
+        yield { samples, sampleRateHz, channels: 1 };
+      }
     } finally {
       await capture.stop();
     }

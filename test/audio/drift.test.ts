@@ -80,6 +80,19 @@ describe('DriftControl', () => {
     expect(control.ppm).toBe(-2000);
   });
 
+  it('works off the pre-roll of a gate without taking it for drift', () => {
+    const { control, after } = simulate({ driftPpm: () => 0, hours: 0.2, startFillMs: TARGET_MS + 300 });
+    expect(Math.abs(control.learntPpm)).toBeLessThan(10);
+    expect(range(after(8 * 60_000))[1]).toBeLessThan(TARGET_MS + 2);
+  });
+
+  it.each([1000, -1000])('still finds a clock as bad as %i ppm', (ppm) => {
+    const { control, after } = simulate({ driftPpm: () => ppm, hours: 0.5 });
+    expect(Math.abs(control.learntPpm - ppm)).toBeLessThan(10);
+    const [least, most] = range(after(10 * 60_000));
+    expect(Math.max(most - TARGET_MS, TARGET_MS - least)).toBeLessThan(3);
+  });
+
   it('takes the first reading after an interruption as it is, and keeps what it learnt of the clock', () => {
     const { control } = simulate({ driftPpm: () => 300, hours: 0.5 });
     const learnt = control.learntPpm;
