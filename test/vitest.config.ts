@@ -5,6 +5,7 @@ export default defineConfig({
   test: {
     root: fileURLToPath(new URL('..', import.meta.url)),
     include: ['test/**/*.test.ts'],
+    globalSetup: ['test/support/build.ts'],
     reporters: ['default', fileURLToPath(new URL('support/plain-reporter.ts', import.meta.url))],
     // Real processes and real-time playback share the machine with everything else: be generous.
     testTimeout: 60_000,

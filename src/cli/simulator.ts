@@ -1,12 +1,6 @@
-import { writeFile } from 'node:fs/promises';
-import { extname } from 'node:path';
 import { InvalidArgumentError } from 'commander';
-import { BridgeError } from '../base/errors.js';
-import { SimulatedAvatar, type SimulatorReport } from '../simulator/index.js';
-import { deadline, type AddCommand, type Surroundings } from './command.js';
-import { EXIT } from './exit-codes.js';
+import type { AddCommand } from './command.js';
 import { addOptions, readOptions } from './flags.js';
-import { printable, seconds } from './terminal.js';
 
 interface SimulatorFlags {
   url?: string;
@@ -54,127 +48,13 @@ export const addSimulator: AddCommand = (program, run) => {
         );
         const at = host.includes(':') ? `[${host}]` : host;
         const url = flags.url ?? `ws://${at}:${port}${path}`;
+        const { simulate } = await import('./simulator-process.js');
         return simulate(surroundings, { ...flags, url, model, timeoutMs });
       },
       flags,
     ),
   );
 };
-
-interface Plan extends SimulatorFlags {
-  readonly url: string;
-  readonly model: string;
-  readonly timeoutMs: number;
-}
-
-async function simulate({ terminal, onInterrupt }: Surroundings, plan: Plan): Promise<number> {
-  const { count, url, model, retry, json, record, report, timeoutMs } = plan;
-  const avatars = Array.from(
-    { length: count },
-    () => new SimulatedAvatar({ url, modelAlias: model, retryCount: retry, record: record !== undefined }),
-  );
-  const end = new AbortController();
-  const { signal: timeout, clear } = deadline(timeoutMs, 'simulator');
-  const ending = AbortSignal.any([end.signal, timeout]);
-  const off = onInterrupt(() => end.abort());
-  const name = (index: number): string => (count === 1 ? 'simulator' : `simulator ${index + 1}`);
-  avatars.forEach((avatar, index) => {
-    const tell = (type: string, fields: object, line: string): void => {
-      if (json) terminal.json({ type, simulator: index + 1, ...fields });
-      else terminal.say(`${name(index)}: ${line}`);
-    };
-    follow(avatar, tell);
-  });
-  try {
-    const dead = Promise.all(avatars.map((avatar) => new Promise((resolve) => avatar.once('died', resolve))));
-    const connecting = Promise.all(avatars.map((avatar) => avatar.connect()));
-    const ended = new Promise((resolve) => ending.addEventListener('abort', resolve, { once: true }));
-    let refused: unknown;
-    connecting.catch((error: unknown) => {
-      refused = error;
-      if (error instanceof BridgeError && error.code === 'OPTION_INVALID') end.abort();
-    });
-    await Promise.race([dead, ended]);
-    const reports = avatars.map((avatar) => avatar.report());
-    for (const avatar of avatars) avatar.leave();
-    await save(avatars, reports, record, report);
-    if (!end.signal.aborted && refused instanceof BridgeError && reports.every(({ upgraded }) => !upgraded))
-      throw refused;
-    if (refused instanceof BridgeError && refused.code === 'OPTION_INVALID') throw refused;
-    if (!json) reports.forEach((one, index) => terminal.say(`${name(index)}: ${summary(one)}`));
-    return reports.some(({ died }) => died !== undefined) ? EXIT.failed : EXIT.ok;
-  } finally {
-    off();
-    clear();
-    for (const avatar of avatars) avatar.leave();
-  }
-}
-
-type Tell = (type: string, fields: object, line: string) => void;
-
-function follow(avatar: SimulatedAvatar, tell: Tell): void {
-  let heard = false;
-  avatar.on('state', (state) => {
-    if (state === 'starting') tell('connected', {}, 'connected, its model is being loaded');
-    if (state === 'ready') tell('ready', {}, 'ready');
-  });
-  avatar.on('command', ({ line, atMs }) => {
-    tell('command', { line, atMs }, printable(line));
-    if (line === 'SNDBRKS') heard = false;
-  });
-  avatar.on('audio', ({ samples, atMs, dropped }) => {
-    if (heard && dropped === undefined) return;
-    heard = dropped === undefined;
-    const lost = dropped === undefined ? '' : `, not heard: ${dropped}`;
-    tell('audio', { samples: samples.length, atMs, dropped: dropped ?? null }, `sound comes${lost}`);
-  });
-  avatar.on('fault', (fault) => {
-    if (fault.severity === 'fault') tell('fault', { ...fault }, `broken rule ${fault.rule}: ${fault.detail}`);
-  });
-  avatar.on('died', (death) => tell('died', { ...death }, death.detail));
-}
-
-async function save(
-  avatars: readonly SimulatedAvatar[],
-  reports: readonly SimulatorReport[],
-  record: string | undefined,
-  report: string | undefined,
-): Promise<void> {
-  if (record !== undefined) {
-    await Promise.all(avatars.map((avatar, index) => avatar.saveHeard(numbered(record, index))));
-  }
-  if (report === undefined) return;
-  const json = JSON.stringify(reports.length === 1 ? reports[0] : reports, null, 2);
-  await writeFile(report, `${json}\n`).catch((error: unknown) => {
-    throw new BridgeError(
-      'FILE_UNWRITABLE',
-      `'${report}' could not be written: ${(error as Error).message}.`,
-      {
-        cause: error,
-      },
-    );
-  });
-}
-
-/** `heard.wav`, `heard-2.wav`, `heard-3.wav`. */
-function numbered(path: string, index: number): string {
-  if (index === 0) return path;
-  const extension = extname(path);
-  return `${path.slice(0, path.length - extension.length)}-${index + 1}${extension}`;
-}
-
-function summary(report: SimulatorReport): string {
-  const { samplesHeard, gapCount, gapMs, commandCount, faults, firstSoundAfterMs } = report;
-  return [
-    `heard ${samplesHeard} samples (${seconds(samplesHeard / 16)})`,
-    gapCount === 0 ? 'no gaps' : `${gapCount} gaps of ${Math.round(gapMs)} ms in all`,
-    ...(firstSoundAfterMs === undefined
-      ? []
-      : [`first sound ${Math.round(firstSoundAfterMs)} ms after its first frame`]),
-    `${commandCount} commands`,
-    faults.length === 0 ? 'no rule broken' : `${faults.length} rules broken`,
-  ].join(', ');
-}
 
 function wholeNumber(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It takes a whole number.');

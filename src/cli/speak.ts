@@ -1,14 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { InvalidArgumentError, Option } from 'commander';
 import { BridgeError } from '../base/errors.js';
+import { parseCueFile } from '../speech/cue-file.js';
 import type { Cue } from '../speech/cues.js';
-import { CuesSchema } from '../service/params.js';
 import type { AgentJson } from '../service/schemas.js';
-import type { ServiceClient } from './client.js';
+import { problemOf, type ServiceClient } from './client.js';
 import { openClient, type AddCommand, type Surroundings } from './command.js';
 import { EXIT, Interrupted } from './exit-codes.js';
 import { addClientOptions, addOverrides, readOptions, readOverrides } from './flags.js';
-import { problemOf } from './client.js';
 import { namedSounds, type NamedSound } from './sound-files.js';
 import { progressLine, speechLine, endLine } from './speech-lines.js';
 import { SpeechRequest, type SpeechEnded } from './speech-request.js';
@@ -40,7 +39,10 @@ export const addSpeak: AddCommand = (program, run) => {
     .option('--gain-db <dB>', 'level in dB, -60 to 20 (default 0: unchanged)', number)
     .option('--join', 'follow what is spoken without a gap')
     .option('--raw <format>', 'data without a head: encoding:rate:channels, such as s16le:24000:1')
-    .option('--cues <file>', 'commands at moments of the first sound: JSON, [{"atMs": 500, "send": "…"}]')
+    .option(
+      '--cues <file>',
+      'commands at moments of the first sound: JSON, [{"atMs": 500, "send": "…"}], or WebVTT',
+    )
     .option('--json', 'what happens as JSON, an object a line');
   addOverrides(command, ['leadMs', 'model']);
   addClientOptions(command, { agent: true });
@@ -51,6 +53,12 @@ export const addSpeak: AddCommand = (program, run) => {
         const { env, stdin } = surroundings;
         const { agent } = readOptions(command, ['agent'], env);
         const { leadMs, model } = readOverrides(command, ['leadMs', 'model']);
+        if (leadMs === 'auto') {
+          throw new BridgeError(
+            'OPTION_INVALID',
+            '--lead-ms auto is for the service; one speech takes a number.',
+          );
+        }
         const sounds = await namedSounds(files, stdin);
         const cues = flags.cues === undefined ? [] : await readCues(flags.cues);
         const session = openClient(command, env);
@@ -177,20 +185,7 @@ async function readCues(path: string): Promise<Cue[]> {
       { cause: error },
     );
   }
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw new BridgeError('OPTION_INVALID', `'${path}' is no JSON: ${(error as Error).message}.`);
-  }
-  const cues = CuesSchema.safeParse(json);
-  if (cues.success) return cues.data as Cue[];
-  const { path: place, message } = cues.error.issues[0]!;
-  throw new BridgeError(
-    'OPTION_INVALID',
-    `'${path}' is no list of cues: ${[place.join('.'), message].filter(Boolean).join(': ')}.`,
-    { advice: 'It is a JSON array of {"atMs": milliseconds, "send": "TYPE|arg"}.' },
-  );
+  return parseCueFile(text, `'${path}'`);
 }
 
 function number(text: string): number {

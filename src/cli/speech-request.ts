@@ -5,6 +5,9 @@ import type { Cue } from '../speech/cues.js';
 import type { SpeechEventJson } from '../service/events.js';
 import type { ServiceClient } from './client.js';
 
+/** Cues that the service takes in one request. */
+const MAX_CUES = 1000;
+
 /** How a speech ended, as its last event tells it. */
 export type SpeechEnded = Extract<SpeechEventJson, { type: 'ended' }>;
 
@@ -112,7 +115,10 @@ export class SpeechRequest {
   /** @throws what the sound's own reading throws; that nobody wants the rest is no error */
   async #upload(request: NodeJS.WritableStream): Promise<void> {
     const { bytes, cues = [] } = this.#speech;
-    if (cues.length > 0) await this.#client.post(`${this.#path}/speeches/${this.#id!}/cues`, { cues });
+    for (let at = 0; at < cues.length; at += MAX_CUES) {
+      const some = cues.slice(at, at + MAX_CUES);
+      await this.#client.post(`${this.#path}/speeches/${this.#id!}/cues`, { cues: some });
+    }
     let failure: Error | undefined;
     const watched = async function* (): AsyncGenerator<Uint8Array, void, undefined> {
       try {

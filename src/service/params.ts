@@ -53,6 +53,8 @@ export const CueSchema = z
 export const CuesSchema = z.array(CueSchema).max(1000);
 
 const MAX_LABEL = 200;
+/** One speech takes a number; `auto` is the service's to find out. */
+const LEAD_MS = OPTIONS.leadMs.schema.unwrap().options[1];
 
 /** How a speech is to be spoken, and how its request is to be answered. */
 export const SpeechQuery = z.strictObject({
@@ -82,9 +84,7 @@ export const SpeechQuery = z.strictObject({
   priority: queryNumber(z.number().int().min(-1000).max(1000))
     .optional()
     .describe('Among those that wait the higher goes first.'),
-  leadMs: queryNumber(OPTIONS.leadMs.schema.unwrap())
-    .optional()
-    .describe('What the avatar holds unplayed, in ms.'),
+  leadMs: queryNumber(LEAD_MS).optional().describe('What the avatar holds unplayed, in ms.'),
   gainDb: queryNumber(z.number().min(-60).max(20)).optional().describe('Level in dB; 0 is unchanged.'),
   join: queryFlag.optional().describe('Follow the speech before it without a gap.'),
   onAgentLost: z

@@ -1,0 +1,279 @@
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { createServer as createTcpServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { compareHeard } from '../../src/simulator/index.js';
+import { command, killCommands } from '../support/command.js';
+import { startService, until, wavOf, type ServiceRig } from '../support/service-rig.js';
+import { concat, noise, sine } from '../support/signals.js';
+
+let rig: ServiceRig | undefined;
+let folder: string;
+const file = (name: string): string => join(folder, name);
+const short = noise(8000, 9000, 1);
+const other = noise(4096, 9000, 2);
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'speak-'));
+  await writeFile(file('short.wav'), wavOf(short));
+  await writeFile(file('other.wav'), wavOf(other));
+  await writeFile(file('long.wav'), wavOf(sine(16_000 * 20, 440, 9000)));
+});
+afterAll(() => rm(folder, { recursive: true }));
+afterEach(async () => {
+  await killCommands();
+  await rig?.close();
+  rig = undefined;
+});
+
+const speak = (args: string[], port = rig!.port): ReturnType<typeof command> =>
+  command(['speak', '--port', String(port), ...args]);
+
+describe('speak', () => {
+  it('ends with 0 when the avatar has heard the file, sample by sample', async () => {
+    rig = await startService();
+    const avatar = await rig.avatar();
+    const run = speak([file('short.wav')]);
+    expect(await run.exit).toBe(0);
+    expect(compareHeard(short, avatar.heard()).exact).toBe(true);
+    expect(run.out.split('\n')).toEqual([
+      'short.wav: WAV, 16-bit PCM, 16000 Hz, mono, 0.50 s',
+      'short.wav: speaking',
+      'short.wav: finished: heard 0.50 s of 0.50 s, no gaps',
+      '',
+    ]);
+    expect(run.err).toBe('');
+  });
+
+  it('tells machines with --json', async () => {
+    rig = await startService();
+    await rig.avatar();
+    const run = speak(['--json', file('short.wav')]);
+    expect(await run.exit).toBe(0);
+    const lines = run.json();
+    expect(lines[0]).toMatchObject({ type: 'accepted', label: 'short.wav' });
+    expect(lines.at(-1)).toMatchObject({ type: 'ended', how: 'completed', heardMs: 500 });
+    expect(lines.some(({ type }) => type === 'position')).toBe(true);
+  });
+
+  it('speaks several files in order, standard input among them', async () => {
+    rig = await startService();
+    const avatar = await rig.avatar();
+    const run = command(['speak', '--port', String(rig.port), file('short.wav'), '-', file('other.wav')], {
+      input: wavOf(other),
+    });
+    expect(await run.exit).toBe(0);
+    // Each is filled to whole blocks of 256 samples.
+    const padded = (samples: Int16Array): Int16Array =>
+      concat([samples, new Int16Array((256 - (samples.length % 256)) % 256)]);
+    expect(compareHeard(concat([padded(short), padded(other), other]), avatar.heard()).exact).toBe(true);
+    expect(run.out).toContain('standard input: finished');
+  });
+
+  it('sends cues at their moments, and takes the other options', async () => {
+    rig = await startService();
+    const avatar = await rig.avatar();
+    await writeFile(
+      file('cues.json'),
+      JSON.stringify([
+        { atMs: 0, send: 'CUE|first' },
+        { atMs: -100, send: 'CUE|last' },
+      ]),
+    );
+    const run = speak([
+      '--cues',
+      file('cues.json'),
+      '--priority',
+      '5',
+      '--lead-ms',
+      '200',
+      '--interrupt',
+      file('short.wav'),
+    ]);
+    expect(await run.exit).toBe(0);
+    expect(run.out).toContain('short.wav: cue at 0.00 s: CUE|first');
+    const lines = avatar.report().commands.map(({ line }) => line);
+    expect(lines.filter((line) => line.startsWith('CUE'))).toEqual(['CUE|first', 'CUE|last']);
+    expect(avatar.report().maxHeldMs).toBeGreaterThan(150);
+  });
+
+  it('stops the speech at Ctrl-C, not the service, and says what was heard', async () => {
+    rig = await startService();
+    await rig.avatar();
+    const run = speak([file('long.wav'), file('short.wav')]);
+    await until(() => (rig!.bridge.agent().speeches[0]?.positionMs ?? 0) > 200);
+    run.child.kill('SIGINT');
+    expect(await run.exit).toBe(130);
+    expect(run.out).toMatch(/long\.wav: stopped: heard \d\.\d\d s of 20\.00 s/);
+    expect(rig.bridge.agent().speeches).toEqual([]);
+    expect(rig.bridge.agent().state).toBe('ready');
+  });
+
+  it('ends at Ctrl-C while it waits for an avatar, and leaves nothing behind', async () => {
+    rig = await startService();
+    const run = speak([file('short.wav')]);
+    await run.says('waiting for agent default to connect');
+    run.child.kill('SIGINT');
+    expect(await run.exit).toBe(130);
+    await until(() => rig!.bridge.agents().length === 0);
+  });
+
+  it('ends at Ctrl-C while its sound does not come', async () => {
+    rig = await startService();
+    await rig.avatar();
+    const run = speak(['-']);
+    await until(() => rig!.bridge.agent().speeches.length === 1);
+    run.child.kill('SIGINT');
+    expect(await run.exit).toBe(130);
+    await until(() => rig!.bridge.agent().speeches.length === 0);
+  });
+
+  it('stops the speech when it is killed', async () => {
+    rig = await startService();
+    await rig.avatar();
+    const run = speak([file('long.wav')]);
+    await run.says('speaking');
+    run.child.kill('SIGKILL');
+    await until(() => rig!.bridge.agent().speeches.length === 0);
+  });
+
+  it('ends with 4 when its --timeout is over', async () => {
+    rig = await startService();
+    await rig.avatar();
+    const run = speak(['--timeout', '1500', file('long.wav')]);
+    expect(await run.exit).toBe(4);
+    expect(run.err).toContain('speak took longer than 1500 ms. ');
+    expect(run.err).toContain('[TIMEOUT]');
+    await until(() => rig!.bridge.agent().speeches.length === 0);
+  });
+
+  it('queues behind a speech that sounds', async () => {
+    rig = await startService();
+    const avatar = await rig.avatar();
+    const first = speak([file('short.wav')]);
+    await first.says('speaking');
+    const second = speak([file('other.wav')]);
+    expect([await first.exit, await second.exit]).toEqual([0, 0]);
+    const heard = avatar.heard();
+    expect(compareHeard(short, heard.subarray(0, 8192)).exact).toBe(true);
+    expect(compareHeard(other, heard.subarray(8192)).exact).toBe(true);
+  });
+
+  it('says what is wrong with a file, each with its status', async () => {
+    rig = await startService();
+    const avatar = await rig.avatar();
+    await writeFile(file('empty.wav'), '');
+    await writeFile(
+      file('notes.wav'),
+      'Dear diary, this is not a sound at all. It only has the name of one.\n',
+    );
+    await writeFile(file('mute.wav'), wavOf(new Int16Array(0)));
+    await writeFile(file('locked.wav'), wavOf(short));
+    await chmod(file('locked.wav'), 0o000);
+    await writeFile(file('bad.json'), '[{"atMs": "soon", "send": "A"}]');
+    // Root may read whatever is locked, but not this.
+    const locked = process.getuid?.() === 0 ? '/proc/self/mem' : file('locked.wav');
+    const cases: [string[], number, string, RegExp][] = [
+      [[file('nothing.wav')], 3, 'FILE_NOT_FOUND', /There is no file '.*nothing\.wav'/],
+      [[file('short.wav'), file('nothing.wav')], 3, 'FILE_NOT_FOUND', /nothing\.wav/],
+      [[folder], 1, 'FILE_UNREADABLE', /is a folder, not a sound file/],
+      [[locked], 1, 'FILE_UNREADABLE', /(may not|could not) be read/],
+      [[file('empty.wav')], 1, 'SOUND_EMPTY', /empty\.wav' is empty/],
+      [[file('notes.wav')], 1, 'SOUND_UNKNOWN', /notes\.wav is of no format that is known: .*Dear diary/],
+      [[file('mute.wav')], 1, 'SOUND_EMPTY', /mute\.wav/],
+      [['--cues', file('bad.json'), file('short.wav')], 1, 'CUES_INVALID', /bad\.json/],
+      [
+        ['--lead-ms', '5', file('short.wav')],
+        2,
+        'OPTION_INVALID',
+        /--lead-ms cannot be "5": it takes 20 to 2000 ms/,
+      ],
+      [['--agent', 'no name', file('short.wav')], 2, 'AGENT_NAME_INVALID', /"no name" is no name/],
+    ];
+    const runs = cases.map(([args]) => speak(args));
+    for (const [index, [args, status, code, text]] of cases.entries()) {
+      const run = runs[index]!;
+      expect([args, await run.exit]).toEqual([args, status]);
+      expect(run.err).toMatch(text);
+      expect(run.err).toContain(`[${code}]`);
+      expect(run.err, 'no stack trace').not.toMatch(/^\s+at /m);
+    }
+    expect(avatar.report().samplesReceived).toBe(0);
+  });
+
+  it('tells an error to machines as JSON', async () => {
+    rig = await startService();
+    const run = speak(['--json', file('nothing.wav')]);
+    expect(await run.exit).toBe(3);
+    expect(run.json()).toMatchObject([{ type: 'error', error: { code: 'FILE_NOT_FOUND', status: 404 } }]);
+    expect(run.err).toBe('');
+  });
+
+  it('waits for an agent that is not there, says so, and gives up', async () => {
+    rig = await startService({ agentTimeoutMs: 300 });
+    const run = speak(['--agent', 'bob', file('short.wav')]);
+    expect(await run.exit).toBe(3);
+    expect(run.out).toContain('short.wav: waiting for agent bob to connect.');
+    expect(run.err).toContain('Agent bob did not connect within 300 ms.');
+    expect(run.err).toContain('[AGENT_ABSENT]');
+  });
+
+  it('ends with the reason when the avatar vanishes, and the next avatar works', async () => {
+    rig = await startService();
+    const avatar = await rig.avatar();
+    const run = speak([file('long.wav')]);
+    await until(() => avatar.report().samplesHeard > 4000);
+    avatar.leave();
+    expect(await run.exit).toBe(3);
+    expect(run.out).toMatch(/long\.wav: broke off: heard 0\.\d\d s of 20\.00 s/);
+    expect(run.err).toContain('[AGENT_LOST]');
+    await rig.avatar();
+    expect(await speak([file('short.wav')]).exit).toBe(0);
+  });
+
+  it('says that no service runs, and how to start one', async () => {
+    const free = createTcpServer();
+    await new Promise<void>((resolve) => free.listen(0, '127.0.0.1', resolve));
+    const { port } = free.address() as AddressInfo;
+    await new Promise((resolve) => free.close(resolve));
+    const run = speak([file('short.wav')], port);
+    expect(await run.exit).toBe(3);
+    expect(run.err).toContain(`No service answers at 127.0.0.1:${port}`);
+    expect(run.err).toContain('mmdagent-bridge serve');
+    expect(run.err).toContain('[SERVICE_NOT_RUNNING]');
+  });
+
+  it('says that another program answers', async () => {
+    const programs = [
+      createServer((_, response) => response.end('<html>It works!</html>')),
+      createServer((_, response) => response.writeHead(404).end('{"error":"nothing here"}')),
+      createServer((request) => request.socket.destroy()),
+      createTcpServer((socket) => socket.end('220 mail.example ESMTP\r\n')),
+    ];
+    for (const program of programs) {
+      await new Promise<void>((resolve) => program.listen(0, '127.0.0.1', resolve));
+      const { port } = program.address() as AddressInfo;
+      const run = speak([file('short.wav')], port);
+      expect(await run.exit).toBe(3);
+      expect(run.err).toContain(`What listens at 127.0.0.1:${port} is not the service`);
+      expect(run.err).toContain('[SERVICE_PROTOCOL]');
+      program.close();
+    }
+  });
+
+  it('finds the service by the environment, and a flag goes before it', async () => {
+    rig = await startService();
+    await rig.avatar({ name: 'mei' });
+    const env = { MMDAGENT_BRIDGE_PORT: String(rig.port), MMDAGENT_BRIDGE_AGENT: 'mei' };
+    expect(await command(['speak', file('short.wav')], { env }).exit).toBe(0);
+    const flag = command(['speak', '--port', String(rig.port), file('short.wav')], {
+      env: { ...env, MMDAGENT_BRIDGE_PORT: '1' },
+    });
+    expect(await flag.exit).toBe(0);
+    const wrong = command(['speak', file('short.wav')], { env: { MMDAGENT_BRIDGE_PORT: 'nine' } });
+    expect(await wrong.exit).toBe(2);
+    expect(wrong.err).toContain('MMDAGENT_BRIDGE_PORT cannot be "nine"');
+  });
+});
