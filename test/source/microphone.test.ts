@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +9,7 @@ import { listRecorders } from '../../src/source/devices.js';
 import { microphoneSound } from '../../src/source/microphone.js';
 import type { RecorderName } from '../../src/source/recorders/recorder.js';
 import { fakePath } from '../support/fake-programs.js';
+import { inProject } from '../support/paths.js';
 import { notingContext } from '../support/sound-context.js';
 
 const restores: (() => void)[] = [];
@@ -203,6 +205,20 @@ describe('microphoneSound', () => {
       for await (const block of sound.open(notingContext())) blocks.push(...block.samples);
     }).rejects.toThrow();
     expect(blocks).toEqual([2000, -2000, 32_767]);
+  });
+});
+
+describe('the module of the microphone', () => {
+  // The test runner is kinder to CommonJS libraries than Node is.
+  it('is loaded by Node itself, with the library that drives SoX', () => {
+    const module = JSON.stringify(inProject('src/source/microphone.ts'));
+    const script = `import { microphoneSound } from ${module}; console.log(microphoneSound().label);`;
+    const answer = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', script], {
+      cwd: inProject(''),
+      encoding: 'utf8',
+    });
+    expect(answer.stderr).toBe('');
+    expect(answer.stdout).toBe('microphone\n');
   });
 });
 

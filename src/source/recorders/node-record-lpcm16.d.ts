@@ -7,12 +7,16 @@ declare module 'node-record-lpcm16' {
     readonly process: ChildProcess;
   }
 
-  /** Starts a recorder at once, with the environment as it is during the call. */
-  export function record(options: {
-    /** Passed to `require()`: never a caller's string. */
-    recorder: 'sox' | 'rec';
-    sampleRate: number;
-    channels: number;
-    audioType: 'raw';
-  }): Recording;
+  /** The library is CommonJS that Node finds no names in, so it comes whole. */
+  const library: {
+    /** Starts a recorder at once, with the environment as it is during the call. */
+    record(options: {
+      /** Passed to `require()`: never a caller's string. */
+      recorder: 'sox' | 'rec';
+      sampleRate: number;
+      channels: number;
+      audioType: 'raw';
+    }): Recording;
+  };
+  export default library;
 }

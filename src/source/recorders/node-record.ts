@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { dirname } from 'node:path';
-import { record } from 'node-record-lpcm16';
+import library from 'node-record-lpcm16';
 import type { Program, ProgramExit } from '../../base/child.js';
 import { systemClock } from '../../base/clock.js';
 import type { CaptureCommand, StartOptions } from './recorder.js';
@@ -29,7 +29,12 @@ export function startNodeRecord(
 ): Program {
   try {
     const { process: child } = withEnvironment({ ...command.env, PATH: dirname(path) }, () =>
-      record({ recorder: name, sampleRate: command.rawFormat.sampleRateHz, channels: 1, audioType: 'raw' }),
+      library.record({
+        recorder: name,
+        sampleRate: command.rawFormat.sampleRateHz,
+        channels: 1,
+        audioType: 'raw',
+      }),
     );
     return new RecordingProgram(name, child, options);
   } catch (error) {
