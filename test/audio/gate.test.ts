@@ -1,7 +1,12 @@
+import { spawnSync } from 'node:child_process';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { createConverter } from '../../src/audio/convert.js';
 import { VoiceGate, type GateEvent, type GateOptions } from '../../src/audio/gate.js';
+import { bytesSound } from '../../src/source/memory.js';
+import { describeWith } from '../support/needs.js';
 import { concat, cut, noise, randomNumbers, sameSound, sine } from '../support/signals.js';
+import { notingContext } from '../support/sound-context.js';
 
 const MS = 16;
 
@@ -139,4 +144,35 @@ describe('VoiceGate', () => {
       { numRuns: 25 },
     );
   });
+});
+
+await describeWith(['espeak-ng'], 'VoiceGate on a voice', () => {
+  it.each(['Seven ships sail away.', 'Fish.', 'He has a hat.', 'Think about it.', 'はい。'])(
+    'cuts nothing off the front or the end of: %s',
+    async (text) => {
+      const { stdout } = spawnSync('espeak-ng', ['-v', /[a-z]/.test(text) ? 'en' : 'ja', '--stdout', text], {
+        maxBuffer: 10_000_000,
+      });
+      const spoken: Int16Array[] = [];
+      const converter = await createConverter();
+      for await (const block of bytesSound(stdout).open(notingContext()))
+        spoken.push(converter.push(block).slice());
+      spoken.push(converter.flush());
+      converter.close();
+      const voice = concat(spoken);
+      const isLoud = (sample: number): boolean => Math.abs(sample) > 60;
+      const first = voice.findIndex(isLoud);
+      const last = voice.findLastIndex(isLoud);
+
+      const room = noise(voice.length + 5000 * MS, 30, 9);
+      const lead = 3000 * MS;
+      voice.forEach((sample, i) => (room[lead + i]! += sample));
+      const found = stretches(run(room));
+      expect(found.length).toBeGreaterThan(0);
+      expect(found[0]!.from).toBeLessThanOrEqual(lead + first);
+      expect(found.at(-1)!.to).toBeGreaterThanOrEqual(lead + last);
+      // Silence before the voice is not sent along for long.
+      expect(found[0]!.from).toBeGreaterThan(lead + first - 400 * MS);
+    },
+  );
 });
