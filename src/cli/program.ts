@@ -4,8 +4,11 @@ import { addAgents } from './agents.js';
 import type { AddCommand, Runner, Surroundings } from './command.js';
 import { addPause, addQueue, addResume, addStop } from './control.js';
 import { addDemo } from './demo.js';
+import { addDevices } from './devices.js';
+import { addDoctor } from './doctor.js';
 import { EXIT, exitCodeOf, reportError } from './exit-codes.js';
 import { addSend } from './send.js';
+import { addMic } from './mic.js';
 import { addServe } from './serve.js';
 import { addSimulator } from './simulator.js';
 import { addSpeak } from './speak.js';
@@ -15,6 +18,7 @@ import { addWatch } from './watch.js';
 const COMMANDS: readonly AddCommand[] = [
   addServe,
   addSpeak,
+  addMic,
   addSend,
   addWatch,
   addAgents,
@@ -22,6 +26,8 @@ const COMMANDS: readonly AddCommand[] = [
   addStop,
   addPause,
   addResume,
+  addDevices,
+  addDoctor,
   addSimulator,
   addDemo,
 ];

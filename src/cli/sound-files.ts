@@ -3,6 +3,8 @@ import { basename } from 'node:path';
 import type { Readable } from 'node:stream';
 import { BridgeError } from '../base/errors.js';
 import { readFile } from '../source/file.js';
+import { parseHttpUrl, urlLabel } from '../source/http-get.js';
+import { soundBytes } from '../source/url.js';
 
 /** A sound that the command line names. */
 export interface NamedSound {
@@ -12,7 +14,7 @@ export interface NamedSound {
 }
 
 /**
- * Takes what the command line names as sounds: paths, and `-` for standard input. Each file is looked at now, so that
+ * Takes what the command line names as sounds: paths, addresses, and `-` for standard input. Each file is looked at now, so that
  * a wrong one is told before anything is spoken.
  * @throws BridgeError FILE_NOT_FOUND, FILE_UNREADABLE, SOUND_EMPTY, OPTION_INVALID
  */
@@ -23,7 +25,13 @@ export async function namedSounds(names: readonly string[], stdin: Readable): Pr
   const sounds: NamedSound[] = [];
   for (const name of names) {
     if (name === '-') sounds.push({ label: 'standard input', open: () => stdin });
-    else {
+    else if (/^https?:\/\//i.test(name)) {
+      // Fetched here and not by the service: it is this user who asks, with what this user may reach.
+      const url = parseHttpUrl(name);
+      const label = urlLabel(url);
+      const { signal } = new AbortController();
+      sounds.push({ label, open: () => soundBytes(url, label, { allowPrivate: true }, signal) });
+    } else {
       await checkFile(name);
       const { signal } = new AbortController();
       sounds.push({ label: basename(name), open: () => readFile(name, signal) });

@@ -8,6 +8,8 @@ import { problemOf, type ServiceClient } from './client.js';
 import { openClient, type AddCommand, type Surroundings } from './command.js';
 import { EXIT, Interrupted } from './exit-codes.js';
 import { addClientOptions, addOverrides, readOptions, readOverrides } from './flags.js';
+import { decimal } from './numbers.js';
+import { SentRecording } from './sent-recording.js';
 import { namedSounds, type NamedSound } from './sound-files.js';
 import { progressLine, speechLine, endLine } from './speech-lines.js';
 import { SpeechRequest, type SpeechEnded } from './speech-request.js';
@@ -20,6 +22,7 @@ interface SpeakFlags {
   join?: boolean;
   raw?: string;
   cues?: string;
+  save?: string;
   json?: boolean;
 }
 
@@ -32,17 +35,18 @@ export const addSpeak: AddCommand = (program, run) => {
       'Speaks sound files through the running service, one after the other, and ends when the avatar has played them all. ' +
         'Ctrl-C stops the speech, not the service.',
     )
-    .argument('<file...>', 'sound files; - is standard input')
+    .argument('<file...>', 'sound files or http(s) addresses; - is standard input')
     .option('--interrupt', 'end what is spoken and drop what waits, and speak at once')
     .addOption(new Option('--if-idle', 'refuse when the avatar is speaking').conflicts('interrupt'))
     .option('--priority <number>', 'among those that wait the higher goes first (default 0)', integer)
-    .option('--gain-db <dB>', 'level in dB, -60 to 20 (default 0: unchanged)', number)
+    .option('--gain-db <dB>', 'level in dB, -60 to 20 (default 0: unchanged)', decimal)
     .option('--join', 'follow what is spoken without a gap')
     .option('--raw <format>', 'data without a head: encoding:rate:channels, such as s16le:24000:1')
     .option(
       '--cues <file>',
       'commands at moments of the first sound: JSON, [{"atMs": 500, "send": "…"}], or WebVTT',
     )
+    .option('--save <file>', 'write what was sent to a WAV file, 16 kHz mono')
     .option('--json', 'what happens as JSON, an object a line');
   addOverrides(command, ['leadMs', 'model']);
   addClientOptions(command, { agent: true });
@@ -63,18 +67,23 @@ export const addSpeak: AddCommand = (program, run) => {
         const cues = flags.cues === undefined ? [] : await readCues(flags.cues);
         const session = openClient(command, env);
         const { priority, gainDb, join, raw } = flags;
+        let recording: SentRecording | undefined;
         try {
           await session.client.check();
+          recording =
+            flags.save === undefined ? undefined : await SentRecording.open(flags.save, surroundings);
           return await speakAll(surroundings, session.client, {
             agent,
             sounds,
             cues,
-            query: { leadMs, model, priority, gainDb, join, raw },
+            query: { leadMs, model, priority, gainDb, join, raw, sent: recording && true },
+            recording,
             first: flags.interrupt ? 'interrupt' : flags.ifIdle ? 'if-idle' : undefined,
             json: flags.json === true,
             abort: (reason) => session.abort(reason),
           });
         } finally {
+          await recording?.close();
           session.close();
         }
       },
@@ -92,6 +101,7 @@ interface SpeakPlan {
   /** `when` of the first sound; the others queue behind it. */
   readonly first: 'interrupt' | 'if-idle' | undefined;
   readonly json: boolean;
+  readonly recording: SentRecording | undefined;
   abort(reason: Error): void;
 }
 
@@ -124,6 +134,7 @@ async function speakAll(
       query: { ...plan.query, when: index === 0 ? plan.first : undefined },
       cues: index === 0 ? plan.cues : [],
       onEvent: (event) => {
+        if (event.type === 'sent') return plan.recording?.take(event.samples);
         if (plan.json) return terminal.json(event);
         if (event.type === 'position') return terminal.live(progressLine(label, event, leadMs));
         if (event.type === 'ended') terminal.live('');
@@ -186,11 +197,6 @@ async function readCues(path: string): Promise<Cue[]> {
     );
   }
   return parseCueFile(text, `'${path}'`);
-}
-
-function number(text: string): number {
-  if (!/^[+-]?\d+(\.\d+)?$/.test(text)) throw new InvalidArgumentError('It takes a number.');
-  return Number(text);
 }
 
 function integer(text: string): number {

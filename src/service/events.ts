@@ -38,6 +38,7 @@ export const SpeechEventSchema = z
       durationMs: z.number().nullable(),
       heldMs: z.number().describe('What the avatar holds unplayed.'),
     }),
+    event('sent', { ...speechHead, samples: z.string().describe('16 kHz mono s16le, base64.') }),
     event('warning', { ...speechHead, message: z.string() }),
     event('cue', { ...speechHead, atMs: z.number(), send: z.string() }),
     event('ended', { ...speechHead, label: z.string(), ...SpeechEndSchema.shape }),
@@ -142,6 +143,23 @@ export function followPosition(
       heldMs: roundMs(heldMs),
     }),
   );
+}
+
+/** Tells `tell` the samples of a speech as they leave. @returns ends it */
+export function followSamples(
+  agent: string,
+  speech: Speech,
+  tell: (event: SpeechEventJson) => void,
+): () => void {
+  return speech.on('sent', (samples) =>
+    tell({ type: 'sent', time: eventTime(), agent, speech: speech.id, samples: toBase64(samples) }),
+  );
+}
+
+function toBase64(samples: Int16Array): string {
+  const bytes = Buffer.allocUnsafe(samples.length * 2);
+  for (let i = 0; i < samples.length; i += 1) bytes.writeInt16LE(samples[i]!, i * 2);
+  return bytes.toString('base64');
 }
 
 /** Tells `tell` what happens to an agent. @returns ends it */

@@ -87,6 +87,16 @@ export const SpeechQuery = z.strictObject({
   leadMs: queryNumber(LEAD_MS).optional().describe('What the avatar holds unplayed, in ms.'),
   gainDb: queryNumber(z.number().min(-60).max(20)).optional().describe('Level in dB; 0 is unchanged.'),
   join: queryFlag.optional().describe('Follow the speech before it without a gap.'),
+  live: queryFlag
+    .optional()
+    .describe(
+      'It comes in its own time and must not grow old: what is too late is dropped, the oldest first.',
+    ),
+  sent: queryFlag
+    .optional()
+    .describe(
+      'A live answer also tells the samples as they leave: 16 kHz mono, 16-bit little-endian, base64.',
+    ),
   onAgentLost: z
     .enum(['fail', 'resume'])
     .optional()

@@ -2,7 +2,13 @@ import type { FastifyReply } from 'fastify';
 import { BridgeError } from '../base/errors.js';
 import type { Speech, SpeechEnd } from '../speech/speech.js';
 import type { ServiceContext } from './context.js';
-import { acceptedEvent, followPosition, followSpeech, type SpeechEventJson } from './events.js';
+import {
+  acceptedEvent,
+  followPosition,
+  followSamples,
+  followSpeech,
+  type SpeechEventJson,
+} from './events.js';
 import { LineWriter } from './line-writer.js';
 import { orNull, roundMs, speechEndJson, type SpeechResultJson } from './schemas.js';
 import type { Upload } from './upload.js';
@@ -20,6 +26,8 @@ export interface SpeechRequest {
   readonly speech: Speech;
   readonly upload: Upload;
   readonly reply: FastifyReply;
+  /** A live answer tells the samples too. */
+  readonly sent: boolean;
 }
 
 /** A speech as the API answers it, with its end when it has one. */
@@ -115,6 +123,7 @@ export async function answerLive(request: SpeechRequest): Promise<void> {
     if (!lines.write(`${JSON.stringify(event)}\n`)) lines.drop();
   };
   const offs = [followSpeech(agent, speech, tell), followPosition(agent, speech, tell)];
+  if (request.sent) offs.push(followSamples(agent, speech, tell));
   lines.open(`${NDJSON_TYPE}; charset=utf-8`, { ...reply.getHeaders(), location: locationOf(agent, speech) });
   tell(acceptedEvent(agent, speech));
   await speech.finished;

@@ -26,7 +26,11 @@ export function urlSound(address: string | URL, options: UrlOptions = {}): Sound
   };
 }
 
-async function* soundBytes(
+/**
+ * The bytes of a sound at an address, pulled; see `urlSound`.
+ * @param label how messages name it
+ */
+export async function* soundBytes(
   url: URL,
   label: string,
   options: UrlOptions,

@@ -65,16 +65,26 @@ export function speechRoutes(root: Api, context: ServiceContext): void {
           try {
             checkEncoding(request.headers['content-encoding']);
             leave = context.uploads.take();
-            const { wait, label = uploadLabel(request), raw, ...given } = request.query;
+            const {
+              wait,
+              label = uploadLabel(request),
+              raw,
+              live: inOwnTime,
+              sent,
+              ...given
+            } = request.query;
             const upload = openUpload(context, request, label);
             const options = { ...given, label, ...(raw !== undefined && { raw }) };
-            const speech = context.bridge
-              .visitAgent(request.params.name)
-              .speak(upload, options as SpeechOptions & SoundInputOptions);
+            const agent = context.bridge.visitAgent(request.params.name);
+            const asOptions = options as SpeechOptions & SoundInputOptions;
+            const speech = inOwnTime ? agent.live(upload, asOptions) : agent.speak(upload, asOptions);
             void upload.received.then(leave);
             const ended = speech.finished.then(() => upload.discard());
             const live = request.headers.accept?.includes(NDJSON_TYPE) === true;
-            const asked: SpeechRequest = { context, agent: request.params.name, speech, upload, reply };
+            const asked: SpeechRequest = {
+              ...{ context, agent: agent.name, speech, upload, reply },
+              sent: sent === true,
+            };
             const answering = (live ? answerLive : ANSWERS[wait])(asked);
             track(context, speech, Promise.allSettled([answering, ended]));
             await answering;

@@ -1,0 +1,200 @@
+import { Option } from 'commander';
+import { createConverter } from '../audio/convert.js';
+import type { Level } from '../audio/level.js';
+import type { Sound } from '../audio/pcm.js';
+import { gatedSound } from '../source/gated.js';
+import { microphoneSound } from '../source/microphone.js';
+import { RECORDER_NAMES, type RecorderName } from '../source/recorders/recorder.js';
+import { problemOf } from './client.js';
+import { openClient, type AddCommand, type Surroundings } from './command.js';
+import { EXIT, Interrupted } from './exit-codes.js';
+import { addClientOptions, addOverrides, readOptions, readOverrides } from './flags.js';
+import { decimal, wholeNumber } from './numbers.js';
+import { SentRecording } from './sent-recording.js';
+import { endLine, speechLine } from './speech-lines.js';
+import { SpeechRequest } from './speech-request.js';
+import { printable } from './terminal.js';
+
+/** What the avatar holds of a microphone's sound unless told otherwise, in ms: low, because people wait for an answer. */
+const MIC_LEAD_MS = 80;
+const METER_CELLS = 30;
+const METER_FLOOR_DBFS = -60;
+
+interface MicFlags {
+  device?: string;
+  recorder: RecorderName | 'auto';
+  gainDb?: number;
+  gate?: boolean;
+  hangOver?: number;
+  preRoll?: number;
+  mode?: 'file' | 'strm';
+  save?: string;
+  json?: boolean;
+}
+
+/** `mic`: a microphone, live. */
+export const addMic: AddCommand = (program, run) => {
+  const command = program
+    .command('mic')
+    .summary('speak live through a microphone')
+    .description('Speaks what a microphone hears, live and with a small lead, until Ctrl-C.')
+    .option('--device <name>', 'which one, as devices lists it (default: the system’s)')
+    .addOption(
+      new Option('--recorder <name>', 'the program that records')
+        .choices(['auto', ...RECORDER_NAMES])
+        .default('auto'),
+    )
+    .option('--gain-db <dB>', 'louder or quieter (default 0)', decimal)
+    .option('--gate', 'send only while someone speaks')
+    .option(
+      '--hang-over <ms>',
+      'how long the gate stays open after the voice has gone (default 400)',
+      wholeNumber,
+    )
+    .option(
+      '--pre-roll <ms>',
+      'sound from before the gate opened that is sent along (default 200)',
+      wholeNumber,
+    )
+    .addOption(
+      new Option('--mode <mode>', 'how the avatar moves its lips; strm is its own voice detection')
+        .choices(['file', 'strm'])
+        .default('file'),
+    )
+    .option('--save <file>', 'write what was sent to a WAV file, 16 kHz mono')
+    .option('--json', 'what happens as JSON, an object a line');
+  addOverrides(command, ['leadMs', 'model']);
+  addClientOptions(command, { agent: true });
+  command.action((flags: MicFlags) =>
+    run(
+      command,
+      async (surroundings) => {
+        const { agent } = readOptions(command, ['agent'], surroundings.env);
+        const { leadMs = MIC_LEAD_MS, model } = readOverrides(command, ['leadMs', 'model']);
+        const session = openClient(command, surroundings.env);
+        let recording: SentRecording | undefined;
+        try {
+          await session.client.check();
+          recording =
+            flags.save === undefined ? undefined : await SentRecording.open(flags.save, surroundings);
+          const listening = openMicrophone(flags, surroundings, (reason) => session.abort(reason));
+          const request = new SpeechRequest(session.client, {
+            agent,
+            label: 'microphone',
+            bytes: listening.bytes(),
+            query: {
+              ...{
+                raw: 's16le:16000:1',
+                live: true,
+                leadMs: leadMs === 'auto' ? MIC_LEAD_MS : leadMs,
+                model,
+              },
+              mode: flags.mode === 'strm' ? 'stream' : 'file',
+              sent: recording && true,
+            },
+            onEvent: (event) => {
+              if (event.type === 'sent') return recording?.take(event.samples);
+              if (flags.json) return surroundings.terminal.json(event);
+              const line = speechLine('microphone', event);
+              if (line !== undefined && event.type !== 'ended') surroundings.terminal.say(line);
+            },
+          });
+          return await untilInterrupted(surroundings, request, listening, flags.json === true);
+        } finally {
+          await recording?.close();
+          session.close();
+        }
+      },
+      flags,
+    ),
+  );
+};
+
+interface Listening {
+  bytes(): AsyncGenerator<Uint8Array, void, undefined>;
+  /** Ends the recording; what was recorded is still spoken. */
+  stop(): void;
+}
+
+/** The microphone as the bytes of 16 kHz mono sound. */
+function openMicrophone(
+  flags: MicFlags,
+  { terminal }: Surroundings,
+  fail: (reason: Error) => void,
+): Listening {
+  const controller = new AbortController();
+  let gateOpen = !flags.gate;
+  const microphone = microphoneSound({
+    recorder: flags.recorder,
+    ...(flags.device !== undefined && { device: flags.device }),
+    ...(flags.gainDb !== undefined && { gainDb: flags.gainDb }),
+    ...(!flags.json && { onLevel: (level: Level) => terminal.live(meterLine(level, gateOpen)) }),
+  });
+  const sound: Sound = flags.gate
+    ? gatedSound(microphone, {
+        ...(flags.hangOver !== undefined && { hangOverMs: flags.hangOver }),
+        ...(flags.preRoll !== undefined && { preRollMs: flags.preRoll }),
+        onChange: (open) => (gateOpen = open),
+      })
+    : microphone;
+  const bytes = async function* (): AsyncGenerator<Uint8Array, void, undefined> {
+    const converter = await createConverter(sound.label);
+    try {
+      const blocks = sound.open({
+        signal: controller.signal,
+        info: ({ format }) => {
+          if (!flags.json) terminal.say(`listening: ${printable(format)}. Ctrl-C ends it.`);
+        },
+        warn: (message) => terminal.warn(`warning: ${printable(message)}`),
+      });
+      for await (const block of blocks) {
+        const samples = converter.push(block);
+        // A copy: the converter may use its buffer again before the upload has taken it.
+        if (samples.length > 0) yield Buffer.from(samples.slice().buffer);
+      }
+    } catch (error) {
+      if (controller.signal.aborted) return;
+      fail(error as Error);
+      throw error;
+    } finally {
+      converter.close();
+    }
+  };
+  return { bytes, stop: () => controller.abort(new Error('the recording was ended')) };
+}
+
+async function untilInterrupted(
+  { terminal, onInterrupt }: Surroundings,
+  request: SpeechRequest,
+  listening: Listening,
+  json: boolean,
+): Promise<number> {
+  let interrupted = 0;
+  const off = onInterrupt(() => {
+    interrupted += 1;
+    terminal.live('');
+    listening.stop();
+    // The first lets what was said be heard to its end; the next cuts it off.
+    if (interrupted > 1) void request.stop().catch(() => undefined);
+  });
+  try {
+    const ended = await request.ended;
+    terminal.live('');
+    if (!json) terminal.say(`microphone: ${endLine(ended)}`);
+    if (ended.how === 'completed' || interrupted > 0) return EXIT.ok;
+    throw problemOf(ended.error) ?? new Interrupted();
+  } finally {
+    listening.stop();
+    off();
+    terminal.live('');
+  }
+}
+
+/** How loud it is, as a bar from -60 dBFS to full scale. */
+export function meterLine({ peakDbfs, rmsDbfs }: Level, open: boolean): string {
+  const cells = (dbfs: number): number =>
+    Math.max(0, Math.min(METER_CELLS, Math.round((1 - dbfs / METER_FLOOR_DBFS) * METER_CELLS)));
+  const [peak, rms] = [cells(peakDbfs), cells(rmsDbfs)];
+  const bar = '#'.repeat(rms) + '-'.repeat(Math.max(0, peak - rms));
+  return `[${bar.padEnd(METER_CELLS, ' ')}] ${rmsDbfs.toFixed(0).padStart(4)} dB ${open ? 'sending' : 'quiet'}`;
+}

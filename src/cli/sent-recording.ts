@@ -1,0 +1,31 @@
+import { WavRecording } from '../audio/save.js';
+import { printable } from './terminal.js';
+import type { Surroundings } from './command.js';
+
+/** `--save`: what the service says it sent, as a WAV file that is whole at any moment. */
+export class SentRecording {
+  readonly #recording: WavRecording;
+
+  private constructor(recording: WavRecording) {
+    this.#recording = recording;
+  }
+
+  /** @throws BridgeError SAVE_FAILED when the file cannot be made */
+  static async open(path: string, { terminal }: Surroundings): Promise<SentRecording> {
+    return new SentRecording(
+      await WavRecording.open(path, { onError: (error) => terminal.warn(printable(error.message)) }),
+    );
+  }
+
+  /** @param samples s16le, base64, as a live answer tells them */
+  take(samples: string): void {
+    const bytes = Buffer.from(samples, 'base64');
+    const decoded = new Int16Array(bytes.length / 2);
+    for (let i = 0; i < decoded.length; i += 1) decoded[i] = bytes.readInt16LE(i * 2);
+    this.#recording.write(decoded);
+  }
+
+  async close(): Promise<void> {
+    await this.#recording.close();
+  }
+}
