@@ -69,6 +69,13 @@ export function httpOptions(defaultBaseUrl: string) {
       .max(600_000)
       .optional()
       .describe('How long it may be silent in an answer.'),
+    parallel: z
+      .number()
+      .int()
+      .min(1)
+      .max(8)
+      .optional()
+      .describe('How many utterances it is asked for side by side.'),
     maxReplyBytes: z.number().int().min(1000).optional().describe('The longest answer that is taken.'),
   };
 }

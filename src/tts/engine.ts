@@ -62,7 +62,10 @@ export interface Voice {
 export interface EngineCapabilities {
   /** Its sound comes while it still synthesises; others answer with the whole utterance at once. */
   readonly streams: boolean;
-  /** How many utterances it is asked for side by side. */
+  /**
+   * How many utterances it is asked for side by side. More than 1 only where they do not slow each other down, as on a machine
+   * of one's own they would: the first sound would come later.
+   */
   readonly parallel: number;
   /** What it tells of time. */
   readonly timing: 'phonemes' | 'spans' | 'none';

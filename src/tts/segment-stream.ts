@@ -12,13 +12,16 @@ export interface SegmentStreamOptions extends SegmenterOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Stands in a stream of text where a segment must end: all before it is said before anything after it. */
+export const SEGMENT_BREAK = Symbol('segment break');
+
 /**
  * Cuts a text that is being written into segments, each as soon as it is certain or the writer pauses.
  * The text is pulled: nothing is read ahead of who takes the segments.
  * @returns the segments in order; joined, they are the text
  */
 export async function* segmentText(
-  text: AsyncIterable<string>,
+  text: AsyncIterable<string | typeof SEGMENT_BREAK>,
   options: SegmentStreamOptions = {},
 ): AsyncGenerator<string, void, void> {
   const { settleMs = 80, pauseMs = 2000, clock = systemClock, signal } = options;
@@ -35,7 +38,7 @@ export async function* segmentText(
       }
       const piece = await next.promise;
       if (piece.done) break;
-      yield* segmenter.push(piece.value);
+      yield* piece.value === SEGMENT_BREAK ? segmenter.flush() : segmenter.push(piece.value);
     }
     open = false;
     yield* segmenter.flush();

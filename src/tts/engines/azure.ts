@@ -44,7 +44,13 @@ export const azure = defineEngine({
     const client = httpClient('azure', { ...options, baseUrl }, host, { headers, secrets: [key] });
     return {
       name: 'azure',
-      capabilities: { streams: true, parallel: 2, timing: 'none', volume: false, maxChars: 3000 },
+      capabilities: {
+        streams: true,
+        parallel: options.parallel ?? 2,
+        timing: 'none',
+        volume: false,
+        maxChars: 3000,
+      },
       async *synthesise(text, speech, { signal }): AsyncGenerator<SynthesisPart, void, undefined> {
         const request = {
           headers: {

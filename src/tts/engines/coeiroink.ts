@@ -40,13 +40,15 @@ export const coeiroink = defineEngine({
 
 class CoeiroinkEngine implements TtsEngine {
   readonly name = 'coeiroink';
-  readonly capabilities = { streams: false, parallel: 2, timing: 'phonemes', volume: true } as const;
+  readonly capabilities;
   readonly #options: z.output<typeof optionsSchema>;
   readonly #client: HttpClient;
   #voices: CoeiroinkVoice[] | undefined;
 
   constructor(options: z.output<typeof optionsSchema>, client: HttpClient) {
     this.#options = options;
+    const parallel = options.parallel ?? 1;
+    this.capabilities = { streams: false, parallel, timing: 'phonemes', volume: true } as const;
     this.#client = client;
   }
 

@@ -61,7 +61,7 @@ class ElevenLabsEngine implements TtsEngine {
     });
     this.capabilities = {
       streams: true,
-      parallel: 2,
+      parallel: options.parallel ?? 2,
       timing: options.transport === 'websocket' ? ('spans' as const) : ('none' as const),
       volume: false,
       maxChars: 2500,

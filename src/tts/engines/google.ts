@@ -26,7 +26,13 @@ export const google = defineEngine({
     return {
       name: 'google',
       // The service bounds 5,000 bytes; 1,600 characters are that at three bytes each.
-      capabilities: { streams: false, parallel: 2, timing: 'none', volume: true, maxChars: 1600 },
+      capabilities: {
+        streams: false,
+        parallel: options.parallel ?? 3,
+        timing: 'none',
+        volume: true,
+        maxChars: 1600,
+      },
       async *synthesise(text, speech, { signal }): AsyncGenerator<SynthesisPart, void, undefined> {
         const { voice, rate, pitchSemitones, volume } = speech;
         const languageCode = speech.language ?? voice?.match(/^[a-z]{2,3}-[A-Z]{2}/)?.[0] ?? 'en-US';

@@ -22,7 +22,12 @@ export const gptSovits = defineEngine({
     const client = httpClient(NAME, options, host);
     return {
       name: NAME,
-      capabilities: { streams: options.streaming, parallel: 1, timing: 'none', volume: false },
+      capabilities: {
+        streams: options.streaming,
+        parallel: options.parallel ?? 1,
+        timing: 'none',
+        volume: false,
+      },
       async *synthesise(text, speech, { signal }): AsyncGenerator<SynthesisPart, void, undefined> {
         const query = {
           text,

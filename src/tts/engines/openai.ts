@@ -73,7 +73,7 @@ class OpenAiEngine implements TtsEngine {
     this.#options = options;
     this.capabilities = {
       streams: true,
-      parallel: flavour.parallel,
+      parallel: options.parallel ?? flavour.parallel,
       timing: options.wordTimes ? ('spans' as const) : ('none' as const),
       volume: false,
       maxChars: MAX_CHARS,

@@ -51,7 +51,7 @@ export const piper = defineEngine({
 
 class PiperServer implements TtsEngine {
   readonly name = 'piper';
-  readonly capabilities = { streams: false, parallel: 2, timing: 'none', volume: false } as const;
+  readonly capabilities;
   readonly #options: Options;
   readonly #client: HttpClient;
   /** Older builds answer at the top. */
@@ -59,6 +59,8 @@ class PiperServer implements TtsEngine {
 
   constructor(options: Options, host: EngineHost) {
     this.#options = options;
+    const parallel = options.parallel ?? 1;
+    this.capabilities = { streams: false, parallel, timing: 'none', volume: false } as const;
     this.#client = httpClient(this.name, options, host);
   }
 

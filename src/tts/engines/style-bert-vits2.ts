@@ -32,7 +32,13 @@ export const styleBertVits2 = defineEngine({
     const client = httpClient(NAME, options, host);
     return {
       name: NAME,
-      capabilities: { streams: false, parallel: 2, timing: 'none', volume: false, maxChars: MAX_CHARS },
+      capabilities: {
+        streams: false,
+        parallel: options.parallel ?? 1,
+        timing: 'none',
+        volume: false,
+        maxChars: MAX_CHARS,
+      },
       async *synthesise(text, speech, { signal }): AsyncGenerator<SynthesisPart, void, undefined> {
         const [model = '0', speaker = String(options.speakerId)] = (speech.voice ?? '0').split(':');
         const query = {

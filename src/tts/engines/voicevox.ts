@@ -68,7 +68,7 @@ class VoicevoxEngine implements TtsEngine {
     this.#timed = timed;
     this.capabilities = {
       streams: options.stream,
-      parallel: 2,
+      parallel: options.parallel ?? 1,
       timing: timed ? ('phonemes' as const) : ('none' as const),
       volume: true,
     };

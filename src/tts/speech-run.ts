@@ -1,0 +1,301 @@
+import type { PcmBlock, SoundContext } from '../audio/pcm.js';
+import type { Clock } from '../base/clock.js';
+import type { Emitter } from '../base/emitter.js';
+import { BridgeError } from '../base/errors.js';
+import { msToSamples, SAMPLE_RATE_HZ } from '../base/units.js';
+import { Bell } from './bell.js';
+import { MarkSchedule } from './mark-schedule.js';
+import { scriptOf, type ScriptItem, type TextMark } from './script.js';
+import { hasSpeech, speakableText } from './speakable.js';
+import type { SpeechEvents, SpeechSoundOptions, SynthesisReport } from './speech-sound.js';
+import { blockMs, isLasting, SynthesisJob, type Speaker } from './synthesis-job.js';
+
+/** One step of the script with what is known of its sound. */
+interface Entry {
+  readonly item: ScriptItem;
+  /** Undefined for a step without speech. */
+  readonly job: SynthesisJob | undefined;
+  readonly index: number;
+}
+
+/** After so many segments in a row that only the fallback could speak, the rest is its own: one voice, no waiting. */
+const FALLBACKS_IN_A_ROW = 2;
+/** The segmenter's own longest length. */
+const MAX_COLUMNS = 200;
+const SILENCE_BLOCK_MS = 100;
+const MAX_QUOTED_CHARS = 60;
+
+/** One opening of a spoken text: the script on one side, the sound on the other, a bounded queue of jobs between. */
+export class SpeechRun {
+  readonly #text: string | AsyncIterable<string>;
+  readonly #options: SpeechSoundOptions & { readonly clock: Clock };
+  readonly #events: Emitter<SpeechEvents>;
+  readonly #abort = new AbortController();
+  readonly #queue: Entry[] = [];
+  readonly #soundBell = new Bell();
+  readonly #scriptBell = new Bell();
+  #report = { segments: 0, spoken: 0, skipped: 0, cutOff: 0, retries: 0, fallbacks: 0, droppedTags: 0 };
+  #scriptEnd: { readonly error?: unknown } | undefined;
+  #positionMs = 0;
+  /** A tag or a pause came: then a text without words is no mistake. */
+  #hasDeeds = false;
+  #failedInARow = 0;
+  #fallbacksInARow = 0;
+  #fallbackOnly = false;
+  #lastError: BridgeError | undefined;
+
+  constructor(
+    text: string | AsyncIterable<string>,
+    options: SpeechSoundOptions & { readonly clock: Clock },
+    events: Emitter<SpeechEvents>,
+  ) {
+    this.#text = text;
+    this.#options = options;
+    this.#events = events;
+  }
+
+  get report(): SynthesisReport {
+    return { ...this.#report };
+  }
+
+  /** @see speechSound */
+  async *open(context: SoundContext): AsyncGenerator<PcmBlock, void, undefined> {
+    const { signal } = context;
+    signal.throwIfAborted();
+    const onAbort = (): void => {
+      this.#abort.abort(signal.reason);
+      this.#soundBell.ring();
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    void this.#readScript(context);
+    try {
+      for (let entry = await this.#next(signal); entry; entry = await this.#next(signal)) {
+        yield* this.#play(entry, context);
+        this.#queue.shift();
+        this.#startJobs();
+        this.#scriptBell.ring();
+      }
+      this.#checkEnd();
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+      this.#abort.abort(new BridgeError('SPEECH_STOPPED', 'The rest of the text is not wanted.'));
+      this.#scriptBell.ring();
+    }
+  }
+
+  /** The script's side: takes steps as long as there is room ahead. */
+  async #readScript(context: SoundContext): Promise<void> {
+    const { signal } = this.#abort;
+    try {
+      const items = scriptOf(this.#text, {
+        ...this.#options,
+        ...this.#maxColumns(),
+        signal,
+        onDropped: (tag) => {
+          this.#report.droppedTags++;
+          context.warn(`The tag ${tag} is not in the table of tags and was left out.`);
+        },
+      });
+      for await (const item of items) {
+        this.#add(item, context);
+        while (!this.#roomAhead() && !signal.aborted) await this.#scriptBell.wait();
+        if (signal.aborted) return;
+      }
+      this.#scriptEnd = {};
+    } catch (error) {
+      this.#scriptEnd = { error };
+    } finally {
+      this.#soundBell.ring();
+    }
+  }
+
+  /** No segment is longer than what every engine takes; columns are never fewer than characters. */
+  #maxColumns(): { maxColumns?: number } {
+    const { engine, fallback, maxColumns } = this.#options;
+    const bounds = [engine.capabilities.maxChars, fallback?.engine.capabilities.maxChars];
+    const set = bounds.filter((bound) => bound !== undefined);
+    return set.length > 0 ? { maxColumns: Math.min(maxColumns ?? MAX_COLUMNS, ...set) } : {};
+  }
+
+  #add(item: ScriptItem, context: SoundContext): void {
+    const job = item.kind === 'segment' ? this.#jobFor(item.text, context) : undefined;
+    if (item.kind !== 'segment' || item.marks.length > 0) this.#hasDeeds = true;
+    this.#queue.push({ item, job, index: job ? this.#report.segments++ : -1 });
+    this.#startJobs();
+    this.#soundBell.ring();
+  }
+
+  #jobFor(text: string, context: SoundContext): SynthesisJob | undefined {
+    const { dictionary, verbatim, engine, speech = {}, fallback, clock } = this.#options;
+    const clean = verbatim ? text : speakableText(text);
+    const said = dictionary ? dictionary.apply(clean) : clean;
+    if (!hasSpeech(said)) return undefined;
+    const primary: Speaker = { engine, speech };
+    const speakers = fallback ? (this.#fallbackOnly ? [fallback] : [primary, fallback]) : [primary];
+    return new SynthesisJob({
+      text: said,
+      speakers,
+      retries: this.#options.retries ?? 1,
+      retryDelayMs: this.#options.retryDelayMs ?? 250,
+      maxBufferedMs: this.#options.maxAheadMs ?? 20_000,
+      clock,
+      signal: this.#abort.signal,
+      onChange: () => {
+        this.#startJobs();
+        this.#soundBell.ring();
+        this.#scriptBell.ring();
+      },
+      onWarning: (message) => context.warn(message),
+      onAttempt: (event, error) => this.#attempted(event, error, context),
+    });
+  }
+
+  #attempted(event: 'retry' | 'fallback', error: BridgeError, context: SoundContext): void {
+    if (event === 'retry') {
+      this.#report.retries++;
+      return;
+    }
+    this.#report.fallbacks++;
+    this.#fallbacksInARow++;
+    if (this.#fallbackOnly) return;
+    this.#fallbackOnly = isLasting(error) || this.#fallbacksInARow >= FALLBACKS_IN_A_ROW;
+    const what = this.#fallbackOnly ? 'the rest of the text' : 'a sentence';
+    context.warn(`The engine ${this.#options.fallback?.engine.name ?? ''} speaks ${what}: ${error.message}`);
+  }
+
+  #roomAhead(): boolean {
+    // The head is the one that is heard; the others are ahead of it.
+    return this.#queue.length <= (this.#options.maxAheadSegments ?? 3) && !this.#enoughSound();
+  }
+
+  #enoughSound(): boolean {
+    const aheadMs = this.#queue.reduce((sum, { job }) => sum + (job?.bufferedMs ?? 0), 0);
+    return aheadMs >= (this.#options.maxAheadMs ?? 20_000);
+  }
+
+  #startJobs(): void {
+    if (this.#abort.signal.aborted) return;
+    let running = 0;
+    for (const { job } of this.#queue) {
+      if (!job) continue;
+      if (job.state.kind === 'waiting') {
+        const enough = job !== this.#queue[0]?.job && this.#enoughSound();
+        if (enough || running >= this.#options.engine.capabilities.parallel) return;
+        job.start();
+      }
+      if (job.state.kind === 'running') running++;
+    }
+  }
+
+  /** The next step, when it has come. @returns undefined at the end of the script */
+  async #next(signal: AbortSignal): Promise<Entry | undefined> {
+    signal.throwIfAborted();
+    while (!this.#queue[0] && !this.#scriptEnd) {
+      await this.#soundBell.wait();
+      signal.throwIfAborted();
+    }
+    if (!this.#queue[0] && this.#scriptEnd && 'error' in this.#scriptEnd) throw this.#scriptEnd.error;
+    return this.#queue[0];
+  }
+
+  async *#play(entry: Entry, context: SoundContext): AsyncGenerator<PcmBlock, void, undefined> {
+    const { item, job } = entry;
+    if (item.kind === 'mark') this.#events.emit('mark', { tag: item.tag, atMs: this.#positionMs });
+    else if (item.kind === 'pause') yield* this.#silence(item.ms);
+    else if (job) yield* this.#speak(entry, item.text, item.marks, job, context);
+    else for (const { tag } of item.marks) this.#events.emit('mark', { tag, atMs: this.#positionMs });
+  }
+
+  *#silence(ms: number): Generator<PcmBlock> {
+    for (let restMs = ms; restMs > 0; restMs -= SILENCE_BLOCK_MS) {
+      const lengthMs = Math.min(restMs, SILENCE_BLOCK_MS);
+      yield { samples: new Int16Array(msToSamples(lengthMs)), sampleRateHz: SAMPLE_RATE_HZ, channels: 1 };
+      this.#positionMs += lengthMs;
+    }
+  }
+
+  async *#speak(
+    { index }: Entry,
+    text: string,
+    marks: readonly TextMark[],
+    job: SynthesisJob,
+    context: SoundContext,
+  ): AsyncGenerator<PcmBlock, void, undefined> {
+    const startMs = this.#positionMs;
+    let schedule: MarkSchedule | undefined;
+    let spansTold = 0;
+    while (true) {
+      while (!job.ready && !context.signal.aborted) await this.#soundBell.wait();
+      // A job that was given up looks like one that has ended.
+      context.signal.throwIfAborted();
+      const block = job.take();
+      if (!block) break;
+      if (!schedule) {
+        this.#announce(index, text, job, context);
+        schedule = new MarkSchedule(text, marks, startMs, job);
+      }
+      if (job.spans.length > spansTold) {
+        this.#events.emit('spans', { index, startMs, spans: job.spans.slice(spansTold) });
+        spansTold = job.spans.length;
+      }
+      const endMs = this.#positionMs + blockMs(block);
+      for (const mark of schedule.due(endMs - startMs)) this.#events.emit('mark', mark);
+      this.#startJobs();
+      this.#scriptBell.ring();
+      yield block;
+      this.#positionMs = endMs;
+    }
+    schedule ??= new MarkSchedule(text, marks, startMs, job);
+    for (const mark of schedule.rest(this.#positionMs - startMs)) this.#events.emit('mark', mark);
+    if (job.state.kind === 'failed')
+      this.#failed(index, text, job.state.error, this.#positionMs - startMs, context);
+    else this.#succeeded(job);
+  }
+
+  #announce(index: number, text: string, job: SynthesisJob, context: SoundContext): void {
+    const { info, speaker, phonemes } = job;
+    const engine = speaker?.engine.name ?? '';
+    if (info && this.#report.spoken + this.#report.cutOff === 0) {
+      context.info({ ...info, format: `${engine}, ${info.format}` });
+    }
+    this.#events.emit('segment', {
+      ...{ index, text, said: job.text, startMs: this.#positionMs, engine, phonemes },
+      durationMs: info?.durationMs,
+    });
+  }
+
+  #succeeded(job: SynthesisJob): void {
+    this.#report.spoken++;
+    this.#failedInARow = 0;
+    if (job.speaker?.engine === this.#options.engine) this.#fallbacksInARow = 0;
+  }
+
+  #failed(index: number, text: string, error: BridgeError, spokenMs: number, context: SoundContext): void {
+    context.signal.throwIfAborted();
+    const quoted = quote(text);
+    this.#lastError = error;
+    if (spokenMs > 0) {
+      this.#report.cutOff++;
+      context.warn(`${quoted} was cut off after ${Math.round(spokenMs)} ms: ${error.message}`);
+      return;
+    }
+    this.#report.skipped++;
+    this.#events.emit('skipped', { index, text, error });
+    const hopeless = isLasting(error) && this.#report.spoken + this.#report.cutOff === 0;
+    if (hopeless || ++this.#failedInARow >= (this.#options.maxFailures ?? 3)) throw error;
+    context.warn(`${quoted} was not spoken: ${error.message}`);
+  }
+
+  #checkEnd(): void {
+    const { spoken, cutOff } = this.#report;
+    if (spoken + cutOff === 0 && this.#lastError) throw this.#lastError;
+    if (this.#report.segments === 0 && !this.#hasDeeds) {
+      throw new BridgeError('TEXT_EMPTY', 'There is nothing to say in the text.');
+    }
+  }
+}
+
+function quote(text: string): string {
+  const line = text.replace(/\s+/g, ' ').trim();
+  return `'${line.length > MAX_QUOTED_CHARS ? `${line.slice(0, MAX_QUOTED_CHARS)}…` : line}'`;
+}
