@@ -104,9 +104,17 @@ export class SynthesisJob {
     return this.#spans;
   }
 
-  /** True when a block waits, or none will come any more. */
+  /**
+   * True when a block may be taken, or none will come any more. The sound of an engine that answers with whole utterances is
+   * held until it is whole: it comes at once anyway, and one that breaks off can still be tried again.
+   */
   get ready(): boolean {
-    return this.#blocks.length > 0 || this.#state.kind === 'done' || this.#state.kind === 'failed';
+    if (this.#state.kind === 'done' || this.#state.kind === 'failed') return true;
+    return this.#blocks.length > 0 && !this.#holds;
+  }
+
+  get #holds(): boolean {
+    return this.#speaker?.engine.capabilities.streams === false;
   }
 
   /** Begins; a second call does nothing. */
@@ -126,6 +134,7 @@ export class SynthesisJob {
 
   /** Takes the next block, if one waits. */
   take(): PcmBlock | undefined {
+    if (!this.ready) return undefined;
     const block = this.#blocks.shift();
     if (!block) return undefined;
     this.#taken = true;
@@ -192,7 +201,7 @@ export class SynthesisJob {
       this.#blocks.push(block);
       this.#bufferedMs += blockMs(block);
       this.#options.onChange();
-      if (this.#bufferedMs >= this.#options.maxBufferedMs) await this.#room();
+      if (!this.#holds && this.#bufferedMs >= this.#options.maxBufferedMs) await this.#room();
     }
   }
 
