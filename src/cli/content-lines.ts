@@ -1,7 +1,7 @@
 import type { ListenAddress } from '../transport/listener.js';
 
-/** How often an avatar tries again, half a second apart, before it gives up for good: nearly six days. */
-const RETRY_COUNT = 1_000_000;
+/** How often an avatar tries again, half a second apart, before it gives up for good: nearly fourteen hours. */
+const RETRY_COUNT = 100_000;
 
 /**
  * The lines of the avatar's content file (.mdf) that lead it to a service (protocol.md §1).

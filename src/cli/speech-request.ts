@@ -37,6 +37,7 @@ export class SpeechRequest {
   readonly #client: ServiceClient;
   readonly #speech: SpeechToSpeak;
   #id: string | undefined;
+  #over = false;
   #stopped: Promise<unknown> | undefined;
   #settleUploaded!: () => void;
   #settleStarted!: () => void;
@@ -47,6 +48,7 @@ export class SpeechRequest {
     this.uploaded = new Promise((resolve) => (this.#settleUploaded = resolve));
     this.started = new Promise((resolve) => (this.#settleStarted = resolve));
     this.ended = this.#run().finally(() => {
+      this.#over = true;
       this.#settleUploaded();
       this.#settleStarted();
     });
@@ -56,6 +58,11 @@ export class SpeechRequest {
   /** True once the service has taken it on. */
   get accepted(): boolean {
     return this.#id !== undefined;
+  }
+
+  /** True once it has ended, however it did. */
+  get over(): boolean {
+    return this.#over;
   }
 
   /** Stops it; `ended` tells what was heard. Before the service has taken it on it does nothing. */

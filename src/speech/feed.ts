@@ -48,6 +48,8 @@ export class Feed {
   #readSamples = 0;
   #started = false;
   #ended = false;
+  /** It came to its own end: neither an error nor somebody who wanted no more. */
+  #complete = false;
   #error: BridgeError | undefined;
   #info: SoundInfo | undefined;
   #roomWanted: (() => void) | undefined;
@@ -97,7 +99,7 @@ export class Feed {
 
   /** The whole length in ms: what came when it has ended, else what its head says, else unknown. */
   get durationMs(): number | undefined {
-    return this.#ended && !this.#error ? samplesToMs(this.#readSamples) : this.#info?.durationMs;
+    return this.#complete ? samplesToMs(this.#readSamples) : this.#info?.durationMs;
   }
 
   /** Opens the sound and begins to read ahead; a second call does nothing. */
@@ -221,6 +223,7 @@ export class Feed {
 
   #end(error: BridgeError | undefined): void {
     this.#ended = true;
+    this.#complete = !error;
     this.#error = error;
     this.#options.onChange();
   }

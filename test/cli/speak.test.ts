@@ -5,7 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { compareHeard } from '../../src/simulator/index.js';
-import { command, killCommands } from '../support/command.js';
+import {
+  command,
+  inProcess,
+  killCommands,
+  type InProcess,
+  type InProcessOptions,
+} from '../support/command.js';
 import { startService, until, wavOf, type ServiceRig } from '../support/service-rig.js';
 import { concat, noise, sine } from '../support/signals.js';
 
@@ -30,6 +36,8 @@ afterEach(async () => {
 
 const speak = (args: string[], port = rig!.port): ReturnType<typeof command> =>
   command(['speak', '--port', String(port), ...args]);
+const speakHere = (args: string[], port = rig!.port, options: InProcessOptions = {}): Promise<InProcess> =>
+  inProcess(['speak', '--port', String(port), ...args], options);
 
 describe('speak', () => {
   it('ends with 0 when the avatar has heard the file, sample by sample', async () => {
@@ -82,7 +90,7 @@ describe('speak', () => {
         { atMs: -100, send: 'CUE|last' },
       ]),
     );
-    const run = speak([
+    const run = await speakHere([
       '--cues',
       file('cues.json'),
       '--priority',
@@ -92,7 +100,7 @@ describe('speak', () => {
       '--interrupt',
       file('short.wav'),
     ]);
-    expect(await run.exit).toBe(0);
+    expect(run.exit).toBe(0);
     expect(run.out).toContain('short.wav: cue at 0.00 s: CUE|first');
     const lines = avatar.report().commands.map(({ line }) => line);
     expect(lines.filter((line) => line.startsWith('CUE'))).toEqual(['CUE|first', 'CUE|last']);
@@ -144,7 +152,7 @@ describe('speak', () => {
     await rig.avatar();
     const run = speak(['--timeout', '1500', file('long.wav')]);
     expect(await run.exit).toBe(4);
-    expect(run.err).toContain('speak took longer than 1500 ms. ');
+    expect(run.err).toContain('speak took longer than 1500 ms.');
     expect(run.err).toContain('[TIMEOUT]');
     await until(() => rig!.bridge.agent().speeches.length === 0);
   });
@@ -192,29 +200,33 @@ describe('speak', () => {
       ],
       [['--agent', 'no name', file('short.wav')], 2, 'AGENT_NAME_INVALID', /"no name" is no name/],
     ];
-    const runs = cases.map(([args]) => speak(args));
-    for (const [index, [args, status, code, text]] of cases.entries()) {
-      const run = runs[index]!;
-      expect([args, await run.exit]).toEqual([args, status]);
-      expect(run.err).toMatch(text);
-      expect(run.err).toContain(`[${code}]`);
-      expect(run.err, 'no stack trace').not.toMatch(/^\s+at /m);
+    for (const [args, status, code, text] of cases) {
+      const { exit, err } = await speakHere(args);
+      expect([args, exit]).toEqual([args, status]);
+      expect(err).toMatch(text);
+      expect(err).toContain(`[${code}]`);
+      expect(err, 'no stack trace').not.toMatch(/^\s+at /m);
     }
     expect(avatar.report().samplesReceived).toBe(0);
   });
 
   it('tells an error to machines as JSON', async () => {
     rig = await startService();
-    const run = speak(['--json', file('nothing.wav')]);
-    expect(await run.exit).toBe(3);
-    expect(run.json()).toMatchObject([{ type: 'error', error: { code: 'FILE_NOT_FOUND', status: 404 } }]);
+    const run = await speakHere(['--json', file('nothing.wav')]);
+    expect(run.exit).toBe(3);
+    expect(
+      run.out
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as unknown),
+    ).toMatchObject([{ type: 'error', error: { code: 'FILE_NOT_FOUND', status: 404 } }]);
     expect(run.err).toBe('');
   });
 
   it('waits for an agent that is not there, says so, and gives up', async () => {
     rig = await startService({ agentTimeoutMs: 300 });
-    const run = speak(['--agent', 'bob', file('short.wav')]);
-    expect(await run.exit).toBe(3);
+    const run = await speakHere(['--agent', 'bob', file('short.wav')]);
+    expect(run.exit).toBe(3);
     expect(run.out).toContain('short.wav: waiting for agent bob to connect.');
     expect(run.err).toContain('Agent bob did not connect within 300 ms.');
     expect(run.err).toContain('[AGENT_ABSENT]');
@@ -230,7 +242,7 @@ describe('speak', () => {
     expect(run.out).toMatch(/long\.wav: broke off: heard 0\.\d\d s of 20\.00 s/);
     expect(run.err).toContain('[AGENT_LOST]');
     await rig.avatar();
-    expect(await speak([file('short.wav')]).exit).toBe(0);
+    expect((await speakHere([file('short.wav')])).exit).toBe(0);
   });
 
   it('says that no service runs, and how to start one', async () => {
@@ -238,8 +250,8 @@ describe('speak', () => {
     await new Promise<void>((resolve) => free.listen(0, '127.0.0.1', resolve));
     const { port } = free.address() as AddressInfo;
     await new Promise((resolve) => free.close(resolve));
-    const run = speak([file('short.wav')], port);
-    expect(await run.exit).toBe(3);
+    const run = await speakHere([file('short.wav')], port);
+    expect(run.exit).toBe(3);
     expect(run.err).toContain(`No service answers at 127.0.0.1:${port}`);
     expect(run.err).toContain('mmdagent-bridge serve');
     expect(run.err).toContain('[SERVICE_NOT_RUNNING]');
@@ -255,8 +267,8 @@ describe('speak', () => {
     for (const program of programs) {
       await new Promise<void>((resolve) => program.listen(0, '127.0.0.1', resolve));
       const { port } = program.address() as AddressInfo;
-      const run = speak([file('short.wav')], port);
-      expect(await run.exit).toBe(3);
+      const run = await speakHere([file('short.wav')], port);
+      expect(run.exit).toBe(3);
       expect(run.err).toContain(`What listens at 127.0.0.1:${port} is not the service`);
       expect(run.err).toContain('[SERVICE_PROTOCOL]');
       program.close();
@@ -267,13 +279,26 @@ describe('speak', () => {
     rig = await startService();
     await rig.avatar({ name: 'mei' });
     const env = { MMDAGENT_BRIDGE_PORT: String(rig.port), MMDAGENT_BRIDGE_AGENT: 'mei' };
-    expect(await command(['speak', file('short.wav')], { env }).exit).toBe(0);
-    const flag = command(['speak', '--port', String(rig.port), file('short.wav')], {
+    expect((await inProcess(['speak', file('short.wav')], { env })).exit).toBe(0);
+    const flag = await speakHere([file('short.wav')], rig.port, {
       env: { ...env, MMDAGENT_BRIDGE_PORT: '1' },
     });
-    expect(await flag.exit).toBe(0);
-    const wrong = command(['speak', file('short.wav')], { env: { MMDAGENT_BRIDGE_PORT: 'nine' } });
-    expect(await wrong.exit).toBe(2);
+    expect(flag.exit).toBe(0);
+    const wrong = await inProcess(['speak', file('short.wav')], { env: { MMDAGENT_BRIDGE_PORT: 'nine' } });
+    expect(wrong.exit).toBe(2);
     expect(wrong.err).toContain('MMDAGENT_BRIDGE_PORT cannot be "nine"');
+  });
+
+  it('shows its progress in one line that changes in place, at a terminal', async () => {
+    rig = await startService();
+    await rig.avatar();
+    const { exit, out } = await speakHere([file('short.wav')], rig.port, { columns: 100 });
+    expect(exit).toBe(0);
+    expect(out).toMatch(/short\.wav \[#+\.*\] 0\.\d\d s \/ 0\.50 s {2}held \d+ ms \(lead 120\)\r/);
+    const shown = out.split('\n').map((line) => line.split('\r\x1b[2K').at(-1));
+    expect(shown.slice(-2)).toEqual(['short.wav: finished: heard 0.50 s of 0.50 s, no gaps', '']);
+    const narrow = await speakHere([file('short.wav')], rig.port, { columns: 30 });
+    const lines = narrow.out.split('\n').flatMap((line) => line.split('\r\x1b[2K'));
+    expect(lines.filter((line) => line.includes('[#')).every((line) => line.length < 30)).toBe(true);
   });
 });

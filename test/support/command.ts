@@ -1,5 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { Readable } from 'node:stream';
+import { createProgram } from '../../src/cli/program.js';
+import { Terminal } from '../../src/cli/terminal.js';
 import { inProject } from './paths.js';
 import { until } from './service-rig.js';
 
@@ -33,10 +36,9 @@ export function command(args: readonly string[], options: CommandOptions = {}): 
 
 /** Starts any program the same way. */
 export function start(program: string, args: readonly string[], options: CommandOptions = {}): CommandRun {
-  const { MMDAGENT_BRIDGE_PORT: _port, ...env } = process.env;
   const child = spawn(program, args, {
     stdio: ['pipe', 'pipe', 'pipe'],
-    env: { ...env, ...options.env },
+    env: { ...process.env, MMDAGENT_BRIDGE_PORT: '', ...options.env },
     ...(options.cwd !== undefined && { cwd: options.cwd }),
   });
   running.add(child);
@@ -73,11 +75,53 @@ export function start(program: string, args: readonly string[], options: Command
   };
 }
 
+/** What a run of the command without a process of its own ended with. */
+export interface InProcess {
+  readonly exit: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** How a command is run without a process of its own. */
+export interface InProcessOptions {
+  readonly env?: Record<string, string>;
+  readonly stdin?: Readable;
+  /** A terminal of so many columns. */
+  readonly columns?: number;
+  /** Is handed what Ctrl-C does. */
+  readonly ctrlC?: (press: () => void) => void;
+}
+
+/** Runs the command in this process, where it is quick: for all that does not hang on the process itself. */
+export async function inProcess(args: readonly string[], options: InProcessOptions = {}): Promise<InProcess> {
+  const texts = { out: '', err: '' };
+  const { columns, env = {}, stdin = Readable.from([]) } = options;
+  const output = {
+    write: (text: string) => (texts.out += text),
+    isTTY: columns !== undefined,
+    columns,
+  };
+  const listeners = new Set<() => void>();
+  options.ctrlC?.(() => [...listeners].forEach((listener) => listener()));
+  const program = createProgram({
+    terminal: new Terminal(output, { write: (text) => (texts.err += text) }),
+    stdin,
+    env,
+    onInterrupt: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    onOutputGone: () => () => undefined,
+  });
+  const exit = await program.run(args);
+  return { exit, ...texts };
+}
+
 /** Ends every command that a test has left running. */
 export async function killCommands(): Promise<void> {
-  const ends = [...running].map((child) => {
+  for (const child of [...running]) {
+    const closed = once(child, 'close');
     child.kill('SIGKILL');
-    return child.exitCode === null && child.signalCode === null ? once(child, 'close') : undefined;
-  });
-  await Promise.all(ends);
+    await closed;
+  }
 }

@@ -1,0 +1,140 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { SimulatedAvatar } from '../../src/simulator/index.js';
+import { command, inProcess, killCommands, start, type CommandRun } from '../support/command.js';
+import { inProject } from '../support/paths.js';
+import { until, wavOf } from '../support/service-rig.js';
+import { noise } from '../support/signals.js';
+
+let folder: string;
+let short: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'serve-'));
+  short = join(folder, 'short.wav');
+  await writeFile(short, wavOf(noise(8000, 9000)));
+});
+afterEach(async () => {
+  await killCommands();
+  await rm(folder, { recursive: true });
+});
+
+async function serve(args: string[] = []): Promise<{ run: CommandRun; port: string }> {
+  const run = command(['serve', '--port', '0', ...args]);
+  await run.says('listening on');
+  return { run, port: String(run.json()[0]!['port']) };
+}
+
+const messages = (run: CommandRun): string[] => run.json().map(({ msg }) => String(msg));
+
+describe('serve', () => {
+  it('says how avatars find it, and then what happens, a line each', async () => {
+    const { run, port } = await serve();
+    expect(run.json()[0]).toMatchObject({
+      host: '127.0.0.1',
+      path: '/chat',
+      url: `http://127.0.0.1:${port}`,
+      mdf: [
+        'Plugin_Remote_Websocket_Host=127.0.0.1',
+        `Plugin_Remote_Websocket_Port=${port}`,
+        'Plugin_Remote_Websocket_Directory=/chat',
+        'Plugin_Remote_RetryCount=100000',
+      ],
+    });
+    const avatar = new SimulatedAvatar({ url: `ws://127.0.0.1:${port}/chat` });
+    await avatar.connect();
+    await run.says('ready after');
+    const spoken = await inProcess(['speak', '--port', port, short]);
+    expect(spoken.exit).toBe(0);
+    avatar.leave();
+    await run.says('went');
+    expect(messages(run).slice(1)).toEqual([
+      expect.stringMatching(/^default: the avatar came, from 127\.0\.0\.1:\d+$/),
+      expect.stringMatching(/^default: ready after \d+ ms, model 0$/),
+      'default: speaks short.wav',
+      expect.stringMatching(/^default: short\.wav finished: heard 0\.50 s of 0\.50 s, /),
+      expect.stringMatching(/^default: went\. The connection of agent default is gone/),
+    ]);
+    run.child.kill('SIGTERM');
+    expect(await run.exit).toBe(0);
+  });
+
+  it('says at Ctrl-C which avatars end with it, stops what is spoken, and ends with 0', async () => {
+    const { run, port } = await serve();
+    const avatars = ['', '/mei'].map(
+      (path) => new SimulatedAvatar({ url: `ws://127.0.0.1:${port}/chat${path}` }),
+    );
+    for (const avatar of avatars) await avatar.connect();
+    await until(() => avatars.every(({ state }) => state === 'ready'));
+    const speaking = command(['speak', '--port', port, inProject('samples/hello.wav')]);
+    await speaking.says('speaking');
+    run.child.kill('SIGINT');
+    expect(await run.exit).toBe(0);
+    expect(messages(run)).toContainEqual(
+      expect.stringMatching(/^ending; these avatars end with their connection: default, mei\./),
+    );
+    expect(await speaking.exit).toBe(1);
+    expect(speaking.out).toMatch(/hello\.wav: stopped: heard \d\.\d\d s of 4\.41 s/);
+    expect(avatars.map((avatar) => avatar.report().died?.cause)).toEqual(['disconnected', 'disconnected']);
+  });
+
+  it('lives on when nobody reads its log', async () => {
+    const { run, port } = await serve();
+    run.child.stdout!.destroy();
+    const avatar = new SimulatedAvatar({ url: `ws://127.0.0.1:${port}/chat` });
+    await avatar.connect();
+    await until(() => avatar.state === 'ready');
+    const spoken = await inProcess(['speak', '--port', port, short]);
+    expect(spoken.exit).toBe(0);
+    expect(avatar.report().alive).toBe(true);
+    avatar.leave();
+    run.child.kill('SIGINT');
+    expect(await run.exit).toBe(0);
+  });
+
+  it('says in one line why it cannot start, each with its status', async () => {
+    const { port } = await serve();
+    const cases: [string[], number, string, RegExp][] = [
+      [['--port', port], 3, 'PORT_IN_USE', new RegExp(`Port ${port} on 127\\.0\\.0\\.1 is in use\\.`)],
+      [['--host', '0.0.0.0'], 1, 'HOST_EXPOSED', /does not listen on 0\.0\.0\.0/],
+      [['--host', '203.0.113.7'], 1, 'HOST_EXPOSED', /203\.0\.113\.7/],
+      [['--port', '70000'], 2, 'OPTION_INVALID', /--port cannot be "70000": it takes 0 to 65535/],
+      [['--path', '/api/x'], 2, 'OPTION_INVALID', /--path cannot be "\/api\/x"/],
+      [['--lead-ms', 'much'], 2, 'OPTION_INVALID', /--lead-ms cannot be "much"/],
+    ];
+    for (const [args, status, code, text] of cases) {
+      const { exit, err } = await inProcess(['serve', ...args]);
+      expect([args, exit]).toEqual([args, status]);
+      expect(err).toMatch(text);
+      expect(err).toContain(`[${code}]`);
+      expect(err.trimEnd().split('\n')).toHaveLength(2);
+    }
+  });
+
+  it('speaks to people at a terminal', async () => {
+    // `script` gives the command a terminal of its own.
+    const run = start(
+      'script',
+      ['-qec', `'${process.execPath}' dist/cli/main.js serve --port 0`, '/dev/null'],
+      {
+        cwd: inProject('.'),
+      },
+    );
+    await run.says('Ctrl-C ends the service');
+    const port = /Websocket_Port=(\d+)/.exec(run.out)![1]!;
+    const avatar = new SimulatedAvatar({ url: `ws://127.0.0.1:${port}/chat` });
+    await avatar.connect();
+    await run.says('ready after');
+    const sent = await inProcess(['send', '--port', port, '--agent', 'bob', 'A|1']);
+    expect(sent.exit).toBe(3);
+    avatar.leave();
+    await run.says('went');
+    expect(run.out).toContain('  Plugin_Remote_Websocket_Host=127.0.0.1\r\n');
+    expect(run.out).toContain('  Plugin_Remote_RetryCount=100000\r\n');
+    expect(run.out).toMatch(/\d\d:\d\d:\d\d\.\d{3}\S* .*default: the avatar came/);
+    run.child.stdin!.write('\u0003');
+    await run.says('ending; no avatar is connected');
+    expect(await run.exit).toBe(0);
+  });
+});
