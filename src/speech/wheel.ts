@@ -80,7 +80,18 @@ export class Wheel {
   #wake(): void {
     const nowMs = this.#clock.nowMs();
     this.#latenessMs?.(Math.max(0, nowMs - this.#armedSlot * this.slotMs));
-    this.#armedSlot = Infinity;
+    // Whatever the tasks ask for meanwhile, one timer is set, when all have run.
+    this.#armedSlot = -Infinity;
+    try {
+      this.#runDue(nowMs);
+    } finally {
+      this.#armedSlot = Infinity;
+      const next = this.#nextSlot();
+      if (next !== undefined) this.#arm(next);
+    }
+  }
+
+  #runDue(nowMs: number): void {
     const current = Math.floor(nowMs / this.slotMs + 1e-6);
     const due = [...this.#slots.keys()].filter((slot) => slot <= current).sort((a, b) => a - b);
     for (const slot of due) {
@@ -94,11 +105,15 @@ export class Wheel {
         }
       }
     }
-    let next = Infinity;
+  }
+
+  /** The first slot in which something is left to do; those in which all was called off are forgotten. */
+  #nextSlot(): number | undefined {
+    let next: number | undefined;
     for (const [slot, entries] of this.#slots) {
       if (entries.every((entry) => !entry.run)) this.#slots.delete(slot);
-      else if (slot < next) next = slot;
+      else if (next === undefined || slot < next) next = slot;
     }
-    if (next < this.#armedSlot) this.#arm(next);
+    return next;
   }
 }
