@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import ts from 'typescript';
@@ -12,7 +12,7 @@ const FOLDERS = ['src', 'test/bench', 'test/support'];
  */
 export async function build(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'mmdagent-bench-'));
-  await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
+  await copyFile(inProject('package.json'), join(folder, 'package.json'));
   for (const linked of ['node_modules', 'samples']) {
     await symlink(inProject(linked), join(folder, linked), 'junction');
   }

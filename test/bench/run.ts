@@ -1,12 +1,17 @@
 import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
+import { conversion } from './conversion.js';
 import { cpu } from './cpu.js';
+import { decoding } from './decoding.js';
+import { firstFrame } from './first-frame.js';
 import { lateness } from './lateness.js';
+import { memory } from './memory.js';
+import { microphone } from './microphone.js';
 import { profileInto } from './processes.js';
 import { table, type Bench } from './table.js';
 
 /** Every bench, in the order in which they run. A new one is a file and a line here. */
-const BENCHES: readonly Bench[] = [lateness, cpu];
+const BENCHES: readonly Bench[] = [lateness, cpu, conversion, decoding, firstFrame, memory, microphone];
 
 const { values } = parseArgs({
   options: {

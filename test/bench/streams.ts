@@ -1,6 +1,6 @@
 import type { BareTasks } from './bare-process.js';
 import type { BridgeTasks } from './bridge-process.js';
-import type { EarsReport, EarsTasks } from './ears-process.js';
+import type { EarsSummary, EarsTasks } from './ears-process.js';
 import type { WindowReport } from './load.js';
 import { Companion } from './processes.js';
 import { sleep } from './now.js';
@@ -14,7 +14,7 @@ export interface StreamsReport {
   readonly plain: WindowReport;
   /** With the lateness of each frame. */
   readonly timed: WindowReport;
-  readonly heard: EarsReport;
+  readonly heard: EarsSummary;
 }
 
 const measured = new Map<string, Promise<StreamsReport>>();
@@ -41,7 +41,8 @@ async function measure(sender: Sender, count: number, quick: boolean): Promise<S
       : new Companion<BareTasks>('bare-process');
   try {
     const port = await mouth.call('listen');
-    await ears.call('connect', { url: `ws://127.0.0.1:${port}/chat`, prefix: 'a', count });
+    const names = Array.from({ length: count }, (_, i) => `a${i}`);
+    await ears.call('connect', { url: `ws://127.0.0.1:${port}/chat`, group: 'all', names });
     if (sender === 'bridge') {
       await mouth.call('speak', { spreadMs, seconds });
     } else {
@@ -52,7 +53,7 @@ async function measure(sender: Sender, count: number, quick: boolean): Promise<S
     await sleep(quick ? 100 : 1500);
     const plain = await mouth.call('measure', { ms: windowMs, lateness: false });
     const timed = await mouth.call('measure', { ms: windowMs, lateness: true });
-    const heard = await ears.call('report', 'a');
+    const heard = await ears.call('summary', 'all');
     return { plain, timed, heard };
   } finally {
     await mouth.close();
