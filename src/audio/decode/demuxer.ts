@@ -1,4 +1,5 @@
 import type { Transform } from 'node:stream';
+import { BridgeError } from '../../base/errors.js';
 
 /**
  * One of prism-media's demuxers, step by step: bytes in, the packets in them out of the same call. (They work as they
@@ -13,7 +14,7 @@ export class Demuxer {
     stream.on('error', () => undefined);
   }
 
-  /** @throws what the demuxer objects to; it is then of no more use */
+  /** @throws BridgeError INTERNAL: whoever feeds it gives it nothing that it could object to */
   push(bytes: Uint8Array): Uint8Array[] {
     const packets: Uint8Array[] = [];
     this.#stream.write(bytes);
@@ -22,7 +23,9 @@ export class Demuxer {
       if (packet === null) break;
       packets.push(packet);
     }
-    if (this.#stream.errored) throw this.#stream.errored;
+    const { errored } = this.#stream;
+    if (errored)
+      throw new BridgeError('INTERNAL', `The demuxer broke: ${errored.message}.`, { cause: errored });
     return packets;
   }
 

@@ -52,6 +52,11 @@ export class Lookahead implements AsyncIterable<EncodedChunk> {
     return chunk;
   }
 
+  /** Puts bytes back before all that is still to come. */
+  unread(bytes: EncodedChunk): void {
+    this.#held = this.#held.length > 0 ? Buffer.concat([bytes, this.#held]) : bytes;
+  }
+
   /** Frees the source. */
   async close(): Promise<void> {
     if (this.#ended) return;

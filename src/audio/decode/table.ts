@@ -7,6 +7,7 @@ import { lazy } from './lazy.js';
 import { holdsMp3, isMp3 } from './mp3-splitter.js';
 import { decodeOggOpus, isOggOpus } from './ogg-opus.js';
 import { decodeTagged } from './tagged.js';
+import { decodeWebmOpus, isWebm } from './webm-opus.js';
 import { decodeWav, isForeignWav, isWav } from './wav.js';
 
 export { lazy };
@@ -40,6 +41,7 @@ export const FORMATS: readonly SoundFormat[] = [
   { name: 'MP3 or FLAC behind an ID3 tag', matches: startsWithId3, decode: decodeTagged },
   { name: 'MP3', matches: isMp3, decode: decodeMp3 },
   { name: 'Opus in Ogg', matches: isOggOpus, decode: decodeOggOpus },
+  { name: 'Opus in WebM', matches: isWebm, decode: decodeWebmOpus },
   { name: 'any other format, through ffmpeg', matches: isForeign, decode: decodeWithFfmpeg },
   { name: 'MP3, joined midway', matches: holdsMp3, decode: decodeMp3Midway },
 ];
