@@ -76,13 +76,14 @@ class Microphone implements MicrophoneSound {
 
   async *open(context: SoundContext): AsyncGenerator<PcmBlock> {
     const failures: string[] = [];
+    this.recorder = undefined;
     for (const recorder of this.#candidates) {
       const path = await recorder.available();
       if (path === undefined) continue;
       try {
         yield* this.#record(recorder, path, context);
       } catch (error) {
-        const mayTryNext = this.#candidates.length > 1 && this.recorder === undefined;
+        const mayTryNext = this.#candidates.length > 1 && !this.#hasBegun();
         if (context.signal.aborted || !mayTryNext) throw error;
         failures.push(toBridgeError(error, 'RECORDER_FAILED', recorder.name).message);
       }
@@ -92,6 +93,10 @@ class Microphone implements MicrophoneSound {
       'RECORDER_FAILED',
       `No recorder could open the ${this.label}. ${failures.join(' ')}`,
     );
+  }
+
+  #hasBegun(): boolean {
+    return this.recorder !== undefined;
   }
 
   async *#record(recorder: Recorder, path: string, context: SoundContext): AsyncGenerator<PcmBlock> {

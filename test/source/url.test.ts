@@ -1,11 +1,18 @@
-import type { LookupFunction } from 'node:net';
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer as createHttpsServer } from 'node:https';
+import type { AddressInfo, LookupFunction } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { RequestListener, ServerResponse } from 'node:http';
 import { setTimeout } from 'node:timers/promises';
 import type ipaddr from 'ipaddr.js';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import { isPublicAddress, publicLookup } from '../../src/source/public-address.js';
 import { openSound } from '../../src/source/open.js';
 import { urlSound, type UrlOptions } from '../../src/source/url.js';
+import { describeWith } from '../support/needs.js';
+import { inProject } from '../support/paths.js';
 import { startHttp, type TestServer } from '../support/http-server.js';
 import { concat, noise, sameSound } from '../support/signals.js';
 import { notingContext } from '../support/sound-context.js';
@@ -373,5 +380,63 @@ describe('openSound', () => {
     }
     expect(asked).toEqual(['/a', '/b']);
     expect(() => openSound(new URL('ftp://host/x'), {})).toThrow(/kind ftp:/);
+  });
+});
+
+await describeWith(['openssl'], 'urlSound over https', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'https-'));
+  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  it('speaks from a server whose certificate is trusted, and refuses one that is not', async () => {
+    const { status } = spawnSync('openssl', [
+      ...[
+        'req',
+        '-x509',
+        '-newkey',
+        'ec',
+        '-pkeyopt',
+        'ec_paramgen_curve:prime256v1',
+        '-nodes',
+        '-days',
+        '2',
+      ],
+      ...['-keyout', key, '-out', cert, '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'],
+    ]);
+    expect(status).toBe(0);
+    const options = { key: readFileSync(key), cert: readFileSync(cert) };
+    // Answers later than a connection may take: the two times must not be mixed up.
+    const server = createHttpsServer(
+      options,
+      (_, response) => void global.setTimeout(() => response.end(WAV), 3000),
+    );
+    await new Promise<void>((resolve) => server.listen(0, resolve));
+    const url = `https://localhost:${(server.address() as AddressInfo).port}/voice.wav`;
+    try {
+      await expect(hear(url)).rejects.toMatchObject({
+        code: 'SOURCE_FAILED',
+        message: expect.stringMatching(/could not be fetched: .*certificate/) as string,
+      });
+      // Node reads the extra certificates when it starts.
+      const script = `
+        import { urlSound } from ${JSON.stringify(inProject('src/source/url.ts'))};
+        let samples = 0;
+        const context = { signal: new AbortController().signal, info() {}, warn() {} };
+        const sound = urlSound(${JSON.stringify(url)}, { connectTimeoutMs: 2500, answerTimeoutMs: 20000 });
+        for await (const block of sound.open(context)) samples += block.samples.length;
+        console.log(samples);`;
+      const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', script], {
+        cwd: inProject(''),
+        env: { ...process.env, NODE_EXTRA_CA_CERTS: cert },
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      let output = '';
+      child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
+      await new Promise((resolve) => child.once('close', resolve));
+      expect(output).toBe('8000\n');
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
   });
 });

@@ -67,11 +67,17 @@ class RecordingProgram implements Program {
     this.name = name;
     this.#child = child;
     const onAbort = (): void => void this.stop();
+    // Without this it may outlive the process that started it and hold the microphone.
+    const onProcessExit = (): void => void child.kill('SIGKILL');
+    process.once('exit', onProcessExit);
     this.exit = new Promise((resolve) => {
       child.once('error', (error) => resolve({ code: null, signal: null, error }));
       child.once('close', (code, endSignal) => resolve({ code, signal: endSignal }));
     });
-    void this.exit.then(() => signal.removeEventListener('abort', onAbort));
+    void this.exit.then(() => {
+      signal.removeEventListener('abort', onAbort);
+      process.off('exit', onProcessExit);
+    });
     for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe?.on('error', () => undefined);
     child.stdin?.end();
     // The library listens too, for its debug output, which would let sound flow by before it is taken here.
