@@ -182,22 +182,24 @@ describe('urlSound', () => {
   });
 
   it('refuses what is too large, by its stated size at once and by its true size when it gets there', async () => {
+    let sendRest: () => void = () => undefined;
     const { origin } = await serve((request, response) => {
       if (request.url === '/stated') response.setHeader('content-length', WAV.length);
-      sendSlowly(response, [WAV.subarray(0, 6000), WAV.subarray(6000)]);
+      response.write(WAV.subarray(0, 6000));
+      sendRest = () => void response.end(WAV.subarray(6000));
     });
     const stated = hear(`${origin}/stated`, { maxBytes: 10_000 });
     await expect(stated).rejects.toMatchObject({ code: 'SOURCE_TOO_LARGE' });
-    const heard: number[] = [];
-    const chunked = (async () => {
-      for await (const { samples } of urlSound(`${origin}/chunked`, { maxBytes: 10_000 }).open(
-        notingContext(),
-      ))
-        heard.push(samples.length);
-    })();
-    await expect(chunked).rejects.toMatchObject({ code: 'SOURCE_TOO_LARGE' });
-    expect(heard.reduce((sum, count) => sum + count, 0)).toBeGreaterThan(2000);
-    expect((await hear(`${origin}/chunked`, { maxBytes: WAV.length })).length).toBe(8000);
+    const hearWithRest = async (maxBytes: number): Promise<number> => {
+      let heard = 0;
+      for await (const { samples } of urlSound(`${origin}/chunked`, { maxBytes }).open(notingContext())) {
+        heard += samples.length;
+        sendRest();
+      }
+      return heard;
+    };
+    await expect(hearWithRest(10_000)).rejects.toMatchObject({ code: 'SOURCE_TOO_LARGE' });
+    expect(await hearWithRest(WAV.length)).toBe(8000);
   });
 
   it('names each kind of waiting that took too long', async () => {
@@ -215,9 +217,9 @@ describe('urlSound', () => {
       code: 'SOURCE_TIMEOUT',
       message: `${origin}/silent did not answer within 0.1 s.`,
     });
-    await expect(hear(`${origin}/stuck`, { idleTimeoutMs: 100 })).rejects.toMatchObject({
+    await expect(hear(`${origin}/stuck`, { idleTimeoutMs: 300 })).rejects.toMatchObject({
       code: 'SOURCE_TIMEOUT',
-      message: expect.stringMatching(/sent nothing more, 0\.1 s, after 1000 bytes/) as string,
+      message: expect.stringMatching(/sent nothing more, 0\.3 s, after 1000 bytes/) as string,
     });
     await expect(hear(`${origin}/drip`, { totalTimeoutMs: 300 })).rejects.toMatchObject({
       code: 'SOURCE_TIMEOUT',
