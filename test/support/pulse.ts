@@ -37,6 +37,8 @@ export async function startPulse(): Promise<PulseServer> {
   const start = (program: string, args: string[]): ChildProcess => {
     const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
     children.add(child);
+    // A test that fails while it starts must not leave a daemon behind.
+    process.once('exit', () => child.kill('SIGKILL'));
     child.on('error', () => undefined);
     return child;
   };
