@@ -3,11 +3,13 @@ import { Emitter } from './base/emitter.js';
 import { Lifetime } from './base/lifetime.js';
 import { silentLogger, type Logger } from './base/logger.js';
 import { createConverter } from './audio/convert.js';
-import type { Agent, AgentSettings } from './agent/agent.js';
+import type { AgentSettings } from './agent/agent.js';
 import { AgentGroup } from './agent/group.js';
 import { DEFAULT_AGENT, Roster } from './agent/roster.js';
+import { BridgeAgent, type SayOptions } from './bridge-agent.js';
 import { resolveOptions, SERVICE_KEYS, type OptionValues } from './config.js';
 import { openSound } from './source/open.js';
+import { EnginePool } from './tts/engine-pool.js';
 import { Wheel } from './speech/wheel.js';
 import { Listener, type ListenAddress } from './transport/listener.js';
 import { AvatarRoute } from './transport/websocket.js';
@@ -18,6 +20,8 @@ type ServiceKey = Exclude<keyof OptionValues, 'timeoutMs' | 'agent'>;
 export interface BridgeOptions extends Partial<Pick<OptionValues, ServiceKey>> {
   /** Where it logs; by default nowhere. A pino instance is one. */
   readonly logger?: Logger;
+  /** How text is spoken unless `say` is told otherwise: engine, voice, tags, dictionary. */
+  readonly say?: SayOptions;
   /** The time it lives by; for tests. */
   readonly clock?: Clock;
 }
@@ -25,7 +29,7 @@ export interface BridgeOptions extends Partial<Pick<OptionValues, ServiceKey>> {
 /** The events of a bridge. */
 export interface BridgeEvents {
   /** An agent's name was heard of for the first time; subscribe to the agent for the rest. */
-  agent: Agent;
+  agent: BridgeAgent;
   /** A connection was refused. */
   refused: { path: string; reason: string };
 }
@@ -41,21 +45,23 @@ export interface Bridge {
   readonly wheel: Wheel;
   /** The port it listens on, for those who serve HTTP beside the avatars. */
   readonly listener: Listener;
+  /** The engines that turn text into sound, for those who ask for their voices. */
+  readonly engines: EnginePool;
   /**
    * The agent of that name, connected or not.
    * @param name default `default`: the avatar that connects without a name
    * @throws BridgeError AGENT_NAME_INVALID or AGENT_LIMIT
    */
-  agent(name?: string): Agent;
+  agent(name?: string): BridgeAgent;
   /**
    * As `agent`, but the handle is for one passing use: a name under which nobody connects is forgotten again.
    * @throws BridgeError AGENT_NAME_INVALID or AGENT_LIMIT
    */
-  visitAgent(name: string): Agent;
+  visitAgent(name: string): BridgeAgent;
   /** The agent of that name if it is connected or has been asked for. */
-  findAgent(name: string): Agent | undefined;
+  findAgent(name: string): BridgeAgent | undefined;
   /** Every agent that is known. */
-  agents(): Agent[];
+  agents(): BridgeAgent[];
   /**
    * Several agents as one.
    * @param names by default every agent that is connected now
@@ -80,7 +86,7 @@ export interface Bridge {
  * @throws BridgeError OPTION_INVALID, PORT_IN_USE, HOST_INVALID or LISTEN_DENIED
  */
 export async function createBridge(options: BridgeOptions = {}): Promise<Bridge> {
-  const { logger = silentLogger, clock = systemClock, ...given } = options;
+  const { logger = silentLogger, clock = systemClock, say, ...given } = options;
   const values = resolveOptions(SERVICE_KEYS, given) as Pick<OptionValues, ServiceKey>;
   // The resampler is loaded now, so that the first speech need not wait for it.
   (await createConverter()).close();
@@ -101,7 +107,21 @@ export async function createBridge(options: BridgeOptions = {}): Promise<Bridge>
     openSound,
     nextSpeechId: () => `s${(speechCount += 1)}`,
   };
-  const roster = new Roster(settings, { maxAgents: values.maxAgents });
+  const engines = new EnginePool({ environment: process.env, clock });
+  const manner: SayOptions = {
+    engine: values.engine,
+    ...(values.voice !== '' && { voice: values.voice }),
+    ...(values.language !== '' && { language: values.language }),
+    ...(values.baseUrl !== '' && { engineOptions: { baseUrl: values.baseUrl } }),
+    lips: values.lips,
+    captions: values.captions,
+    ...say,
+  };
+  // Fails now, and not at the first sentence, when the engine is none or its key is missing.
+  engines.engine(manner.engine, manner.engineOptions);
+  const roster = new Roster((name) => new BridgeAgent(name, settings, engines, manner), {
+    maxAgents: values.maxAgents,
+  });
   roster.events.on('agent', (agent) => events.emit('agent', agent));
 
   const listener = new Listener();
@@ -120,6 +140,7 @@ export async function createBridge(options: BridgeOptions = {}): Promise<Bridge>
   const address = await listener.listen({ host: values.host, port: values.port });
   lifetime.own('the listener', () => listener.close());
   lifetime.own('the avatars’ connections', () => avatars.close());
+  lifetime.own('the voices', () => engines.close());
   lifetime.own('the agents', () => roster.close());
 
   return {
@@ -129,6 +150,7 @@ export async function createBridge(options: BridgeOptions = {}): Promise<Bridge>
     clock,
     wheel,
     listener,
+    engines,
     agent: (name) => roster.get(name),
     visitAgent: (name) => roster.visit(name),
     findAgent: (name) => roster.find(name),

@@ -115,6 +115,42 @@ export const OPTIONS = {
     'a switch',
     'Lets commands through that can run programs or fetch files on the avatar’s machine.',
   ),
+  engine: option(
+    '--engine <name>',
+    z.string().min(1).default('offline'),
+    'a name that voices lists',
+    'What turns text into sound.',
+  ),
+  voice: option(
+    '--voice <id>',
+    z.string().max(200).default(''),
+    'as the engine names it',
+    'Which of its voices.',
+  ),
+  language: option(
+    '--language <tag>',
+    z.string().max(35).default(''),
+    'a tag such as ja or en-US',
+    'For engines that want a language beside the voice.',
+  ),
+  baseUrl: option(
+    '--base-url <address>',
+    z.string().max(2000).default(''),
+    'an http(s) address',
+    'Where the engine answers, when it is not where it usually is.',
+  ),
+  lips: option(
+    '--lips <who>',
+    z.enum(['auto', 'engine', 'avatar']).default('auto'),
+    'auto, engine or avatar',
+    'Who moves the lips to text: the engine by its own times, the avatar from the sound, or whichever is better.',
+  ),
+  captions: option(
+    '--captions',
+    z.boolean().default(false),
+    'a switch',
+    'Shows each sentence while it is spoken.',
+  ),
   timeoutMs: option(
     '--timeout <ms>',
     ms(0, 86_400_000, 0),

@@ -2,15 +2,9 @@
  * mmdagent-audio-bridge: gives an MMDAgent-EX avatar its voice. Start with `createBridge`.
  * @packageDocumentation
  */
+export type { BridgeAgent as Agent, SayOptions } from './bridge-agent.js';
 export { createBridge, type Bridge, type BridgeEvents, type BridgeOptions } from './bridge.js';
-export type {
-  Agent,
-  AgentEvents,
-  AgentSnapshot,
-  AgentState,
-  AvatarEvents,
-  SpeechSnapshot,
-} from './agent/agent.js';
+export type { AgentEvents, AgentSnapshot, AgentState, AvatarEvents, SpeechSnapshot } from './agent/agent.js';
 export type { AgentGroup, GroupSpeech } from './agent/group.js';
 export type { RoundTrip } from './agent/marks.js';
 export type { SpeechStream } from './agent/speech-stream.js';
@@ -33,6 +27,10 @@ export type {
   SpeechPosition,
   SpeechState,
 } from './speech/speech.js';
+export { ENGINES, type EngineChoice } from './tts/engines.js';
+export { Dictionary } from './tts/dictionary.js';
+export type { SpeechFunction, TtsEngine, Voice } from './tts/engine.js';
+export type { TagTable } from './tts/tags.js';
 export {
   compareHeard,
   SimulatedAvatar,

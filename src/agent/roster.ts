@@ -1,6 +1,6 @@
 import { Emitter } from '../base/emitter.js';
 import { BridgeError } from '../base/errors.js';
-import { Agent, type AgentSettings } from './agent.js';
+import type { Agent } from './agent.js';
 import type { Connection, LinkState } from './connection.js';
 
 /** The agent of a path without a name. */
@@ -9,33 +9,34 @@ export const DEFAULT_AGENT = 'default';
 const NAME = /^[\p{L}\p{N}._-]{1,64}$/u;
 
 /** The events of a roster. */
-export interface RosterEvents {
+export interface RosterEvents<A extends Agent> {
   /** A name was heard of for the first time. */
-  agent: Agent;
+  agent: A;
 }
 
 /** Every agent of a bridge, by name: those that are connected, and those that somebody has asked for. */
-export class Roster {
-  readonly events = new Emitter<RosterEvents>();
-  readonly #settings: AgentSettings;
+export class Roster<A extends Agent = Agent> {
+  readonly events = new Emitter<RosterEvents<A>>();
+  readonly #make: (name: string) => A;
   readonly #maxAgents: number;
-  readonly #agents = new Map<string, Agent>();
+  readonly #agents = new Map<string, A>();
   /** Names that a caller holds a handle of, which has to stay the same one. */
   readonly #asked = new Set<string>();
 
-  constructor(settings: AgentSettings, options: { maxAgents: number }) {
-    this.#settings = settings;
+  /** @param make makes the agent of a name that is new */
+  constructor(make: (name: string) => A, options: { maxAgents: number }) {
+    this.#make = make;
     this.#maxAgents = options.maxAgents;
   }
 
   /** Those known, in the order in which they came. */
-  list(): Agent[] {
+  list(): A[] {
     this.#sweep();
     return [...this.#agents.values()];
   }
 
   /** The agent of that name if it is known. */
-  find(name: string): Agent | undefined {
+  find(name: string): A | undefined {
     return this.#agents.get(name);
   }
 
@@ -43,7 +44,7 @@ export class Roster {
    * The agent of that name; when it is not connected yet, the handle stands for it until it is.
    * @throws BridgeError AGENT_NAME_INVALID or AGENT_LIMIT
    */
-  get(name: string = DEFAULT_AGENT): Agent {
+  get(name: string = DEFAULT_AGENT): A {
     const agent = this.#agents.get(name) ?? this.#add(name);
     this.#asked.add(name);
     return agent;
@@ -54,7 +55,7 @@ export class Roster {
    * stay for good.
    * @throws BridgeError AGENT_NAME_INVALID or AGENT_LIMIT
    */
-  visit(name: string): Agent {
+  visit(name: string): A {
     return this.#agents.get(name) ?? this.#add(name);
   }
 
@@ -63,7 +64,7 @@ export class Roster {
    * with a number: refusing it would make it try again with ever longer paths (protocol.md §1).
    * @throws BridgeError AGENT_NAME_INVALID or AGENT_LIMIT
    */
-  attach(name: string, connection: Connection, state?: LinkState): Agent {
+  attach(name: string, connection: Connection, state?: LinkState): A {
     let agent = this.#agents.get(name);
     for (let number = 2; agent && agent.state !== 'absent'; number += 1) {
       agent = this.#agents.get(`${name}-${number}`) ?? this.#add(`${name}-${number}`);
@@ -80,7 +81,7 @@ export class Roster {
     for (const agent of this.#agents.values()) agent.close();
   }
 
-  #add(name: string): Agent {
+  #add(name: string): A {
     if (!NAME.test(name)) {
       throw new BridgeError(
         'AGENT_NAME_INVALID',
@@ -94,7 +95,7 @@ export class Roster {
         `${this.#agents.size} agents are known already; ${name} was not taken on.`,
       );
     }
-    const agent = new Agent(name, this.#settings);
+    const agent = this.#make(name);
     this.#agents.set(name, agent);
     this.events.emit('agent', agent);
     return agent;
@@ -104,7 +105,7 @@ export class Roster {
     for (const agent of this.#agents.values()) this.#forget(agent);
   }
 
-  #forget(agent: Agent): void {
+  #forget(agent: A): void {
     if (agent.state !== 'absent' || agent.inUse || this.#asked.has(agent.name)) return;
     if (this.#agents.get(agent.name) === agent) this.#agents.delete(agent.name);
   }

@@ -7,17 +7,21 @@ import { addDemo } from './demo.js';
 import { addDevices } from './devices.js';
 import { addDoctor } from './doctor.js';
 import { EXIT, exitCodeOf, reportError } from './exit-codes.js';
+import { addSay } from './say.js';
 import { addSend } from './send.js';
 import { addMic } from './mic.js';
 import { addServe } from './serve.js';
 import { addSimulator } from './simulator.js';
 import { addSpeak } from './speak.js';
+import { addVoices } from './voices.js';
 import { addWatch } from './watch.js';
 
 /** Every command, in the order in which help lists them; a new one is a file and a line here. */
 const COMMANDS: readonly AddCommand[] = [
   addServe,
   addSpeak,
+  addSay,
+  addVoices,
   addMic,
   addSend,
   addWatch,

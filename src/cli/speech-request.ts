@@ -17,6 +17,8 @@ export interface SpeechToSpeak {
   /** How messages name it. */
   readonly label: string;
   readonly bytes: AsyncIterable<Uint8Array>;
+  /** `speech` for a sound, `say` for text; `speech` by default. */
+  readonly route?: 'speech' | 'say';
   /** Query of the route, beside the label. */
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
   readonly cues?: readonly Cue[];
@@ -80,14 +82,14 @@ export class SpeechRequest {
   }
 
   async #run(): Promise<SpeechEnded> {
-    const { label, query = {}, onEvent } = this.#speech;
+    const { label, query = {}, route = 'speech', onEvent } = this.#speech;
     const search = new URLSearchParams({ label });
     for (const [key, value] of Object.entries(query)) {
       if (value !== undefined) search.set(key, String(value));
     }
-    const open = this.#client.open('POST', `${this.#path}/speech?${search.toString()}`, {
+    const open = this.#client.open('POST', `${this.#path}/${route}?${search.toString()}`, {
       accept: 'application/x-ndjson',
-      'content-type': 'application/octet-stream',
+      'content-type': route === 'say' ? 'text/plain; charset=utf-8' : 'application/octet-stream',
     });
     // The head alone: the sound follows once it is known that somebody wants it.
     open.request.flushHeaders();

@@ -107,6 +107,35 @@ export const SpeechQuery = z.strictObject({
     .describe('Commands at moments of the sound, as a JSON array. Many are better added by their own route.'),
 });
 
+/** How a text is to be spoken, and how its request is to be answered. */
+export const SayQuery = SpeechQuery.omit({ raw: true, live: true }).extend({
+  engine: z
+    .string()
+    .max(50)
+    .optional()
+    .describe('What turns the text into sound; as the service has it by default.'),
+  engineOptions: z
+    .preprocess(
+      (value) => (typeof value === 'string' ? parseJson(value) : value),
+      z.record(z.string(), z.unknown()),
+    )
+    .optional()
+    .describe(
+      'The engine’s own options as a JSON object, such as `{"baseUrl":"http://localhost:8880"}`; never a key.',
+    ),
+  voice: z.string().max(200).optional().describe('As the engine names it.'),
+  language: z.string().max(35).optional().describe('A language tag such as `ja` or `en-US`.'),
+  rate: queryNumber(z.number().min(0.25).max(4)).optional().describe('Speed as a factor.'),
+  pitchSemitones: queryNumber(z.number().min(-24).max(24)).optional().describe('Up or down, in semitones.'),
+  volume: queryNumber(z.number().min(0).max(4)).optional().describe('Loudness as a factor.'),
+  lips: OPTIONS.lips.schema.unwrap().optional().describe('Who moves the lips.'),
+  captions: queryFlag.optional().describe('Show each sentence while it is spoken.'),
+  unknownTags: z
+    .enum(['speak', 'drop'])
+    .optional()
+    .describe('What becomes of a tag that is not in the table.'),
+});
+
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;

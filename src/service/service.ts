@@ -20,6 +20,7 @@ import { agentRoutes } from './routes/agents.js';
 import { commandRoutes } from './routes/commands.js';
 import { eventRoutes } from './routes/events.js';
 import { rootRoutes } from './routes/root.js';
+import { sayRoutes } from './routes/say.js';
 import { speechRoutes } from './routes/speech.js';
 import { speechesRoutes } from './routes/speeches.js';
 
@@ -28,6 +29,7 @@ const FAMILIES: readonly RouteFamily[] = [
   rootRoutes,
   agentRoutes,
   speechRoutes,
+  sayRoutes,
   speechesRoutes,
   commandRoutes,
   eventRoutes,

@@ -11,6 +11,7 @@ import { flite } from './engines/flite.js';
 import { google } from './engines/google.js';
 import { gptSovits } from './engines/gpt-sovits.js';
 import { openaiFamily } from './engines/openai.js';
+import { offline } from './engines/offline.js';
 import { piper } from './engines/piper.js';
 import { styleBertVits2 } from './engines/style-bert-vits2.js';
 import { voicevoxFamily } from './engines/voicevox.js';
@@ -20,6 +21,7 @@ const kokoro = { baseUrl: 'http://127.0.0.1:8880', model: 'kokoro', voice: 'af_h
 
 /** Every engine. A new one is a file in `engines/` and a line here. */
 export const ENGINES: readonly EngineDefinition[] = [
+  offline,
   flite,
   espeak,
   voicevoxFamily('voicevox', 50021, 'VOICEVOX, Japanese, on this machine'),

@@ -1,0 +1,54 @@
+import { openClient, type AddCommand } from './command.js';
+import { EXIT } from './exit-codes.js';
+import { addClientOptions, addOverrides, readOverrides } from './flags.js';
+import { printable, table } from './terminal.js';
+import { ENGINES } from '../tts/engines.js';
+
+/** `voices`: the voices of an engine, and the engines. */
+export const addVoices: AddCommand = (program, run) => {
+  const command = program
+    .command('voices')
+    .summary('list the voices of an engine')
+    .description('Lists the voices of an engine as the running service reaches it.')
+    .option('--engines', 'list the engines instead')
+    .option('--json', 'as JSON');
+  addOverrides(command, ['engine', 'baseUrl']);
+  addClientOptions(command, { agent: false });
+  command.action((flags: { json?: boolean; engines?: boolean }) =>
+    run(
+      command,
+      async ({ terminal, env }) => {
+        if (flags.engines) {
+          const engines = ENGINES.map(({ name, summary }) => ({ name, summary }));
+          if (flags.json) terminal.json(engines);
+          else
+            table(engines.map(({ name, summary }) => [name, summary])).forEach((line) => terminal.say(line));
+          return EXIT.ok;
+        }
+        const { engine, baseUrl } = readOverrides(command, ['engine', 'baseUrl']);
+        const session = openClient(command, env);
+        try {
+          await session.client.check();
+          const query = new URLSearchParams({
+            ...(engine !== undefined && { engine }),
+            ...(baseUrl !== undefined && { engineOptions: JSON.stringify({ baseUrl }) }),
+          });
+          const answer = await session.client.get<{
+            voices: { id: string; name: string; language?: string }[];
+          }>(`/api/voices?${query.toString()}`);
+          if (flags.json) terminal.json(answer);
+          else {
+            const rows = answer.voices.map(({ id, name, language = '' }) =>
+              [id, name, language].map(printable),
+            );
+            table([['ID', 'NAME', 'LANGUAGE'], ...rows]).forEach((line) => terminal.say(line));
+          }
+          return EXIT.ok;
+        } finally {
+          session.close();
+        }
+      },
+      flags,
+    ),
+  );
+};

@@ -1,0 +1,116 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { joinAvatar, startBridge, until } from '../support/bridge-rig.js';
+import { command, killCommands } from '../support/command.js';
+import { startService, type ServiceRig } from '../support/service-rig.js';
+
+let rig: ServiceRig | undefined;
+afterEach(async () => {
+  await killCommands();
+  await rig?.close();
+  rig = undefined;
+});
+
+describe('say', () => {
+  it('speaks with the built-in voice when nothing is configured, and its phonemes move the lips', async () => {
+    rig = await startService();
+    const avatar = await rig.avatar();
+    const say = command(['say', '--port', String(rig.port), 'Hello there. How are you?']);
+    expect(await say.exit, say.err).toBe(0);
+    expect(say.out).toMatch(/the text: finished: heard [1-9]/);
+    expect(Math.max(...avatar.heard())).toBeGreaterThan(3000);
+    const { commands, faults } = avatar.report();
+    expect(faults).toEqual([]);
+    const lines = commands.map(({ line }) => line);
+    expect(lines).toContain('__AVCONF_DISABLEAUTOLIP,ALWAYS');
+    expect(lines.some((line) => /^LIPSYNC_START\|0\|.*\bhh,\d+.*pau,\d+$/.test(line))).toBe(true);
+  });
+
+  it('speaks text while it is being written', async () => {
+    rig = await startService();
+    const avatar = await rig.avatar();
+    const say = command(['say', '--port', String(rig.port), '--lips', 'avatar', '-']);
+    say.child.stdin!.write('The first sentence sounds. ');
+    await say.says(/the text: speaking/);
+    await until(() => avatar.report().samplesHeard > 8000, 'the first sentence');
+    say.child.stdin!.end('The second was written later.');
+    expect(await say.exit, say.err).toBe(0);
+    expect(avatar.report().commands.map(({ line }) => line)).not.toContain('__AVCONF_DISABLEAUTOLIP,ALWAYS');
+  });
+
+  it('names an engine that there is none of, and refuses to run a program unasked', async () => {
+    rig = await startService();
+    await rig.avatar();
+    const unknown = command(['say', '--port', String(rig.port), '--engine', 'nosuch', 'Hi']);
+    expect(await unknown.exit).not.toBe(0);
+    expect(unknown.err).toMatch(/ENGINE_UNKNOWN/);
+    const program = command([
+      'say',
+      '--port',
+      String(rig.port),
+      '--engine',
+      'command',
+      '--command',
+      'id',
+      'Hi',
+    ]);
+    expect(await program.exit).not.toBe(0);
+    expect(program.err).toMatch(/--allow-dangerous/);
+  });
+
+  it('lists voices and engines', async () => {
+    rig = await startService();
+    const voices = command(['voices', '--port', String(rig.port), '--engine', 'flite']);
+    expect(await voices.exit, voices.err).toBe(0);
+    expect(voices.out).toMatch(/slt/);
+    const engines = command(['voices', '--engines']);
+    expect(await engines.exit).toBe(0);
+    expect(engines.out).toMatch(/voicevox/);
+  });
+});
+
+describe('agent.say', () => {
+  it('does what tags say where they stand, shows captions, and ends cleanly when interrupted', async () => {
+    const bridge = await startBridge();
+    const avatar = await joinAvatar(bridge);
+    const agent = bridge.agent();
+    const speech = agent.say(
+      'Good morning. [nod] And now a longer sentence that goes on and on for a while.',
+      {
+        tags: { nod: 'MOTION_ADD|{model}|nod|nod.vmd' },
+        captions: true,
+      },
+    );
+    await until(
+      () => avatar.report().commands.some(({ line }) => line === 'MOTION_ADD|0|nod|nod.vmd'),
+      'the nod',
+    );
+    await agent.interrupt();
+    expect((await speech.finished).how).toBe('stopped');
+    await until(() => avatar.report().commands.at(-1)?.line === 'LIPSYNC_START|0|sil,30', 'the shut mouth');
+    const lines = avatar.report().commands.map(({ line }) => line);
+    expect(lines.some((line) => line.startsWith('CAPTION_START|') && line.includes('Good morning.'))).toBe(
+      true,
+    );
+    expect(avatar.report().faults).toEqual([]);
+  });
+
+  it('takes a user’s own engine and an iterable of pieces', async () => {
+    const bridge = await startBridge();
+    await joinAvatar(bridge);
+    const said: string[] = [];
+    const pieces = async function* (): AsyncGenerator<string> {
+      yield 'One. ';
+      yield 'Two.';
+    };
+    const wav = Buffer.from('UklGRgAAAABXQVZFZm10IBAAAAABAAEAgD4AAAB9AAACABAAZGF0YQAAAAA=', 'base64');
+    const speech = bridge.agent().say(pieces(), {
+      engine: async function* (text) {
+        said.push(text.trim());
+        yield wav;
+        yield Buffer.alloc(6400, 1);
+      },
+    });
+    expect((await speech.finished).how).toBe('completed');
+    expect(said).toEqual(['One.', 'Two.']);
+  });
+});
