@@ -8,6 +8,9 @@ import { PULSE_PROGRAMS, startPulse, type PulseServer } from '../support/pulse.j
 import { concat, findSound, softNoise } from '../support/signals.js';
 import { notingContext } from '../support/sound-context.js';
 
+/** On a machine without time to spare the sound server itself may stutter: that is not what is tested. */
+const AGAIN = { retry: 2 };
+
 const SIGNAL = softNoise(24_000, 8000);
 
 /** How much each 100 ms of what was heard is like the signal that plays over and over, aligned once in the middle. */
@@ -44,25 +47,29 @@ await describeWith(
       ['sox', undefined],
       ['rec', 'bridge_test.monitor'],
       ['ffmpeg', 'bridge_test.monitor'],
-    ] as const)('%s (device %s) gives the sound that is played, without a gap', async (recorder, device) => {
-      const context = notingContext();
-      const sound = microphoneSound({ recorder, ...(device === undefined ? {} : { device }) });
-      const converter = await createConverter();
-      const heard: Int16Array[] = [];
-      let samples = 0;
-      for await (const block of sound.open(context)) {
-        expect(block).toMatchObject({ sampleRateHz: 48_000, channels: 1 });
-        heard.push(converter.push(block).slice());
-        samples += heard.at(-1)!.length;
-        if (samples >= 32_000) break;
-      }
-      converter.close();
-      const likenesses = compareToLoop(concat(heard));
-      expect(likenesses.length).toBeGreaterThanOrEqual(15);
-      expect(Math.min(...likenesses)).toBeGreaterThan(0.97);
-      expect(sound).toMatchObject({ recorder, droppedMs: 0 });
-      expect(context.warnings).toEqual([]);
-    });
+    ] as const)(
+      '%s (device %s) gives the sound that is played, without a gap',
+      AGAIN,
+      async (recorder, device) => {
+        const context = notingContext();
+        const sound = microphoneSound({ recorder, ...(device === undefined ? {} : { device }) });
+        const converter = await createConverter();
+        const heard: Int16Array[] = [];
+        let samples = 0;
+        for await (const block of sound.open(context)) {
+          expect(block).toMatchObject({ sampleRateHz: 48_000, channels: 1 });
+          heard.push(converter.push(block).slice());
+          samples += heard.at(-1)!.length;
+          if (samples >= 32_000) break;
+        }
+        converter.close();
+        const likenesses = compareToLoop(concat(heard));
+        expect(likenesses.length).toBeGreaterThanOrEqual(15);
+        expect(Math.min(...likenesses)).toBeGreaterThan(0.97);
+        expect(sound).toMatchObject({ recorder, droppedMs: 0 });
+        expect(context.warnings).toEqual([]);
+      },
+    );
 
     it('comes in small pieces from every recorder: none holds sound back for long', async () => {
       await Promise.all(

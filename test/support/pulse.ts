@@ -86,7 +86,7 @@ export async function startPulse(): Promise<PulseServer> {
     for (let seconds = 0; seconds < MAX_PLAY_S; seconds += samples.length / 16_000)
       appendFileSync(file, bytes);
     start('pacat', [
-      ...['--playback', '--raw', '--format=s16le', '--rate=16000', '--channels=1', '--latency-msec=100'],
+      ...['--playback', '--raw', '--format=s16le', '--rate=16000', '--channels=1', '--latency-msec=1500'],
       ...['--device=bridge_test', file],
     ]);
   };
