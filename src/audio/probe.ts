@@ -1,5 +1,6 @@
 import { BridgeError } from '../base/errors.js';
 import { rawDecoder, type RawFormat } from './decode/raw.js';
+import { slices } from './decode/slices.js';
 import { FORMATS, type SoundFormat } from './decode/table.js';
 import type { EncodedChunk, PcmBlock, SoundContext } from './pcm.js';
 
@@ -92,12 +93,9 @@ async function* replay(
   head: EncodedChunk[],
   source: AsyncIterator<EncodedChunk>,
 ): AsyncGenerator<EncodedChunk, void, undefined> {
-  for (let chunk = head.shift(); chunk; chunk = head.shift()) yield* slices(chunk);
-  for (let next = await source.next(); !next.done; next = await source.next()) yield* slices(next.value);
-}
-
-function* slices(chunk: EncodedChunk): Generator<EncodedChunk, void, undefined> {
-  for (let at = 0; at < chunk.length; at += MAX_CHUNK_BYTES) yield chunk.subarray(at, at + MAX_CHUNK_BYTES);
+  for (let chunk = head.shift(); chunk; chunk = head.shift()) yield* slices(chunk, MAX_CHUNK_BYTES);
+  for (let next = await source.next(); !next.done; next = await source.next())
+    yield* slices(next.value, MAX_CHUNK_BYTES);
 }
 
 /** The first line when it looks like text, such as a server's error page; otherwise the first bytes. */

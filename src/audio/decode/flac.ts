@@ -2,10 +2,14 @@ import { FLACDecoder } from '@wasm-audio-decoders/flac';
 import { BridgeError } from '../../base/errors.js';
 import type { Decode, PcmBlock, SoundContext } from '../pcm.js';
 import { EffortError, FlacSplitter, type FlacPiece } from './flac-splitter.js';
+import { slices } from './slices.js';
 import { interleave, quietly } from './wasm.js';
 
 type StreamPiece = Extract<FlacPiece, { kind: 'stream' }>;
 type FramePiece = Extract<FlacPiece, { kind: 'frame' }>;
+
+/** Decoded in one go: about a second of a voice, a tenth of one of studio sound. */
+const SLICE_BYTES = 16_384;
 
 /**
  * FLAC by libFLAC. Only whole frames with the right checksum reach the decoder; metadata of any size and files one
@@ -16,7 +20,8 @@ export const decodeFlac: Decode = async function* (chunks, label, context) {
   const splitter = new FlacSplitter();
   const track = new FlacTrack(label, context);
   try {
-    for await (const chunk of chunks) yield* track.push(splitter.push(chunk));
+    for await (const chunk of chunks)
+      for (const slice of slices(chunk, SLICE_BYTES)) yield* track.push(splitter.push(slice));
     const { pieces, cutOff } = splitter.end();
     yield* track.push(pieces);
     track.end(splitter, cutOff);

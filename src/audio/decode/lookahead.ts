@@ -32,23 +32,21 @@ export class Lookahead implements AsyncIterable<EncodedChunk> {
 
   /** Takes `bytes` bytes away unseen; fewer when the stream ends before. */
   async skip(bytes: number): Promise<void> {
-    let left = bytes;
-    while (left > 0) {
-      const chunk = await this.take();
+    for (let left = bytes; left > 0;) {
+      const chunk = await this.take(left);
       if (!chunk) return;
-      if (chunk.length > left) this.#held = chunk.subarray(left);
       left -= chunk.length;
     }
   }
 
-  /** The next chunk, of any size but zero, or undefined at the end. */
-  async take(): Promise<EncodedChunk | undefined> {
+  /** The next chunk, of any size but zero and `maxBytes` at the most, or undefined at the end. */
+  async take(maxBytes = Infinity): Promise<EncodedChunk | undefined> {
     while (this.#held.length === 0) {
       if (this.#ended) return undefined;
       this.#held = (await this.#pull()) ?? this.#held;
     }
-    const chunk = this.#held;
-    this.#held = new Uint8Array(0);
+    const chunk = this.#held.subarray(0, maxBytes);
+    this.#held = this.#held.subarray(chunk.length);
     return chunk;
   }
 

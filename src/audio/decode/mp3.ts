@@ -3,11 +3,15 @@ import { BridgeError } from '../../base/errors.js';
 import type { Decode, EncodedChunk, PcmBlock, SoundContext } from '../pcm.js';
 import { DamageGuard } from './damage.js';
 import { Mp3Splitter, type Mp3Frames, type Mp3Segment } from './mp3-splitter.js';
+import { slices } from './slices.js';
 import { Trim } from './trim.js';
 import { interleave, quietly } from './wasm.js';
 
 /** The part of a frame with which a stream can start that is joined midway: the longest frame and some. */
 const LEAD_IN_BYTES = 2048;
+
+/** Decoded in one go: a second at 32 kbit/s. */
+const SLICE_BYTES = 4096;
 
 /**
  * MP3 (and MPEG audio of layers I and II) by mpg123. Tags of any size, files one behind the other and encoder delays
@@ -30,7 +34,8 @@ async function* decode(
   const track = new Mp3Track(label, context);
   try {
     for await (const chunk of chunks) {
-      for (const run of splitter.push(chunk)) yield* track.push(run);
+      for (const slice of slices(chunk, SLICE_BYTES))
+        for (const run of splitter.push(slice)) yield* track.push(run);
     }
     const { frames, cutOff } = splitter.end();
     for (const run of frames) yield* track.push(run);

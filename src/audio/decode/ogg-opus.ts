@@ -30,15 +30,6 @@ export const decodeOggOpus: Decode = async function* (chunks, label, context) {
   }
 };
 
-/**
- * Whether a sound is Opus in Ogg.
- * @param head the first bytes
- */
-export function isOggOpus(head: Uint8Array): boolean {
-  const text = (at: number, length: number): string => String.fromCharCode(...head.subarray(at, at + length));
-  return text(0, 4) === 'OggS' && text(27 + (head[26] ?? 0), 8) === 'OpusHead';
-}
-
 /** The links of a chain, one after the other. */
 class OggOpus {
   readonly #label: string;

@@ -48,3 +48,12 @@ export function parseOpusHead(bytes: Uint8Array): OpusHead | undefined {
     isSimple: bytes[18] === 0 && channels <= 2,
   };
 }
+
+/**
+ * Whether a sound is Opus in Ogg.
+ * @param head the first bytes
+ */
+export function isOggOpus(head: Uint8Array): boolean {
+  const text = (at: number, length: number): string => String.fromCharCode(...head.subarray(at, at + length));
+  return text(0, 4) === 'OggS' && text(27 + (head[26] ?? 0), 8) === 'OpusHead';
+}

@@ -5,9 +5,9 @@ import { isFlac } from './flac-splitter.js';
 import { startsWithId3 } from './id3.js';
 import { lazy } from './lazy.js';
 import { holdsMp3, isMp3 } from './mp3-splitter.js';
-import { decodeOggOpus, isOggOpus } from './ogg-opus.js';
+import { isOggOpus } from './opus-packet.js';
 import { decodeTagged } from './tagged.js';
-import { decodeWebmOpus, isWebm } from './webm-opus.js';
+import { isWebm } from './webm-head.js';
 import { decodeWav, isForeignWav, isWav } from './wav.js';
 
 export { lazy };
@@ -27,6 +27,8 @@ export interface SoundFormat {
 }
 
 const decodeFlac = lazy(async () => (await import('./flac.js')).decodeFlac);
+const decodeOggOpus = lazy(async () => (await import('./ogg-opus.js')).decodeOggOpus);
+const decodeWebmOpus = lazy(async () => (await import('./webm-opus.js')).decodeWebmOpus);
 const decodeMp3 = lazy(async () => (await import('./mp3.js')).decodeMp3);
 const decodeMp3Midway = lazy(async () => (await import('./mp3.js')).decodeMp3Midway);
 

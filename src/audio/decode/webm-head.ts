@@ -17,6 +17,14 @@ export const TRACK_TYPE_AUDIO = 2;
 const MAX_NUMBER = 15;
 
 /**
+ * Whether a sound is WebM or Matroska.
+ * @param head the first bytes
+ */
+export function isWebm(head: Uint8Array): boolean {
+  return head[0] === 0x1a && head[1] === 0x45 && head[2] === 0xdf && head[3] === 0xa3;
+}
+
+/**
  * Looks for the first track of sound.
  * @param head the file from its start
  * @returns 'foreign' when it is not plain Opus; 'more' when the list of tracks is not there yet

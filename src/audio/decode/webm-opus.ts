@@ -15,6 +15,9 @@ import { parseWebmHead, TRACK_TYPE_AUDIO, type WebmTrack } from './webm-head.js'
 const MAX_HEAD_BYTES = 2 ** 20;
 const FIRST_HEAD_BYTES = 512;
 
+/** Decoded in one go: a second at 32 kbit/s. */
+const SLICE_BYTES = 4096;
+
 /** A gap in the timestamps below this is rounding, or a writer's jitter. */
 const GAP_MS = 100;
 /** A sound may miss this much of the length it claims before it counts as cut off. */
@@ -52,14 +55,6 @@ export const decodeWebmOpus: Decode = async function* (chunks, label, context) {
   }
 };
 
-/**
- * Whether a sound is WebM or Matroska.
- * @param head the first bytes
- */
-export function isWebm(head: Uint8Array): boolean {
-  return head[0] === 0x1a && head[1] === 0x45 && head[2] === 0xdf && head[3] === 0xa3;
-}
-
 async function findTrack(input: Lookahead): Promise<WebmTrack | 'foreign'> {
   for (let bytes = FIRST_HEAD_BYTES; bytes <= MAX_HEAD_BYTES; bytes *= 2) {
     const head = await input.peek(bytes);
@@ -75,7 +70,7 @@ async function* decodeFile(input: Lookahead, track: WebmTrack, report: WebmRepor
   const blocks = new WebmBlocks(track.number);
   const sound = new WebmOpus(track);
   try {
-    for (let chunk = await input.take(); chunk; chunk = await input.take()) {
+    for (let chunk = await input.take(SLICE_BYTES); chunk; chunk = await input.take(SLICE_BYTES)) {
       const { blocks: found, rest } = blocks.push(chunk);
       const samples = sound.push(found);
       if (samples.length > 0) {

@@ -17,6 +17,7 @@ import {
   testSignal,
   wavOf,
 } from '../../support/codecs.js';
+import { expectHonesty } from '../../support/mutants.js';
 
 const folder = await temporaryFolder();
 const wav = wavOf(testSignal(2, 44_100, 2), 44_100, 2);
@@ -116,6 +117,17 @@ await describeWith(['ffmpeg'], 'decodeWithFfmpeg', () => {
       /^SOUND_BROKEN: the sound \(MP4\) could not be decoded: ffmpeg says "/,
     );
     expect(await stored()).toEqual([]);
+  });
+
+  it('is honest about damaged files', async () => {
+    for (const [name, options] of [
+      ['m1.m4a', ['-c:a', 'aac', '-movflags', '+faststart']],
+      ['m2.ogg', ['-c:a', 'libvorbis']],
+      ['m3.aiff', ['-ar', '8000', '-ac', '1']],
+    ] as const) {
+      const bytes = await encode(wav, join(folder, name), '-t', '1', ...options);
+      await expectHonesty(decodeWithFfmpeg, bytes, await decodeAll(decodeWithFfmpeg, bytes), 12);
+    }
   });
 
   it('refuses what it does not know without asking ffmpeg to guess', async () => {

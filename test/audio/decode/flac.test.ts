@@ -165,7 +165,7 @@ await describeWith(['ffmpeg'], 'decodeFlac', () => {
       ['m2.flac', wavOf(hiss, 16_000, 1), ['-frame_size', '512']],
     ] as const) {
       const bytes = await encode(source, join(folder, name), ...options);
-      await expectHonesty(decodeFlac, bytes, await decodeAll(decodeFlac, bytes), 120);
+      await expectHonesty(decodeFlac, bytes, await decodeAll(decodeFlac, bytes), 60);
     }
   });
 

@@ -170,7 +170,7 @@ await describeWith(['ffmpeg'], 'decodeMp3', () => {
     ] as const) {
       const bytes = await encode(wav, join(folder, name), '-t', '1', ...options);
       const whole = await decodeAll(decodeMp3, bytes);
-      await expectHonesty(decodeMp3, bytes, whole, 120);
+      await expectHonesty(decodeMp3, bytes, whole, 60);
     }
   });
 

@@ -168,7 +168,7 @@ await describeWith(['ffmpeg'], 'decodeOggOpus', () => {
       ['m2.opus', ['-b:a', '510k', '-vbr', 'off']],
     ] as const) {
       const bytes = await encode(wav, join(folder, name), ...opus, '-t', '1', ...options);
-      await expectHonesty(decodeOggOpus, bytes, await decodeAll(decodeOggOpus, bytes), 120);
+      await expectHonesty(decodeOggOpus, bytes, await decodeAll(decodeOggOpus, bytes), 60);
     }
   });
 

@@ -215,7 +215,7 @@ await describeWith(['ffmpeg'], 'decodeWebmOpus', () => {
       ['m2.webm', ['-ac', '1', '-b:a', '24k']],
     ] as const) {
       const bytes = await encode(wav, join(folder, name), ...opus, '-t', '1', ...options);
-      await expectHonesty(decodeWebmOpus, bytes, await decodeAll(decodeWebmOpus, bytes), 120);
+      await expectHonesty(decodeWebmOpus, bytes, await decodeAll(decodeWebmOpus, bytes), 60);
     }
   });
 
