@@ -1,0 +1,105 @@
+import { execFile } from 'node:child_process';
+import { chmod, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { VERSION } from '../../src/base/version.js';
+import { inProject, projectDir } from '../support/paths.js';
+
+const run = promisify(execFile);
+
+/** What the README shows, in a project of its own. */
+const CONSUMER = `
+import { BridgeError, createBridge, motion, SimulatedAvatar, type Speech, type SpeechEnd } from 'mmdagent-audio-bridge';
+
+const bridge = await createBridge({ port: 0 });
+const avatar = new SimulatedAvatar({ url: \`ws://127.0.0.1:\${bridge.address.port}/chat\` });
+await avatar.connect();
+const speech: Speech = bridge.agent().speak(new Int16Array(1600).fill(1000), {
+  sampleRateHz: 16000,
+  cues: [{ atMs: 20, send: motion.add('0', 'nod', 'nod.vmd') }],
+});
+const end: SpeechEnd = await speech.finished;
+const refused: unknown = await bridge.agent().send('SNDx').catch((error: unknown) => error);
+console.log(end.how, end.heardMs, end.cuesSent, refused instanceof BridgeError && refused.code);
+await bridge.close();
+avatar.leave();
+`;
+
+describe('the packed package', () => {
+  let folder: string;
+  let installed: string;
+  let packed: string[];
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'package-'));
+    const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
+    // The build is there already; no script is to run.
+    const { stdout } = await run(npm, ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], {
+      cwd: projectDir,
+    });
+    const [{ filename, files }] = JSON.parse(stdout) as [{ filename: string; files: { path: string }[] }];
+    packed = files.map(({ path }) => path);
+    const modules = join(folder, 'node_modules');
+    installed = join(modules, 'mmdagent-audio-bridge');
+    await mkdir(installed, { recursive: true });
+    await run('tar', ['-xzf', join(folder, filename), '-C', installed, '--strip-components=1']);
+    // Its dependencies are the ones that are installed here: no network is needed.
+    for (const name of await readdir(inProject('node_modules'))) {
+      if (!name.startsWith('.')) await symlink(inProject(`node_modules/${name}`), join(modules, name));
+    }
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  it('holds what runs, what is played and what is read, and nothing else', () => {
+    for (const path of [
+      'package.json',
+      'README.md',
+      'LICENSE',
+      'dist/index.js',
+      'dist/index.d.ts',
+      'samples/hello.wav',
+    ])
+      expect(packed).toContain(path);
+    expect(packed.filter((path) => /^(src|test|coverage|node_modules)\//.test(path))).toEqual([]);
+    expect(packed.filter((path) => path.endsWith('.tgz'))).toEqual([]);
+  });
+
+  it('runs its command from anywhere', async () => {
+    // As an installation links it.
+    const bin = join(folder, 'node_modules', '.bin');
+    await mkdir(bin);
+    const main = join(installed, 'dist/cli/main.js');
+    await chmod(main, 0o755);
+    await symlink(main, join(bin, 'mmdagent-bridge'));
+    const version = await run(join(bin, 'mmdagent-bridge'), ['--version'], { cwd: folder });
+    expect(version.stdout.trim()).toBe(VERSION);
+    const demo = await run(join(bin, 'mmdagent-bridge'), ['demo'], { cwd: folder });
+    expect(demo.stdout.trimEnd()).toMatch(/The avatar heard every sample\.$/);
+  });
+
+  it('resolves its types, strictly, and works as a library', async () => {
+    await writeFile(join(folder, 'package.json'), '{"type":"module"}');
+    await writeFile(join(folder, 'consumer.ts'), CONSUMER);
+    const options = {
+      module: 'NodeNext',
+      target: 'ES2022',
+      lib: ['ES2023'],
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      types: ['node'],
+    };
+    await writeFile(
+      join(folder, 'tsconfig.json'),
+      JSON.stringify({ compilerOptions: options, files: ['consumer.ts'] }),
+    );
+    const tsc = inProject('node_modules/typescript/bin/tsc');
+    const checked = await run(process.execPath, [tsc, '-p', folder]).catch(
+      (error: { stdout: string }) => error,
+    );
+    expect(checked.stdout).toBe('');
+    const { stdout } = await run(process.execPath, ['consumer.js'], { cwd: folder });
+    expect(stdout.trim()).toBe('completed 100 1 COMMAND_INVALID');
+  }, 180_000);
+});
