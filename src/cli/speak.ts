@@ -156,7 +156,7 @@ async function speakAll(
       running.push({ request, label: sound.label });
       // The next one queues behind it as soon as this one sounds and is all there, so that no pause comes between.
       await Promise.race([Promise.all([request.started, request.uploaded]), request.ended]);
-      if (running.length > 1) await finish(running.shift()!);
+      while (running.length > 1 || running[0]?.request.over) await finish(running.shift()!);
     }
     for (let next = running.shift(); next; next = running.shift()) await finish(next);
     return interrupted > 0 ? EXIT.interrupted : EXIT.ok;

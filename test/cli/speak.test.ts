@@ -301,4 +301,17 @@ describe('speak', () => {
     const lines = narrow.out.split('\n').flatMap((line) => line.split('\r\x1b[2K'));
     expect(lines.filter((line) => line.includes('[#')).every((line) => line.length < 30)).toBe(true);
   });
+
+  it('stops all when one of several fails', async () => {
+    rig = await startService();
+    await rig.avatar();
+    await writeFile(
+      file('diary.wav'),
+      'Dear diary, this is not a sound at all. It only has the name of one.\n',
+    );
+    const { exit, out } = await speakHere([file('diary.wav'), file('long.wav'), file('long.wav')]);
+    expect(exit).toBe(1);
+    expect(out).not.toContain('long.wav');
+    await until(() => rig!.bridge.agent().speeches.length === 0);
+  });
 });

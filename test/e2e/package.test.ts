@@ -95,10 +95,13 @@ describe('the packed package', () => {
       JSON.stringify({ compilerOptions: options, files: ['consumer.ts'] }),
     );
     const tsc = inProject('node_modules/typescript/bin/tsc');
-    const checked = await run(process.execPath, [tsc, '-p', folder]).catch(
-      (error: { stdout: string }) => error,
-    );
-    expect(checked.stdout).toBe('');
+    let faults = '';
+    try {
+      await run(process.execPath, [tsc, '-p', folder]);
+    } catch (error) {
+      faults = (error as { stdout: string }).stdout;
+    }
+    expect(faults).toBe('');
     const { stdout } = await run(process.execPath, ['consumer.js'], { cwd: folder });
     expect(stdout.trim()).toBe('completed 100 1 COMMAND_INVALID');
   }, 180_000);
