@@ -1,27 +1,72 @@
+import { Marks } from '../../src/agent/marks.js';
 import { createBridge, type Bridge } from '../../src/bridge.js';
 import { LEAD_MS, speechLikeNoise, watchWindow, type Window, type WindowReport } from './load.js';
 import { sharedClock, sleep } from './now.js';
 import { serve } from './processes.js';
 
+/** How every agent speaks. */
+export interface SpeakOptions {
+  readonly spreadMs: number;
+  readonly seconds: number;
+  /** With a cue so often. */
+  readonly cueEveryMs?: number;
+}
+
+const { due } = Marks.prototype;
 let bridge: Bridge;
 
 const tasks = {
   /** Starts a bridge. @returns the port it listens on */
-  async listen(): Promise<number> {
-    bridge = await createBridge({ port: 0, leadMs: LEAD_MS, maxAgents: 10_000, clock: sharedClock });
+  async listen(leadMs: number | 'auto' = LEAD_MS): Promise<number> {
+    bridge = await createBridge({ port: 0, leadMs, maxAgents: 10_000, clock: sharedClock });
     return bridge.address.port;
   },
-  /** Has every agent speak without end, their starts spread evenly over a time. */
-  async speak({ spreadMs, seconds }: { spreadMs: number; seconds: number }): Promise<void> {
+  /** Has every agent speak, their starts spread evenly over a time. */
+  async speak({ spreadMs, seconds, cueEveryMs }: SpeakOptions): Promise<void> {
     const sound = speechLikeNoise(seconds);
+    const cueCount = cueEveryMs === undefined ? 0 : Math.floor((seconds * 1000) / cueEveryMs);
+    const cues = Array.from({ length: cueCount }, (_, i) => ({ atMs: i * cueEveryMs!, send: `CUE|${i}` }));
     const agents = bridge.agents();
     await Promise.all(agents.map((agent) => agent.whenReady()));
     const startMs = sharedClock.nowMs();
     for (const [i, agent] of agents.entries()) {
       const waitMs = startMs + (spreadMs * i) / agents.length - sharedClock.nowMs();
       if (waitMs > 0) await sleep(waitMs);
-      agent.speak(sound, { sampleRateHz: 16_000 });
+      agent.speak(sound, { sampleRateHz: 16_000, cues });
     }
+  },
+  /** Has each agent speak with a lead of its own, or the bridge's. */
+  async speakWithLeads(options: { leads: Record<string, number | 'auto'>; seconds: number }): Promise<void> {
+    const sound = speechLikeNoise(options.seconds);
+    for (const [name, leadMs] of Object.entries(options.leads)) {
+      const agent = bridge.agent(name);
+      await agent.whenReady();
+      agent.speak(sound, { sampleRateHz: 16_000, ...(leadMs !== 'auto' && { leadMs }) });
+      await sleep(3);
+    }
+  },
+  /** Interrupts one agent after the other. @returns when each was, on the shared clock */
+  async interruptEach(): Promise<Record<string, number>> {
+    const calledMs: Record<string, number> = {};
+    const ends: Promise<unknown>[] = [];
+    for (const agent of bridge.agents()) {
+      calledMs[agent.name] = sharedClock.nowMs();
+      ends.push(agent.interrupt());
+      await sleep(3);
+    }
+    await Promise.all(ends);
+    return calledMs;
+  },
+  /** From now on stands still now and then, for a random time each. */
+  stall({ everyMs, longestMs }: { everyMs: number; longestMs: number }): void {
+    setInterval(() => {
+      const untilMs = sharedClock.nowMs() + Math.random() * longestMs;
+      while (sharedClock.nowMs() < untilMs);
+    }, everyMs);
+  },
+  /** Has delivery marks go out, as they always do, or not. */
+  marks(on: boolean): void {
+    Marks.prototype.due = on ? due : () => undefined;
   },
   /** Measures for a while. */
   async measure(window: Window): Promise<WindowReport> {

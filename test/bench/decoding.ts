@@ -21,7 +21,7 @@ export const decoding: Bench = {
   title:
     'Decoding and conversion, in seconds of sound per CPU second (ffmpeg: per second), against the bare decoder',
   async run(quick) {
-    const seconds = quick ? 2 : 20;
+    const seconds = quick ? 1 : 20;
     const rows: Row[] = [];
     const sounds = await encodedSounds(seconds);
     const opus = sounds.find(({ name }) => name === 'Ogg Opus');

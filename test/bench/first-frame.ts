@@ -9,7 +9,7 @@ import { quantile, spread } from './statistics.js';
 import type { Bench, Row } from './table.js';
 import { wavOf } from './wav.js';
 
-const SECONDS = 2;
+const SECONDS = 1;
 const CHUNK_MS = 20;
 
 /** How long the first sound takes through the bridge when the avatar is ready. */

@@ -30,8 +30,16 @@ const ENCODINGS: readonly { name: string; file: string; args: readonly string[] 
   { name: 'Ogg Vorbis', file: 'a.ogg', args: ['-c:a', 'libvorbis', '-ar', '44100', ...LIVE_PAGES] },
 ];
 
-/** The test sound in every format; without ffmpeg, which makes them, as WAV alone. */
-export async function encodedSounds(seconds: number): Promise<EncodedSound[]> {
+const encoded = new Map<number, Promise<EncodedSound[]>>();
+
+/** The test sound in every format, made once a run; without ffmpeg, which makes them, as WAV alone. */
+export function encodedSounds(seconds: number): Promise<EncodedSound[]> {
+  let sounds = encoded.get(seconds);
+  if (!sounds) encoded.set(seconds, (sounds = encode(seconds)));
+  return sounds;
+}
+
+async function encode(seconds: number): Promise<EncodedSound[]> {
   const wav = wavOf(murmur(seconds), 16_000);
   const ffmpeg = await findProgram('ffmpeg');
   if (!ffmpeg) return [{ name: 'WAV', bytes: wav }];

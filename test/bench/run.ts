@@ -2,6 +2,11 @@ import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { conversion } from './conversion.js';
 import { cpu } from './cpu.js';
+import { cues } from './cues.js';
+import { extras } from './extras.js';
+import { interruption } from './interruption.js';
+import { links } from './links.js';
+import { position } from './position.js';
 import { decoding } from './decoding.js';
 import { firstFrame } from './first-frame.js';
 import { lateness } from './lateness.js';
@@ -11,7 +16,20 @@ import { profileInto } from './processes.js';
 import { table, type Bench } from './table.js';
 
 /** Every bench, in the order in which they run. A new one is a file and a line here. */
-const BENCHES: readonly Bench[] = [lateness, cpu, conversion, decoding, firstFrame, memory, microphone];
+const BENCHES: readonly Bench[] = [
+  lateness,
+  cpu,
+  conversion,
+  decoding,
+  firstFrame,
+  memory,
+  microphone,
+  interruption,
+  cues,
+  links,
+  position,
+  extras,
+];
 
 const { values } = parseArgs({
   options: {

@@ -9,24 +9,37 @@ export interface Row {
   readonly aim?: string;
 }
 
+/** Figures of two dimensions, each cell as it is to be read. */
+export interface Grid {
+  readonly columns: readonly string[];
+  readonly lines: readonly { readonly what: string; readonly cells: readonly string[] }[];
+}
+
 /** A bench: it measures, and says what it measured in rows. */
 export interface Bench {
   readonly name: string;
   readonly title: string;
   /** @param quick true for a short run that shows that it works, and whose figures mean little */
-  run(quick: boolean): Promise<Row[]>;
+  run(quick: boolean): Promise<Row[] | Grid>;
 }
 
-/** Rows as a table of plain text. */
-export function table(rows: readonly Row[]): string {
-  const cells = rows.map(({ what, figure, unit, baseline, aim }) => [
+/** Figures as a table of plain text. */
+export function table(figures: readonly Row[] | Grid): string {
+  if ('lines' in figures) {
+    const { columns, lines } = figures;
+    return align([['', ...columns], ...lines.map(({ what, cells }) => [what, ...cells])]);
+  }
+  const lines = figures.map(({ what, figure, unit, baseline, aim }) => [
     what,
     `${digits(figure)} ${unit}`,
     baseline ? `${digits(baseline.figure)} ${unit}  ${baseline.what}` : '',
     baseline ? ratio(figure, baseline.figure) : '',
     aim ?? '',
   ]);
-  const lines = [['', 'figure', 'baseline', 'ratio', 'aim'], ...cells];
+  return align([['', 'figure', 'baseline', 'ratio', 'aim'], ...lines]);
+}
+
+function align(lines: readonly (readonly string[])[]): string {
   const widths = lines[0]!.map((_, column) => Math.max(...lines.map((line) => line[column]!.length)));
   return lines
     .map((line) => `  ${line.map((cell, column) => cell.padEnd(widths[column]!)).join('  ')}`.trimEnd())
