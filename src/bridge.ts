@@ -2,6 +2,7 @@ import { systemClock, type Clock } from './base/clock.js';
 import { Emitter } from './base/emitter.js';
 import { Lifetime } from './base/lifetime.js';
 import { silentLogger, type Logger } from './base/logger.js';
+import { tokenMatcher } from './base/token.js';
 import { createConverter } from './audio/convert.js';
 import type { AgentSettings } from './agent/agent.js';
 import { AgentGroup } from './agent/group.js';
@@ -12,6 +13,7 @@ import { openSound } from './source/open.js';
 import { EnginePool } from './tts/engine-pool.js';
 import { Wheel } from './speech/wheel.js';
 import { Listener, type ListenAddress } from './transport/listener.js';
+import { AVATAR_TLS_PORT, readTls } from './transport/tls.js';
 import { AvatarRoute } from './transport/websocket.js';
 
 type ServiceKey = Exclude<keyof OptionValues, 'timeoutMs' | 'agent'>;
@@ -83,7 +85,7 @@ export interface Bridge {
 
 /**
  * Starts a bridge and listens.
- * @throws BridgeError OPTION_INVALID, PORT_IN_USE, HOST_INVALID or LISTEN_DENIED
+ * @throws BridgeError OPTION_INVALID, TLS_INVALID, FILE_NOT_FOUND, PORT_IN_USE, HOST_INVALID or LISTEN_DENIED
  */
 export async function createBridge(options: BridgeOptions = {}): Promise<Bridge> {
   const { logger = silentLogger, clock = systemClock, say, ...given } = options;
@@ -124,11 +126,13 @@ export async function createBridge(options: BridgeOptions = {}): Promise<Bridge>
   });
   roster.events.on('agent', (agent) => events.emit('agent', agent));
 
-  const listener = new Listener();
+  const tls = readTls(values.tlsCert, values.tlsKey);
+  const listener = new Listener(tls);
   const avatars = new AvatarRoute({
     path: values.path,
     clock,
     logger,
+    ...(values.agentToken !== undefined && { tokenMatches: tokenMatcher(values.agentToken) }),
     accept: (name, connection) => void roster.attach(name ?? DEFAULT_AGENT, connection),
   });
   listener.addUpgradeRoute(avatars.route);
@@ -138,6 +142,12 @@ export async function createBridge(options: BridgeOptions = {}): Promise<Bridge>
   });
 
   const address = await listener.listen({ host: values.host, port: values.port });
+  if (tls && address.port !== AVATAR_TLS_PORT) {
+    logger.warn(
+      { port: address.port },
+      `avatars cannot connect here: they speak TLS on port ${AVATAR_TLS_PORT} only, and port ${address.port} speaks nothing else`,
+    );
+  }
   lifetime.own('the listener', () => listener.close());
   lifetime.own('the avatars’ connections', () => avatars.close());
   lifetime.own('the voices', () => engines.close());

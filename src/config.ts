@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { BridgeError } from './base/errors.js';
+import { TOKEN_PATTERN, TOKEN_RANGE } from './base/token.js';
 
 /** Who an option is for. */
 export type OptionScope = 'service' | 'client';
@@ -14,6 +15,8 @@ export interface OptionSpec<Schema extends z.ZodType = z.ZodType> {
   /** Its range in words, for the table. */
   readonly range: string;
   readonly scopes: readonly OptionScope[];
+  /** Its value is a secret: it is never shown, not even when it is refused. */
+  readonly secret?: boolean;
 }
 
 function option<Schema extends z.ZodType>(
@@ -39,6 +42,26 @@ const ms = (low: number, high: number, fallback: number): z.ZodDefault<z.ZodNumb
 const count = (low: number, high: number, fallback: number): z.ZodDefault<z.ZodNumber> =>
   z.number().int().min(low).max(high).default(fallback);
 
+const secret = <Spec extends OptionSpec>(spec: Spec): Spec & { readonly secret: true } => ({
+  ...spec,
+  secret: true,
+});
+
+/** Several values in one: a list, or a text with commas between them. */
+const list = (item: z.ZodType<string>): z.ZodDefault<z.ZodPreprocess<z.ZodArray<z.ZodType<string>>>> =>
+  z
+    .preprocess(
+      (value) =>
+        typeof value === 'string'
+          ? value
+              .split(',')
+              .map((part) => part.trim())
+              .filter(Boolean)
+          : value,
+      z.array(item),
+    )
+    .default([]);
+
 /** Every option of the service and of the commands that talk to it. */
 export const OPTIONS = {
   host: option(
@@ -61,7 +84,7 @@ export const OPTIONS = {
       .string()
       .regex(/^\/[\w./-]*[\w.-]$/, 'a path such as /chat')
       .refine(
-        (path) => !/^\/(api|healthz|readyz|metrics|console)(\/|$)/.test(path),
+        (path) => !/^\/(api|healthz|readyz|metrics|console|login)(\/|$)/.test(path),
         'this path is the API’s own',
       )
       .default('/chat'),
@@ -151,6 +174,61 @@ export const OPTIONS = {
     'a switch',
     'Shows each sentence while it is spoken.',
   ),
+  token: secret(
+    option(
+      '--token <token>',
+      z.string().regex(TOKEN_PATTERN).optional(),
+      TOKEN_RANGE,
+      'What callers of the API and the console must know; needed to listen beyond this machine.',
+      ['service', 'client'],
+    ),
+  ),
+  tokenFile: option(
+    '--token-file <path>',
+    z.string().min(1).optional(),
+    'a path',
+    'A file that holds the token, so that it is not seen among the processes.',
+    ['service', 'client'],
+  ),
+  agentToken: secret(
+    option(
+      '--agent-token <token>',
+      z.string().regex(TOKEN_PATTERN).optional(),
+      TOKEN_RANGE,
+      'What avatars must bring as ?token=… in their path.',
+    ),
+  ),
+  allowOrigin: option(
+    '--allow-origin <origins>',
+    list(z.string().regex(/^https?:\/\/[^/\s,@]+$/)),
+    'origins such as https://example.org, with commas between them',
+    'Web pages of other origins that may call the API.',
+  ),
+  allowHost: option(
+    '--allow-host <names>',
+    list(z.string().regex(/^[\w.-]+$/)),
+    'names such as avatar.example.org, with commas between them',
+    'Names by which the service may be addressed, besides its own address.',
+  ),
+  tlsCert: option(
+    '--tls-cert <path>',
+    z.string().min(1).optional(),
+    'a PEM file',
+    'Serves HTTPS and WSS with this certificate; avatars speak TLS on port 443 only.',
+  ),
+  tlsKey: option('--tls-key <path>', z.string().min(1).optional(), 'a PEM file', 'The certificate’s key.'),
+  metrics: option(
+    '--metrics <on|off>',
+    z.boolean().default(true),
+    'on or off',
+    'Measures, and serves what was measured at /metrics for Prometheus.',
+  ),
+  logLevel: option(
+    '--log-level <level>',
+    z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+    'debug, info, warn, error or silent',
+    'What is worth a line of the log.',
+  ),
   timeoutMs: option(
     '--timeout <ms>',
     ms(0, 86_400_000, 0),
@@ -165,6 +243,19 @@ export const OPTIONS = {
 
 /** An option's key in code. */
 export type OptionKey = keyof typeof OPTIONS;
+
+/** An option's default for people, or nothing where it has none or is a switch that is off. */
+export function defaultText(spec: OptionSpec): string | undefined {
+  const fallback = spec.schema.parse(undefined) as string | number | boolean | readonly string[] | undefined;
+  if (
+    fallback === undefined ||
+    fallback === false ||
+    (typeof fallback === 'object' && fallback.length === 0)
+  ) {
+    return undefined;
+  }
+  return fallback === true ? 'on' : String(fallback);
+}
 
 /** The values of all options. */
 export type OptionValues = { [Key in OptionKey]: z.output<(typeof OPTIONS)[Key]['schema']> };
@@ -209,7 +300,7 @@ export function resolveOptions<Key extends OptionKey>(
     if (!result.success) {
       throw new BridgeError(
         'OPTION_INVALID',
-        `${name} cannot be ${JSON.stringify(value)}: it takes ${spec.range}.`,
+        `${name} cannot be ${spec.secret ? 'what it is' : JSON.stringify(value)}: it takes ${spec.range}.`,
       );
     }
     values[key] = result.data;

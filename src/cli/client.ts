@@ -12,6 +12,8 @@ const HELLO_MS = 5000;
 export interface ClientSettings {
   readonly host: string;
   readonly port: number;
+  /** What the service asks for, when it does. */
+  readonly token?: string | undefined;
   /** Ends every wait, with its reason as the error. */
   readonly signal: AbortSignal;
 }
@@ -112,8 +114,9 @@ export class ServiceClient {
     headers: Record<string, string> = {},
     signal: AbortSignal = this.#settings.signal,
   ): OpenRequest {
-    const { host, port } = this.#settings;
-    const outgoing = request({ host, port, method, path, headers, signal, agent: false });
+    const { host, port, token } = this.#settings;
+    const sent = token === undefined ? headers : { ...headers, authorization: `Bearer ${token}` };
+    const outgoing = request({ host, port, method, path, headers: sent, signal, agent: false });
     outgoing.setNoDelay(true);
     const response = new Promise<IncomingMessage>((resolve, reject) => {
       outgoing.once('response', resolve);

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { Command } from 'commander';
 import { BridgeError } from '../base/errors.js';
+import { readToken } from '../base/token.js';
 import { ServiceClient } from './client.js';
 import { readOptions, type ClientOptions, type Env } from './flags.js';
 import type { Terminal } from './terminal.js';
@@ -62,15 +63,16 @@ export interface ClientSession {
 
 /**
  * Reads where the service is and gets ready to talk to it.
- * @throws BridgeError OPTION_INVALID
+ * @throws BridgeError OPTION_INVALID, or FILE_NOT_FOUND about the token's file
  */
 export function openClient(command: Command, env: Env): ClientSession {
-  const options = readOptions(command, ['host', 'port', 'timeoutMs'], env);
+  const options = readOptions(command, ['host', 'port', 'timeoutMs', 'token', 'tokenFile'], env);
+  const token = readToken(options);
   const { signal: timeout, clear } = deadline(options.timeoutMs, command.name());
   const controller = new AbortController();
   const signal = AbortSignal.any([timeout, controller.signal]);
   return {
-    client: new ServiceClient({ host: options.host, port: options.port, signal }),
+    client: new ServiceClient({ host: options.host, port: options.port, token, signal }),
     options,
     signal,
     abort: (reason) => controller.abort(reason),

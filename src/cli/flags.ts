@@ -2,6 +2,7 @@ import { Option, type Command } from 'commander';
 import { BridgeError } from '../base/errors.js';
 import {
   CLIENT_KEYS,
+  defaultText,
   OPTIONS,
   resolveOptions,
   type OptionKey,
@@ -19,9 +20,10 @@ export type ClientOptions = Pick<OptionValues, 'host' | 'port' | 'timeoutMs'>;
 export function addOptions(command: Command, keys: readonly OptionKey[]): Command {
   for (const key of keys) {
     const spec: OptionSpec = OPTIONS[key];
-    const fallback: unknown = spec.schema.parse(undefined);
+    const fallback = defaultText(spec);
     const notes = [
-      ...(typeof fallback === 'boolean' ? [] : [spec.range, `default ${String(fallback)}`]),
+      ...(spec.flag.includes('<') ? [spec.range] : []),
+      ...(fallback === undefined ? [] : [`default ${fallback}`]),
       spec.env,
     ];
     command.addOption(new Option(spec.flag, `${spec.help.replace(/\.$/, '')} (${notes.join('; ')})`));

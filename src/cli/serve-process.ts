@@ -1,3 +1,5 @@
+import { hostname } from 'node:os';
+import { readToken } from '../base/token.js';
 import { createBridge, type Bridge, type BridgeOptions } from '../bridge.js';
 import { attachService } from '../service/service.js';
 import type { Surroundings } from './command.js';
@@ -19,9 +21,12 @@ export async function serveUntilInterrupted(surroundings: Surroundings, plan: Se
   const { terminal, env } = surroundings;
   const json = plan.json || !terminal.interactive;
   const colors = terminal.interactive && env['NO_COLOR'] === undefined;
-  const log = processLog({ json, verbose: plan.verbose, colors });
+  const { options } = plan;
+  const level = plan.verbose ? 'debug' : (options.logLevel ?? 'info');
+  const secrets = [readToken(options), options.agentToken].filter((secret) => secret !== undefined);
+  const log = processLog({ json, level, colors, secrets });
   try {
-    return await serve(surroundings, plan.options, log, json);
+    return await serve(surroundings, options, log, json);
   } finally {
     log.flush();
   }
@@ -70,7 +75,10 @@ function announce(
   terminal: Terminal | undefined,
   logger: ProcessLog['logger'],
 ): void {
-  const lines = contentLines(address, options.path);
+  // Where every address is listened at, the machine's own name is one that others know.
+  const host = /^(0\.0\.0\.0|::)$/.test(address.host) ? hostname() : address.host;
+  const path = options.agentToken === undefined ? options.path : `${options.path}?token=(your --agent-token)`;
+  const lines = contentLines({ ...address, host }, path);
   if (!terminal) {
     logger.info(
       { ...address, path: options.path, url, mdf: lines },

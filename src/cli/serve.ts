@@ -1,3 +1,4 @@
+import { readToken } from '../base/token.js';
 import { SERVICE_KEYS } from '../config.js';
 import { requireLoopback } from '../service/guards.js';
 import type { AddCommand } from './command.js';
@@ -25,7 +26,7 @@ export const addServe: AddCommand = (program, run) => {
       command,
       async (surroundings) => {
         const options = readOptions(command, SERVICE_KEYS, surroundings.env);
-        requireLoopback(options.host);
+        requireLoopback(options.host, readToken(options));
         const { serveUntilInterrupted } = await import('./serve-process.js');
         return serveUntilInterrupted(surroundings, {
           options,

@@ -6,6 +6,7 @@ import { BridgeError } from '../base/errors.js';
 import type { Bridge } from '../bridge.js';
 import type { Speech } from '../speech/speech.js';
 import type { EventHub } from './event-hub.js';
+import type { Gate } from './gate.js';
 import type { Places, ServiceLimits } from './limits.js';
 
 /** The framework's instance, with schemas of zod giving the types. */
@@ -24,8 +25,11 @@ export interface ServiceContext {
   readonly limits: ServiceLimits;
   readonly uploads: Places;
   readonly followers: Places;
+  readonly streams: Places;
   /** Speeches that came in requests, each with what is left to do for its request. */
   readonly open: Map<Speech, Promise<unknown>>;
+  /** Looks at who asks. */
+  readonly gate: Gate;
   /** Aborted when the service begins to close. */
   readonly closing: AbortSignal;
   /** When the service began, by the clock on the wall. */

@@ -18,7 +18,11 @@ const event = <Type extends string, Shape extends z.ZodRawShape>(
 /** What happens to one speech; the lines of `Accept: application/x-ndjson`, and part of the events. */
 export const SpeechEventSchema = z
   .discriminatedUnion('type', [
-    event('accepted', { ...speechHead, label: z.string() }),
+    event('accepted', {
+      ...speechHead,
+      label: z.string(),
+      ref: z.string().optional().describe('Over a stream: the word that came with its `start`.'),
+    }),
     event('waiting', { ...speechHead, message: z.string().describe('What it waits for, as a sentence.') }),
     event('info', {
       ...speechHead,

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { hostname } from 'node:os';
 import ipaddr from 'ipaddr.js';
 import { BridgeError } from '../base/errors.js';
 
@@ -7,52 +8,91 @@ const HOST_HEADER = /^(\[[0-9a-f:.]+\]|[^\s:@/\\?#[\]]+)(?::\d{1,5})?$/i;
 
 /** True for `localhost` and for every address that only this machine can reach. */
 export function isLoopback(host: string): boolean {
-  const name = host.replace(/^\[|\]$/g, '').toLowerCase();
+  const name = unbracketed(host);
   if (name === 'localhost') return true;
   return ipaddr.isValid(name) && ipaddr.process(name).range() === 'loopback';
 }
 
 /**
- * Refuses to listen where other machines could reach the API, which asks nobody who they are.
+ * Refuses to listen where other machines could reach an API that asks nobody who they are.
+ * @param token what callers must know, when there is one
  * @throws BridgeError HOST_EXPOSED
  */
-export function requireLoopback(host: string): void {
-  if (isLoopback(host)) return;
+export function requireLoopback(host: string, token?: string): void {
+  if (token !== undefined || isLoopback(host)) return;
   throw new BridgeError(
     'HOST_EXPOSED',
-    `The service does not listen on ${host}: every machine that reaches it could make the avatars speak.`,
+    `The service does not listen on ${host} without a token: every machine that reaches it could make the avatars speak.`,
   );
+}
+
+/** By which names a service may be addressed. */
+export interface HostNames {
+  /** Names and addresses besides those of loopback, in lower case. */
+  readonly names: readonly string[];
+  /** True when any address will do: no web page can make a browser send one that its user did not mean. */
+  readonly anyAddress: boolean;
+}
+
+/** The names of a service that listens at `host`. @param more further names */
+export function hostNames(host: string, more: readonly string[]): HostNames {
+  const wide = !isLoopback(host);
+  const own = wide ? [hostname(), `${hostname()}.local`] : [];
+  return {
+    names: [host, ...own, ...more].map((name) => unbracketed(name).replace(/\.$/, '')),
+    anyAddress: wide,
+  };
 }
 
 /**
  * Looks at the Host of a request. A web page whose name was made to point at this machine (DNS rebinding) comes under
  * its own name, and only that gives it away.
- * @param hosts names by which the service may be addressed, besides those of loopback
  * @throws BridgeError HOST_DENIED
  */
-export function checkHost(header: string | undefined, hosts: readonly string[]): void {
+export function checkHost(header: string | undefined, { names, anyAddress }: HostNames): void {
   const name = HOST_HEADER.exec(header ?? '')?.[1];
-  if (name !== undefined && (isLoopback(name) || hosts.includes(name.toLowerCase()))) return;
+  if (name !== undefined) {
+    const plain = unbracketed(name).replace(/\.$/, '');
+    if (isLoopback(plain) || names.includes(plain) || (anyAddress && ipaddr.isValid(plain))) return;
+  }
   throw new BridgeError(
     'HOST_DENIED',
     `The service was addressed as ${JSON.stringify((header ?? '').slice(0, 80))}, which is none of its names.`,
   );
 }
 
+/** Whose pages may call. */
+export interface OriginRules {
+  /** Other origins that may, as browsers write them. */
+  readonly allowed?: readonly string[];
+  /** The request is for a page that shows nothing by itself: any link may lead to it. */
+  readonly page?: boolean;
+}
+
 /**
  * Looks at where a request comes from. A browser tells the origin of the page; programs send none. Only pages of the
- * service itself may call it.
+ * service itself may call it, and those that were allowed.
  * @throws BridgeError ORIGIN_DENIED
  */
-export function checkOrigin(headers: IncomingHttpHeaders): void {
+export function checkOrigin(
+  headers: IncomingHttpHeaders,
+  { allowed = [], page = false }: OriginRules = {},
+): void {
   const { origin, host } = headers;
+  if (origin !== undefined && allowed.includes(origin)) return;
   // Images and links carry no Origin, but browsers say this much of them.
   const site = headers['sec-fetch-site'];
   const foreignSite = site !== undefined && site !== 'same-origin' && site !== 'none';
   const own = origin === undefined || origin === `http://${host}` || origin === `https://${host}`;
   if (own && !foreignSite) return;
+  const followed = headers['sec-fetch-mode'] === 'navigate' && headers['sec-fetch-dest'] === 'document';
+  if (page && origin === undefined && followed) return;
   throw new BridgeError(
     'ORIGIN_DENIED',
     `A web page of ${JSON.stringify((origin ?? 'another site').slice(0, 80))} may not call the service.`,
   );
+}
+
+function unbracketed(host: string): string {
+  return host.replace(/^\[|\]$/g, '').toLowerCase();
 }

@@ -4,6 +4,14 @@ import { BridgeError, type ErrorCode } from '../base/errors.js';
 export interface ServiceLimits {
   /** Uploads that may be under way at once. */
   readonly maxUploads: number;
+  /** Streams (WebSockets of clients) at once. */
+  readonly maxStreams: number;
+  /** The longest message of a stream, in bytes. */
+  readonly maxStreamMessageBytes: number;
+  /** Sound of a stream that waits to be spoken, in bytes: from here on its client is asked to wait. */
+  readonly streamPauseBytes: number;
+  /** From here on a stream is not read any more, so that TCP holds its client back. */
+  readonly streamShutBytes: number;
   /** Followers of events at once. */
   readonly maxFollowers: number;
   /** Bytes that may wait for a follower that does not read; past them it is dropped. */
@@ -25,6 +33,10 @@ export interface ServiceLimits {
 /** The bounds unless told otherwise. */
 export const DEFAULT_LIMITS: ServiceLimits = {
   maxUploads: 256,
+  maxStreams: 256,
+  maxStreamMessageBytes: 128 * 1024,
+  streamPauseBytes: 128 * 1024,
+  streamShutBytes: 512 * 1024,
   maxFollowers: 256,
   maxFollowerBytes: 1024 * 1024,
   keptEvents: 1000,

@@ -25,6 +25,8 @@ const STATUS_OF_CODE: Readonly<Partial<Record<ErrorCode, number>>> = {
   AGENT_BUSY: 409,
   BODY_TOO_LARGE: 413,
   REQUEST_TIMEOUT: 408,
+  UPGRADE_REQUIRED: 426,
+  TOKEN_REQUIRED: 401,
 };
 
 /** An error as every route answers it: problem details of RFC 9457, with the code and the advice of the error table. */
@@ -67,6 +69,8 @@ export function toProblem(error: BridgeError): Problem {
 /** Answers with an error, whatever the route's own schema says. */
 export function sendProblem(reply: FastifyReply, error: BridgeError): void {
   const problem = toProblem(error);
+  // RFC 9110, 15.5.2.
+  if (problem.status === 401) void reply.header('www-authenticate', 'Bearer');
   void reply.code(problem.status).type(PROBLEM_TYPE).serializer(JSON.stringify).send(problem);
 }
 

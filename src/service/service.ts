@@ -8,29 +8,40 @@ import {
 } from 'fastify-type-provider-zod';
 import { delay } from '../base/clock.js';
 import { BridgeError } from '../base/errors.js';
+import { readToken } from '../base/token.js';
 import { VERSION } from '../base/version.js';
 import type { Bridge } from '../bridge.js';
 import { watchBridge } from './agent-watch.js';
 import type { Api, RouteFamily, ServiceContext } from './context.js';
-import { checkHost, checkOrigin, requireLoopback } from './guards.js';
+import { Credentials } from './credentials.js';
+import { Gate } from './gate.js';
+import { hostNames, requireLoopback } from './guards.js';
 import { boundJsonBodies } from './json-bodies.js';
 import { DEFAULT_LIMITS, Places, type ServiceLimits } from './limits.js';
 import { fromThrown, sendProblem } from './problem.js';
+import { safeNext } from './pages/login-page.js';
 import { agentRoutes } from './routes/agents.js';
 import { commandRoutes } from './routes/commands.js';
 import { eventRoutes } from './routes/events.js';
+import { healthRoutes } from './routes/health.js';
+import { loginRoutes } from './routes/login.js';
 import { rootRoutes } from './routes/root.js';
 import { sayRoutes } from './routes/say.js';
 import { speechRoutes } from './routes/speech.js';
 import { speechesRoutes } from './routes/speeches.js';
+import { streamRoutes } from './routes/stream.js';
+import { allowOrigin, setSecurityHeaders } from './security-headers.js';
 
 /** Every family of routes; a new one is a file and a line here. */
 const FAMILIES: readonly RouteFamily[] = [
   rootRoutes,
+  loginRoutes,
+  healthRoutes,
   agentRoutes,
   speechRoutes,
   sayRoutes,
   speechesRoutes,
+  streamRoutes,
   commandRoutes,
   eventRoutes,
 ];
@@ -41,8 +52,6 @@ const CLOSE_MS = 4000;
 /** Options of the service beside those of its bridge. */
 export interface ServiceOptions {
   readonly limits?: Partial<ServiceLimits>;
-  /** Names by which the service may be addressed, besides those of loopback and the bridge's host. */
-  readonly hosts?: readonly string[];
 }
 
 /** The control API of a bridge. */
@@ -56,12 +65,19 @@ export interface Service {
 
 /**
  * Serves the control API of a bridge on the bridge's own port.
- * @throws BridgeError HOST_EXPOSED when other machines could reach it
+ * @throws BridgeError HOST_EXPOSED when other machines could reach it and it has no token; OPTION_INVALID or
+ * FILE_NOT_FOUND about the token's file
  */
 export async function attachService(bridge: Bridge, options: ServiceOptions = {}): Promise<Service> {
-  requireLoopback(bridge.address.host);
+  const { address, options: given, listener } = bridge;
+  const token = readToken(given);
+  requireLoopback(address.host, token);
   const limits: ServiceLimits = { ...DEFAULT_LIMITS, ...options.limits };
-  const hosts = [bridge.address.host, ...(options.hosts ?? [])].map((host) => host.toLowerCase());
+  const gate = new Gate(
+    hostNames(address.host, given.allowHost),
+    given.allowOrigin,
+    token === undefined ? undefined : new Credentials(token, address.port),
+  );
   const closing = new AbortController();
   const context: ServiceContext = {
     bridge,
@@ -69,12 +85,14 @@ export async function attachService(bridge: Bridge, options: ServiceOptions = {}
     limits,
     uploads: new Places(limits.maxUploads, 'STREAM_LIMIT', 'uploads'),
     followers: new Places(limits.maxFollowers, 'FOLLOWER_LIMIT', 'followers of events'),
+    streams: new Places(limits.maxStreams, 'STREAM_LIMIT', 'streams'),
+    gate,
     open: new Map(),
     closing: closing.signal,
     startedAt: new Date(),
   };
 
-  const api = await buildApi(context, hosts);
+  const api = await buildApi(context);
   const heartbeat = setInterval(() => context.hub.heartbeat(), limits.heartbeatMs).unref();
 
   let closed: Promise<void> | undefined;
@@ -91,7 +109,7 @@ export async function attachService(bridge: Bridge, options: ServiceOptions = {}
     await api.close();
   };
   const service: Service = {
-    url: `http://${bracketed(bridge.address.host)}:${bridge.address.port}`,
+    url: `${listener.secure ? 'https' : 'http'}://${bracketed(address.host)}:${address.port}`,
     limits,
     close: () => (closed ??= close()),
   };
@@ -99,8 +117,8 @@ export async function attachService(bridge: Bridge, options: ServiceOptions = {}
   return service;
 }
 
-async function buildApi(context: ServiceContext, hosts: readonly string[]): Promise<Api> {
-  const { bridge, closing, limits } = context;
+async function buildApi(context: ServiceContext): Promise<Api> {
+  const { bridge, closing, gate, limits } = context;
   const api: Api = Fastify({
     serverFactory: (handler) => {
       bridge.listener.handleRequests(handler);
@@ -120,6 +138,9 @@ async function buildApi(context: ServiceContext, hosts: readonly string[]): Prom
 
   api.setErrorHandler((error, request, reply) => {
     const known = fromThrown(error);
+    if (known.code === 'TOKEN_REQUIRED' && request.routeOptions.config.gate?.page === true) {
+      return reply.redirect(`/login?next=${encodeURIComponent(safeNext(request.url))}`, 303);
+    }
     if (known.code === 'INTERNAL') {
       const cause = known.cause ?? known;
       bridge.logger.error(
@@ -127,18 +148,21 @@ async function buildApi(context: ServiceContext, hosts: readonly string[]): Prom
         'a request failed',
       );
     }
-    sendProblem(reply, known);
+    return sendProblem(reply, known);
   });
   api.setNotFoundHandler((request) => {
     const path = request.url.split('?')[0] ?? '';
     throw new BridgeError('ROUTE_UNKNOWN', `There is no ${request.method} ${path.slice(0, 200)}.`);
   });
-  api.addHook('onRequest', (request, _reply, next) => {
+  api.addHook('onRequest', (request, reply, next) => {
+    const rules = request.routeOptions.config.gate ?? {};
+    setSecurityHeaders(reply, { page: rules.page === true, secure: bridge.listener.secure });
+    const preflight = allowOrigin(gate, request, reply);
     try {
-      checkHost(request.headers.host, hosts);
-      checkOrigin(request.headers);
+      gate.admit(request.raw, preflight ? { public: true } : rules);
       if (closing.aborted) throw closing.reason as BridgeError;
-      next();
+      if (preflight) void reply.code(204).send();
+      else next();
     } catch (error) {
       next(error as BridgeError);
     }

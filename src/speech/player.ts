@@ -285,11 +285,15 @@ export class Player implements SpeechOwner {
   /** @internal See `Speech.position`. */
   position(speech: Speech): SpeechPosition {
     const run = this.#runs.get(speech);
-    if (!run) return { positionMs: speech.end?.heardMs ?? 0, durationMs: speech.end?.durationMs, heldMs: 0 };
+    if (!run) {
+      const { heardMs = 0, durationMs, droppedMs = 0 } = speech.end ?? {};
+      return { positionMs: heardMs, durationMs, heldMs: 0, droppedMs };
+    }
     return {
       positionMs: run.heardMs(this.#outlet.heardSamples(this.#now())),
       durationMs: run.feed.durationMs,
       heldMs: run.begun ? this.heldMs : 0,
+      droppedMs: samplesToMs(run.feed.droppedSamples),
     };
   }
 

@@ -66,6 +66,8 @@ export interface SpeechPosition {
   readonly durationMs: number | undefined;
   /** What the agent holds unplayed, in ms. */
   readonly heldMs: number;
+  /** Live sound dropped so far because it came faster than it could be played, in ms. */
+  readonly droppedMs: number;
 }
 
 /** The events of a speech. */

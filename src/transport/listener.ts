@@ -5,9 +5,11 @@ import {
   type RequestListener,
   type Server,
 } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { BridgeError } from '../base/errors.js';
+import type { TlsFiles } from './tls.js';
 
 /** An upgrade request as it came. */
 export interface UpgradeRequest {
@@ -27,22 +29,32 @@ export interface ListenAddress {
   readonly port: number;
 }
 
+/** A client that begins TLS and does not go through with it is dropped, in ms. */
+const HANDSHAKE_TIMEOUT_MS = 10_000;
+
 /**
  * The one port of the service: avatars, the API and its followers all come through it. Upgrades are offered to the
  * routes in turn; plain requests go to one handler, set by whoever serves HTTP.
  */
 export class Listener {
   readonly server: Server;
+  /** True when it speaks TLS. */
+  readonly secure: boolean;
   readonly #routes: UpgradeRoute[] = [];
   #onRequest: RequestListener | undefined;
   #refused: ((path: string, reason: string) => void) | undefined;
 
-  constructor() {
-    this.server = createServer((request, response) => {
+  /** @param tls when given, it speaks TLS only */
+  constructor(tls?: TlsFiles) {
+    const onRequest: RequestListener = (request, response) => {
       if (this.#onRequest) return this.#onRequest(request, response);
       response.writeHead(404, { 'content-type': 'text/plain; charset=utf-8' });
       response.end('This bridge serves avatars only: connect with a WebSocket.\n');
-    });
+    };
+    this.secure = tls !== undefined;
+    this.server = tls
+      ? createTlsServer({ ...tls, handshakeTimeout: HANDSHAKE_TIMEOUT_MS }, onRequest)
+      : createServer(onRequest);
     this.server.on('upgrade', (request, socket, head) => this.#onUpgrade(request, socket, head));
   }
 

@@ -100,7 +100,12 @@ describe('the API', () => {
       '/api/agents/{name}/speeches',
       '/api/agents/{name}/speeches/{id}',
       '/api/agents/{name}/speeches/{id}/cues',
+      '/api/agents/{name}/stream',
       '/api/events',
+      '/api/login',
+      '/api/logout',
+      '/healthz',
+      '/readyz',
     ]);
     const operations = Object.values(paths).flatMap((path) => Object.values(path));
     expect(new Set(operations.map(({ operationId }) => operationId)).size).toBe(operations.length);

@@ -1,12 +1,12 @@
 import { ERRORS } from '../../src/base/errors.js';
-import { OPTIONS, type OptionSpec } from '../../src/config.js';
+import { defaultText, OPTIONS, type OptionSpec } from '../../src/config.js';
 
 /** The parts of the README that are made from the code, by the name of their markers. */
 export const generatedSections: Record<string, () => string> = {
   options: () => {
     const rows = Object.values(OPTIONS).map((spec: OptionSpec) => {
-      const fallback = spec.schema.parse(undefined) as string | number | boolean | undefined;
-      const shown = fallback === undefined || fallback === false ? '' : `\`${fallback}\``;
+      const fallback = defaultText(spec);
+      const shown = fallback === undefined ? '' : `\`${fallback}\``;
       return `| \`${spec.flag}\` | \`${spec.env}\` | ${shown} | ${spec.range} | ${spec.help} |`;
     });
     return [

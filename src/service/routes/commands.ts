@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import type { Agent } from '../../agent/agent.js';
-import { BridgeError, toBridgeError } from '../../base/errors.js';
+import { BridgeError } from '../../base/errors.js';
 import { knownAgent, type RouteFamily } from '../context.js';
 import { AgentParams } from '../params.js';
-import { ProblemSchema, toProblem } from '../problem.js';
-import { CommandResultSchema, type CommandResultJson } from '../schemas.js';
+import { ProblemSchema } from '../problem.js';
+import { CommandResultSchema } from '../schemas.js';
+import { sendCommands } from '../send-commands.js';
 
 const MAX_COMMANDS = 1000;
 
@@ -43,29 +43,7 @@ export const commandRoutes: RouteFamily = (api, context) => {
       const gone = new AbortController();
       reply.raw.once('close', () => gone.abort(new BridgeError('CLOSED', 'The client went away.')));
       const signal = AbortSignal.any([gone.signal, context.closing]);
-      return { agent: name, results: await sendAll(agent, commands, { waitMs, signal }) };
+      return { agent: name, results: await sendCommands(agent, commands, { waitMs, signal }) };
     },
   });
 };
-
-/** Sends until one fails; those after it are not sent, so that their order is never broken. */
-async function sendAll(
-  agent: Agent,
-  commands: readonly string[],
-  options: { waitMs: number; signal: AbortSignal },
-): Promise<CommandResultJson[]> {
-  const results: CommandResultJson[] = [];
-  let failure: BridgeError | undefined;
-  for (const command of commands) {
-    if (!failure) {
-      try {
-        await agent.send(command, options);
-      } catch (error) {
-        failure = toBridgeError(error, 'INTERNAL', 'The command was not sent');
-        if (results.length === 0) throw failure;
-      }
-    }
-    results.push({ command, sent: !failure, error: failure ? toProblem(failure) : null });
-  }
-  return results;
-}

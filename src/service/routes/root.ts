@@ -13,6 +13,7 @@ export const AboutSchema = z
     path: z.string().describe('Where avatars connect.'),
     agents: z.int().describe('Agents that are connected.'),
     uploads: z.int().describe('Uploads under way.'),
+    streams: z.int().describe('Streams that are open.'),
     followers: z.int(),
     droppedFollowers: z.int().describe('Followers dropped so far because they did not read.'),
   })
@@ -22,7 +23,7 @@ export const AboutSchema = z
 export type AboutJson = z.output<typeof AboutSchema>;
 
 /** The service about itself. */
-export const rootRoutes: RouteFamily = (api, { bridge, hub, uploads, startedAt }) => {
+export const rootRoutes: RouteFamily = (api, { bridge, hub, uploads, streams, startedAt }) => {
   api.route({
     method: 'GET',
     url: '/api',
@@ -40,6 +41,7 @@ export const rootRoutes: RouteFamily = (api, { bridge, hub, uploads, startedAt }
       path: bridge.options.path,
       agents: bridge.agents().filter(({ state }) => state !== 'absent').length,
       uploads: uploads.taken,
+      streams: streams.taken,
       followers: hub.size,
       droppedFollowers: hub.dropped,
     }),

@@ -1,0 +1,53 @@
+import type { IncomingMessage } from 'node:http';
+import { BridgeError } from '../base/errors.js';
+import type { Credentials } from './credentials.js';
+import { checkHost, checkOrigin, type HostNames } from './guards.js';
+
+/** Who may do what on one route. */
+export interface GateRules {
+  /** Whoever reaches the service may have it: it tells nothing and does nothing. */
+  readonly public?: boolean;
+  /** It is a page: links from anywhere may lead to it, and who is not logged in is led to the login. */
+  readonly page?: boolean;
+}
+
+/** Looks at every request and every upgrade before anything else does. */
+export class Gate {
+  readonly credentials: Credentials | undefined;
+  readonly #hosts: HostNames;
+  readonly #origins: readonly string[];
+
+  /** @param credentials without them nobody is asked who they are */
+  constructor(hosts: HostNames, origins: readonly string[], credentials: Credentials | undefined) {
+    this.#hosts = hosts;
+    this.#origins = origins;
+    this.credentials = credentials;
+  }
+
+  /** True for an origin of other pages that may call. */
+  allows(origin: string | undefined): origin is string {
+    return origin !== undefined && this.#origins.includes(origin);
+  }
+
+  /** @throws BridgeError HOST_DENIED, ORIGIN_DENIED or TOKEN_REQUIRED */
+  admit(request: IncomingMessage, rules: GateRules = {}): void {
+    const { headers } = request;
+    checkHost(headers.host, this.#hosts);
+    checkOrigin(headers, { allowed: this.#origins, page: rules.page === true });
+    if (rules.public === true || !this.credentials) return;
+    if (this.credentials.admits(request, Date.now())) return;
+    const brought = headers.authorization !== undefined;
+    throw new BridgeError(
+      'TOKEN_REQUIRED',
+      brought
+        ? 'The token of the request is wrong.'
+        : 'The request brought no token, and the service asks for one.',
+    );
+  }
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    gate?: GateRules;
+  }
+}

@@ -1,0 +1,155 @@
+import type { Clock } from '../../base/clock.js';
+import { BridgeError } from '../../base/errors.js';
+import type { Flow } from './flow.js';
+
+/** What an entry costs beside its bytes: a client that sends single bytes must not fill the memory with their names. */
+const ENTRY_BYTES = 64;
+
+/** How one speech's sound is taken in. */
+export interface IntakeOptions {
+  readonly clock: Clock;
+  /** What is held counts here. */
+  readonly flow: Flow;
+  /** How messages name it. */
+  readonly label: string;
+  /** How long it may be silent while more is wanted, in ms. */
+  readonly idleMs: number;
+  /**
+   * Live sound without a head that waits longer than its bound loses its oldest, in whole `frameBytes`, so that the
+   * rest stays in step. Other sound cannot be cut and is held back.
+   */
+  readonly live?: { readonly maxBytes: number; readonly frameBytes: number };
+  /** A mark has been reached: all before it was taken. */
+  onMark(mark: StreamMark): void;
+  /** So many bytes of live sound were dropped. */
+  onDrop(bytes: number): void;
+}
+
+/** A mark of the client's, as it came. */
+export interface StreamMark {
+  readonly name: string;
+  readonly ref: string | undefined;
+}
+
+type Entry = Uint8Array | StreamMark;
+
+/** The bytes of one speech between a socket and whoever decodes them, with the client's marks in between. */
+export class Intake implements AsyncIterable<Uint8Array> {
+  readonly #options: IntakeOptions;
+  #queue: Entry[] = [];
+  #bytes = 0;
+  /** What it counts for in the flow. */
+  #heldBytes = 0;
+  #state: 'open' | 'ended' | 'closed' = 'open';
+  #failure: BridgeError | undefined;
+  #wake: (() => void) | undefined;
+
+  constructor(options: IntakeOptions) {
+    this.#options = options;
+  }
+
+  /** True until its end: more may come. */
+  get isOpen(): boolean {
+    return this.#state === 'open';
+  }
+
+  /** Takes in sound. */
+  push(bytes: Uint8Array): void {
+    if (this.#state !== 'open' || bytes.length === 0) return;
+    this.#add(bytes, bytes.length);
+    const { live } = this.#options;
+    if (live && this.#bytes > live.maxBytes) this.#dropOldest(live.maxBytes / 2, live.frameBytes);
+  }
+
+  /** Sets a mark behind what has come so far. */
+  mark(mark: StreamMark): void {
+    if (this.#state === 'open') this.#add(mark, 0);
+  }
+
+  /** Nothing more comes. */
+  end(): void {
+    if (this.#state !== 'open') return;
+    this.#state = 'ended';
+    this.#wake?.();
+  }
+
+  /** Nothing more is wanted: forgets what is held. @returns the marks that nobody came to */
+  close(): StreamMark[] {
+    const marks = this.#queue.filter((entry): entry is StreamMark => !(entry instanceof Uint8Array));
+    this.#state = 'closed';
+    this.#queue = [];
+    this.#options.flow.add(-this.#heldBytes);
+    this.#heldBytes = 0;
+    this.#bytes = 0;
+    this.#wake?.();
+    return marks;
+  }
+
+  /** @throws BridgeError SOURCE_FAILED when it was silent for too long */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
+    for (;;) {
+      const entry = this.#take();
+      if (entry === undefined) {
+        if (this.#failure) throw this.#failure;
+        if (this.#state !== 'open') return;
+        await this.#more();
+      } else if (entry instanceof Uint8Array) yield entry;
+      else this.#options.onMark(entry);
+    }
+  }
+
+  #add(entry: Entry, bytes: number): void {
+    this.#queue.push(entry);
+    this.#bytes += bytes;
+    this.#held(bytes + ENTRY_BYTES);
+    this.#wake?.();
+  }
+
+  #take(): Entry | undefined {
+    const entry = this.#queue.shift();
+    if (entry === undefined) return undefined;
+    const bytes = entry instanceof Uint8Array ? entry.length : 0;
+    this.#bytes -= bytes;
+    this.#held(-bytes - ENTRY_BYTES);
+    return entry;
+  }
+
+  #held(bytes: number): void {
+    this.#heldBytes += bytes;
+    this.#options.flow.add(bytes);
+  }
+
+  #dropOldest(keepBytes: number, frameBytes: number): void {
+    const dropped = Math.ceil((this.#bytes - keepBytes) / frameBytes) * frameBytes;
+    let left = Math.min(dropped, this.#bytes - (this.#bytes % frameBytes));
+    const total = left;
+    while (left > 0) {
+      const entry = this.#queue[0]!;
+      if (entry instanceof Uint8Array && entry.length > left) {
+        this.#queue[0] = entry.subarray(left);
+        this.#bytes -= left;
+        this.#held(-left);
+        left = 0;
+      } else {
+        this.#take();
+        if (entry instanceof Uint8Array) left -= entry.length;
+        else this.#options.onMark(entry);
+      }
+    }
+    this.#options.onDrop(total);
+  }
+
+  async #more(): Promise<void> {
+    const { clock, idleMs, label } = this.#options;
+    const idle = clock.after(idleMs, () => {
+      this.#failure = new BridgeError(
+        'SOURCE_FAILED',
+        `${label} was silent for ${idleMs} ms before its end.`,
+      );
+      this.end();
+    });
+    await new Promise<void>((resolve) => (this.#wake = resolve));
+    this.#wake = undefined;
+    idle.cancel();
+  }
+}

@@ -1,0 +1,245 @@
+import type { Agent } from '../../agent/agent.js';
+import { BridgeError } from '../../base/errors.js';
+import type { ServiceContext } from '../context.js';
+import { fromThrown, toProblem } from '../problem.js';
+import { agentJson } from '../schemas.js';
+import { sendCommands } from '../send-commands.js';
+import { Flow } from './flow.js';
+import { StreamClientMessageSchema, type StreamClientMessage, type StreamServerMessage } from './protocol.js';
+import { StreamSpeech } from './stream-speech.js';
+
+/** The client's end of a stream, as its session sees it. */
+export interface StreamPeer {
+  /** Who it is, for messages and logs. */
+  readonly remote: string;
+  /** What it has been sent and has not read, in bytes. */
+  readonly unsentBytes: number;
+  send(text: string): void;
+  /** Reads from it, or leaves its words and sound where they are. */
+  read(on: boolean): void;
+  /** Cuts it off. */
+  drop(): void;
+}
+
+/** One client's conversation over a stream: what it says, what is done about it, what it is told. */
+export class StreamSession {
+  readonly #context: ServiceContext;
+  readonly #agentName: string;
+  readonly #peer: StreamPeer;
+  readonly #flow: Flow;
+  readonly #speeches = new Map<string, StreamSpeech>();
+  /** The speech begun last; binary messages are its. */
+  #last: StreamSpeech | undefined;
+  /** Sound that belongs to no speech is passed over: its `start` was refused, or its speech has ended. */
+  #passingOver = false;
+  #commands = Promise.resolve();
+  #gone = false;
+
+  constructor(context: ServiceContext, agentName: string, peer: StreamPeer) {
+    const { streamPauseBytes, streamShutBytes, maxStreamMessageBytes } = context.limits;
+    this.#context = context;
+    this.#agentName = agentName;
+    this.#peer = peer;
+    this.#flow = new Flow(
+      { pauseBytes: streamPauseBytes, shutBytes: streamShutBytes },
+      {
+        pause: (paused) => this.#tell({ type: paused ? 'pause' : 'resume' }),
+        shut: (shut) => peer.read(!shut),
+      },
+    );
+    this.#tell({
+      type: 'hello',
+      agent: agentJson(this.#agent.snapshot()),
+      maxMessageBytes: maxStreamMessageBytes,
+    });
+  }
+
+  /** What was sent and nobody has taken yet, in bytes. */
+  get heldBytes(): number {
+    return this.#flow.heldBytes;
+  }
+
+  /** Takes a text message. */
+  text(text: string): void {
+    let ref: string | undefined;
+    try {
+      const message = parse(text);
+      ref = message.ref;
+      this.#do(message);
+    } catch (error) {
+      this.#refuse(error, ref, null);
+    }
+  }
+
+  /** Takes a binary message: sound. */
+  sound(bytes: Uint8Array): void {
+    if (this.#last?.isOpen) return this.#last.push(bytes);
+    if (this.#passingOver) return;
+    this.#passingOver = true;
+    const error = new BridgeError(
+      'REQUEST_INVALID',
+      'Sound came without a start before it; it is passed over.',
+    );
+    this.#refuse(error, undefined, null);
+  }
+
+  /**
+   * The client is gone. What it has sent whole goes on; a speech it had not ended is stopped, unless it closed the
+   * socket in good order, which says as much as `end`.
+   */
+  leave(orderly: boolean): void {
+    this.#gone = true;
+    for (const { isOpen, speech } of this.#speeches.values()) {
+      if (!isOpen) continue;
+      if (orderly) this.#last?.end();
+      else void speech.stop();
+      const what = orderly ? 'ends with what came' : 'is stopped';
+      this.#context.bridge.logger.info(
+        { agent: this.#agentName, speech: speech.id },
+        `${speech.label} ${what}: its client went away before its end`,
+      );
+    }
+  }
+
+  #do(message: StreamClientMessage): void {
+    const agent = this.#agent;
+    switch (message.type) {
+      case 'start':
+        return this.#start(agent, message);
+      case 'end':
+        this.#last?.end();
+        this.#passingOver = false;
+        return;
+      case 'mark':
+        return this.#open('mark').mark({ name: message.name, ref: message.ref });
+      case 'cue': {
+        const { atMs, send, always, id } = message;
+        this.#speech(id).speech.cue(atMs, send, always === undefined ? {} : { always });
+        return;
+      }
+      case 'commands':
+        return this.#send(agent, message.commands, message.ref);
+      case 'interrupt':
+        agent.interrupt(fade(message.fadeMs)).then(
+          ({ heardMs, dropped }) => this.#tell({ type: 'interrupted', ...refOf(message), heardMs, dropped }),
+          (error: unknown) => this.#refuse(error, message.ref, null),
+        );
+        return;
+      case 'stop': {
+        const speeches = message.id === undefined ? [...this.#speeches.values()] : [this.#speech(message.id)];
+        for (const { speech } of speeches) void speech.stop(fade(message.fadeMs));
+        return;
+      }
+      case 'pause':
+        return agent.pause();
+      case 'resume':
+        return agent.resume();
+      case 'volume':
+        return agent.volume(message.gainDb);
+    }
+  }
+
+  #start(agent: Agent, start: Extract<StreamClientMessage, { type: 'start' }>): void {
+    const { bridge, limits, open, closing } = this.#context;
+    this.#last?.end();
+    this.#passingOver = true;
+    if (closing.aborted) throw closing.reason as BridgeError;
+    const made = new StreamSpeech({
+      agent,
+      start,
+      clock: bridge.clock,
+      flow: this.#flow,
+      idleMs: limits.uploadIdleMs,
+      maxLiveBytes: limits.streamPauseBytes / 2,
+      label: `the stream of ${this.#peer.remote}`,
+      tell: (message) => this.#tell(message),
+    });
+    const { speech } = made;
+    this.#last = made;
+    this.#speeches.set(speech.id, made);
+    const ended = speech.finished.then(() => {
+      this.#speeches.delete(speech.id);
+      open.delete(speech);
+    });
+    open.set(speech, ended);
+  }
+
+  /** Sends in the order in which the messages came, even when the first of them have to wait. */
+  #send(agent: Agent, commands: readonly string[], ref: string | undefined): void {
+    for (const command of commands) agent.checkCommand(command);
+    const { closing } = this.#context;
+    this.#commands = this.#commands
+      .then(() => sendCommands(agent, commands, { waitMs: 0, signal: closing }))
+      .then(
+        (results) => this.#tell({ type: 'commands', ...refOf({ ref }), results }),
+        (error: unknown) => this.#refuse(error, ref, null),
+      );
+  }
+
+  get #agent(): Agent {
+    // Asked for each time: an agent that nobody needs is forgotten, and made anew under its name.
+    return this.#context.bridge.visitAgent(this.#agentName);
+  }
+
+  #open(what: string): StreamSpeech {
+    if (this.#last?.isOpen) return this.#last;
+    throw new BridgeError('REQUEST_INVALID', `A ${what} came outside of a speech: send a start before it.`);
+  }
+
+  #speech(id: string | undefined): StreamSpeech {
+    const speech = id === undefined ? this.#last : this.#speeches.get(id);
+    if (speech) return speech;
+    const which =
+      id === undefined ? 'has begun no speech' : `has no speech ${JSON.stringify(id.slice(0, 40))}`;
+    throw new BridgeError('SPEECH_UNKNOWN', `This stream ${which}.`);
+  }
+
+  #refuse(thrown: unknown, ref: string | undefined, speech: string | null): void {
+    const error = fromThrown(thrown);
+    if (error.code === 'INTERNAL') {
+      const cause = error.cause ?? error;
+      this.#context.bridge.logger.error(
+        { agent: this.#agentName, error: cause instanceof Error ? cause.stack : cause },
+        'a message of a stream failed',
+      );
+    }
+    this.#tell({ type: 'error', ...refOf({ ref }), error: toProblem(error), speech });
+  }
+
+  #tell(message: StreamServerMessage): void {
+    if (this.#gone) return;
+    const { unsentBytes } = this.#peer;
+    const { maxFollowerBytes } = this.#context.limits;
+    // A position is soon stale; what does not fit any more ends it, as it does for every follower.
+    if (message.type === 'position' && unsentBytes > maxFollowerBytes / 4) return;
+    if (unsentBytes <= maxFollowerBytes) return this.#peer.send(JSON.stringify(message));
+    this.#context.bridge.logger.warn(
+      { agent: this.#agentName, remote: this.#peer.remote },
+      'a stream was dropped: its client does not read what it is told',
+    );
+    this.#peer.drop();
+  }
+}
+
+function parse(text: string): StreamClientMessage {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    throw new BridgeError('REQUEST_INVALID', 'A text message was no JSON.');
+  }
+  const result = StreamClientMessageSchema.safeParse(json);
+  if (result.success) return result.data;
+  const faults = result.error.issues
+    .slice(0, 5)
+    .map(({ path, message }) => [path.map(String).join('.'), message].filter(Boolean).join(': '));
+  throw new BridgeError('REQUEST_INVALID', `A message was refused: ${faults.join('; ')}.`);
+}
+
+function refOf({ ref }: { ref?: string | undefined }): { ref?: string } {
+  return ref === undefined ? {} : { ref };
+}
+
+function fade(fadeMs: number | undefined): { fadeMs?: number } {
+  return fadeMs === undefined ? {} : { fadeMs };
+}

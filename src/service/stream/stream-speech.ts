@@ -1,0 +1,192 @@
+import type { Agent } from '../../agent/agent.js';
+import { parseRawFormat, type RawFormat } from '../../audio/decode/raw.js';
+import { bytesPerSample } from '../../audio/decode/samples.js';
+import type { PcmBlock, Sound } from '../../audio/pcm.js';
+import type { Clock, Timer } from '../../base/clock.js';
+import { BridgeError } from '../../base/errors.js';
+import { openSound } from '../../source/open.js';
+import type { Speech, SpeechEnd, SpeechOptions } from '../../speech/speech.js';
+import { acceptedEvent, eventTime, followPosition, followSpeech } from '../events.js';
+import { roundMs } from '../schemas.js';
+import type { Flow } from './flow.js';
+import { HeardMarks } from './heard-marks.js';
+import { Intake, type StreamMark } from './intake.js';
+import type { StreamServerMessage, StreamStart } from './protocol.js';
+
+/** Live sound that may wait for its turn, in ms; more is dropped, the oldest first. */
+const LIVE_WAIT_MS = 1000;
+/** Marks of one speech under way at once. */
+const MAX_MARKS = 1000;
+/** Positions come about ten times a second; a mark due sooner than the next one gets a timer of its own. */
+const NEXT_POSITION_MS = 120;
+/** Drops of live sound are told no more often than this, in ms. */
+const WARN_EVERY_MS = 1000;
+
+/** What a speech of a stream stands on. */
+export interface StreamSpeechOptions {
+  readonly agent: Agent;
+  readonly start: StreamStart;
+  readonly clock: Clock;
+  readonly flow: Flow;
+  readonly idleMs: number;
+  /** Live sound waits at the most in so many bytes, whatever its rate. */
+  readonly maxLiveBytes: number;
+  /** How messages name it, unless its client names it. */
+  readonly label: string;
+  tell(message: StreamServerMessage): void;
+}
+
+/** One speech whose sound comes over a stream. */
+export class StreamSpeech {
+  readonly speech: Speech;
+  readonly #options: StreamSpeechOptions;
+  readonly #intake: Intake;
+  readonly #marks = new HeardMarks();
+  #marksUnderWay = 0;
+  #takenMs = 0;
+  #markTimer: Timer | undefined;
+  /** Live sound dropped before its turn, in ms; what is dropped later the player counts. */
+  #droppedMs = 0;
+  #lastWarnedMs = -Infinity;
+
+  /** @throws as `Agent.speak` */
+  constructor(options: StreamSpeechOptions) {
+    const { agent, start, clock, flow, idleMs } = options;
+    const { ref, format, live = false, label = options.label, ...rest } = start;
+    const given: Partial<typeof rest> = { ...rest };
+    delete given.type;
+    const raw = format === undefined ? undefined : parseRawFormat(format);
+    this.#options = options;
+    this.#intake = new Intake({
+      clock,
+      flow,
+      label,
+      idleMs,
+      ...(live && raw && { live: liveBound(raw, options.maxLiveBytes) }),
+      onMark: (mark) => this.#marks.add({ ...mark, atMs: this.#takenMs }),
+      onDrop: (bytes) => this.#onDrop(bytes, raw!),
+    });
+    const sound = openSound(this.#intake, { label, ...(format !== undefined && { raw: format }) });
+    this.speech = agent.speak(this.#counted(sound, live), given as SpeechOptions);
+    this.#follow(agent.name, ref);
+  }
+
+  /** True while it takes sound. */
+  get isOpen(): boolean {
+    return this.#intake.isOpen;
+  }
+
+  /** Takes in sound. */
+  push(bytes: Uint8Array): void {
+    this.#intake.push(bytes);
+  }
+
+  /** Its sound is complete. */
+  end(): void {
+    this.#intake.end();
+  }
+
+  /** Sets a mark behind the sound that has come so far. @throws BridgeError STREAM_LIMIT when too many wait */
+  mark(mark: StreamMark): void {
+    if (this.#marksUnderWay >= MAX_MARKS) {
+      throw new BridgeError(
+        'STREAM_LIMIT',
+        `${MAX_MARKS} marks of ${this.speech.label} wait to be heard, which is the limit.`,
+        {
+          advice: 'Wait until some of them have come back.',
+        },
+      );
+    }
+    this.#marksUnderWay += 1;
+    this.#intake.mark(mark);
+  }
+
+  /** Counts what the decoder gave, so that a mark knows its place; and says that the sound is live, if it is. */
+  #counted(sound: Sound, live: boolean): Sound {
+    const count = (block: PcmBlock): void => {
+      this.#takenMs += (block.samples.length / block.channels / block.sampleRateHz) * 1000;
+    };
+    return {
+      label: sound.label,
+      live,
+      async *open(context) {
+        for await (const block of sound.open(context)) {
+          count(block);
+          yield block;
+        }
+      },
+    };
+  }
+
+  #follow(agent: string, ref: string | undefined): void {
+    const { speech } = this;
+    const { tell } = this.#options;
+    tell({ ...acceptedEvent(agent, speech), ...(ref !== undefined && { ref }) });
+    speech.on('position', ({ positionMs, droppedMs }) => this.#hear(positionMs + droppedMs));
+    // Before the end is told: a client that has heard of the end waits for no mark.
+    speech.on('ended', (end) => this.#onEnded(end));
+    followSpeech(agent, speech, (event) => {
+      tell(
+        event.type === 'ended' ? { ...event, droppedMs: roundMs(event.droppedMs + this.#droppedMs) } : event,
+      );
+    });
+    followPosition(agent, speech, tell);
+  }
+
+  #hear(heardMs: number): void {
+    for (const mark of this.#marks.heard(heardMs)) this.#tellMark(mark, true, mark.atMs);
+    this.#markTimer?.cancel();
+    this.#markTimer = undefined;
+    const { nextMs } = this.#marks;
+    if (nextMs === undefined || nextMs - heardMs > NEXT_POSITION_MS) return;
+    this.#markTimer = this.#options.clock.after(nextMs - heardMs, () => {
+      const { positionMs, droppedMs } = this.speech.position;
+      // When it was paused meanwhile, the next position sets the timer anew.
+      for (const mark of this.#marks.heard(positionMs + droppedMs)) this.#tellMark(mark, true, mark.atMs);
+    });
+  }
+
+  #onEnded({ how, heardMs, droppedMs }: SpeechEnd): void {
+    this.#markTimer?.cancel();
+    const unreached = this.#intake.close();
+    const heard = this.#marks.heard(how === 'completed' ? Infinity : heardMs + droppedMs);
+    for (const mark of heard) this.#tellMark(mark, true, mark.atMs);
+    for (const mark of [...this.#marks.heard(Infinity), ...unreached]) this.#tellMark(mark, false, heardMs);
+  }
+
+  #tellMark({ name, ref }: StreamMark, heard: boolean, positionMs: number): void {
+    this.#marksUnderWay -= 1;
+    this.#options.tell({
+      type: 'mark',
+      ...(ref !== undefined && { ref }),
+      speech: this.speech.id,
+      name,
+      heard,
+      positionMs: roundMs(positionMs),
+    });
+  }
+
+  #onDrop(bytes: number, raw: RawFormat): void {
+    this.#droppedMs += (bytes / frameBytesOf(raw) / raw.sampleRateHz) * 1000;
+    const nowMs = this.#options.clock.nowMs();
+    if (nowMs - this.#lastWarnedMs < WARN_EVERY_MS) return;
+    this.#lastWarnedMs = nowMs;
+    const { id, label } = this.speech;
+    this.#options.tell({
+      type: 'warning',
+      time: eventTime(),
+      agent: this.#options.agent.name,
+      speech: id,
+      message: `${label} waits for its turn: ${Math.round(this.#droppedMs)} ms of its live sound were dropped so far.`,
+    });
+  }
+}
+
+function frameBytesOf({ encoding, channels }: RawFormat): number {
+  return bytesPerSample(encoding) * channels;
+}
+
+function liveBound(raw: RawFormat, maxBytes: number): { maxBytes: number; frameBytes: number } {
+  const frameBytes = frameBytesOf(raw);
+  return { frameBytes, maxBytes: Math.min(maxBytes, (raw.sampleRateHz * frameBytes * LIVE_WAIT_MS) / 1000) };
+}

@@ -1,0 +1,49 @@
+import { readFileSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
+import { BridgeError } from '../base/errors.js';
+
+/** A certificate chain and its key, in PEM. */
+export interface TlsFiles {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+}
+
+/** Avatars speak TLS on this port and on no other (protocol.md §1). */
+export const AVATAR_TLS_PORT = 443;
+
+/**
+ * Reads a certificate and its key, and makes sure that they can be used.
+ * @returns nothing when neither is named
+ * @throws BridgeError TLS_INVALID, FILE_NOT_FOUND or FILE_UNREADABLE
+ */
+export function readTls(certPath: string | undefined, keyPath: string | undefined): TlsFiles | undefined {
+  if (certPath === undefined && keyPath === undefined) return undefined;
+  if (certPath === undefined || keyPath === undefined) {
+    const [given, missing] =
+      certPath === undefined ? ['--tls-key', '--tls-cert'] : ['--tls-cert', '--tls-key'];
+    throw new BridgeError('TLS_INVALID', `There is ${given} without ${missing}.`);
+  }
+  const files = { cert: read(certPath), key: read(keyPath) };
+  try {
+    createSecureContext(files);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new BridgeError('TLS_INVALID', `${certPath} and ${keyPath} cannot be used for TLS: ${reason}.`, {
+      cause: error,
+    });
+  }
+  return files;
+}
+
+function read(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    throw missing
+      ? new BridgeError('FILE_NOT_FOUND', `There is no file ${path}.`, { cause: error })
+      : new BridgeError('FILE_UNREADABLE', `${path} cannot be read: ${(error as Error).message}.`, {
+          cause: error,
+        });
+  }
+}
