@@ -217,12 +217,6 @@ export const OPTIONS = {
     'Serves HTTPS and WSS with this certificate; avatars speak TLS on port 443 only.',
   ),
   tlsKey: option('--tls-key <path>', z.string().min(1).optional(), 'a PEM file', 'The certificate’s key.'),
-  metrics: option(
-    '--metrics <on|off>',
-    z.boolean().default(true),
-    'on or off',
-    'Measures, and serves what was measured at /metrics for Prometheus.',
-  ),
   logLevel: option(
     '--log-level <level>',
     z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),

@@ -96,6 +96,7 @@ describe('the API', () => {
       '/api/agents/{name}/interrupt',
       '/api/agents/{name}/pause',
       '/api/agents/{name}/resume',
+      '/api/agents/{name}/say',
       '/api/agents/{name}/speech',
       '/api/agents/{name}/speeches',
       '/api/agents/{name}/speeches/{id}',
@@ -104,6 +105,7 @@ describe('the API', () => {
       '/api/events',
       '/api/login',
       '/api/logout',
+      '/api/voices',
       '/healthz',
       '/readyz',
     ]);
