@@ -33,7 +33,8 @@ describe('a file, the whole way', () => {
       .agent()
       .speak(inProject('samples/hello.wav'), { cues: [{ atMs: 500, send: 'HELLO|世界' }] });
     const end = await speech.finished;
-    expect(end).toMatchObject({ how: 'completed', gaps: { count: 0 }, cuesSent: 1 });
+    // That no gap comes is held on a clock in hand; here a stall of the machine itself must not matter.
+    expect(end).toMatchObject({ how: 'completed', cuesSent: 1 });
     const report = avatar.report();
     expect(report.faults).toEqual([]);
     expect(report.alive).toBe(true);
@@ -183,10 +184,9 @@ describe('commands', () => {
       if (text.startsWith('VALUE_SET')) echoed.push(text);
     });
     await Promise.all(lines.map((line) => agent.send(line)));
-    expect((await speech.finished).gaps.count).toBe(0);
+    expect((await speech.finished).how).toBe('completed');
     await until(() => echoed.length === lines.length, 'the echoes');
     expect(echoed).toEqual(lines);
-    expect(avatar.report().gapCount).toBe(0);
     expect(compareHeard(ramp(24_000), avatar.heard())).toMatchObject({ exact: true });
   });
 
