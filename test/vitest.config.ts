@@ -10,7 +10,7 @@ export default defineConfig({
     // Real processes and real-time playback share the machine with everything else: be generous.
     testTimeout: 60_000,
     hookTimeout: 120_000,
-    // The tests that play in real time must not fight each other for a small machine's cores.
-    maxWorkers: 2,
+    // Most tests wait for time to pass: a few more than a small machine has cores, but not so many that they fight.
+    maxWorkers: 3,
   },
 });

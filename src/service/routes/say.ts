@@ -19,8 +19,8 @@ import { linger, Upload } from '../upload.js';
 
 const ANSWERS = { accepted: answerAccepted, started: answerStarted, finished: answerFinished };
 
-/** Options that name a program or a file of the service's machine: from the API only with --allow-dangerous. */
-const DANGEROUS_OPTIONS = ['program', 'command', 'wasmFile'];
+/** Options that name a program, a file or a secret of the service's machine: from the API only with --allow-dangerous. */
+const DANGEROUS_OPTIONS = ['program', 'command', 'wasmFile', 'keyEnv'];
 
 /** Text in the body of a request, spoken while it is being written. */
 export function sayRoutes(root: Api, context: ServiceContext): void {
@@ -134,11 +134,13 @@ function checkEngine(
   options: object | undefined,
   caller: string,
 ): void {
-  const dangerous = DANGEROUS_OPTIONS.find((name) => options !== undefined && name in options);
+  // Piper's model is a file, and makes it run the program.
+  const names = engine === 'piper' ? [...DANGEROUS_OPTIONS, 'model'] : DANGEROUS_OPTIONS;
+  const dangerous = names.find((name) => options !== undefined && name in options);
   if (dangerous !== undefined && !bridge.options.allowDangerous) {
     throw new BridgeError(
       'COMMAND_DANGEROUS',
-      `The option ${dangerous} of the engine ${engine ?? bridge.options.engine} names a program to run.`,
+      `The option ${dangerous} of the engine ${engine ?? bridge.options.engine} names a program, a file or a secret of the service’s machine.`,
     );
   }
   if (options !== undefined && !isLoopback(caller)) {
