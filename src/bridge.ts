@@ -1,5 +1,6 @@
 import { systemClock, type Clock } from './base/clock.js';
 import { Emitter } from './base/emitter.js';
+import { BridgeError } from './base/errors.js';
 import { Lifetime } from './base/lifetime.js';
 import { silentLogger, type Logger } from './base/logger.js';
 import { tokenMatcher } from './base/token.js';
@@ -9,12 +10,17 @@ import { AgentGroup } from './agent/group.js';
 import { DEFAULT_AGENT, Roster } from './agent/roster.js';
 import { BridgeAgent, type SayOptions } from './bridge-agent.js';
 import { resolveOptions, SERVICE_KEYS, type OptionValues } from './config.js';
+import type { Door } from './keeper/door.js';
 import { openSound } from './source/open.js';
 import { EnginePool } from './tts/engine-pool.js';
 import { Wheel } from './speech/wheel.js';
+import { enterBy } from './transport/entrance.js';
 import { Listener, type ListenAddress } from './transport/listener.js';
 import { AVATAR_TLS_PORT, readTls } from './transport/tls.js';
 import { AvatarRoute } from './transport/websocket.js';
+
+/** How long speeches may go on when another process has taken over, in ms. */
+const HAND_OVER_MS = 600_000;
 
 type ServiceKey = Exclude<keyof OptionValues, 'timeoutMs' | 'agent'>;
 
@@ -26,6 +32,8 @@ export interface BridgeOptions extends Partial<Pick<OptionValues, ServiceKey>> {
   readonly say?: SayOptions;
   /** The time it lives by; for tests. */
   readonly clock?: Clock;
+  /** Where connections come from when a keeper holds the port; `host` and `port` are then the keeper's. */
+  readonly door?: Door;
 }
 
 /** The events of a bridge. */
@@ -79,6 +87,18 @@ export interface Bridge {
    * @param name how an error names it
    */
   own(name: string, close: () => Promise<void> | void): void;
+  /**
+   * With a keeper: takes connections from now on. Whoever serves beside the avatars is ready by then. Without one this
+   * does nothing.
+   * @param on.stop the service is to end
+   * @param on.retired another process has taken over, and everything has been handed to it
+   */
+  enter(on: { stop(): void; retired(): void }): void;
+  /**
+   * Gives every connection to the process that has taken over, each when its agent has nothing more to say.
+   * @param deadlineMs how long speeches may take; they are stopped then
+   */
+  handOver(deadlineMs: number): Promise<void>;
   /** Ends every speech and drops every connection, which ends the avatars' programs (protocol.md §1). */
   close(): Promise<void>;
 }
@@ -88,7 +108,7 @@ export interface Bridge {
  * @throws BridgeError OPTION_INVALID, TLS_INVALID, FILE_NOT_FOUND, PORT_IN_USE, HOST_INVALID or LISTEN_DENIED
  */
 export async function createBridge(options: BridgeOptions = {}): Promise<Bridge> {
-  const { logger = silentLogger, clock = systemClock, say, ...given } = options;
+  const { logger = silentLogger, clock = systemClock, say, door, ...given } = options;
   const values = resolveOptions(SERVICE_KEYS, given) as Pick<OptionValues, ServiceKey>;
   // The resampler is loaded now, so that the first speech need not wait for it.
   (await createConverter()).close();
@@ -127,13 +147,17 @@ export async function createBridge(options: BridgeOptions = {}): Promise<Bridge>
   roster.events.on('agent', (agent) => events.emit('agent', agent));
 
   const tls = readTls(values.tlsCert, values.tlsKey);
+  if (tls && door) {
+    // The keys of a session live in one process: another one could do nothing with its socket.
+    throw new BridgeError('OPTION_INVALID', 'A keeper cannot hold connections that speak TLS.');
+  }
   const listener = new Listener(tls);
   const avatars = new AvatarRoute({
     path: values.path,
     clock,
     logger,
     ...(values.agentToken !== undefined && { tokenMatches: tokenMatcher(values.agentToken) }),
-    accept: (name, connection) => void roster.attach(name ?? DEFAULT_AGENT, connection),
+    accept: (name, connection, state) => void roster.attach(name ?? DEFAULT_AGENT, connection, state),
   });
   listener.addUpgradeRoute(avatars.route);
   listener.onRefused((path, reason) => {
@@ -141,13 +165,44 @@ export async function createBridge(options: BridgeOptions = {}): Promise<Bridge>
     events.emit('refused', { path, reason });
   });
 
-  const address = await listener.listen({ host: values.host, port: values.port });
+  const address = door ? door.address : await listener.listen({ host: values.host, port: values.port });
   if (tls && address.port !== AVATAR_TLS_PORT) {
     logger.warn(
       { port: address.port },
       `avatars cannot connect here: they speak TLS on port ${AVATAR_TLS_PORT} only, and port ${address.port} speaks nothing else`,
     );
   }
+  const handOver = async (deadlineMs: number): Promise<void> => {
+    const late = new AbortController();
+    const timer = clock.after(deadlineMs, () => late.abort());
+    await roster.handOver(late.signal);
+    timer.cancel();
+  };
+  const enter: Bridge['enter'] = (on) => {
+    if (!door) return;
+    enterBy(door, listener, avatars, {
+      stop: () => on.stop(),
+      retire: () => {
+        door.relay({
+          expect: roster
+            .list()
+            .filter(({ state }) => state !== 'absent')
+            .map(({ name }) => name),
+        });
+        void handOver(HAND_OVER_MS).then(() => on.retired());
+      },
+      relayed: (data) => {
+        const { expect = [] } = data as { expect?: string[] };
+        for (const name of expect) roster.expect(name, HAND_OVER_MS);
+      },
+      orphaned: () => {
+        logger.error({}, 'the keeper is gone: this process goes on alone, and the avatars end with it');
+        listener.listen(door.address).catch((error: unknown) => {
+          logger.error({ error: String(error) }, 'the port could not be taken over');
+        });
+      },
+    });
+  };
   lifetime.own('the listener', () => listener.close());
   lifetime.own('the avatars’ connections', () => avatars.close());
   lifetime.own('the voices', () => engines.close());
@@ -173,6 +228,8 @@ export async function createBridge(options: BridgeOptions = {}): Promise<Bridge>
       ),
     on: (event, listen) => events.on(event, listen),
     own: (name, close) => void lifetime.own(name, close),
+    enter,
+    handOver,
     close: () => lifetime.close(),
   };
 }

@@ -54,7 +54,7 @@ export interface AgentEvents extends AvatarEvents {
   ready: { model: string; afterMs: number };
   /** Its model has not come in time. */
   'not-ready': BridgeError;
-  /** Its connection is gone. */
+  /** Its connection is gone; with the code RESTARTING it lives on in the service's next process. */
   lost: BridgeError;
   /** A message of the agent, its echoes of our commands among them. */
   message: AgentMessage;
@@ -104,6 +104,9 @@ export class Agent implements FrameSink {
   #link: Link | undefined;
   #ready = false;
   #closed = false;
+  /** Until this moment it is on its way here from another process. */
+  #expectedUntilMs = -Infinity;
+  #handingOver = false;
   readonly #arrivals: Arrivals<Link>;
 
   /** Made by the bridge, never by a caller. */
@@ -161,6 +164,7 @@ export class Agent implements FrameSink {
    * @throws BridgeError QUEUE_FULL, AGENT_BUSY, CLOSED, OPTION_INVALID, COMMAND_INVALID or COMMAND_DANGEROUS (a cue)
    */
   speak(input: SoundInput, options: SpeechOptions & SoundInputOptions = {}): Speech {
+    if (this.#handingOver) throw restartingError(this.name);
     return this.#player.speak(this.#settings.openSound(input, options), options);
   }
 
@@ -170,6 +174,7 @@ export class Agent implements FrameSink {
    * @throws as `speak`
    */
   live(input: SoundInput, options: SpeechOptions & SoundInputOptions = {}): Speech {
+    if (this.#handingOver) throw restartingError(this.name);
     const sound = this.#settings.openSound(input, options);
     return this.#player.speak(
       { label: sound.label, live: true, open: (context) => sound.open(context) },
@@ -199,7 +204,9 @@ export class Agent implements FrameSink {
    */
   async send(line: string, options: { waitMs?: number; signal?: AbortSignal } = {}): Promise<void> {
     const unit = this.#encode(line);
-    const link = this.#link ?? (await this.#waitForLink(options.waitMs ?? 0, options.signal));
+    const link =
+      this.#link ??
+      (await this.#waitForLink(Math.max(options.waitMs ?? 0, this.#expectedInMs), options.signal));
     link.outbound.command(unit);
   }
 
@@ -307,7 +314,7 @@ export class Agent implements FrameSink {
     link.events.on('lost', (error) => this.#onLost(error));
     this.#events.emit('connected', { remote: connection.remote });
     this.#arrivals.arrived(link);
-    link.prepare({ model }).then(
+    link.prepare({ model: state?.model ?? model }).then(
       () => this.#onReady(link),
       (error: unknown) => {
         if (link !== this.#link || !(error instanceof BridgeError) || error.code !== 'MODEL_NOT_READY')
@@ -315,6 +322,32 @@ export class Agent implements FrameSink {
         this.#events.emit('not-ready', error);
       },
     );
+  }
+
+  /** True while it is on its way here from another process: its name is taken. */
+  get expected(): boolean {
+    return this.#link === undefined && this.#expectedInMs > 0;
+  }
+
+  /** @internal It is on its way here from another process, which may take this long, in ms. */
+  expect(withinMs: number): void {
+    this.#expectedUntilMs = this.#settings.clock.nowMs() + withinMs;
+  }
+
+  /**
+   * @internal Gives its connection to another process when its speeches have ended, or when `signal` says that they
+   * have had time enough; they are stopped then. No new ones are taken.
+   */
+  async handOver(signal: AbortSignal): Promise<void> {
+    this.#handingOver = true;
+    const stop = (): void => void this.#player.interrupt({ reason: restartingError(this.name) });
+    // An agent that is not here will come to the other process.
+    if (signal.aborted || !this.#link) stop();
+    else signal.addEventListener('abort', stop, { once: true });
+    await this.#player.whenIdle();
+    signal.removeEventListener('abort', stop);
+    const link = this.#link;
+    await link?.connection.passOn?.(() => link.detach());
   }
 
   /** @internal Ends everything; the connection stays for its owner to close. */
@@ -405,10 +438,18 @@ export class Agent implements FrameSink {
     this.#player.lost(error);
   }
 
+  get #expectedInMs(): number {
+    return Math.max(0, this.#expectedUntilMs - this.#settings.clock.nowMs());
+  }
+
   #waitForLink(waitMs: number, signal?: AbortSignal): Promise<Link> {
     if (this.#closed) return Promise.reject(closedError(this.name));
     return this.#arrivals.wait(waitMs, signal);
   }
+}
+
+function restartingError(name: string): BridgeError {
+  return new BridgeError('RESTARTING', `Agent ${name} is going over to the service’s next process.`);
 }
 
 function closedError(name: string): BridgeError {

@@ -30,13 +30,28 @@ export interface Connection {
    * 1 to 125 of them, never none (protocol.md §2); only where `canMark`
    */
   send(unit: Uint8Array, mark?: Uint8Array): void;
+  /** Keeps what a process that takes over must know; absent where nobody could. */
+  remember?(agentName: string, state: LinkState): void;
+  /**
+   * Gives it up to another process, between two messages; absent where none could take it.
+   * @param onPassed called at the moment from which nothing is sent or received here any more
+   */
+  passOn?(onPassed: () => void): Promise<void>;
   /** Drops it at once, without a word to the agent, whose program will end. */
   destroy(): void;
 }
 
-/** What is known of an agent whose connection was taken over already set up. */
+/** What is known of an agent whose connection another process has had before. */
 export interface LinkState {
+  /** External control is on. */
+  readonly started?: boolean;
   /** The model whose lips are bound. */
   readonly model?: string;
   readonly mode?: 'file' | 'stream';
+  /** Who moves its lips. */
+  readonly lips?: 'avatar' | 'commands';
+  /** Samples sent since the last segment end. */
+  readonly openSamples?: number;
+  /** Monotonic ms at which it has played all that it was sent. */
+  readonly dryAtMs?: number;
 }

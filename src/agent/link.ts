@@ -1,4 +1,4 @@
-import type { Clock } from '../base/clock.js';
+import { delay, type Clock } from '../base/clock.js';
 import { Emitter } from '../base/emitter.js';
 import { BridgeError } from '../base/errors.js';
 import type { SegmentMode, SegmentNeeds } from '../speech/sink.js';
@@ -15,12 +15,16 @@ import {
   MessageReader,
   MODE_FILE,
   MODE_STREAM,
+  paddingSamples,
   SEGMENT_END,
   setModelCommand,
   START_COMMAND,
   type AgentMessage,
   type WireUnit,
 } from './wire.js';
+
+/** The end of a sound comes up to so long after the agent's buffer ran out by our clock, in ms (protocol.md §4). */
+const TAIL_MS = 90;
 
 /** The events of a link. */
 export interface LinkEvents {
@@ -39,7 +43,7 @@ export interface LinkOptions {
   readonly wheel: Wheel;
   /** How long a model may take before a wait for it is given up, in ms. */
   readonly readyTimeoutMs: number;
-  /** Set when the connection was taken over from another process and is set up already. */
+  /** Set when the connection was taken over from another process. */
   readonly state?: LinkState;
 }
 
@@ -49,22 +53,27 @@ export class Link {
   readonly connection: Connection;
   readonly outbound: Outbound;
   readonly #options: LinkOptions;
-  readonly #marks = new Marks();
+  readonly #marks: Marks;
   readonly #reader = new MessageReader();
   readonly #readiness: Readiness;
   #model: string | undefined;
   #mode: SegmentMode | undefined;
-  #lips: SegmentNeeds['lips'] = 'avatar';
+  #lips: 'avatar' | 'commands' = 'avatar';
   #started = false;
   #sentSamples = 0;
   #stalled = false;
   #stallTask: WheelTask | undefined;
   #lost: BridgeError | undefined;
+  /** Until then the agent still plays what another process has sent it. */
+  #quietAtMs = -Infinity;
 
   constructor(connection: Connection, options: LinkOptions) {
     this.connection = connection;
     this.#options = options;
-    this.outbound = new Outbound(connection, options.clock, options.agentName, options.state !== undefined);
+    const { state } = options;
+    this.outbound = new Outbound(connection, options.clock, options.agentName, state?.started === true);
+    // Answers to the marks of another process can still be under way: none of ours may look like them.
+    this.#marks = new Marks(state ? Date.now() * 100 : 1);
     this.#readiness = new Readiness({
       clock: options.clock,
       openedAtMs: connection.openedAtMs,
@@ -72,15 +81,11 @@ export class Link {
       agentName: options.agentName,
       send: (line) => this.outbound.command(encodeCommand(line)),
     });
-    if (options.state) {
-      this.#started = true;
-      this.#model = options.state.model;
-      this.#mode = options.state.mode;
-      if (options.state.model !== undefined) this.#readiness.assume(options.state.model);
-    }
     connection.events.on('message', (bytes) => this.#onMessage(bytes));
     connection.events.on('mark', (payload) => this.#onMark(payload));
     connection.events.on('closed', (reason) => this.#onClosed(reason));
+    if (state) this.#takeOver(state);
+    this.#remember();
   }
 
   /** Why it is gone, once it is. */
@@ -126,25 +131,65 @@ export class Link {
     waiting?: (message: string) => void,
   ): Promise<void> {
     await this.#readiness.wait(model, signal, waiting);
+    const quietInMs = this.#quietAtMs - this.#options.clock.nowMs();
+    if (quietInMs > 0) await delay(this.#options.clock, quietInMs, signal);
     if (this.#lost) throw this.#lost;
     if (!this.#started) {
       this.outbound.command(encodeCommand(START_COMMAND));
       this.#started = true;
+      this.#remember();
     }
     if (this.#model !== model) {
       this.outbound.command(encodeCommand(setModelCommand(model)));
       this.#model = model;
+      this.#remember();
     }
     if (this.#mode !== mode) {
       this.outbound.command(mode === 'file' ? MODE_FILE : MODE_STREAM);
       this.#mode = mode;
+      this.#remember();
     }
     if (this.#lips !== lips) {
       this.outbound.command(encodeCommand(autoLipCommand(lips === 'commands' ? 'ALWAYS' : 'NO')));
       // Switched off while they move, the lips can freeze half-open (protocol.md §4).
       if (lips === 'commands') this.outbound.command(encodeCommand(closeMouthCommand(model)));
       this.#lips = lips;
+      this.#remember();
     }
+  }
+
+  /**
+   * Goes on where another process was. A speech that it left is closed, and what the agent still holds is played out
+   * before anything follows: only then does it drop what is less than a block (protocol.md §4), so that the next speech
+   * is whole even where the count of the samples is in doubt.
+   */
+  #takeOver(state: LinkState): void {
+    const { started, model, mode, lips = 'avatar', openSamples = 0, dryAtMs = -Infinity } = state;
+    this.#started = started ?? false;
+    this.#model = model;
+    this.#mode = mode;
+    this.#lips = lips;
+    if (model !== undefined) this.#readiness.assume(model);
+    if (model !== undefined && lips === 'commands') {
+      // The line that they follow goes on for as long as it is.
+      this.outbound.command(encodeCommand(closeMouthCommand(model)));
+    }
+    if (openSamples > 0) {
+      const padding = paddingSamples(openSamples);
+      if (padding > 0) this.connection.send(encodeFrame(new Int16Array(padding)));
+      this.connection.send(SEGMENT_END);
+    }
+    const nowMs = this.#options.clock.nowMs();
+    if (openSamples > 0 || dryAtMs > nowMs) this.#quietAtMs = Math.max(nowMs, dryAtMs) + TAIL_MS;
+  }
+
+  #remember(): void {
+    this.connection.remember?.(this.#options.agentName, {
+      started: this.#started,
+      ...(this.#model !== undefined && { model: this.#model }),
+      ...(this.#mode !== undefined && { mode: this.#mode }),
+      lips: this.#lips,
+    });
   }
 
   /** Sends one frame of 1 to 640 samples, and a mark behind it when one is due. */
@@ -195,12 +240,27 @@ export class Link {
     }
   }
 
+  /** Ends this side of it: another process has the connection now. */
+  detach(): void {
+    this.#end(
+      new BridgeError(
+        'RESTARTING',
+        `The connection of agent ${this.#options.agentName} has gone over to the service’s next process.`,
+      ),
+    );
+  }
+
   #onClosed(reason: string): void {
+    if (this.#lost) return;
     const { agentName } = this.#options;
-    this.#lost = new BridgeError('AGENT_LOST', `The connection of agent ${agentName} is gone: ${reason}.`);
+    this.#end(new BridgeError('AGENT_LOST', `The connection of agent ${agentName} is gone: ${reason}.`));
+  }
+
+  #end(error: BridgeError): void {
+    this.#lost = error;
     this.#stallTask?.cancel();
     this.outbound.close();
-    this.#readiness.close(this.#lost);
-    this.events.emit('lost', this.#lost);
+    this.#readiness.close(error);
+    this.events.emit('lost', error);
   }
 }

@@ -34,13 +34,18 @@ interface Pending {
  * Pure bookkeeping: it says when a mark is due and what an answer means; who holds it does the sending.
  */
 export class Marks {
-  #nextId = 1;
+  #nextId: number;
   #pending: Pending[] = [];
   /** The stretch of `EVERY_MS` in which the last mark was sent. */
   #lastStretch = -Infinity;
   #readSamples = 0;
   #window: number[] = [];
   #count = 0;
+
+  /** @param firstId ids count up from here; one connection never has the same twice */
+  constructor(firstId = 1) {
+    this.#nextId = firstId;
+  }
 
   /** Samples known to have been read. */
   get readSamples(): number {

@@ -22,6 +22,7 @@ export class Roster<A extends Agent = Agent> {
   readonly #agents = new Map<string, A>();
   /** Names that a caller holds a handle of, which has to stay the same one. */
   readonly #asked = new Set<string>();
+  #handingOver: AbortSignal | undefined;
 
   /** @param make makes the agent of a name that is new */
   constructor(make: (name: string) => A, options: { maxAgents: number }) {
@@ -66,14 +67,31 @@ export class Roster<A extends Agent = Agent> {
    */
   attach(name: string, connection: Connection, state?: LinkState): A {
     let agent = this.#agents.get(name);
-    for (let number = 2; agent && agent.state !== 'absent'; number += 1) {
+    // A name that is expected from another process is taken, but for that one.
+    const taken = (agent: Agent): boolean => agent.state !== 'absent' || (agent.expected && !state);
+    for (let number = 2; agent && taken(agent); number += 1) {
       agent = this.#agents.get(`${name}-${number}`) ?? this.#add(`${name}-${number}`);
     }
     agent ??= this.#add(name);
-    const taken = agent;
-    connection.events.on('closed', () => queueMicrotask(() => this.#forget(taken)));
-    taken.attach(connection, state);
-    return taken;
+    const attached = agent;
+    connection.events.on('closed', () => queueMicrotask(() => this.#forget(attached)));
+    attached.attach(connection, state);
+    if (this.#handingOver) void attached.handOver(this.#handingOver);
+    return attached;
+  }
+
+  /** An agent of that name is on its way here from another process, which may take this long. */
+  expect(name: string, withinMs: number): void {
+    (this.#agents.get(name) ?? this.#add(name)).expect(withinMs);
+  }
+
+  /**
+   * Gives every connection to another process, each when its agent has nothing more to say; those that come later too.
+   * @param signal aborted when the speeches have had time enough: they are stopped then
+   */
+  async handOver(signal: AbortSignal): Promise<void> {
+    this.#handingOver = signal;
+    await Promise.all(this.list().map((agent) => agent.handOver(signal)));
   }
 
   /** Ends every agent's speeches; their connections stay for their owner to close. */

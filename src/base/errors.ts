@@ -195,6 +195,11 @@ export const ERRORS = {
   TLS_INVALID: entry('usage', false, 'Give --tls-cert and --tls-key, both in PEM, that belong together.'),
   TIMEOUT: entry('timeout', true, 'Give it more time with --timeout.'),
   CLOSE_TIMEOUT: entry('internal', false, 'Something did not close in time; it was left behind.'),
+  RESTARTING: entry(
+    'unavailable',
+    true,
+    'Ask again: the service is being restarted, and is back in a moment.',
+  ),
   CLOSED: entry('stopped', false, 'It has been closed; make a new one.'),
   INTERNAL: entry('internal', false, 'This is a fault of the bridge. Please report it with the log.'),
 } as const satisfies Record<string, ErrorEntry>;

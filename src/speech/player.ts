@@ -205,11 +205,12 @@ export class Player implements SpeechOwner {
   /**
    * Ends everything now: the sound fades and stops, what waits is dropped. What the agent holds still sounds.
    * @param options.fadeMs length of the fade, in ms
+   * @param options.reason the error that the speeches end with, in the place of SPEECH_STOPPED
    * @returns what was heard, once it is silent
    */
-  async interrupt(options: { fadeMs?: number } = {}): Promise<Interruption> {
+  async interrupt(options: { fadeMs?: number; reason?: BridgeError } = {}): Promise<Interruption> {
     const sounding = (this.#pacer.run ?? this.#draining.at(-1))?.speech;
-    const dropped = this.#stopAll(options.fadeMs ?? FADE_MS);
+    const dropped = this.#stopAll(options.fadeMs ?? FADE_MS, options.reason);
     const end = await sounding?.finished;
     return { heardMs: end?.heardMs ?? 0, dropped };
   }
@@ -295,6 +296,11 @@ export class Player implements SpeechOwner {
       heldMs: run.begun ? this.heldMs : 0,
       droppedMs: samplesToMs(run.feed.droppedSamples),
     };
+  }
+
+  /** Settles when nothing sounds, prepares or waits. */
+  async whenIdle(): Promise<void> {
+    while (this.busy) await Promise.all(this.speeches.map((speech) => speech.finished));
   }
 
   /** Ends every speech at once as stopped, and takes no more. */
@@ -422,19 +428,20 @@ export class Player implements SpeechOwner {
     return false;
   }
 
-  #cut(run: Run, fadeMs: number): void {
-    if (!run.begun) return this.#settle(run, 'stopped', stoppedError(run));
+  #cut(run: Run, fadeMs: number, reason: BridgeError = stoppedError(run)): void {
+    if (!run.begun) return this.#settle(run, 'stopped', reason);
     this.#pacer.cut(run, fadeMs);
     void run.feed.cancel();
     this.#cues.drop(run);
-    this.#drain(run, 'stopped', stoppedError(run));
+    this.#drain(run, 'stopped', reason);
   }
 
-  #stopAll(fadeMs: number): number {
+  #stopAll(fadeMs: number, reason?: BridgeError): number {
     const waiting = this.#waiting.list();
-    for (const run of waiting) this.#settle(run, 'stopped', stoppedError(run));
-    if (this.#preparing) this.#settle(this.#preparing, 'stopped', stoppedError(this.#preparing));
-    if (this.#pacer.run) this.#cut(this.#pacer.run, fadeMs);
+    for (const run of waiting) this.#settle(run, 'stopped', reason ?? stoppedError(run));
+    const preparing = this.#preparing;
+    if (preparing) this.#settle(preparing, 'stopped', reason ?? stoppedError(preparing));
+    if (this.#pacer.run) this.#cut(this.#pacer.run, fadeMs, reason);
     return waiting.length;
   }
 

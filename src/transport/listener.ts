@@ -6,9 +6,10 @@ import {
   type Server,
 } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { BridgeError } from '../base/errors.js';
+import type { Lease } from '../keeper/door.js';
 import type { TlsFiles } from './tls.js';
 
 /** An upgrade request as it came. */
@@ -17,6 +18,8 @@ export interface UpgradeRequest {
   readonly url: URL;
   readonly socket: Duplex;
   readonly head: Buffer;
+  /** Set when another process holds a copy of the socket. It is released when the socket closes here. */
+  readonly lease?: Lease;
 }
 
 /** Takes an upgrade on and returns true, or returns false when the path is none of its own. */
@@ -32,6 +35,9 @@ export interface ListenAddress {
 /** A client that begins TLS and does not go through with it is dropped, in ms. */
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 
+/** A connection from elsewhere whose request does not come within this time is dropped, in ms. */
+const REQUEST_TIMEOUT_MS = 10_000;
+
 /**
  * The one port of the service: avatars, the API and its followers all come through it. Upgrades are offered to the
  * routes in turn; plain requests go to one handler, set by whoever serves HTTP.
@@ -43,10 +49,12 @@ export class Listener {
   readonly #routes: UpgradeRoute[] = [];
   #onRequest: RequestListener | undefined;
   #refused: ((path: string, reason: string) => void) | undefined;
+  readonly #leases = new WeakMap<Duplex, Lease>();
 
   /** @param tls when given, it speaks TLS only */
   constructor(tls?: TlsFiles) {
     const onRequest: RequestListener = (request, response) => {
+      this.#takeLease(request.socket)?.release();
       if (this.#onRequest) return this.#onRequest(request, response);
       response.writeHead(404, { 'content-type': 'text/plain; charset=utf-8' });
       response.end('This bridge serves avatars only: connect with a WebSocket.\n');
@@ -90,6 +98,24 @@ export class Listener {
     });
   }
 
+  /**
+   * Takes a connection that another process has accepted and holds a copy of. Nothing has been read from it yet.
+   * @param lease released as soon as it proves to be a plain request, or closes
+   */
+  take(socket: Socket, lease: Lease): void {
+    lease.line.stage('request');
+    this.#leases.set(socket, lease);
+    // Connections that are handed in are not watched by the server's own timeouts.
+    const timer = setTimeout(() => {
+      if (this.#leases.has(socket)) socket.destroy();
+    }, REQUEST_TIMEOUT_MS).unref();
+    socket.once('close', () => {
+      clearTimeout(timer);
+      lease.release();
+    });
+    this.server.emit('connection', socket);
+  }
+
   /** Stops listening and ends every plain HTTP connection; upgraded sockets belong to their routes. */
   close(): Promise<void> {
     return new Promise((resolve) => {
@@ -99,7 +125,14 @@ export class Listener {
     });
   }
 
+  #takeLease(socket: Duplex): Lease | undefined {
+    const lease = this.#leases.get(socket);
+    this.#leases.delete(socket);
+    return lease;
+  }
+
   #onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const lease = this.#takeLease(socket);
     // Before a route has taken the socket, an error on it is nobody's and must not end the process.
     socket.on('error', () => socket.destroy());
     let url: URL;
@@ -108,7 +141,9 @@ export class Listener {
     } catch {
       return refuseUpgrade(socket, 400, 'The address of the request is malformed.');
     }
-    for (const route of this.#routes) if (route({ request, url, socket, head })) return;
+    const upgrade = { request, url, socket, head, ...(lease && { lease }) };
+    for (const route of this.#routes) if (route(upgrade)) return;
+    lease?.release();
     this.#refused?.(url.pathname, 'no such path');
     refuseUpgrade(socket, 404, `There is no WebSocket at ${url.pathname}.`);
   }

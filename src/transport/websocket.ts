@@ -1,20 +1,16 @@
 import type { IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
-import { WebSocket, WebSocketServer } from 'ws';
+import type { Socket } from 'node:net';
+import { WebSocketServer } from 'ws';
 import type { Clock } from '../base/clock.js';
-import { Emitter } from '../base/emitter.js';
 import { BridgeError } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
-import type { Connection, ConnectionEvents } from '../agent/connection.js';
+import { samplesToMs } from '../base/units.js';
+import type { Connection, LinkState } from '../agent/connection.js';
+import type { Lease } from '../keeper/door.js';
+import { sharedNowMs, type SlotState } from '../keeper/ledger.js';
+import { adoptWebSocket, followFrames, WEB_SOCKET_OPTIONS } from './adopt.js';
 import { refuseUpgrade, type UpgradeRoute } from './listener.js';
-import { frameBytes, writeFrame } from './server-frame.js';
-
-/** An avatar's messages have at most 2,047 bytes (protocol.md §1); whoever sends more is none. */
-const MAX_PAYLOAD_BYTES = 65_536;
-
-const TEXT = 0x1;
-const BINARY = 0x2;
-const PING = 0x9;
+import { WebSocketConnection } from './websocket-connection.js';
 
 /** What the avatars' route needs. */
 export interface AvatarRouteOptions {
@@ -26,9 +22,17 @@ export interface AvatarRouteOptions {
   readonly tokenMatches?: (token: string | null) => boolean;
   /**
    * Takes a connection on under the name of its path, or `undefined` for the path without one.
+   * @param state what is known of one that another process had before
    * @throws BridgeError when it may not come; it is then refused with a reason
    */
-  accept(name: string | undefined, connection: Connection): void;
+  accept(name: string | undefined, connection: Connection, state?: LinkState): void;
+}
+
+/** What stands in the ledger of an avatar's connection beside the counts. */
+interface AvatarFacts {
+  readonly name?: string;
+  readonly remote?: string;
+  readonly link?: LinkState;
 }
 
 /** The avatars' side of the port: their upgrades in, connections out. Owns their sockets. */
@@ -37,10 +41,7 @@ export class AvatarRoute {
   readonly #server = new WebSocketServer({
     noServer: true,
     clientTracking: false,
-    perMessageDeflate: false,
-    maxPayload: MAX_PAYLOAD_BYTES,
-    // A message cut in the middle of a character must not end the connection (protocol.md §1).
-    skipUTF8Validation: true,
+    ...WEB_SOCKET_OPTIONS,
   });
   readonly #connections = new Set<WebSocketConnection>();
   #closed = false;
@@ -50,7 +51,7 @@ export class AvatarRoute {
   }
 
   /** For `Listener.addUpgradeRoute`. */
-  readonly route: UpgradeRoute = ({ request, url, socket, head }) => {
+  readonly route: UpgradeRoute = ({ request, url, socket, head, lease }) => {
     const name = this.#nameOf(url.pathname);
     if (name === null) return false;
     const { logger, tokenMatches, clock } = this.#options;
@@ -65,11 +66,47 @@ export class AvatarRoute {
     if (tokenMatches && !tokenMatches(url.searchParams.get('token'))) {
       return refuse(403, 'The token in the path (?token=…) is missing or wrong.');
     }
+    const remote = remoteOf(request);
+    lease?.line.facts({ ...(name !== undefined && { name }), remote } satisfies AvatarFacts);
+    lease?.line.stage('answering');
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
-      this.#adopt(new WebSocketConnection(webSocket, socket, remoteOf(request), clock.nowMs()), name);
+      lease?.line.stage('open');
+      const inbound = lease && followFrames(socket);
+      const openedAtMs = clock.nowMs();
+      this.#accept(new WebSocketConnection(webSocket, socket, { remote, openedAtMs, lease, inbound }), name);
     });
     return true;
   };
+
+  /**
+   * Takes over a connection that another process has upgraded.
+   * @param state what that process wrote down of it
+   */
+  adopt(socket: Socket, lease: Lease, state: SlotState): void {
+    const { clock, logger } = this.#options;
+    socket.on('error', () => socket.destroy());
+    socket.once('close', () => lease.release());
+    if (this.#closed || state.stage === 'fresh' || state.stage === 'request') return void socket.destroy();
+    const { name, remote = 'unknown', link } = (state.facts ?? {}) as AvatarFacts;
+    const sharedToLocalMs = clock.nowMs() - sharedNowMs();
+    const openedAtMs = state.openedAtMs + sharedToLocalMs;
+    const { webSocket, inbound } = adoptWebSocket(socket, {
+      whole: state.inboundWhole,
+      onStep: (skippedBytes) => {
+        if (skippedBytes > 0) logger.warn({ remote, skippedBytes }, 'a message of the avatar was lost');
+      },
+    });
+    if (state.unfinished)
+      logger.warn({ remote, ...state.unfinished }, 'the last unit may or may not have left');
+    lease.line.settle(state.segmentSamples);
+    const connection = new WebSocketConnection(webSocket, socket, { remote, openedAtMs, lease, inbound });
+    const doubtMs = state.unfinished?.kind === 'frame' ? samplesToMs(state.unfinished.samples) : 0;
+    this.#accept(connection, name, {
+      ...link,
+      openSamples: state.segmentSamples,
+      dryAtMs: state.dryAtMs + doubtMs + sharedToLocalMs,
+    });
+  }
 
   /** Drops every avatar's connection, which ends the avatars: only when the service itself ends. */
   close(): void {
@@ -77,11 +114,11 @@ export class AvatarRoute {
     for (const connection of this.#connections) connection.destroy();
   }
 
-  #adopt(connection: WebSocketConnection, name: string | undefined): void {
+  #accept(connection: WebSocketConnection, name: string | undefined, state?: LinkState): void {
     this.#connections.add(connection);
     connection.events.on('closed', () => this.#connections.delete(connection));
     try {
-      this.#options.accept(name, connection);
+      this.#options.accept(name, connection, state);
     } catch (error) {
       const reason = error instanceof BridgeError ? error.message : String(error);
       this.#options.logger.warn({ remote: connection.remote }, `an avatar was refused: ${reason}`);
@@ -100,66 +137,6 @@ export class AvatarRoute {
       return pathname.slice(path.length + 1);
     }
   }
-}
-
-/**
- * One avatar's WebSocket as a connection. No CLOSE frame ever leaves it: the avatar would read it as data
- * (protocol.md §1).
- *
- * What comes in is the library's affair. What goes out is written here, in one piece, past its sender: a head and a
- * payload in two pieces cost half as much again as one (`npm run bench`, cpu), and one write a frame is what the
- * avatar needs (protocol.md §2). The library's sender has no state of its own as long as nothing is compressed.
- */
-export class WebSocketConnection implements Connection {
-  readonly remote: string;
-  readonly openedAtMs: number;
-  readonly events = new Emitter<ConnectionEvents>();
-  readonly canMark = true;
-  readonly #webSocket: WebSocket;
-  readonly #socket: Duplex;
-  #closeReason = 'the avatar closed it, or its program ended';
-  #closed = false;
-
-  constructor(webSocket: WebSocket, socket: Duplex, remote: string, openedAtMs: number) {
-    this.#webSocket = webSocket;
-    this.#socket = socket;
-    this.remote = remote;
-    this.openedAtMs = openedAtMs;
-    webSocket.binaryType = 'nodebuffer';
-    webSocket.on('message', (data) => this.events.emit('message', data as Buffer));
-    webSocket.on('pong', (payload) => this.events.emit('mark', payload));
-    webSocket.on('error', (error) => {
-      this.#closeReason = error.message;
-      webSocket.terminate();
-    });
-    webSocket.on('close', () => {
-      if (this.#closed) return;
-      this.#closed = true;
-      this.events.emit('closed', this.#closeReason);
-    });
-  }
-
-  get unsentBytes(): number {
-    return this.#webSocket.bufferedAmount;
-  }
-
-  /** A write's error arrives as the connection's end, which is told once, there. */
-  send(unit: Uint8Array, mark?: Uint8Array): void {
-    if (this.#closed || this.#webSocket.readyState !== WebSocket.OPEN) return;
-    const bytes = Buffer.allocUnsafe(frameBytes(unit.length) + (mark ? frameBytes(mark.length) : 0));
-    const end = writeFrame(bytes, 0, isAudio(unit) ? BINARY : TEXT, unit);
-    if (mark) writeFrame(bytes, end, PING, mark);
-    this.#socket.write(bytes);
-  }
-
-  destroy(): void {
-    this.#closeReason = 'the bridge dropped it';
-    this.#webSocket.terminate();
-  }
-}
-
-function isAudio(unit: Uint8Array): boolean {
-  return unit[0] === 0x53 && unit[1] === 0x4e && unit[2] === 0x44;
 }
 
 function remoteOf(request: IncomingMessage): string {

@@ -1,0 +1,74 @@
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { WebSocket } from 'ws';
+import { FrameBoundary } from './frame-boundary.js';
+import { Resynchroniser } from './resynchroniser.js';
+
+/** An avatar's messages have at most 2,047 bytes (protocol.md §1); whoever sends more is none. */
+export const MAX_PAYLOAD_BYTES = 65_536;
+
+/** How `ws` treats an avatar's connection, whether it has made the upgrade itself or not. */
+export const WEB_SOCKET_OPTIONS = {
+  perMessageDeflate: false,
+  allowSynchronousEvents: true,
+  autoPong: true,
+  maxPayload: MAX_PAYLOAD_BYTES,
+  // A message cut in the middle of a character must not end the connection (protocol.md §1).
+  skipUTF8Validation: true,
+} as const;
+
+/** What `ws` does at the end of an upgrade, which its types keep to themselves. */
+interface Upgradable {
+  setSocket(socket: Socket, head: Buffer, options: typeof WEB_SOCKET_OPTIONS): void;
+}
+
+/**
+ * A server's WebSocket on a connection that was upgraded elsewhere. Here and nowhere else the project leans on the
+ * inside of `ws` (as of 8.23: its constructor without an address, `setSocket`, and that it reads by a `data` listener); a
+ * test says so loudly when a new version differs.
+ * @param socket nothing has been read from it in this process
+ * @param options.whole true when its next byte begins a message; else it is listened to only from the next one on
+ * @param options.onStep told once it listens, with the bytes it has passed over
+ * @returns the WebSocket, and what follows its incoming frames
+ */
+export function adoptWebSocket(
+  socket: Socket,
+  options: { whole: boolean; onStep?: (skippedBytes: number) => void },
+): { webSocket: WebSocket; inbound: FrameBoundary } {
+  const Adopted = WebSocket as unknown as new (
+    address: null,
+    protocols: undefined,
+    options: typeof WEB_SOCKET_OPTIONS,
+  ) => WebSocket & Upgradable;
+  const webSocket = new Adopted(null, undefined, WEB_SOCKET_OPTIONS);
+  webSocket.setSocket(socket, Buffer.alloc(0), WEB_SOCKET_OPTIONS);
+  const inbound = followFrames(socket, options.whole);
+  if (!options.whole) skipToMessage(socket, options.onStep);
+  return { webSocket, inbound };
+}
+
+/**
+ * Follows the frames that come in on a WebSocket's socket.
+ * @param known true when the next byte begins one
+ */
+export function followFrames(socket: Duplex, known = true): FrameBoundary {
+  const inbound = new FrameBoundary(known);
+  // Before the WebSocket's own listener, so that what it knows is true when the WebSocket's events come.
+  socket.prependListener('data', (chunk: Buffer) => inbound.push(chunk));
+  return inbound;
+}
+
+function skipToMessage(socket: Socket, onStep: ((skippedBytes: number) => void) | undefined): void {
+  const listeners = socket.listeners('data') as ((chunk: Buffer) => void)[];
+  const resynchroniser = new Resynchroniser();
+  const onData = (chunk: Buffer): void => {
+    const rest = resynchroniser.push(chunk);
+    if (!rest) return;
+    socket.off('data', onData);
+    for (const listener of listeners) socket.on('data', listener);
+    onStep?.(resynchroniser.skippedBytes);
+    for (const listener of listeners) listener.call(socket, rest);
+  };
+  for (const listener of listeners) socket.off('data', listener);
+  socket.on('data', onData);
+}

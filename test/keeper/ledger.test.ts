@@ -1,0 +1,114 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import fc from 'fast-check';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { Ledger, sharedNowMs } from '../../src/keeper/ledger.js';
+import { buildForProcess } from '../support/built.js';
+
+function openLedger(): Ledger {
+  const ledger = Ledger.create();
+  onTestFinished(() => ledger.close());
+  return ledger;
+}
+
+describe('the ledger', () => {
+  it('tells a fresh slot from one that a worker has read from', () => {
+    const ledger = openLedger();
+    ledger.clear(3);
+    expect(ledger.read(3)).toMatchObject({ stage: 'fresh', segmentSamples: 0, facts: undefined });
+    const line = ledger.writer(3);
+    for (const stage of ['request', 'answering', 'open'] as const) {
+      line.stage(stage);
+      expect(ledger.read(3).stage).toBe(stage);
+    }
+    ledger.clear(3);
+    expect(ledger.read(3)).toMatchObject({ stage: 'fresh', segmentSamples: 0, facts: undefined });
+  });
+
+  it('counts the samples of the open segment, whatever is sent', () => {
+    const ledger = openLedger();
+    fc.assert(
+      fc.property(
+        fc.array(fc.oneof(fc.integer({ min: 1, max: 640 }), fc.constant('end' as const))),
+        (units) => {
+          ledger.clear(0);
+          const line = ledger.writer(0);
+          let open = 0;
+          for (const unit of units) {
+            if (unit === 'end') line.endBegins();
+            else line.frameBegins(unit);
+            const during = ledger.read(0);
+            expect(during.segmentSamples).toBe(open);
+            expect(during.unfinished).toEqual(
+              unit === 'end' ? { kind: 'end' } : { kind: 'frame', samples: unit },
+            );
+            line.done();
+            open = unit === 'end' ? 0 : open + unit;
+            expect(ledger.read(0)).toMatchObject({ segmentSamples: open, unfinished: undefined });
+          }
+        },
+      ),
+      { numRuns: 30 },
+    );
+  });
+
+  it('knows until when the avatar plays, by a clock that all processes share', async () => {
+    const ledger = openLedger();
+    const line = ledger.writer(0);
+    const beforeMs = sharedNowMs();
+    for (let i = 0; i < 10; i += 1) {
+      line.frameBegins(640);
+      line.done();
+    }
+    const { dryAtMs } = ledger.read(0);
+    expect(dryAtMs - beforeMs).toBeGreaterThanOrEqual(400);
+    expect(dryAtMs - sharedNowMs()).toBeLessThanOrEqual(400);
+  });
+
+  it('keeps facts of any script, and leaves out those that are too long', () => {
+    const ledger = openLedger();
+    const line = ledger.writer(7);
+    const facts = { name: 'アバター', link: { model: '0', started: true } };
+    expect(line.facts(facts)).toBe(true);
+    expect(line.facts({ long: 'x'.repeat(5000) })).toBe(false);
+    expect(ledger.read(7).facts).toEqual(facts);
+    line.stage('open');
+    expect(ledger.read(7).facts).toEqual(facts);
+    expect(ledger.read(6).facts).toBeUndefined();
+    expect(ledger.read(8).facts).toBeUndefined();
+  });
+
+  it('holds what another process wrote into it up to the moment it was killed', async () => {
+    const ledger = openLedger();
+    const child = fork(buildForProcess('test/keeper/support/scribe.ts'), {
+      stdio: ['inherit', 'inherit', 'inherit', 'ipc', ledger.fd],
+      execArgv: [],
+    });
+    const exit = once(child, 'exit');
+    await once(child, 'message');
+    child.kill('SIGKILL');
+    await exit;
+    expect(ledger.read(2)).toMatchObject({
+      stage: 'open',
+      segmentSamples: 640,
+      unfinished: { kind: 'frame', samples: 320 },
+      facts: { name: 'default' },
+    });
+    expect(Math.abs(ledger.read(2).openedAtMs - sharedNowMs())).toBeLessThan(60_000);
+  });
+
+  it('goes on from what a predecessor wrote', () => {
+    const ledger = openLedger();
+    const first = ledger.writer(0);
+    first.stage('answering');
+    first.stage('open');
+    first.frameBegins(640);
+    first.done();
+    first.frameBegins(640);
+    const second = ledger.writer(0);
+    second.settle(640);
+    second.frameBegins(128);
+    second.done();
+    expect(ledger.read(0)).toMatchObject({ stage: 'open', segmentSamples: 768, unfinished: undefined });
+  });
+});

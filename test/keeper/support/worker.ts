@@ -1,0 +1,74 @@
+/*
+ * A worker as `serve` runs one, with the least that a test needs to steer it: plain requests on the avatars' own port.
+ * /speak?agent=NAME&seed=N&samples=N  speaks noise of that seed and answers once the speech has ended
+ * /pid  answers with the process id; /agents with the names of those that are ready
+ */
+import { createBridge } from '../../../src/bridge.js';
+import { Door } from '../../../src/keeper/door.js';
+import { noise } from '../../support/signals.js';
+
+const door = Door.ofProcess();
+if (!door) throw new Error('A keeper has to start this.');
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
+const debugging = process.env['KEEPER_TEST_LOG'] !== undefined;
+const say =
+  (level: string) =>
+  (fields: object, message: string): void => {
+    if (debugging || level === 'error') console.error(process.pid, level, message, JSON.stringify(fields));
+  };
+const logger = {
+  debug: say('debug'),
+  info: say('info'),
+  warn: say('warn'),
+  error: say('error'),
+  child: () => logger,
+};
+const bridge = await createBridge({ door, logger, maxQueued: 1000 });
+
+bridge.listener.handleRequests((request, response) => {
+  const url = new URL(request.url ?? '/', 'http://localhost');
+  const answer = (body: unknown): void => {
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.end(JSON.stringify(body));
+  };
+  const text = (key: string): string => url.searchParams.get(key) ?? '';
+  switch (url.pathname) {
+    case '/speak': {
+      const sound = noise(Number(text('samples')), 20_000, Number(text('seed')));
+      try {
+        void bridge
+          .agent(text('agent') || 'default')
+          .speak(sound, { sampleRateHz: 16_000 })
+          .finished.then((end) => answer({ how: end.how, error: end.error?.message, gaps: end.gaps.count }));
+      } catch (error) {
+        answer({ how: 'refused', error: String(error) });
+      }
+      return;
+    }
+    case '/flood': {
+      const agent = bridge.agent(text('agent') || 'default');
+      for (let i = 0; i < Number(text('count')); i += 1)
+        void agent.send(`TEST_FLOOD|${i}|${'x'.repeat(200)}`);
+      return answer({});
+    }
+    case '/agents':
+      return answer(
+        bridge
+          .agents()
+          .filter(({ state }) => state === 'ready')
+          .map(({ name }) => name),
+      );
+    case '/restart':
+      door.restart();
+      return answer({});
+    default:
+      return answer({ pid: process.pid, rss: process.memoryUsage().rss });
+  }
+});
+
+if (process.env['KEEPER_TEST_LONELY'] === undefined) process.once('disconnect', () => process.exit(3));
+
+bridge.enter({
+  stop: () => void bridge.close().then(() => process.exit(0)),
+  retired: () => void bridge.close().then(() => process.exit(0)),
+});
