@@ -36,10 +36,12 @@ export const offline = defineEngine({
       prepare: () => english.prepare?.(),
       async *synthesise(text, speech, context): AsyncGenerator<SynthesisPart, void, undefined> {
         const language = speech.language ?? languageOf(text);
-        const inEnglish = language === undefined || /^en\b/i.test(language);
+        const voices = findFlite() === undefined ? [] : await english.voices(context.signal);
+        const isOurs = speech.voice === undefined || voices.some(({ id }) => id === speech.voice);
+        const inEnglish = isOurs && (language === undefined || /^en\b/i.test(language));
         // The volume is scaled by the caller, for both alike.
         const { volume: _volume, ...manner } = speech;
-        if (inEnglish && findFlite() !== undefined) {
+        if (inEnglish && voices.length > 0) {
           yield* english.synthesise(text, manner, context);
           return;
         }
