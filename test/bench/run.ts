@@ -13,6 +13,7 @@ import { lateness } from './lateness.js';
 import { memory } from './memory.js';
 import { microphone } from './microphone.js';
 import { profileInto } from './processes.js';
+import { text } from './text.js';
 import { table, type Bench } from './table.js';
 
 /** Every bench, in the order in which they run. A new one is a file and a line here. */
@@ -28,6 +29,7 @@ const BENCHES: readonly Bench[] = [
   cues,
   links,
   position,
+  text,
   extras,
 ];
 
