@@ -4,7 +4,7 @@ import { inProject, projectDir } from '../support/paths.js';
 
 const NAMES = [
   ...['lateness', 'cpu', 'conversion', 'decoding', 'first-frame', 'memory', 'microphone'],
-  ...['interruption', 'cues', 'links', 'position', 'extras'],
+  ...['interruption', 'cues', 'links', 'position', 'text', 'extras'],
 ];
 
 describe('npm run bench', () => {

@@ -18,7 +18,7 @@ export async function build(): Promise<string> {
   }
   for (const source of FOLDERS) {
     for (const name of await readdir(inProject(source), { recursive: true })) {
-      if (!name.endsWith('.ts') || name.endsWith('.d.ts') || name.endsWith('.test.ts')) continue;
+      if (!/\.[jt]s$/.test(name) || /\.(d|test)\.ts$/.test(name)) continue;
       const text = await readFile(inProject(join(source, name)), 'utf8');
       const { outputText } = ts.transpileModule(text, {
         compilerOptions: {

@@ -26,7 +26,7 @@ export const text: Bench = {
   async run(quick) {
     return [
       ...(await firstBlock(quick ? 3 : 40)),
-      ...(await written()),
+      ...(await written(quick ? 'Hello there. I speak. It ends.' : WORDS)),
       ...(await interrupted(quick ? 2 : 20)),
       lips(),
     ];
@@ -71,14 +71,14 @@ async function firstBlock(rounds: number): Promise<Row[]> {
 }
 
 /** A text that is being written, against waiting until it is whole. */
-async function written(): Promise<Row[]> {
+async function written(words: string): Promise<Row[]> {
   // Two requests an utterance.
   const server = await startVoicevox({ delayMs: ENGINE_MS / 2 });
   const engine = createEngine('voicevox', { baseUrl: server.baseUrl, stream: false });
-  const early = await play(engine, tokens());
+  const early = await play(engine, tokens(words));
   const startMs = now();
   let whole = '';
-  for await (const token of tokens()) whole += token;
+  for await (const token of tokens(words)) whole += token;
   const late = await play(engine, whole, startMs);
   await server.close();
   return [
@@ -156,8 +156,8 @@ function open(
   return speechSound(said, { engine, speech }).open({ signal, info: () => undefined, warn: () => undefined });
 }
 
-async function* tokens(): AsyncGenerator<string> {
-  for (const word of WORDS.match(/\s*\S+/g)!) {
+async function* tokens(words: string): AsyncGenerator<string> {
+  for (const word of words.match(/\s*\S+/g)!) {
     await sleep(TOKEN_MS);
     yield word;
   }
