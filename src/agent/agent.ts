@@ -77,6 +77,8 @@ export interface AgentSnapshot {
   readonly stalled: boolean;
   readonly heldMs: number;
   readonly leadMs: number;
+  /** Its volume, in dB; 0 is unchanged. */
+  readonly gainDb: number;
   readonly roundTrip: RoundTrip | undefined;
   readonly speeches: readonly SpeechSnapshot[];
 }
@@ -277,6 +279,7 @@ export class Agent implements FrameSink {
       stalled: this.stalled,
       heldMs: this.#player.heldMs,
       leadMs: this.#player.leadMs,
+      gainDb: this.#player.gainDb,
       roundTrip: link?.marks.roundTrip,
       speeches: this.#player.speeches.map((speech) => ({
         id: speech.id,

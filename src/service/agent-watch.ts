@@ -3,40 +3,41 @@ import type { Bridge } from '../bridge.js';
 import type { Speech } from '../speech/speech.js';
 import { acceptedEvent, followAgent, followPosition, followSpeech } from './events.js';
 import { EventHub } from './event-hub.js';
+import { followPeaks } from './peaks.js';
+import { tellVitals } from './vitals.js';
 
 /**
- * Turns what happens in a bridge into the events of a hub. Positions are asked for only while somebody follows: a
- * thousand speaking avatars nobody watches cost nothing.
+ * Turns what happens in a bridge into the events of a hub. Positions are asked for only while somebody follows, peaks and
+ * vitals only while somebody draws meters: a thousand speaking avatars nobody watches cost nothing.
  * @param options.keptEvents see `EventHub`
  */
 export function watchBridge(bridge: Bridge, options: { keptEvents: number }): EventHub {
-  const speeches = new Map<Speech, { agent: string; off: (() => void) | undefined }>();
+  const speeches = new Map<Speech, { position: Wanted; peaks: Wanted }>();
   const hub = new EventHub({
     keptEvents: options.keptEvents,
     // Above every id of an earlier run, at up to a thousand events a millisecond.
     firstId: Date.now() * 1000,
-    onCount: (followers) => {
-      for (const [speech, followed] of speeches) {
-        if (followers > 0) followed.off ??= position(followed.agent, speech);
-        else {
-          followed.off?.();
-          followed.off = undefined;
-        }
+    onCount: () => {
+      for (const { position, peaks } of speeches.values()) {
+        position.when(hub.size > 0);
+        peaks.when(hub.metered > 0);
       }
+      vitals.when(hub.metered > 0);
     },
   });
-  const position = (agent: string, speech: Speech): (() => void) =>
-    followPosition(agent, speech, (event) => hub.pass(event));
+  const vitals = new Wanted(() => tellVitals(bridge, (event) => hub.passMeter(event)));
 
   const watch = (agent: Agent): void => {
+    const { name } = agent;
     followAgent(agent, (event) => hub.publish(event));
     agent.on('speech', (speech) => {
-      hub.publish(acceptedEvent(agent.name, speech));
-      speeches.set(speech, {
-        agent: agent.name,
-        off: hub.size > 0 ? position(agent.name, speech) : undefined,
-      });
-      followSpeech(agent.name, speech, (event) => {
+      hub.publish(acceptedEvent(name, speech));
+      const position = new Wanted(() => followPosition(name, speech, (event) => hub.pass(event)));
+      const peaks = new Wanted(() => followPeaks(name, speech, (event) => hub.passMeter(event)));
+      position.when(hub.size > 0);
+      peaks.when(hub.metered > 0);
+      speeches.set(speech, { position, peaks });
+      followSpeech(name, speech, (event) => {
         hub.publish(event);
         if (event.type === 'ended') speeches.delete(speech);
       });
@@ -45,4 +46,24 @@ export function watchBridge(bridge: Bridge, options: { keptEvents: number }): Ev
   bridge.agents().forEach(watch);
   bridge.on('agent', watch);
   return hub;
+}
+
+/** Something that is done as long as somebody wants it. */
+class Wanted {
+  readonly #begin: () => () => void;
+  #end: (() => void) | undefined;
+
+  /** @param begin begins it, and returns what ends it */
+  constructor(begin: () => () => void) {
+    this.#begin = begin;
+  }
+
+  /** Begins or ends it, if it is not so already. */
+  when(wanted: boolean): void {
+    if (wanted) this.#end ??= this.#begin();
+    else {
+      this.#end?.();
+      this.#end = undefined;
+    }
+  }
 }

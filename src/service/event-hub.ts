@@ -4,6 +4,8 @@ import { eventTime, type ServiceEventJson } from './events.js';
 export interface Follower {
   /** Only events of this agent. */
   readonly agent: string | undefined;
+  /** It draws meters: it is told of peaks and vitals too. */
+  readonly meters?: boolean;
   /** What it is owed at its start, however much that is. */
   catchUp(text: string): void;
   /** @returns false when it does not keep up and must be dropped */
@@ -57,6 +59,13 @@ export class EventHub {
     return this.#followers.size;
   }
 
+  /** How many of them draw meters. */
+  get metered(): number {
+    let count = 0;
+    for (const { meters } of this.#followers) if (meters === true) count += 1;
+    return count;
+  }
+
   /** Followers dropped so far because they did not read. */
   get dropped(): number {
     return this.#dropped;
@@ -74,6 +83,11 @@ export class EventHub {
   /** Tells everyone who follows now, and keeps nothing: for what is soon stale. */
   pass(event: ServiceEventJson & { agent: string }): void {
     if (this.#followers.size > 0) this.#tell(event.agent, eventText(event));
+  }
+
+  /** As `pass`, for those who draw meters. */
+  passMeter(event: ServiceEventJson & { agent: string }): void {
+    if (this.metered > 0) this.#tell(event.agent, eventText(event), ({ meters }) => meters === true);
   }
 
   /**
@@ -125,9 +139,10 @@ export class EventHub {
     }
   }
 
-  #tell(agent: string, text: string): void {
+  #tell(agent: string, text: string, whom: (follower: Follower) => boolean = () => true): void {
     for (const follower of [...this.#followers]) {
-      if (follower.agent === undefined || follower.agent === agent) this.#write(follower, text);
+      const concerned = follower.agent === undefined || follower.agent === agent;
+      if (concerned && whom(follower)) this.#write(follower, text);
     }
   }
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Agent } from '../agent/agent.js';
 import type { Speech } from '../speech/speech.js';
 import { ProblemSchema, toProblem } from './problem.js';
-import { AgentSchema, orNull, roundMs, speechEndJson, SpeechEndSchema } from './schemas.js';
+import { AgentSchema, orNull, RoundTripSchema, roundMs, speechEndJson, SpeechEndSchema } from './schemas.js';
 
 const head = {
   time: z.string().describe('When, by the clock on the wall: ISO 8601 with milliseconds.'),
@@ -66,6 +66,25 @@ export const AgentEventSchema = z
       ...speechHead,
       lengthMs: z.number(),
       cause: z.enum(['source', 'stall']),
+    }),
+    event('vitals', {
+      ...head,
+      speaking: z.boolean(),
+      paused: z.boolean(),
+      heldMs: z.number().describe('What it holds unplayed.'),
+      leadMs: z.number().describe('What it is to hold unplayed.'),
+      gainDb: z.number().describe('Its volume.'),
+      roundTrip: RoundTripSchema,
+    }),
+    event('peaks', {
+      ...speechHead,
+      fromMs: z.number().describe('Where in the sound the first peak begins.'),
+      stepMs: z.number().describe('What each peak stands for.'),
+      peaks: z
+        .array(z.int().min(0).max(255))
+        .describe(
+          'The loudest sample of each step as it was sent, shortly before it is heard; 255 is full scale.',
+        ),
     }),
   ])
   .meta({ id: 'AgentEvent' });
@@ -155,7 +174,7 @@ export function followSamples(
   speech: Speech,
   tell: (event: SpeechEventJson) => void,
 ): () => void {
-  return speech.on('sent', (samples) =>
+  return speech.on('sent', ({ samples }) =>
     tell({ type: 'sent', time: eventTime(), agent, speech: speech.id, samples: toBase64(samples) }),
   );
 }

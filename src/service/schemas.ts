@@ -53,6 +53,18 @@ export const SpeechResultSchema = SpeechSchema.extend({ end: SpeechEndSchema.nul
   id: 'SpeechResult',
 });
 
+/** How long frames take to an agent. */
+export const RoundTripSchema = z
+  .object({
+    count: z.int(),
+    lastMs: z.number(),
+    medianMs: z.number(),
+    maxMs: z.number(),
+    jitterMs: z.number(),
+  })
+  .nullable()
+  .describe('From a frame to the proof that the avatar has read it.');
+
 /** What an agent is doing. */
 export const AgentSchema = z
   .object({
@@ -68,16 +80,8 @@ export const AgentSchema = z
     stalled: z.boolean().describe('True while it is known to have stopped reading.'),
     heldMs: z.number().describe('What it holds unplayed.'),
     leadMs: z.number().describe('What it is to hold unplayed.'),
-    roundTrip: z
-      .object({
-        count: z.int(),
-        lastMs: z.number(),
-        medianMs: z.number(),
-        maxMs: z.number(),
-        jitterMs: z.number(),
-      })
-      .nullable()
-      .describe('From a frame to the proof that the avatar has read it.'),
+    gainDb: z.number().describe('Its volume, in dB; 0 is unchanged.'),
+    roundTrip: RoundTripSchema,
     speeches: z.array(SpeechSchema).describe('In the order in which they are or will be heard.'),
   })
   .meta({ id: 'Agent' });
@@ -126,6 +130,7 @@ export function agentJson(snapshot: AgentSnapshot): AgentJson {
     stalled: snapshot.stalled,
     heldMs: roundMs(snapshot.heldMs),
     leadMs: snapshot.leadMs,
+    gainDb: snapshot.gainDb,
     roundTrip: roundTrip
       ? {
           count: roundTrip.count,

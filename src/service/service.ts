@@ -21,7 +21,9 @@ import { DEFAULT_LIMITS, Places, type ServiceLimits } from './limits.js';
 import { fromThrown, sendProblem } from './problem.js';
 import { safeNext } from './pages/login-page.js';
 import { agentRoutes } from './routes/agents.js';
+import { catalogueRoutes } from './routes/catalogue.js';
 import { commandRoutes } from './routes/commands.js';
+import { consoleRoutes } from './routes/console.js';
 import { eventRoutes } from './routes/events.js';
 import { healthRoutes } from './routes/health.js';
 import { loginRoutes } from './routes/login.js';
@@ -30,6 +32,7 @@ import { sayRoutes } from './routes/say.js';
 import { speechRoutes } from './routes/speech.js';
 import { speechesRoutes } from './routes/speeches.js';
 import { streamRoutes } from './routes/stream.js';
+import { volumeRoutes } from './routes/volume.js';
 import { allowOrigin, setSecurityHeaders } from './security-headers.js';
 
 /** Every family of routes; a new one is a file and a line here. */
@@ -44,6 +47,9 @@ const FAMILIES: readonly RouteFamily[] = [
   streamRoutes,
   commandRoutes,
   eventRoutes,
+  volumeRoutes,
+  catalogueRoutes,
+  consoleRoutes,
 ];
 
 /** How long answers that are under way may take when the service closes, in ms. */

@@ -168,9 +168,10 @@ export class Pacer {
     const at = this.#options.outlet.schedule.sentSamples;
     const scaled = this.#options.volume.push(run.gain.push(samples));
     const dryMs = this.#options.outlet.transmit(scaled);
+    const atSample = run.sentSamples;
     run.sent(samples.length, at);
     this.#tail.add(run, samples);
-    if (run.speech.recorded) run.speech.tell('sent', scaled);
+    if (run.speech.recorded) run.speech.tell('sent', { samples: scaled, atSample });
     return dryMs;
   }
 

@@ -84,6 +84,7 @@ export class Player implements SpeechOwner {
   readonly #cues: CueSender;
   readonly #waiting: WaitingList;
   readonly #volume = new Gain();
+  #gainDb = 0;
   readonly #runs = new Map<Speech, Run>();
   #preparing: Run | undefined;
   #draining: Run[] = [];
@@ -159,8 +160,14 @@ export class Player implements SpeechOwner {
     return lead instanceof AdaptiveLead ? lead.leadMs : lead;
   }
 
+  /** The level of everything, in dB; 0 is unchanged. */
+  get gainDb(): number {
+    return this.#gainDb;
+  }
+
   /** Makes everything louder or quieter, from now on, without a click. @param gainDb in dB; 0 is unchanged */
   volume(gainDb: number): void {
+    this.#gainDb = gainDb;
     this.#volume.setGainDb(gainDb);
   }
 

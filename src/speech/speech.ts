@@ -83,8 +83,11 @@ export interface SpeechEvents {
   warning: string;
   /** A cue left. */
   cue: Cue;
-  /** Samples left for the agent, 16 kHz mono, gains applied; without the silence that pads a segment. */
-  sent: Int16Array;
+  /**
+   * Samples left for the agent, 16 kHz mono, gains applied; without the silence that pads a segment. `atSample` is the
+   * place of the first one in the sound. Not to be changed.
+   */
+  sent: { readonly samples: Int16Array; readonly atSample: number };
   ended: SpeechEnd;
 }
 

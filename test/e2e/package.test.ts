@@ -59,6 +59,8 @@ describe('the packed package', () => {
       'LICENSE',
       'dist/index.js',
       'dist/index.d.ts',
+      'dist/console/index.html',
+      'dist/console/main.js',
       'samples/hello.wav',
     ])
       expect(packed).toContain(path);

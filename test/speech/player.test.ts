@@ -80,7 +80,7 @@ describe('a speech from start to end', () => {
     const { clock, player } = rig();
     const speech = player.speak(sound(ramp(10_000)));
     const taken: number[] = [];
-    speech.on('sent', (samples) => taken.push(...samples));
+    speech.on('sent', ({ samples }) => taken.push(...samples));
     await clock.advance(2000);
     expect(Int16Array.from(taken)).toEqual(ramp(10_000));
   });

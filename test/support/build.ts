@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { inProject, projectDir } from './paths.js';
 
@@ -10,6 +10,8 @@ export default function build(): void {
   rmSync(inProject('dist'), { recursive: true, force: true });
   const tsc = inProject('node_modules/typescript/bin/tsc');
   execFileSync(process.execPath, [tsc, '-p', 'src/tsconfig.json'], { cwd: projectDir, stdio: 'inherit' });
+  // The page is served as it is written.
+  cpSync(inProject('src/console'), inProject('dist/console'), { recursive: true });
 }
 
 function newest(folder: string): number {

@@ -4,7 +4,7 @@ import { BridgeError } from '../../base/errors.js';
 import { knownAgent, type RouteFamily, type ServiceContext } from '../context.js';
 import { AgentEventSchema, eventTime, FollowerEventSchema, SpeechEventSchema } from '../events.js';
 import { LineWriter } from '../line-writer.js';
-import { AgentParams } from '../params.js';
+import { AgentParams, queryFlag } from '../params.js';
 import { ProblemSchema } from '../problem.js';
 import { agentJson } from '../schemas.js';
 
@@ -29,6 +29,12 @@ const schema = {
   },
 };
 
+const MetersQuery = z.strictObject({
+  meters: queryFlag
+    .optional()
+    .describe('For those who draw: `peaks` of what is spoken and `vitals` are told too.'),
+});
+
 /** Everything that happens, live. */
 export const eventRoutes: RouteFamily = (api, context) => {
   api.route({
@@ -39,9 +45,11 @@ export const eventRoutes: RouteFamily = (api, context) => {
       ...schema,
       operationId: 'followEvents',
       summary: 'Everything that happens',
-      querystring: z.strictObject({ agent: z.string().optional().describe('Only events of this agent.') }),
+      querystring: MetersQuery.extend({
+        agent: z.string().optional().describe('Only events of this agent.'),
+      }),
     },
-    handler: (request, reply) => follow(context, request, reply, request.query.agent),
+    handler: (request, reply) => follow(context, request, reply, request.query),
   });
 
   api.route({
@@ -53,10 +61,11 @@ export const eventRoutes: RouteFamily = (api, context) => {
       operationId: 'followAgent',
       summary: 'Everything that happens to one agent',
       params: AgentParams,
+      querystring: MetersQuery,
     },
     handler: (request, reply) => {
       knownAgent(context, request.params.name);
-      return follow(context, request, reply, request.params.name);
+      return follow(context, request, reply, { ...request.query, agent: request.params.name });
     },
   });
 };
@@ -65,7 +74,7 @@ function follow(
   { bridge, hub, followers, limits }: ServiceContext,
   request: FastifyRequest,
   reply: FastifyReply,
-  agent: string | undefined,
+  { agent, meters = false }: { agent?: string | undefined; meters?: boolean | undefined },
 ): void {
   const lastId = lastEventId(request.headers['last-event-id']);
   const leave = followers.take();
@@ -76,6 +85,7 @@ function follow(
   const unfollow = hub.follow(
     {
       agent,
+      meters,
       catchUp: (text) => lines.catchUp(text),
       write: (text) => lines.write(text),
       end: () => lines.end(),

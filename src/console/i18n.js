@@ -1,0 +1,98 @@
+import { WORDS } from './words.js';
+
+/** @typedef {keyof typeof WORDS} Language */
+
+const STORED = 'language';
+
+/** @type {Language} */
+let language = chosen();
+/** @type {Set<() => void>} */
+const listeners = new Set();
+
+function chosen() {
+  const stored = remembered(STORED);
+  if (stored === 'en' || stored === 'ja') return stored;
+  return navigator.language.toLowerCase().startsWith('ja') ? 'ja' : 'en';
+}
+
+/**
+ * What the page remembers of its user in this browser; nothing where the browser forbids it.
+ * @param {string} key
+ * @param {string} [value] to be remembered
+ * @returns {string | null}
+ */
+export function remembered(key, value) {
+  try {
+    if (value !== undefined) localStorage.setItem(`mmdagent-bridge.${key}`, value);
+    return localStorage.getItem(`mmdagent-bridge.${key}`);
+  } catch {
+    return null;
+  }
+}
+
+/** The language that is shown. */
+export function currentLanguage() {
+  return language;
+}
+
+/**
+ * A phrase in the language that is shown.
+ * @param {string} key
+ * @param {Record<string, string | number>} [values] for the places in braces
+ * @returns {string}
+ */
+export function t(key, values = {}) {
+  const phrase =
+    /** @type {Record<string, string>} */ (WORDS[language])[key] ??
+    /** @type {Record<string, string>} */ (WORDS.en)[key] ??
+    key;
+  return phrase.replace(/\{(\w+)\}/g, (place, name) => String(values[name] ?? place));
+}
+
+/**
+ * What can be done about a problem, in the language that is shown where it has a phrase for its code.
+ * @param {{ code?: string, advice?: string } | null | undefined} problem
+ * @returns {string}
+ */
+export function adviceOf(problem) {
+  const own = /** @type {Record<string, string>} */ (WORDS[language])[`advice_${problem?.code}`];
+  return own ?? problem?.advice ?? '';
+}
+
+/**
+ * Shows another language.
+ * @param {Language} next
+ */
+export function setLanguage(next) {
+  language = next;
+  remembered(STORED, next);
+  translatePage();
+  for (const listener of listeners) listener();
+}
+
+/**
+ * Calls `listener` after the language has changed.
+ * @param {() => void} listener
+ */
+export function onLanguage(listener) {
+  listeners.add(listener);
+}
+
+/** Puts the language's words into everything that names its phrase in the markup. */
+export function translatePage() {
+  document.documentElement.lang = language;
+  for (const [attribute, put] of /** @type {const} */ ([
+    ['data-t', (/** @type {Element} */ e, /** @type {string} */ text) => (e.textContent = text)],
+    [
+      'data-t-label',
+      (/** @type {Element} */ e, /** @type {string} */ text) => e.setAttribute('aria-label', text),
+    ],
+    [
+      'data-t-placeholder',
+      (/** @type {Element} */ e, /** @type {string} */ text) => e.setAttribute('placeholder', text),
+    ],
+  ])) {
+    for (const element of document.querySelectorAll(`[${attribute}]`))
+      put(element, t(element.getAttribute(attribute) ?? ''));
+  }
+}

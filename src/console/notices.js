@@ -1,0 +1,93 @@
+import { el, setText } from './dom.js';
+import { adviceOf, t } from './i18n.js';
+
+/**
+ * @typedef {object} Notice
+ * @property {'info' | 'warn' | 'danger'} level
+ * @property {string} text
+ * @property {string} [detail]
+ * @property {string} [countdown] changes often; not read aloud
+ * @property {{ text: string, run: () => void }} [action]
+ * @property {boolean} [lasting] stays until what it tells of is over: it cannot be dismissed
+ * @property {number} [goneAfterMs]
+ */
+
+/** What must not be overlooked, above everything else: one line for each matter, gone when the matter is. */
+export class Notices {
+  #parent;
+  /** @type {Map<string, { element: HTMLElement, key: string, timer: ReturnType<typeof setTimeout> | undefined }>} */
+  #shown = new Map();
+
+  /** @param {HTMLElement} parent */
+  constructor(parent) {
+    this.#parent = parent;
+  }
+
+  /**
+   * Shows a notice, in place of the one of that id.
+   * @param {string} id
+   * @param {Notice} notice
+   */
+  show(id, notice) {
+    const { level, text, detail = '', countdown = '', action, lasting = false, goneAfterMs } = notice;
+    const key = [level, text, detail, action?.text, lasting].join('\n');
+    const shown = this.#shown.get(id);
+    if (shown?.key === key) {
+      const count = shown.element.querySelector('.countdown');
+      if (count) setText(count, countdown);
+      return;
+    }
+    this.clear(id);
+    const element = el(
+      'div',
+      { class: `notice ${level}`, role: level === 'danger' ? 'alert' : 'status' },
+      el('p', {}, el('strong', {}, text), detail && ` ${detail}`),
+    );
+    element.append(el('span', { class: 'countdown', 'aria-hidden': 'true' }, countdown));
+    if (action) element.append(el('button', { type: 'button', click: () => action.run() }, action.text));
+    if (!lasting) {
+      const label = t('dismiss');
+      element.append(
+        el(
+          'button',
+          {
+            type: 'button',
+            class: 'quiet close',
+            'aria-label': label,
+            title: label,
+            click: () => this.clear(id),
+          },
+          '×',
+        ),
+      );
+    }
+    const timer = goneAfterMs === undefined ? undefined : setTimeout(() => this.clear(id), goneAfterMs);
+    this.#shown.set(id, { element, key, timer });
+    this.#parent.append(element);
+  }
+
+  /** @param {string} id */
+  clear(id) {
+    const shown = this.#shown.get(id);
+    if (!shown) return;
+    clearTimeout(shown.timer);
+    shown.element.remove();
+    this.#shown.delete(id);
+  }
+
+  /** @param {string} id */
+  has(id) {
+    return this.#shown.has(id);
+  }
+
+  /**
+   * Something that was asked for did not work.
+   * @param {unknown} error
+   * @param {string} [text]
+   */
+  failed(error, text = t('failed')) {
+    const problem = /** @type {{ message?: string, code?: string, advice?: string }} */ (error ?? {});
+    const detail = [problem.message, adviceOf(problem)].filter(Boolean).join(' ');
+    this.show('failed', { level: 'warn', text, detail, goneAfterMs: 15_000 });
+  }
+}

@@ -1,0 +1,46 @@
+/**
+ * The last so many things: the oldest goes when one more comes.
+ * @template T
+ */
+export class Ring {
+  /** @type {T[]} */
+  #items = [];
+  #start = 0;
+  #capacity;
+
+  /** @param {number} capacity */
+  constructor(capacity) {
+    this.#capacity = capacity;
+  }
+
+  get length() {
+    return this.#items.length;
+  }
+
+  /** @param {T} item */
+  push(item) {
+    if (this.#items.length < this.#capacity) this.#items.push(item);
+    else {
+      this.#items[this.#start] = item;
+      this.#start = (this.#start + 1) % this.#capacity;
+    }
+  }
+
+  /**
+   * @param {number} index 0 is the oldest
+   * @returns {T | undefined}
+   */
+  at(index) {
+    return this.#items[(this.#start + index) % this.#items.length];
+  }
+
+  clear() {
+    this.#items = [];
+    this.#start = 0;
+  }
+
+  /** From the oldest to the newest. */
+  *[Symbol.iterator]() {
+    for (let i = 0; i < this.#items.length; i++) yield /** @type {T} */ (this.at(i));
+  }
+}

@@ -1,0 +1,307 @@
+import { byId, el, setAttribute, setText } from './dom.js';
+import { adviceOf, onLanguage, remembered, t } from './i18n.js';
+import { Microphone, MicrophoneError } from './microphone.js';
+import { SpeechSocket } from './speech-socket.js';
+
+/** What is said in the moment in which the button is let go belongs to it, in ms. */
+const TAIL_MS = 120;
+/** How long the microphone stays open after it was used, so that the next word is not lost, in ms. */
+const STAYS_OPEN_MS = 20_000;
+
+/** @typedef {import('./notices.js').Notices} Notices */
+/** @typedef {'off' | 'opening' | 'armed' | 'onAir' | 'waiting'} TalkState */
+
+/** Talking through the browser's microphone: held, or live until it is switched off. */
+export class Talk {
+  #hold = byId('hold');
+  #live = byId('live');
+  #meter = /** @type {HTMLMeterElement} */ (byId('mic-level'));
+  #device = /** @type {HTMLSelectElement} */ (byId('mic-device'));
+  #clean = /** @type {HTMLInputElement} */ (byId('mic-clean'));
+  #options;
+  /** What is wanted now, whether it has begun or not. @type {'hold' | 'live' | undefined} */
+  #wanted;
+  /** @type {Microphone | undefined} */
+  #microphone;
+  /** @type {Promise<void> | undefined} */
+  #opening;
+  /** @type {SpeechSocket | undefined} */
+  #socket;
+  /** @type {TalkState} */
+  #state = 'off';
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #closeTimer;
+  #loudest = 0;
+  /** Counts the presses, so that what one of them waited for is not taken for another's. */
+  #press = 0;
+  #hint = '';
+
+  /**
+   * @param {object} options
+   * @param {() => string} options.agent
+   * @param {Notices} options.notices
+   * @param {(text: string) => void} options.announce
+   */
+  constructor(options) {
+    this.#options = options;
+    this.#bindHold();
+    this.#live.addEventListener('click', () => this.toggleLive());
+    // What a telephone hears in a room or a street needs it; a microphone on a desk sounds better without.
+    const { matches: inHand } = matchMedia('(pointer: coarse)');
+    this.#clean.checked = (remembered('mic-clean') ?? String(inHand)) === 'true';
+    this.#clean.addEventListener('change', () => {
+      remembered('mic-clean', String(this.#clean.checked));
+      this.#release();
+    });
+    this.#device.addEventListener('change', () => {
+      remembered('mic-device', this.#device.value);
+      this.#release();
+    });
+    navigator.mediaDevices?.addEventListener?.('devicechange', () => void this.#listDevices());
+    setInterval(() => this.#showLevel(), 100);
+    onLanguage(() => this.#render());
+    this.#render();
+  }
+
+  /** True while the microphone is sent, or is to be. */
+  get active() {
+    return this.#wanted !== undefined;
+  }
+
+  /** Begins to talk, until `endHold`. */
+  beginHold() {
+    if (this.#wanted === undefined) void this.#begin('hold');
+  }
+
+  endHold() {
+    if (this.#wanted === 'hold') this.#end();
+  }
+
+  toggleLive() {
+    if (this.#wanted === 'live') this.#end();
+    else if (this.#wanted === undefined) void this.#begin('live');
+  }
+
+  #bindHold() {
+    const hold = this.#hold;
+    hold.addEventListener('pointerdown', (event) => {
+      if (event.button !== 0) return;
+      // The pointer stays the button's until it is lifted, wherever it moves.
+      hold.setPointerCapture(event.pointerId);
+      this.beginHold();
+    });
+    for (const end of ['pointerup', 'pointercancel', 'lostpointercapture'])
+      hold.addEventListener(end, () => this.endHold());
+    hold.addEventListener('contextmenu', (event) => event.preventDefault());
+    hold.addEventListener('keydown', (event) => {
+      if (event.key !== ' ' && event.key !== 'Enter') return;
+      event.preventDefault();
+      if (!event.repeat) this.beginHold();
+    });
+    hold.addEventListener('keyup', (event) => {
+      if (event.key === ' ' || event.key === 'Enter') this.endHold();
+    });
+    hold.addEventListener('blur', () => this.endHold());
+    // A key that goes up elsewhere is never seen to go up.
+    window.addEventListener('blur', () => this.endHold());
+  }
+
+  /** @param {'hold' | 'live'} mode */
+  async #begin(mode) {
+    this.#wanted = mode;
+    const press = (this.#press += 1);
+    this.#hint = '';
+    clearTimeout(this.#closeTimer);
+    const agent = this.#options.agent();
+    try {
+      if (!this.#microphone) {
+        this.#enter('opening');
+        await (this.#opening ??= this.#open().finally(() => (this.#opening = undefined)));
+      }
+    } catch (error) {
+      if (press !== this.#press) return;
+      this.#wanted = undefined;
+      this.#enter('off');
+      this.#refused(error);
+      return;
+    }
+    if (press !== this.#press) return;
+    if (this.#wanted !== mode) {
+      // Let go while the browser asked: the next time it is ready at once.
+      this.#hint = t('micReady');
+      this.#enter('armed');
+      this.#closeLater();
+      return;
+    }
+    this.#options.notices.clear('microphone');
+    this.#speak(agent);
+  }
+
+  async #open() {
+    const microphone = await Microphone.open({
+      deviceId: remembered('mic-device') ?? '',
+      clean: this.#clean.checked,
+    });
+    this.#microphone = microphone;
+    microphone.onEnded = () => {
+      this.#release();
+      this.#refused(new MicrophoneError('micNone'));
+    };
+    void this.#listDevices();
+  }
+
+  /** @param {string} agent */
+  #speak(agent) {
+    const microphone = /** @type {Microphone} */ (this.#microphone);
+    const before = this.#socket;
+    const socket = new SpeechSocket(
+      agent,
+      {
+        sampleRateHz: microphone.sampleRateHz,
+        label: t('micLabel'),
+        // A word that follows one's own lets that one end.
+        when: before && !before.ended ? 'queue' : 'interrupt',
+      },
+      {
+        onMessage: (message) => this.#onMessage(socket, message),
+        onClosed: (reason) => this.#onClosed(socket, reason),
+        onDropped: (droppedMs) =>
+          this.#options.notices.show('mic-slow', {
+            level: 'warn',
+            text: t('micSlow', { ms: Math.round(droppedMs) }),
+            goneAfterMs: 15_000,
+          }),
+      },
+    );
+    this.#socket = socket;
+    microphone.onSamples = (samples) => {
+      for (const sample of samples) {
+        const magnitude = Math.abs(sample);
+        if (magnitude > this.#loudest) this.#loudest = magnitude;
+      }
+      socket.send(samples);
+    };
+    this.#enter('onAir');
+  }
+
+  #end() {
+    this.#wanted = undefined;
+    const { socket, microphone } = { socket: this.#socket, microphone: this.#microphone };
+    if (this.#state === 'opening') return this.#render();
+    this.#enter(this.#microphone ? 'armed' : 'off');
+    const samples = microphone?.onSamples;
+    setTimeout(() => {
+      if (microphone && microphone.onSamples === samples) microphone.onSamples = undefined;
+      socket?.finish();
+    }, TAIL_MS);
+    this.#closeLater();
+  }
+
+  #closeLater() {
+    clearTimeout(this.#closeTimer);
+    this.#closeTimer = setTimeout(() => this.#release(), STAYS_OPEN_MS);
+  }
+
+  /** Ends what is said, and lets the microphone go. */
+  #release() {
+    if (this.#wanted !== undefined) {
+      this.#wanted = undefined;
+      this.#socket?.finish();
+    }
+    this.#microphone?.close();
+    this.#microphone = undefined;
+    if (this.#state !== 'opening') this.#enter('off');
+  }
+
+  /**
+   * @param {SpeechSocket} socket
+   * @param {any} message
+   */
+  #onMessage(socket, message) {
+    if (message.type === 'error') this.#failed(socket, message.error);
+    if (socket !== this.#socket || this.#wanted === undefined) return;
+    if (message.type === 'waiting') this.#enter('waiting');
+    else if (message.type === 'state' && message.state === 'speaking') this.#enter('onAir');
+    else if (message.type === 'ended') {
+      // Somebody stopped it, or the avatar went.
+      if (message.how !== 'stopped') this.#failed(socket, message.error);
+      this.#end();
+    }
+  }
+
+  /**
+   * @param {SpeechSocket} socket
+   * @param {string} reason
+   */
+  #onClosed(socket, reason) {
+    if (socket !== this.#socket || this.#wanted === undefined) return;
+    if (reason) this.#failed(socket, { detail: reason, advice: '' });
+    this.#end();
+  }
+
+  /**
+   * @param {SpeechSocket} socket
+   * @param {{ detail: string, advice: string } | null} problem
+   */
+  #failed(socket, problem) {
+    if (!problem || socket !== this.#socket) return;
+    this.#options.notices.show('microphone', {
+      level: 'warn',
+      text: t('failed'),
+      detail: `${problem.detail} ${adviceOf(problem)}`,
+      goneAfterMs: 15_000,
+    });
+  }
+
+  /** @param {unknown} error */
+  #refused(error) {
+    const phrase = error instanceof MicrophoneError ? error.phrase : 'micFailed';
+    const cause = error instanceof MicrophoneError ? error.cause : error;
+    const detail =
+      phrase === 'micRefused' ? t('micRefusedHelp') : phrase === 'micFailed' ? String(cause ?? '') : '';
+    this.#options.notices.show('microphone', { level: 'danger', text: t(phrase), detail });
+  }
+
+  async #listDevices() {
+    const devices = (await navigator.mediaDevices.enumerateDevices()).filter(
+      ({ kind, deviceId }) => kind === 'audioinput' && deviceId !== 'default' && deviceId !== '',
+    );
+    byId('mic-device-label').hidden = devices.length < 2;
+    this.#device.replaceChildren(
+      el('option', { value: '' }, t('micDefault')),
+      ...devices.map(({ deviceId, label }) =>
+        el('option', { value: deviceId }, label || deviceId.slice(0, 8)),
+      ),
+    );
+    this.#device.value = remembered('mic-device') ?? '';
+    if (this.#device.selectedIndex < 0) this.#device.value = '';
+  }
+
+  /** @param {TalkState} state */
+  #enter(state) {
+    this.#state = state;
+    this.#render();
+  }
+
+  #render() {
+    const sends = this.#state === 'onAir' || this.#state === 'waiting';
+    setAttribute(this.#hold, 'aria-pressed', String(this.#wanted === 'hold'));
+    setAttribute(this.#live, 'aria-pressed', String(this.#wanted === 'live'));
+    setAttribute(document.documentElement, 'data-on-air', String(sends));
+    setText(byId('hold-text'), t(this.#wanted === 'hold' && sends ? 'talking' : 'holdToTalk'));
+    const phrases = {
+      off: 'micOff',
+      opening: 'micOpening',
+      armed: 'micArmed',
+      onAir: 'micOnAir',
+      waiting: 'micWaiting',
+    };
+    setText(byId('mic-state'), this.#hint || t(phrases[this.#state]));
+  }
+
+  #showLevel() {
+    const dbfs = this.#loudest > 0 ? 20 * Math.log10(this.#loudest) : -60;
+    this.#meter.value = Math.max(-60, Math.min(0, dbfs));
+    this.#loudest = 0;
+  }
+}

@@ -1,0 +1,45 @@
+import type { Bridge } from '../bridge.js';
+import { eventTime, type AgentEventJson } from './events.js';
+import { agentJson } from './schemas.js';
+
+/** How often an avatar's measured state is looked at, in ms. */
+const EVERY_MS = 500;
+
+type Vitals = Extract<AgentEventJson, { type: 'vitals' }>;
+
+/**
+ * Tells `tell` what every connected avatar holds, its lead, volume and round trip, twice a second, as far as they have
+ * changed: an idle one says nothing.
+ * @returns ends it
+ */
+export function tellVitals(
+  bridge: Bridge,
+  tell: (event: AgentEventJson & { agent: string }) => void,
+): () => void {
+  let last = new Map<string, string>();
+  const look = (): void => {
+    const now = new Map<string, string>();
+    for (const agent of bridge.agents()) {
+      const vitals = vitalsOf(agentJson(agent.snapshot()));
+      const text = JSON.stringify(vitals);
+      now.set(agent.name, text);
+      if (last.get(agent.name) !== text)
+        tell({ type: 'vitals', time: eventTime(), agent: agent.name, ...vitals });
+    }
+    last = now;
+    timer = bridge.clock.after(EVERY_MS, look);
+  };
+  let timer = bridge.clock.after(EVERY_MS, look);
+  return () => timer.cancel();
+}
+
+function vitalsOf({
+  speaking,
+  paused,
+  heldMs,
+  leadMs,
+  gainDb,
+  roundTrip,
+}: Omit<Vitals, 'type' | 'time' | 'agent'>): Omit<Vitals, 'type' | 'time' | 'agent'> {
+  return { speaking, paused, heldMs, leadMs, gainDb, roundTrip };
+}

@@ -1,0 +1,285 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
+import { compareHeard } from '../../src/simulator/index.js';
+import {
+  describeInBrowser,
+  dropFiles,
+  openConsole,
+  openTab,
+  startBrowser,
+  startWithAvatar,
+} from '../support/browser.js';
+import { startService, until, wavOf } from '../support/service-rig.js';
+import { sine } from '../support/signals.js';
+
+describeInBrowser('the console in a real browser', () => {
+  let browser: Browser;
+  beforeAll(async () => {
+    browser = await startBrowser();
+  });
+  afterAll(() => browser.close());
+
+  it('shows who is connected, speaks a dropped file to the sample, and draws it, without an error', async () => {
+    const { rig, avatar } = await startWithAvatar();
+    const { page, errors, shot } = await openConsole(browser, rig.port);
+    await expect.poll(() => page.locator('#stage-state').textContent()).toBe('Ready');
+    expect(await page.locator('#agents [role=tab]').allTextContents()).toEqual(['default']);
+    await shot('idle');
+
+    const sound = sine(24_000, 300, 12_000);
+    await dropFiles(page, [{ name: 'dropped.wav', bytes: wavOf(sound) }]);
+    await page.locator('#speech-label', { hasText: 'dropped.wav' }).waitFor();
+    await expect
+      .poll(async () => Number(await page.locator('#wave').getAttribute('aria-valuenow')))
+      .toBeGreaterThan(40);
+    await shot('speaking');
+    expect(await drawnShare(page)).toBeGreaterThan(0.1);
+    await page.locator('#log .good', { hasText: 'dropped.wav was heard to its end' }).waitFor();
+    await page.locator('#speech-label.silent').waitFor();
+    expect(compareHeard(sound, avatar.heard())).toMatchObject({ exact: true });
+    expect(errors).toEqual([]);
+  });
+
+  it('says that the microphone is refused', async () => {
+    const { rig } = await startWithAvatar();
+    const { page, shot } = await openConsole(browser, rig.port);
+    await page.locator('#live').click();
+    await page.getByRole('alert').filter({ hasText: 'refuses the microphone' }).waitFor();
+    expect(await page.locator('#live').getAttribute('aria-pressed')).toBe('false');
+    await shot('microphone-refused');
+  });
+
+  it('stops, skips and pauses, and a second page shows the same', async () => {
+    const { rig, avatar } = await startWithAvatar();
+    const { page, shot } = await openConsole(browser, rig.port);
+    const { page: second } = await openTab(await page.context().newPage(), rig.port);
+    // Small enough to be taken in before they are spoken: only what the service has is shown by every page.
+    const long = wavOf(sine(16_000 * 6, 200, 8000));
+    const files = ['first.wav', 'second.wav', 'third.wav'].map((name) => ({ name, bytes: long }));
+    await dropFiles(page, files);
+    await page.locator('#queue li.speaking', { hasText: 'first.wav' }).waitFor();
+    for (const tab of [page, second]) await tab.locator('#speech-label', { hasText: 'first.wav' }).waitFor();
+    await second.locator('#queue li', { hasText: 'second.wav' }).waitFor();
+    await shot('queue');
+
+    await second.locator('#pause').click();
+    await page.locator('#stage-state', { hasText: 'Paused' }).waitFor();
+    await shot('paused');
+    await page.locator('#volume').fill('-12');
+    await second.locator('#volume-value', { hasText: '-12 dB' }).waitFor();
+    await page.locator('#pause').click();
+    await second.locator('#stage-state', { hasText: 'Speaking' }).waitFor();
+
+    await second.locator('#skip').click();
+    await page.locator('#queue li.speaking', { hasText: 'second.wav' }).waitFor();
+
+    await page.locator('#stop').click();
+    for (const tab of [page, second]) await tab.locator('#speech-label.silent').waitFor();
+    await page.locator('#queue .empty').waitFor();
+    const heard = avatar.heard().length;
+    await sleep(300);
+    expect(avatar.heard()).toHaveLength(heard);
+  });
+
+  it('says that the avatar died, and that it is back', async () => {
+    const { rig, avatar } = await startWithAvatar();
+    const { page, shot } = await openConsole(browser, rig.port);
+    await dropFiles(page, [{ name: 'long.wav', bytes: wavOf(sine(160_000, 200, 8000)) }]);
+    await page.locator('#queue li.speaking').waitFor();
+    avatar.leave();
+    const alert = page.getByRole('alert').filter({ hasText: 'Avatar default is gone.' });
+    await alert.waitFor();
+    await page.locator('#stage-state', { hasText: 'Gone' }).waitFor();
+    await page.locator('#welcome', { hasText: `Plugin_Remote_Websocket_Port=${rig.port}` }).waitFor();
+    await shot('avatar-died');
+    await rig.avatar();
+    await alert.waitFor({ state: 'detached' });
+    await page.locator('#stage-state', { hasText: 'Ready' }).waitFor();
+  });
+
+  it('says that the service has ended, and comes back to it by itself', async () => {
+    const { rig } = await startWithAvatar();
+    const { page, shot } = await openConsole(browser, rig.port);
+    await rig.close();
+    const alert = page.getByRole('alert').filter({ hasText: 'The service has ended.' });
+    await alert.waitFor();
+    await shot('service-ended');
+    const again = await startService({ port: rig.port });
+    onTestFinished(() => again.close());
+    await alert.waitFor({ state: 'detached' });
+    await page.locator('#stage-name', { hasText: 'default' }).waitFor();
+    await again.avatar();
+    await page.locator('#stage-state', { hasText: 'Ready' }).waitFor();
+  });
+
+  it('completes and sends a command by the keyboard alone, and shows its echo', async () => {
+    const { rig, avatar } = await startWithAvatar();
+    const { page, shot } = await openConsole(browser, rig.port);
+    const { keyboard } = page;
+    await keyboard.press('Tab');
+    await keyboard.press('Enter');
+    await expect.poll(() => page.evaluate('document.activeElement.id')).toBe('command');
+    await keyboard.type('starts a mot');
+    await page.locator('#command-list [role=option]').first().waitFor();
+    await keyboard.press('ArrowDown');
+    await shot('completion');
+    expect(await page.locator('#command').getAttribute('aria-activedescendant')).toBe('option-0');
+    await keyboard.press('Tab');
+    expect(await page.locator('#command').inputValue()).toBe('MOTION_ADD|');
+    await keyboard.type('0|nod|nod.vmd|P');
+    await page.locator('#command-help mark', { hasText: 'range' }).waitFor();
+    await keyboard.press('Tab');
+    expect(await page.locator('#command').inputValue()).toContain('MOTION_ADD|0|nod|nod.vmd|PART');
+    await shot('arguments');
+    await page.locator('#command').fill('MOTION_ADD|0|nod|nod.vmd|PART');
+    await keyboard.press('Enter');
+    await until(() => avatar.report().commands.some(({ line }) => line === 'MOTION_ADD|0|nod|nod.vmd|PART'));
+    await page.locator('#log .message', { hasText: 'MOTION_ADD|0|nod|nod.vmd|PART' }).waitFor();
+    await keyboard.press('ArrowUp');
+    expect(await page.locator('#command').inputValue()).toBe('MOTION_ADD|0|nod|nod.vmd|PART');
+
+    // What the service refuses is said, and the line is there to be mended.
+    await page.locator('#command').fill('EXECUTE|notepad.exe');
+    await keyboard.press('Enter');
+    await page.locator('#log .sent.bad', { hasText: 'EXECUTE|notepad.exe' }).waitFor();
+    expect(await page.locator('#command').inputValue()).toBe('EXECUTE|notepad.exe');
+  });
+
+  it('says a text that is typed', async () => {
+    const { rig, avatar } = await startWithAvatar();
+    const { page, errors, shot } = await openConsole(browser, rig.port);
+    await page.locator('#say-text').fill('Hello, this is a test.');
+    await page.keyboard.press('Enter');
+    await page.locator('#queue li.speaking', { hasText: 'Hello, this is a test.' }).waitFor();
+    await until(() => avatar.heard().length > 4000);
+    await shot('say');
+    await page.locator('#stop').click();
+    await page.locator('#speech-label.silent').waitFor();
+    expect(errors).toEqual([]);
+  });
+
+  it('is steered by single keys, shows where the focus is, and lets it go everywhere', async () => {
+    const { rig } = await startWithAvatar();
+    const { page, shot } = await openConsole(browser, rig.port);
+    const { keyboard } = page;
+    await keyboard.press('?');
+    await page.locator('#keys[open]').waitFor();
+    await shot('keys');
+    await keyboard.press('Escape');
+    await page.locator('h1').click();
+    await keyboard.press('p');
+    await page.locator('#stage-state', { hasText: 'Paused' }).waitFor();
+    await keyboard.press('p');
+    await page.locator('#stage-state:not(.paused)').waitFor();
+
+    const reached = new Set<string>();
+    for (let i = 0; i < 40; i++) {
+      await keyboard.press('Tab');
+      const focus = await page.evaluate<{ id: string; outline: string; body: boolean }>(`(() => {
+        const element = document.activeElement;
+        return { id: element.id, outline: getComputedStyle(element).outlineStyle, body: element === document.body };
+      })()`);
+      if (focus.body) continue;
+      expect(focus.outline, focus.id).not.toBe('none');
+      reached.add(focus.id);
+    }
+    for (const id of [
+      'language',
+      'help',
+      'pause',
+      'stop',
+      'volume',
+      'hold',
+      'live',
+      'file-button',
+      'at-once',
+    ])
+      expect(reached).toContain(id);
+    for (const id of ['command', 'log-filter', 'log-pause', 'log-clear', 'log'])
+      expect(reached).toContain(id);
+  });
+
+  it('speaks Japanese to whoever does, in the dark too', async () => {
+    const { rig } = await startWithAvatar();
+    const { page, shot } = await openConsole(browser, rig.port, { locale: 'ja-JP', colorScheme: 'dark' });
+    expect(await page.locator('html').getAttribute('lang')).toBe('ja');
+    await page.locator('#stage-state', { hasText: '準備完了' }).waitFor();
+    await dropFiles(page, [{ name: 'こんにちは.wav', bytes: wavOf(sine(40_000, 220, 9000)) }]);
+    await page.locator('#speech-label', { hasText: 'こんにちは.wav' }).waitFor();
+    await page.locator('#command').pressSequentially('モーション');
+    await page.locator('#command-list [role=option]').first().waitFor();
+    await shot('japanese-dark');
+    await page.locator('#language').click();
+    await page.locator('#stage-state', { hasText: 'Speaking' }).waitFor();
+    await page.reload();
+    expect(await page.locator('html').getAttribute('lang')).toBe('en');
+  });
+
+  it('fits a phone', async () => {
+    const { rig } = await startWithAvatar();
+    const phone = {
+      viewport: { width: 390, height: 844 },
+      isMobile: true,
+      hasTouch: true,
+      deviceScaleFactor: 2,
+    };
+    const { page, shot } = await openConsole(browser, rig.port, phone);
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(390);
+    const box = (await page.locator('#hold').boundingBox())!;
+    expect(box.y + box.height).toBeLessThanOrEqual(844);
+    expect(box.height).toBeGreaterThanOrEqual(44);
+    await shot('phone');
+  });
+
+  it('waits for an avatar and says how to bring one, and tells several apart', async () => {
+    const rig = await startService();
+    onTestFinished(() => rig.close());
+    const { page, shot } = await openConsole(browser, rig.port);
+    await page.locator('#welcome', { hasText: 'Plugin_Remote_Websocket_Directory=/chat' }).waitFor();
+    await shot('no-avatar');
+    await rig.avatar({ name: 'mei' });
+    const gene = await rig.avatar({ name: 'gene' });
+    await page.locator('#stage-name', { hasText: 'mei' }).waitFor();
+    await page.getByRole('tab', { name: 'gene' }).click();
+    await page.locator('#stage-name', { hasText: 'gene' }).waitFor();
+    await page.locator('#command').fill('TEST|gene');
+    await page.keyboard.press('Enter');
+    await until(() => gene.report().commands.some(({ line }) => line === 'TEST|gene'));
+    await page.locator('#log .message', { hasText: 'TEST|gene' }).waitFor();
+    await shot('two-avatars');
+    await page.getByRole('tab', { name: 'mei' }).click();
+    expect(await page.locator('#log .message', { hasText: 'TEST|gene' }).count()).toBe(0);
+  });
+
+  it('keeps its log bounded, filters it, and holds it still', async () => {
+    const { rig, avatar } = await startWithAvatar();
+    const { page } = await openConsole(browser, rig.port);
+    const commands = Array.from({ length: 1000 }, (_, i) => `TEST|${i}`);
+    await rig.ask('POST', '/api/agents/default/commands', { json: { commands } });
+    await rig.ask('POST', '/api/agents/default/commands', { json: { commands: ['TEST|needle'] } });
+    await page.locator('#log .message', { hasText: 'TEST|needle' }).waitFor();
+    expect(await page.locator('#log li').count()).toBe(1000);
+    await page.locator('#log-filter').fill('NEEDLE');
+    expect(await page.locator('#log li').count()).toBe(1);
+    await page.locator('#log-filter').fill('');
+    await page.locator('#log-pause').click();
+    await rig.ask('POST', '/api/agents/default/commands', { json: { commands: ['TEST|later'] } });
+    await page.locator('#log-pause', { hasText: '1 new' }).waitFor();
+    expect(await page.locator('#log li', { hasText: 'TEST|later' }).count()).toBe(0);
+    await page.locator('#log-pause').click();
+    await page.locator('#log li', { hasText: 'TEST|later' }).waitFor();
+    expect(avatar.report().alive).toBe(true);
+  });
+});
+
+/** How much of the wave's canvas is painted, from 0 to 1. */
+function drawnShare(page: Page): Promise<number> {
+  return page.evaluate<number>(`(() => {
+    const canvas = document.querySelector('#wave-canvas');
+    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+    let painted = 0;
+    for (let i = 3; i < data.length; i += 4) if (data[i] > 0) painted += 1;
+    return painted / (data.length / 4);
+  })()`);
+}
