@@ -110,6 +110,7 @@ export class Agent implements FrameSink {
   #expectedUntilMs = -Infinity;
   #handingOver = false;
   readonly #arrivals: Arrivals<Link>;
+  readonly #sent = { frames: 0, samples: 0, commands: 0 };
 
   /** Made by the bridge, never by a caller. */
   constructor(name: string, settings: AgentSettings) {
@@ -145,6 +146,16 @@ export class Agent implements FrameSink {
   /** True while it has work or somebody waits for it: it must not be forgotten. */
   get inUse(): boolean {
     return this.#player.busy || this.#arrivals.waiting > 0;
+  }
+
+  /** What it was sent over all its connections: frames, the samples in them at 16 kHz, and commands. */
+  get sent(): Readonly<{ frames: number; samples: number; commands: number }> {
+    return this.#sent;
+  }
+
+  /** The round trip of its marks; nothing before the first came back. */
+  get roundTrip(): RoundTrip | undefined {
+    return this.#link?.marks.roundTrip;
   }
 
   /** The player, for what only the bridge's own measurements need. @internal */
@@ -210,6 +221,7 @@ export class Agent implements FrameSink {
       this.#link ??
       (await this.#waitForLink(Math.max(options.waitMs ?? 0, this.#expectedInMs), options.signal));
     link.outbound.command(unit);
+    this.#sent.commands += 1;
   }
 
   /**
@@ -383,7 +395,10 @@ export class Agent implements FrameSink {
 
   /** @internal */
   frame(samples: Int16Array): void {
-    this.#link?.frame(samples);
+    if (!this.#link) return;
+    this.#sent.frames += 1;
+    this.#sent.samples += samples.length;
+    this.#link.frame(samples);
   }
 
   /** @internal */
@@ -394,7 +409,10 @@ export class Agent implements FrameSink {
   /** @internal */
   command(line: string): void {
     try {
-      this.#link?.outbound.command(this.#encode(line));
+      const unit = this.#encode(line);
+      if (!this.#link) return;
+      this.#link.outbound.command(unit);
+      this.#sent.commands += 1;
     } catch (error) {
       this.#logger.warn({ error: String(error) }, 'a cue was not sent');
     }

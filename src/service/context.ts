@@ -8,6 +8,7 @@ import type { Speech } from '../speech/speech.js';
 import type { EventHub } from './event-hub.js';
 import type { Gate } from './gate.js';
 import type { Places, ServiceLimits } from './limits.js';
+import type { Metrics } from './metrics.js';
 
 /** The framework's instance, with schemas of zod giving the types. */
 export type Api = FastifyInstance<
@@ -28,6 +29,7 @@ export interface ServiceContext {
   readonly streams: Places;
   /** Speeches that came in requests, each with what is left to do for its request. */
   readonly open: Map<Speech, Promise<unknown>>;
+  readonly metrics: Metrics;
   /** Looks at who asks. */
   readonly gate: Gate;
   /** Aborted when the service begins to close. */

@@ -26,6 +26,8 @@ export interface ServiceLimits {
   readonly maxJsonBytes: number;
   /** How long a JSON body may take to come, in ms. */
   readonly jsonBodyMs: number;
+  /** Agents that have metrics under their own name; those that connect later share one. */
+  readonly maxMeteredAgents: number;
   /** How often a silent stream of events shows that it lives, in ms. */
   readonly heartbeatMs: number;
 }
@@ -45,6 +47,7 @@ export const DEFAULT_LIMITS: ServiceLimits = {
   // A thousand commands of the longest kind, escaped.
   maxJsonBytes: 4 * 1024 * 1024,
   jsonBodyMs: 30_000,
+  maxMeteredAgents: 250,
   heartbeatMs: 15_000,
 };
 

@@ -18,6 +18,7 @@ import { Gate } from './gate.js';
 import { hostNames, requireLoopback } from './guards.js';
 import { boundJsonBodies } from './json-bodies.js';
 import { DEFAULT_LIMITS, Places, type ServiceLimits } from './limits.js';
+import { Metrics } from './metrics.js';
 import { fromThrown, sendProblem } from './problem.js';
 import { safeNext } from './pages/login-page.js';
 import { agentRoutes } from './routes/agents.js';
@@ -27,6 +28,7 @@ import { consoleRoutes } from './routes/console.js';
 import { eventRoutes } from './routes/events.js';
 import { healthRoutes } from './routes/health.js';
 import { loginRoutes } from './routes/login.js';
+import { metricsRoutes } from './routes/metrics.js';
 import { rootRoutes } from './routes/root.js';
 import { sayRoutes } from './routes/say.js';
 import { speechRoutes } from './routes/speech.js';
@@ -40,6 +42,7 @@ const FAMILIES: readonly RouteFamily[] = [
   rootRoutes,
   loginRoutes,
   healthRoutes,
+  metricsRoutes,
   agentRoutes,
   speechRoutes,
   sayRoutes,
@@ -85,13 +88,17 @@ export async function attachService(bridge: Bridge, options: ServiceOptions = {}
     token === undefined ? undefined : new Credentials(token, address.port),
   );
   const closing = new AbortController();
-  const context: ServiceContext = {
+  const sources = {
     bridge,
     hub: watchBridge(bridge, limits),
-    limits,
     uploads: new Places(limits.maxUploads, 'STREAM_LIMIT', 'uploads'),
     followers: new Places(limits.maxFollowers, 'FOLLOWER_LIMIT', 'followers of events'),
     streams: new Places(limits.maxStreams, 'STREAM_LIMIT', 'streams'),
+  };
+  const context: ServiceContext = {
+    ...sources,
+    limits,
+    metrics: new Metrics(sources, limits.maxMeteredAgents),
     gate,
     open: new Map(),
     closing: closing.signal,

@@ -109,6 +109,7 @@ describe('the API', () => {
       '/api/logout',
       '/api/voices',
       '/healthz',
+      '/metrics',
       '/readyz',
     ]);
     const operations = Object.values(paths).flatMap((path) => Object.values(path));

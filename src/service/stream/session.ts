@@ -140,7 +140,7 @@ export class StreamSession {
   }
 
   #start(agent: Agent, start: Extract<StreamClientMessage, { type: 'start' }>): void {
-    const { bridge, limits, open, closing } = this.#context;
+    const { bridge, limits, metrics, open, closing } = this.#context;
     this.#last?.end();
     this.#passingOver = true;
     if (closing.aborted) throw closing.reason as BridgeError;
@@ -153,6 +153,7 @@ export class StreamSession {
       maxLiveBytes: limits.streamPauseBytes / 2,
       label: `the stream of ${this.#peer.remote}`,
       tell: (message) => this.#tell(message),
+      onDropped: (ms) => metrics.dropped(agent.name, ms),
     });
     const { speech } = made;
     this.#last = made;

@@ -34,6 +34,8 @@ export interface StreamSpeechOptions {
   /** How messages name it, unless its client names it. */
   readonly label: string;
   tell(message: StreamServerMessage): void;
+  /** So much live sound was dropped before its turn. */
+  onDropped(ms: number): void;
 }
 
 /** One speech whose sound comes over a stream. */
@@ -167,7 +169,9 @@ export class StreamSpeech {
   }
 
   #onDrop(bytes: number, raw: RawFormat): void {
-    this.#droppedMs += (bytes / frameBytesOf(raw) / raw.sampleRateHz) * 1000;
+    const ms = (bytes / frameBytesOf(raw) / raw.sampleRateHz) * 1000;
+    this.#droppedMs += ms;
+    this.#options.onDropped(ms);
     const nowMs = this.#options.clock.nowMs();
     if (nowMs - this.#lastWarnedMs < WARN_EVERY_MS) return;
     this.#lastWarnedMs = nowMs;

@@ -1,0 +1,162 @@
+import type { Agent } from '../agent/agent.js';
+import type { Bridge } from '../bridge.js';
+import type { SpeechEndKind } from '../speech/speech.js';
+
+/** What agents beyond the bound are counted under; no agent can have this name. */
+export const OTHER_AGENTS = '(other)';
+
+/** Why an avatar was silent where there should have been sound. */
+export type GapCause = 'source' | 'stall';
+
+/** What has been counted under one name since the service began. Numbers that only grow. */
+export interface AgentTotals {
+  frames: number;
+  /** Samples in them, at 16 kHz. */
+  samples: number;
+  commands: number;
+  messages: number;
+  connections: number;
+  losses: number;
+  /** Live sound that was dropped, in ms; without that of speeches that still go on. */
+  droppedMs: number;
+  readonly gaps: Record<GapCause, number>;
+  readonly gapMs: Record<GapCause, number>;
+  readonly speeches: Record<SpeechEndKind, number>;
+}
+
+/** The moments of a speech that are measured, in ms. */
+export interface SpeechTimes {
+  /** From the request for a speech to its turn. */
+  waited(ms: number): void;
+  /** From its turn to its first sound, as heard. */
+  sounded(ms: number): void;
+}
+
+/**
+ * Counts by agent what happens in a bridge. Agents name themselves, so their number has a bound: the first that connect
+ * are counted by name, for good, all later ones together. Nothing is done here for a frame: an agent counts its own, and
+ * is read when somebody asks.
+ */
+export class AgentMeters {
+  readonly #bridge: Bridge;
+  readonly #times: SpeechTimes;
+  readonly #maxNames: number;
+  readonly #totals = new Map<string, AgentTotals>();
+  /** What of an agent's own counts is in the totals already. */
+  readonly #read = new WeakMap<Agent, Agent['sent']>();
+
+  /** @param maxNames how many are counted by name */
+  constructor(bridge: Bridge, times: SpeechTimes, maxNames: number) {
+    this.#bridge = bridge;
+    this.#times = times;
+    this.#maxNames = maxNames;
+    bridge.agents().forEach((agent) => this.#watch(agent));
+    bridge.on('agent', (agent) => this.#watch(agent));
+  }
+
+  /** Everything counted so far, by name. */
+  totals(): ReadonlyMap<string, AgentTotals> {
+    for (const agent of this.#bridge.agents()) this.#readSent(agent);
+    return this.#totals;
+  }
+
+  /** Agents that are connected and counted by their own name. */
+  named(): Agent[] {
+    return this.#bridge.agents().filter(({ name, state }) => state !== 'absent' && this.#totals.has(name));
+  }
+
+  /** Live sound of speeches that still go on and have lost some, in ms by name. */
+  droppingMs(): Map<string, number> {
+    const dropping = new Map<string, number>();
+    for (const agent of this.#bridge.agents()) {
+      const label = this.#label(agent.name);
+      for (const { position } of agent.speeches) {
+        if (position.droppedMs > 0) dropping.set(label, (dropping.get(label) ?? 0) + position.droppedMs);
+      }
+    }
+    return dropping;
+  }
+
+  /** Live sound was dropped before it came to the player. */
+  dropped(agent: string, ms: number): void {
+    this.#of(agent).droppedMs += ms;
+  }
+
+  #watch(agent: Agent): void {
+    const { name } = agent;
+    agent.on('connected', () => (this.#of(name, true).connections += 1));
+    agent.on('lost', () => {
+      this.#of(name).losses += 1;
+      // It may be forgotten now, and its counts with it.
+      this.#readSent(agent);
+    });
+    agent.on('message', () => (this.#of(name).messages += 1));
+    agent.on('gap', ({ lengthMs, cause }) => {
+      const totals = this.#of(name);
+      totals.gaps[cause] += 1;
+      totals.gapMs[cause] += lengthMs;
+    });
+    agent.on('speech', (speech) => {
+      const { clock } = this.#bridge;
+      const askedMs = clock.nowMs();
+      let turnMs: number | undefined;
+      speech.on('state', (state) => {
+        if (state !== 'preparing' || turnMs !== undefined) return;
+        turnMs = clock.nowMs();
+        this.#times.waited(turnMs - askedMs);
+      });
+      void speech.started.then((started) => {
+        if (started && turnMs !== undefined) this.#times.sounded(clock.nowMs() - turnMs);
+      });
+      speech.on('ended', ({ how, droppedMs }) => {
+        const totals = this.#of(name);
+        totals.speeches[how] += 1;
+        totals.droppedMs += droppedMs;
+      });
+    });
+  }
+
+  #readSent(agent: Agent): void {
+    const { frames, samples, commands } = agent.sent;
+    const read = this.#read.get(agent) ?? { frames: 0, samples: 0, commands: 0 };
+    if (frames === read.frames && commands === read.commands) return;
+    const totals = this.#of(agent.name);
+    totals.frames += frames - read.frames;
+    totals.samples += samples - read.samples;
+    totals.commands += commands - read.commands;
+    this.#read.set(agent, { frames, samples, commands });
+  }
+
+  /** @param connected a name of its own is only for one that has really come, not for what callers ask for */
+  #of(name: string, connected = false): AgentTotals {
+    const own = this.#totals.get(name);
+    if (own) return own;
+    const label = connected && this.#namedCount < this.#maxNames ? name : OTHER_AGENTS;
+    let totals = this.#totals.get(label);
+    if (!totals) this.#totals.set(label, (totals = newTotals()));
+    return totals;
+  }
+
+  #label(name: string): string {
+    return this.#totals.has(name) ? name : OTHER_AGENTS;
+  }
+
+  get #namedCount(): number {
+    return this.#totals.size - (this.#totals.has(OTHER_AGENTS) ? 1 : 0);
+  }
+}
+
+function newTotals(): AgentTotals {
+  return {
+    frames: 0,
+    samples: 0,
+    commands: 0,
+    messages: 0,
+    connections: 0,
+    losses: 0,
+    droppedMs: 0,
+    gaps: { source: 0, stall: 0 },
+    gapMs: { source: 0, stall: 0 },
+    speeches: { completed: 0, stopped: 0, failed: 0, 'avatar-lost': 0 },
+  };
+}
