@@ -58,6 +58,9 @@ export function clockText(ms) {
   return hours > 0 ? `${hours}:${String(minutes).padStart(2, '0')}:${tail}` : `${minutes}:${tail}`;
 }
 
+/** A page that nobody sees gets no pictures; its title tells what happens all the same, after so long, in ms. */
+const UNSEEN_MS = 1000;
+
 /**
  * Runs `draw` once, with the next picture, however often it is asked for until then.
  * @param {() => void} draw
@@ -68,9 +71,13 @@ export function withNextFrame(draw) {
   return () => {
     if (asked) return;
     asked = true;
-    requestAnimationFrame(() => {
+    const run = () => {
+      cancelAnimationFrame(frame);
+      clearTimeout(timer);
       asked = false;
       draw();
-    });
+    };
+    const frame = requestAnimationFrame(run);
+    const timer = setTimeout(run, UNSEEN_MS);
   };
 }

@@ -139,14 +139,22 @@ async function say() {
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let orderTimer;
 
+/** @type {any} */
+let lastEvent;
+
 /** @param {any} event */
 function onEvent(event) {
   const nowMs = performance.now();
   model.apply(event, nowMs);
-  const line = lineOf(
-    event,
-    (name, id) => model.agents.get(name)?.speeches.find((speech) => speech.id === id)?.label ?? id,
-  );
+  // A gap is told twice: as it was measured, and in words at once after.
+  const told = event.type === 'warning' && lastEvent?.type === 'gap' && lastEvent.speech === event.speech;
+  lastEvent = event;
+  const line = told
+    ? undefined
+    : lineOf(
+        event,
+        (name, id) => model.agents.get(name)?.speeches.find((speech) => speech.id === id)?.label ?? id,
+      );
   if (line) log.add(line);
   if (event.type === 'snapshot') void learn();
   if (event.type === 'accepted' || event.type === 'ended') askForOrder(event.agent);

@@ -1,6 +1,8 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { consoleModule } from '../support/console-module.js';
+import { inProject } from '../support/paths.js';
 
 interface Outline {
   readonly endMs: number;
@@ -35,6 +37,22 @@ describe('the words of the console', () => {
       // A rule comes in English from the catalogue, a reason of danger too; all other values are in every language.
       expect(places(WORDS.ja[key]!), key).toEqual(places(WORDS.en[key]!));
     }
+  });
+
+  it('are all used, and nothing is said that has no words', () => {
+    const text = readdirSync(inProject('src/console'))
+      .filter((name) => /\.(js|html)$/.test(name) && name !== 'words.js')
+      .map((name) => readFileSync(inProject(`src/console/${name}`), 'utf8'))
+      .join('\n');
+    // Put together of a prefix and what the service says: state_queued, logEnded_failed.
+    const composed = [...text.matchAll(/`(\w+_)\$\{/g)].map(([, prefix]) => prefix!);
+    const unused = Object.keys(WORDS.en)
+      .filter((key) => !composed.some((prefix) => key.startsWith(prefix)))
+      .filter((key) => !text.includes(`'${key}'`) && !text.includes(`"${key}"`));
+    expect(unused).toEqual([]);
+    const said = [...text.matchAll(/\bt\('(\w+)'|data-t[a-z-]*="(\w+)"/g)].map(([, a, b]) => a ?? b!);
+    expect(said.length).toBeGreaterThan(60);
+    expect(said.filter((key) => WORDS.en[key] === undefined)).toEqual([]);
   });
 });
 

@@ -6,7 +6,7 @@ import {
   describeInBrowser,
   dropFiles,
   openConsole,
-  openTab,
+  shoot,
   startBrowser,
   startWithAvatar,
 } from '../support/browser.js';
@@ -35,7 +35,7 @@ describeInBrowser('the console in a real browser', () => {
       .toBeGreaterThan(40);
     await shot('speaking');
     expect(await drawnShare(page)).toBeGreaterThan(0.1);
-    await page.locator('#log .good', { hasText: 'dropped.wav was heard to its end' }).waitFor();
+    await page.locator('#log .good', { hasText: '“dropped.wav” was heard to its end' }).waitFor();
     await page.locator('#speech-label.silent').waitFor();
     expect(compareHeard(sound, avatar.heard())).toMatchObject({ exact: true });
     expect(errors).toEqual([]);
@@ -53,7 +53,8 @@ describeInBrowser('the console in a real browser', () => {
   it('stops, skips and pauses, and a second page shows the same', async () => {
     const { rig, avatar } = await startWithAvatar();
     const { page, shot } = await openConsole(browser, rig.port);
-    const { page: second } = await openTab(await page.context().newPage(), rig.port);
+    // In a window of its own: browsers draw a tab behind another once a second.
+    const { page: second } = await openConsole(browser, rig.port);
     // Small enough to be taken in before they are spoken: only what the service has is shown by every page.
     const long = wavOf(sine(16_000 * 6, 200, 8000));
     const files = ['first.wav', 'second.wav', 'third.wav'].map((name) => ({ name, bytes: long }));
@@ -250,6 +251,35 @@ describeInBrowser('the console in a real browser', () => {
     await shot('two-avatars');
     await page.getByRole('tab', { name: 'mei' }).click();
     expect(await page.locator('#log .message', { hasText: 'TEST|gene' }).count()).toBe(0);
+  });
+
+  it('asks for the token where one is demanded, and then works as ever', async () => {
+    const token = 'a-token-of-this-test';
+    const rig = await startService({ token });
+    onTestFinished(() => rig.close());
+    const avatar = await rig.avatar();
+    const context = await browser.newContext({ locale: 'en-GB' });
+    onTestFinished(() => context.close());
+    const page = await context.newPage();
+    await page.goto(`http://localhost:${rig.port}/`);
+    expect(new URL(page.url()).pathname).toBe('/login');
+    await shoot(page, 'login');
+    await page.keyboard.type('something-else-altogether');
+    await page.keyboard.press('Enter');
+    await page.getByRole('alert').waitFor();
+    await page.keyboard.type(token);
+    await page.keyboard.press('Enter');
+    await page.locator('#link.live').waitFor();
+    await page.locator('#command').fill('TEST|inside');
+    await page.keyboard.press('Enter');
+    await until(() => avatar.report().commands.some(({ line }) => line === 'TEST|inside'));
+    const [cookie] = await context.cookies();
+    expect(cookie).toMatchObject({ httpOnly: true, sameSite: 'Strict' });
+
+    // Without its cookie, as after seven days, it says so when it must come back.
+    await context.clearCookies();
+    await page.reload();
+    expect(new URL(page.url()).pathname).toBe('/login');
   });
 
   it('keeps its log bounded, filters it, and holds it still', async () => {

@@ -49,49 +49,62 @@ export interface ConsolePage {
   readonly page: Page;
   /** Errors of scripts, refused loads and everything written to the browser's console as an error. */
   readonly errors: string[];
-  /** Writes a picture where SCREENSHOTS says, for eyes; nowhere without it. */
+  /** Writes a picture of it: see `shoot`. */
   shot(name: string): Promise<void>;
 }
 
-/** Opens the console in a profile of its own, closed when the test ends. */
+type ConsoleOptions = BrowserContextOptions & { microphone?: boolean };
+
+/** Pages that no test uses now, by browser and options: a new one takes a second, and every service is its own origin. */
+const idle = new WeakMap<Browser, Map<string, Page[]>>();
+
+/** Opens the console, with nothing in its storage, until the test ends. */
 export async function openConsole(
   browser: Browser,
   port: number,
-  options: BrowserContextOptions & { microphone?: boolean } = {},
+  options: ConsoleOptions = {},
 ): Promise<ConsolePage> {
-  const { microphone = false, ...rest } = options;
-  const context = await browser.newContext({
-    locale: 'en-GB',
-    viewport: { width: 1360, height: 860 },
-    ...rest,
+  const pages = idle.get(browser) ?? new Map<string, Page[]>();
+  idle.set(browser, pages);
+  const key = JSON.stringify(options);
+  const page = pages.get(key)?.pop() ?? (await newPage(browser, options));
+  onTestFinished(async ({ task }) => {
+    if (task.result?.state === 'fail') return page.context().close();
+    page.removeAllListeners();
+    await page.goto('about:blank');
+    pages.set(key, [...(pages.get(key) ?? []), page]);
   });
-  onTestFinished(() => context.close());
-  const origin = `http://localhost:${port}`;
   // What is not granted is refused, without a question that nobody would answer.
-  await context.grantPermissions(microphone ? ['microphone'] : [], { origin });
-  return openTab(await context.newPage(), port);
-}
+  const granted = options.microphone === true ? ['microphone'] : [];
+  await page.context().grantPermissions(granted, { origin: `http://localhost:${port}` });
 
-/** Opens the console in a page. */
-export async function openTab(page: Page, port: number): Promise<ConsolePage> {
   const errors: string[] = [];
   page.on('pageerror', (error) => errors.push(String(error)));
   page.on('console', (message) => {
     if (message.type() === 'error') errors.push(`${message.text()} (${message.location().url})`);
   });
-  page.setDefaultTimeout(15_000);
   await page.goto(`http://localhost:${port}/`);
   await page.locator('#link.live').waitFor();
-  return {
-    page,
-    errors,
-    async shot(name) {
-      const folder = process.env['SCREENSHOTS'];
-      if (folder === undefined) return;
-      await mkdir(folder, { recursive: true });
-      await page.screenshot({ path: join(folder, `${name}.png`) });
-    },
-  };
+  return { page, errors, shot: (name) => shoot(page, name) };
+}
+
+async function newPage(browser: Browser, { microphone: _, ...options }: ConsoleOptions): Promise<Page> {
+  const context = await browser.newContext({
+    locale: 'en-GB',
+    viewport: { width: 1360, height: 860 },
+    ...options,
+  });
+  const page = await context.newPage();
+  page.setDefaultTimeout(15_000);
+  return page;
+}
+
+/** Writes a picture of a page where SCREENSHOTS says, for eyes; nowhere without it. */
+export async function shoot(page: Page, name: string): Promise<void> {
+  const folder = process.env['SCREENSHOTS'];
+  if (folder === undefined) return;
+  await mkdir(folder, { recursive: true });
+  await page.screenshot({ path: join(folder, `${name}.png`) });
 }
 
 /** Drops files onto the page as a hand with a mouse does. */
