@@ -22,7 +22,7 @@ import { AvatarRoute } from './transport/websocket.js';
 /** How long speeches may go on when another process has taken over, in ms. */
 const HAND_OVER_MS = 600_000;
 
-type ServiceKey = Exclude<keyof OptionValues, 'timeoutMs' | 'agent'>;
+type ServiceKey = Exclude<keyof OptionValues, 'timeoutMs' | 'agent' | 'tls' | 'tlsCa'>;
 
 /** Options of a bridge: every one of the options table that is the service's, and what only a program can give. */
 export interface BridgeOptions extends Partial<Pick<OptionValues, ServiceKey>> {

@@ -217,6 +217,20 @@ export const OPTIONS = {
     'Serves HTTPS and WSS with this certificate; avatars speak TLS on port 443 only.',
   ),
   tlsKey: option('--tls-key <path>', z.string().min(1).optional(), 'a PEM file', 'The certificate’s key.'),
+  tls: option(
+    '--tls',
+    z.boolean().default(false),
+    'a switch',
+    'Speaks HTTPS with a service whose certificate this machine trusts.',
+    ['client'],
+  ),
+  tlsCa: option(
+    '--tls-ca <path>',
+    z.string().min(1).optional(),
+    'a PEM file',
+    'Speaks HTTPS and trusts this certificate alone: the service’s own where it is self-signed, else its signer’s.',
+    ['client'],
+  ),
   logLevel: option(
     '--log-level <level>',
     z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),

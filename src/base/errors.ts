@@ -193,6 +193,12 @@ export const ERRORS = {
     'Send the service’s token: --token, MMDAGENT_BRIDGE_TOKEN, or the header Authorization: Bearer.',
   ),
   TLS_INVALID: entry('usage', false, 'Give --tls-cert and --tls-key, both in PEM, that belong together.'),
+  TLS_UNTRUSTED: entry(
+    'denied',
+    false,
+    'Name the service’s certificate, or its signer’s, with --tls-ca, and the service by a name that the certificate holds.',
+  ),
+  TLS_MISMATCH: entry('usage', false, 'Commands speak HTTPS with --tls or --tls-ca, and HTTP without.'),
   TIMEOUT: entry('timeout', true, 'Give it more time with --timeout.'),
   CLOSE_TIMEOUT: entry('internal', false, 'Something did not close in time; it was left behind.'),
   RESTARTING: entry(

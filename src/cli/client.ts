@@ -1,9 +1,11 @@
 import { request, type ClientRequest, type IncomingMessage } from 'node:http';
+import { request as tlsRequest } from 'node:https';
 import { BridgeError, ERRORS, type ErrorCode } from '../base/errors.js';
 import { PACKAGE_NAME } from '../base/version.js';
 import type { ServiceEventJson } from '../service/events.js';
 import type { AboutJson } from '../service/routes/root.js';
 import { jsonLines, serverSentEvents } from './answers.js';
+import { speaksTls, tlsFailure, type ClientTls } from './client-tls.js';
 
 /** How long a program may take to say that it is the service, in ms. */
 const HELLO_MS = 5000;
@@ -14,6 +16,8 @@ export interface ClientSettings {
   readonly port: number;
   /** What the service asks for, when it does. */
   readonly token?: string | undefined;
+  /** When given, it speaks HTTPS. */
+  readonly tls?: ClientTls | undefined;
   /** Ends every wait, with its reason as the error. */
   readonly signal: AbortSignal;
 }
@@ -41,7 +45,7 @@ export class ServiceClient {
 
   /**
    * Makes sure that it is the service that answers.
-   * @throws BridgeError SERVICE_NOT_RUNNING or SERVICE_PROTOCOL
+   * @throws BridgeError SERVICE_NOT_RUNNING, SERVICE_PROTOCOL, TLS_UNTRUSTED or TLS_MISMATCH
    */
   async check(): Promise<AboutJson> {
     const timeout = AbortSignal.timeout(HELLO_MS);
@@ -53,6 +57,7 @@ export class ServiceClient {
       if (this.#settings.signal.aborted) throw error;
       const known = error instanceof BridgeError;
       if (known && error.code !== 'SERVICE_LOST' && error.code !== 'ROUTE_UNKNOWN') throw error;
+      await this.#checkScheme(signal);
       throw this.#stranger(timeout.aborted ? `it did not answer within ${HELLO_MS} ms` : undefined);
     }
     if (about?.service !== PACKAGE_NAME) throw this.#stranger();
@@ -114,9 +119,10 @@ export class ServiceClient {
     headers: Record<string, string> = {},
     signal: AbortSignal = this.#settings.signal,
   ): OpenRequest {
-    const { host, port, token } = this.#settings;
+    const { host, port, token, tls } = this.#settings;
     const sent = token === undefined ? headers : { ...headers, authorization: `Bearer ${token}` };
-    const outgoing = request({ host, port, method, path, headers: sent, signal, agent: false });
+    const asked = { host, port, method, path, headers: sent, signal, agent: false } as const;
+    const outgoing = tls ? tlsRequest({ ...asked, ...tls }) : request(asked);
     outgoing.setNoDelay(true);
     const response = new Promise<IncomingMessage>((resolve, reject) => {
       outgoing.once('response', resolve);
@@ -161,6 +167,19 @@ export class ServiceClient {
     }
   }
 
+  /** A service that speaks TLS hangs up on whoever does not. @throws BridgeError TLS_MISMATCH */
+  async #checkScheme(signal: AbortSignal): Promise<void> {
+    const { host, port, tls } = this.#settings;
+    if (tls || !(await speaksTls(host, port, signal))) return;
+    throw new BridgeError(
+      'TLS_MISMATCH',
+      `What listens at ${this.at} speaks TLS, and the command does not.`,
+      {
+        advice: 'Give --tls-ca with the service’s certificate, or --tls when this machine trusts it already.',
+      },
+    );
+  }
+
   #failure(error: unknown): BridgeError | Error {
     if (error instanceof BridgeError) return error;
     const { signal } = this.#settings;
@@ -170,7 +189,7 @@ export class ServiceClient {
     if (['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN'].includes(code)) {
       return new BridgeError('SERVICE_NOT_RUNNING', `No service answers at ${this.at} (${code}).`);
     }
-    return this.#lost(message);
+    return tlsFailure(error as NodeJS.ErrnoException, this.at) ?? this.#lost(message);
   }
 
   #lost(reason?: string): BridgeError {

@@ -2,7 +2,8 @@ import type { Readable } from 'node:stream';
 import type { Command } from 'commander';
 import { BridgeError } from '../base/errors.js';
 import { readToken } from '../base/token.js';
-import { ServiceClient } from './client.js';
+import { ServiceClient, type ClientSettings } from './client.js';
+import { readClientTls } from './client-tls.js';
 import { readOptions, type ClientOptions, type Env } from './flags.js';
 import type { Terminal } from './terminal.js';
 
@@ -61,18 +62,31 @@ export interface ClientSession {
   close(): void;
 }
 
+/** The options that say where the service is and how it is spoken to. */
+export const SERVICE_ADDRESS = ['host', 'port', 'token', 'tokenFile', 'tls', 'tlsCa'] as const;
+
+/**
+ * Where the service is and how it is spoken to.
+ * @throws BridgeError OPTION_INVALID, TLS_INVALID, FILE_NOT_FOUND or FILE_UNREADABLE
+ */
+export function readService(command: Command, env: Env): Omit<ClientSettings, 'signal'> {
+  const options = readOptions(command, SERVICE_ADDRESS, env);
+  const { host, port } = options;
+  return { host, port, token: readToken(options), tls: readClientTls(options) };
+}
+
 /**
  * Reads where the service is and gets ready to talk to it.
- * @throws BridgeError OPTION_INVALID, or FILE_NOT_FOUND about the token's file
+ * @throws as `readService`
  */
 export function openClient(command: Command, env: Env): ClientSession {
-  const options = readOptions(command, ['host', 'port', 'timeoutMs', 'token', 'tokenFile'], env);
-  const token = readToken(options);
+  const options = readOptions(command, ['host', 'port', 'timeoutMs'], env);
+  const service = readService(command, env);
   const { signal: timeout, clear } = deadline(options.timeoutMs, command.name());
   const controller = new AbortController();
   const signal = AbortSignal.any([timeout, controller.signal]);
   return {
-    client: new ServiceClient({ host: options.host, port: options.port, token, signal }),
+    client: new ServiceClient({ ...service, signal }),
     options,
     signal,
     abort: (reason) => controller.abort(reason),

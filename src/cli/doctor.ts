@@ -3,10 +3,10 @@ import { findProgram } from '../base/programs.js';
 import { VERSION } from '../base/version.js';
 import { listRecorders } from '../source/devices.js';
 import type { AgentJson } from '../service/schemas.js';
-import { ServiceClient } from './client.js';
-import type { AddCommand } from './command.js';
+import { ServiceClient, type ClientSettings } from './client.js';
+import { readService, SERVICE_ADDRESS, type AddCommand } from './command.js';
 import { EXIT } from './exit-codes.js';
-import { addOptions, readOptions } from './flags.js';
+import { addOptions } from './flags.js';
 import { printable, table } from './terminal.js';
 
 const ASK_MS = 5000;
@@ -42,19 +42,19 @@ export const addDoctor: AddCommand = (program, run) => {
         'Fails only when something keeps avatars from speaking.',
     )
     .option('--json', 'as one JSON array');
-  addOptions(command, ['host', 'port']);
+  addOptions(command, SERVICE_ADDRESS);
   command.action((flags: { json?: boolean }) =>
     run(
       command,
       async ({ terminal, env }) => {
-        const { host, port } = readOptions(command, ['host', 'port'], env);
+        const settings = readService(command, env);
         const findings = [
           node(),
           ...(await recorders()),
           await tool('ffmpeg', 'AAC/M4A, Vorbis and rarer formats', FFMPEG_INSTALL),
           opus(),
           await tool('espeak-ng', 'an offline voice for languages other than English', ESPEAK_INSTALL),
-          ...(await service(host, port)),
+          ...(await service(settings)),
         ];
         if (flags.json) terminal.json(findings);
         else {
@@ -130,8 +130,8 @@ function opus(): Finding {
   }
 }
 
-async function service(host: string, port: number): Promise<Finding[]> {
-  const client = new ServiceClient({ host, port, signal: AbortSignal.timeout(ASK_MS) });
+async function service(settings: Omit<ClientSettings, 'signal'>): Promise<Finding[]> {
+  const client = new ServiceClient({ ...settings, signal: AbortSignal.timeout(ASK_MS) });
   try {
     const { version } = await client.check();
     const { agents } = await client.get<{ agents: AgentJson[] }>('/api/agents');

@@ -23,7 +23,7 @@ export function readTls(certPath: string | undefined, keyPath: string | undefine
       certPath === undefined ? ['--tls-key', '--tls-cert'] : ['--tls-cert', '--tls-key'];
     throw new BridgeError('TLS_INVALID', `There is ${given} without ${missing}.`);
   }
-  const files = { cert: read(certPath), key: read(keyPath) };
+  const files = { cert: readPem(certPath), key: readPem(keyPath) };
   try {
     createSecureContext(files);
   } catch (error) {
@@ -35,7 +35,8 @@ export function readTls(certPath: string | undefined, keyPath: string | undefine
   return files;
 }
 
-function read(path: string): Buffer {
+/** A file's bytes. @throws BridgeError FILE_NOT_FOUND or FILE_UNREADABLE */
+export function readPem(path: string): Buffer {
   try {
     return readFileSync(path);
   } catch (error) {
