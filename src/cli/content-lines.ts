@@ -16,10 +16,10 @@ export function contentLines({ host, port }: ListenAddress, path: string): strin
   ];
 }
 
-/** What they mean, a line each. */
-export function contentHelp(path: string): string[] {
+/** What they mean, a line each. @param token avatars bring a token in their path */
+export function contentHelp(path: string, token = false): string[] {
   return [
     'The first three say where the avatar finds this service; the last, that it tries again when the service is not',
-    `there yet: without it, one refusal is the end. Several avatars: give each a Directory of its own, ${path}/NAME.`,
+    `there yet: without it, one refusal is the end. Several avatars: give each a Directory of its own, ${path}/NAME${token ? '?token=…' : ''}.`,
   ];
 }

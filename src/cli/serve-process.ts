@@ -77,8 +77,10 @@ function announce(
 ): void {
   // Where every address is listened at, the machine's own name is one that others know.
   const host = /^(0\.0\.0\.0|::)$/.test(address.host) ? hostname() : address.host;
-  const path = options.agentToken === undefined ? options.path : `${options.path}?token=(your --agent-token)`;
-  const lines = contentLines({ ...address, host }, path);
+  // A person can paste the lines as they stand; a log is kept, and holds no secret.
+  const { agentToken } = options;
+  const query = agentToken === undefined ? '' : `?token=${terminal ? agentToken : '(your --agent-token)'}`;
+  const lines = contentLines({ ...address, host }, options.path + query);
   if (!terminal) {
     logger.info(
       { ...address, path: options.path, url, mdf: lines },
@@ -90,7 +92,7 @@ function announce(
   terminal.say('');
   terminal.say('Lines for the avatar’s content file (.mdf):');
   for (const line of lines) terminal.say(`  ${line}`);
-  for (const line of contentHelp(options.path)) terminal.say(line);
+  for (const line of contentHelp(options.path, query !== '')) terminal.say(line);
   terminal.say('');
   terminal.say('Ctrl-C ends the service, and with it the avatars that are connected.');
   terminal.say('');

@@ -115,14 +115,22 @@ describe('serve', () => {
   it('speaks to people at a terminal', async () => {
     // `script` gives the command a terminal of its own. It runs it through a shell, which must not stay in between:
     // at Ctrl-C some shells end with 130 whatever their command ends with.
+    const secret = 'the-token-of-the-avatars';
     const run = start(
       'script',
-      ['-qec', `exec '${process.execPath}' dist/cli/main.js serve --port 0`, '/dev/null'],
+      [
+        '-qec',
+        `exec '${process.execPath}' dist/cli/main.js serve --port 0 --agent-token ${secret}`,
+        '/dev/null',
+      ],
       { cwd: inProject('.') },
     );
     await run.says('Ctrl-C ends the service');
     const port = /Websocket_Port=(\d+)/.exec(run.out)![1]!;
-    const avatar = new SimulatedAvatar({ url: `ws://127.0.0.1:${port}/chat` });
+    // As it stands on the screen: it is there to be pasted.
+    const directory = /Websocket_Directory=(\S+)/.exec(run.out)![1]!;
+    expect(directory).toBe(`/chat?token=${secret}`);
+    const avatar = new SimulatedAvatar({ url: `ws://127.0.0.1:${port}${directory}` });
     await avatar.connect();
     await run.says('ready after');
     const sent = await inProcess(['send', '--port', port, '--agent', 'bob', 'A|1']);
