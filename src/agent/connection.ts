@@ -26,6 +26,7 @@ export interface Connection {
   readonly unsentBytes: number;
   /**
    * Sends one unit of the wire, whole, in one write. Does nothing once closed.
+   * @param unit the sender's again once this returns: what waits is a copy
    * @param mark sent behind it, in the same write where that can be; the same bytes come back as a `mark` event.
    * 1 to 125 of them, never none (protocol.md §2); only where `canMark`
    */

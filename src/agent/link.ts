@@ -12,6 +12,7 @@ import {
   closeMouthCommand,
   encodeCommand,
   encodeFrame,
+  MAX_FRAME_BYTES,
   MessageReader,
   MODE_FILE,
   MODE_STREAM,
@@ -53,6 +54,8 @@ export class Link {
   readonly connection: Connection;
   readonly outbound: Outbound;
   readonly #options: LinkOptions;
+  /** Each frame is put together here: it has left when the connection's `send` returns. */
+  readonly #frameRoom = Buffer.allocUnsafeSlow(MAX_FRAME_BYTES);
   readonly #marks: Marks;
   readonly #reader = new MessageReader();
   readonly #readiness: Readiness;
@@ -195,7 +198,7 @@ export class Link {
   /** Sends one frame of 1 to 640 samples, and a mark behind it when one is due. */
   frame(samples: Int16Array): void {
     this.#sentSamples += samples.length;
-    this.#send(encodeFrame(samples), false);
+    this.#send(encodeFrame(samples, this.#frameRoom), false);
   }
 
   /** Ends the segment, with a mark behind it. */

@@ -4,9 +4,9 @@ import { decodeMark, encodeMark } from './wire.js';
  * How often a mark goes out while sound does, in ms: a few a second, never one a frame. The time is cut at the same
  * moments for all agents, so that their answers come in bunches and wake the process less often.
  */
-const EVERY_MS = 250;
+const EVERY_MS = 400;
 /** A mark that has not come back for so long means that the agent has stopped reading (protocol.md §5: at most 11 ms). */
-const STALLED_AFTER_MS = 700;
+const STALLED_AFTER_MS = 550;
 /** Marks under way at once; no more go out until one comes back. */
 const MAX_PENDING = 8;
 /** Round trips that the statistics look back on. */

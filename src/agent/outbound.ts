@@ -5,6 +5,10 @@ import { FIRST_SEND_DELAY_MS, type WireUnit } from './wire.js';
 
 /** Command lines that may wait for the first moment at which sending is safe. */
 const MAX_EARLY = 1000;
+/** A wait that ends so much late, in ms, was a stall, maybe of the whole machine: the agent may have slept as well. */
+const STALL_MS = 25;
+/** Waits in all; a machine that stalls at each of them has other worries. */
+const MAX_WAITS = 4;
 /** Bytes that may wait for an agent that has stopped reading before commands are refused. */
 const MAX_UNSENT_BYTES = 1_000_000;
 
@@ -18,6 +22,7 @@ export class Outbound {
   readonly #agentName: string;
   #early: WireUnit[] | undefined = [];
   #timer: Timer | undefined;
+  #waits = 0;
 
   /** @param open true for a connection that has long been open: nothing waits */
   constructor(connection: Connection, clock: Clock, agentName: string, open: boolean) {
@@ -25,7 +30,7 @@ export class Outbound {
     this.#agentName = agentName;
     const waitMs = connection.openedAtMs + FIRST_SEND_DELAY_MS - clock.nowMs();
     if (open || waitMs <= 0) this.#early = undefined;
-    else this.#timer = clock.after(waitMs, () => this.#flush());
+    else this.#wait(clock, connection.openedAtMs + FIRST_SEND_DELAY_MS);
   }
 
   /** @throws BridgeError AGENT_STALLED when too much waits already for an agent that does not read */
@@ -44,6 +49,16 @@ export class Outbound {
   close(): void {
     this.#timer?.cancel();
     this.#early = undefined;
+  }
+
+  #wait(clock: Clock, untilMs: number): void {
+    this.#waits += 1;
+    this.#timer = clock.after(untilMs - clock.nowMs(), () => {
+      const nowMs = clock.nowMs();
+      const stalled = nowMs - untilMs > STALL_MS && this.#waits < MAX_WAITS;
+      if (stalled) this.#wait(clock, nowMs + FIRST_SEND_DELAY_MS);
+      else this.#flush();
+    });
   }
 
   #flush(): void {

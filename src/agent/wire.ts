@@ -33,6 +33,8 @@ export const MAX_FRAME_SAMPLES = 640;
 
 /** Bytes of sound in the largest frame. */
 export const MAX_FRAME_PAYLOAD_BYTES = MAX_FRAME_SAMPLES * 2;
+/** Bytes of the longest frame, head and all. */
+export const MAX_FRAME_BYTES = FRAME_HEADER_BYTES + MAX_FRAME_PAYLOAD_BYTES;
 
 /** The avatar plays blocks of this many samples; what is left over is not played (protocol.md §4). */
 export const BLOCK_SAMPLES = 256;
@@ -141,9 +143,10 @@ function quote(line: string): string {
 /**
  * Sound as one message: `SND`, four decimal digits, 16-bit little-endian samples (protocol.md §4).
  * @param samples 16 kHz mono, 1 to 640 of them; copied, so the array may be used again at once
+ * @param room where it is put together, at least `MAX_FRAME_BYTES` long: the result lies in it; memory of its own when absent
  * @throws BridgeError INTERNAL when the count is out of that range
  */
-export function encodeFrame(samples: Int16Array): WireUnit {
+export function encodeFrame(samples: Int16Array, room?: Buffer): WireUnit {
   const count = samples.length;
   if (count === 0 || count > MAX_FRAME_SAMPLES) {
     throw new BridgeError(
@@ -152,7 +155,8 @@ export function encodeFrame(samples: Int16Array): WireUnit {
     );
   }
   const payloadBytes = count * 2;
-  const unit = Buffer.allocUnsafe(FRAME_HEADER_BYTES + payloadBytes);
+  const bytes = FRAME_HEADER_BYTES + payloadBytes;
+  const unit = room ? room.subarray(0, bytes) : Buffer.allocUnsafe(bytes);
   unit.set(SND);
   for (let at = 3, place = 1000; at < FRAME_HEADER_BYTES; at += 1, place /= 10) {
     unit[at] = ZERO_DIGIT + (Math.floor(payloadBytes / place) % 10);

@@ -42,6 +42,8 @@ export class Feed {
   readonly #options: FeedOptions;
   readonly #maxSamples: number;
   readonly #abort = new AbortController();
+  /** As the signal says, which takes 50 times as long to ask. */
+  #cancelled = false;
   #queue: Int16Array[] = [];
   #bufferedSamples = 0;
   #droppedSamples = 0;
@@ -153,6 +155,7 @@ export class Feed {
   async cancel(): Promise<void> {
     this.#queue = [];
     this.#bufferedSamples = 0;
+    this.#cancelled = true;
     this.#abort.abort(new Error('the rest of the sound is not wanted'));
     this.#releaseRoom();
     await this.#pumping;
@@ -175,7 +178,7 @@ export class Feed {
       });
       for await (const block of blocks) {
         if (!this.live && this.#bufferedSamples >= this.#maxSamples) await this.#room();
-        if (signal.aborted) return;
+        if (this.#cancelled) return;
         const samples = converter.push(block);
         this.#push(drift ? this.#onOurClock(drift, samples) : samples);
       }
@@ -184,7 +187,8 @@ export class Feed {
       else this.#push(rest);
       this.#end(undefined);
     } catch (error) {
-      if (!signal.aborted) this.#end(toBridgeError(error, 'SOURCE_FAILED', `${this.#sound.label} broke off`));
+      if (!this.#cancelled)
+        this.#end(toBridgeError(error, 'SOURCE_FAILED', `${this.#sound.label} broke off`));
     } finally {
       converter?.close();
       drift?.close();
@@ -236,7 +240,7 @@ export class Feed {
 
   #releaseRoom(): void {
     if (!this.#roomWanted) return;
-    if (this.#bufferedSamples >= this.#maxSamples && !this.#abort.signal.aborted) return;
+    if (this.#bufferedSamples >= this.#maxSamples && !this.#cancelled) return;
     const wake = this.#roomWanted;
     this.#roomWanted = undefined;
     wake();

@@ -56,6 +56,10 @@ export class Pacer {
   /** How long the agent had been dry when the segment was closed for it; part of the gap that the next frame ends. */
   #dryBeforeMs = 0;
   #task: WheelTask | undefined;
+  /** The moment for which `#task` was asked. */
+  #dueMs = 0;
+  /** One for all frames: it is asked for 25 times a second. */
+  readonly #onWake = (nowMs: number): void => this.#wake(nowMs);
 
   constructor(options: PacerOptions) {
     this.#options = options;
@@ -206,12 +210,15 @@ export class Pacer {
   }
 
   #wakeAt(dueMs: number): void {
-    this.#task = this.#options.wheel.at(dueMs, (nowMs) => {
-      this.#task = undefined;
-      const run = this.#run;
-      if (run?.begun && run.feed.bufferedSamples === 0 && !run.feed.ended) this.#closeIfDry(run, nowMs);
-      this.pump(nowMs, dueMs);
-    });
+    this.#dueMs = dueMs;
+    this.#task = this.#options.wheel.at(dueMs, this.#onWake);
+  }
+
+  #wake(nowMs: number): void {
+    this.#task = undefined;
+    const run = this.#run;
+    if (run?.begun && run.feed.bufferedSamples === 0 && !run.feed.ended) this.#closeIfDry(run, nowMs);
+    this.pump(nowMs, this.#dueMs);
   }
 
   #closeIfDry(run: Run, nowMs: number): void {

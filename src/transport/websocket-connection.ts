@@ -7,6 +7,7 @@ import type { Lease } from '../keeper/door.js';
 import type { FrameBoundary } from './frame-boundary.js';
 import { SendWindow } from './send-window.js';
 import { frameBytes, writeFrame } from './server-frame.js';
+import { roomFor, writeFrom } from './write-room.js';
 
 const TEXT = 0x1;
 const BINARY = 0x2;
@@ -91,9 +92,8 @@ export class WebSocketConnection implements Connection {
   /** A write's error arrives as the connection's end, which is told once, there. */
   send(unit: Uint8Array, mark?: Uint8Array): void {
     if (this.#closed || this.#webSocket.readyState !== WebSocket.OPEN) return;
-    const outgoing = { unit, mark };
-    if (this.#waiting.length === 0 && this.#window.hasRoom(unit.length)) return this.#write(outgoing);
-    this.#waiting.push(outgoing);
+    if (this.#waiting.length === 0 && this.#window.hasRoom(unit.length)) return this.#write(unit, mark);
+    this.#waiting.push({ unit: Uint8Array.from(unit), mark });
     this.#waitingBytes += unit.length;
   }
 
@@ -134,19 +134,21 @@ export class WebSocketConnection implements Connection {
     this.#webSocket.terminate();
   }
 
-  #write({ unit, mark }: Outgoing): void {
+  #write(unit: Uint8Array, mark: Uint8Array | undefined): void {
     this.#window.sent(unit.length);
-    const marks = [mark, this.#window.dueMark()].filter((due) => due !== undefined);
-    const length = marks.reduce((sum, due) => sum + frameBytes(due.length), frameBytes(unit.length));
-    const bytes = Buffer.allocUnsafe(length);
-    let end = writeFrame(bytes, 0, isAudio(unit) ? BINARY : TEXT, unit);
-    for (const due of marks) {
-      end = writeFrame(bytes, end, PING, due);
-      this.#window.marked(due);
-    }
+    const windowMark = this.#window.dueMark();
+    const bytes = roomFor(frameBytes(unit.length) + markBytes(mark) + markBytes(windowMark));
+    const end = writeFrame(bytes, 0, isAudio(unit) ? BINARY : TEXT, unit);
+    this.#writeMark(bytes, this.#writeMark(bytes, end, mark), windowMark);
     this.#noteBegin(unit);
-    this.#socket.write(bytes);
+    writeFrom(this.#socket, bytes);
     this.#noteEnd(unit);
+  }
+
+  #writeMark(bytes: Buffer, at: number, mark: Uint8Array | undefined): number {
+    if (!mark) return at;
+    this.#window.marked(mark);
+    return writeFrame(bytes, at, PING, mark);
   }
 
   #onPong(payload: Uint8Array): void {
@@ -154,7 +156,7 @@ export class WebSocketConnection implements Connection {
     let written = 0;
     for (const outgoing of this.#waiting) {
       if (!this.#window.hasRoom(outgoing.unit.length)) break;
-      this.#write(outgoing);
+      this.#write(outgoing.unit, outgoing.mark);
       this.#waitingBytes -= outgoing.unit.length;
       written += 1;
     }
@@ -172,6 +174,10 @@ export class WebSocketConnection implements Connection {
   #noteEnd(unit: Uint8Array): void {
     if (this.#lease && isAudio(unit)) this.#lease.line.done();
   }
+}
+
+function markBytes(mark: Uint8Array | undefined): number {
+  return mark ? frameBytes(mark.length) : 0;
 }
 
 /** `SND…` */

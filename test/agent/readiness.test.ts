@@ -140,6 +140,16 @@ describe('what goes out', () => {
     expect(connection.lines).toEqual(['A\n', 'B\n', 'C\n']);
   });
 
+  it('waits again after a stall, in which the agent may not have read the upgrade’s answer', async () => {
+    const { clock, connection, link: it } = link();
+    it.outbound.command(Buffer.from('A\n') as never);
+    await clock.stall(90);
+    await clock.advance(49);
+    expect(connection.sent).toEqual([]);
+    await clock.advance(1);
+    expect(connection.lines).toEqual(['A\n']);
+  });
+
   it('is bounded: too many early commands, or too many bytes for an agent that does not read, are refused', async () => {
     const { clock, connection, link: it } = link();
     const unit = Buffer.from('A\n') as never;
@@ -163,8 +173,8 @@ describe('delivery marks', () => {
       }
     }
     const count = connection.sent.filter(({ text }) => text === 'mark').length;
-    expect(count).toBeGreaterThanOrEqual(4);
-    expect(count).toBeLessThanOrEqual(6);
+    expect(count).toBeGreaterThanOrEqual(2);
+    expect(count).toBeLessThanOrEqual(4);
     it.endSegment();
     expect(connection.marks).toHaveLength(1);
     expect(connection.marks[0]!.payload.length).toBeGreaterThan(0);
@@ -179,9 +189,10 @@ describe('delivery marks', () => {
     connection.events.emit('mark', connection.marks[0]!.payload);
     expect(it.readSamples).toBe(640);
     expect(it.marks.roundTrip).toMatchObject({ count: 1, lastMs: 3 });
-    await clock.advance(250);
+    // The last frame that goes without a mark, then the next: from the stall to its discovery less than a second.
+    await clock.advance(397);
     it.frame(new Int16Array(640));
-    await clock.advance(699);
+    await clock.advance(549);
     expect(it.stalled).toBe(false);
     await clock.advance(1 + 5);
     expect(readings).toEqual([true]);
