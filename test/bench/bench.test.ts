@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { inProject, projectDir } from '../support/paths.js';
 
 const NAMES = [
-  ...['lateness', 'cpu', 'conversion', 'decoding', 'first-frame', 'memory', 'microphone'],
+  ...['lateness', 'cpu', 'conversion', 'decoding', 'first-frame', 'memory', 'microphone', 'browser'],
   ...['interruption', 'cues', 'links', 'position', 'text', 'extras'],
 ];
 

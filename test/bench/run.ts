@@ -1,5 +1,6 @@
 import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
+import { browser } from './browser.js';
 import { conversion } from './conversion.js';
 import { cpu } from './cpu.js';
 import { cues } from './cues.js';
@@ -25,6 +26,7 @@ const BENCHES: readonly Bench[] = [
   firstFrame,
   memory,
   microphone,
+  browser,
   interruption,
   cues,
   links,

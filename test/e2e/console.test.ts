@@ -2,14 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { compareHeard } from '../../src/simulator/index.js';
-import {
-  describeInBrowser,
-  dropFiles,
-  openConsole,
-  shoot,
-  startBrowser,
-  startWithAvatar,
-} from '../support/browser.js';
+import { describeInBrowser, dropFiles, openConsole, shoot, startWithAvatar } from '../support/browser.js';
+import { startBrowser } from '../support/chromium.js';
 import { startService, until, wavOf } from '../support/service-rig.js';
 import { sine } from '../support/signals.js';
 

@@ -1,12 +1,11 @@
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { describe, onTestFinished } from 'vitest';
 import type { SimulatedAvatar } from '../../src/simulator/index.js';
+import { CHROMIUM } from './chromium.js';
 import { startService, type ServiceRig } from './service-rig.js';
-
-const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
 
 /**
  * A `describe` for tests that need a browser. Where there is none they are skipped, and it is said why; with CI set they
@@ -23,25 +22,6 @@ export async function startWithAvatar(): Promise<{ rig: ServiceRig; avatar: Simu
   const rig = await startService();
   onTestFinished(() => rig.close());
   return { rig, avatar: await rig.avatar() };
-}
-
-/** Starts a browser. @param microphoneWav a file that its microphone hears, over and over */
-export function startBrowser(microphoneWav?: string): Promise<Browser> {
-  return chromium.launch({
-    executablePath: CHROMIUM,
-    args: [
-      '--headless',
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-      '--use-fake-device-for-media-stream',
-      ...(microphoneWav === undefined ? [] : [`--use-file-for-fake-audio-capture=${microphoneWav}`]),
-    ],
-  });
 }
 
 /** A page of the console, with what went wrong in it. */
