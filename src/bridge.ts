@@ -6,13 +6,13 @@ import { silentLogger, type Logger } from './base/logger.js';
 import { tokenMatcher } from './base/token.js';
 import { createConverter } from './audio/convert.js';
 import type { AgentSettings } from './agent/agent.js';
-import { AgentGroup } from './agent/group.js';
 import { DEFAULT_AGENT, Roster } from './agent/roster.js';
-import { BridgeAgent, type SayOptions } from './bridge-agent.js';
+import { BridgeAgent, BridgeGroup } from './bridge-agent.js';
+import { mannerOf, Narrator, usualVoice, type SayOptions } from './bridge-say.js';
 import { resolveOptions, SERVICE_KEYS, type OptionValues } from './config.js';
 import type { Door } from './keeper/door.js';
 import { openSound } from './source/open.js';
-import { EnginePool } from './tts/engine-pool.js';
+import { EnginePool, type VoiceDefaults } from './tts/engine-pool.js';
 import { Wheel } from './speech/wheel.js';
 import { enterBy } from './transport/entrance.js';
 import { Listener, type ListenAddress } from './transport/listener.js';
@@ -30,6 +30,8 @@ export interface BridgeOptions extends Partial<Pick<OptionValues, ServiceKey>> {
   readonly logger?: Logger;
   /** How text is spoken unless `say` is told otherwise: engine, voice, tags, dictionary. */
   readonly say?: SayOptions;
+  /** What is kept of single engines, by name, whoever asks for them. */
+  readonly engines?: VoiceDefaults['engines'];
   /** The time it lives by; for tests. */
   readonly clock?: Clock;
   /** Where connections come from when a keeper holds the port; `host` and `port` are then the keeper's. */
@@ -77,7 +79,9 @@ export interface Bridge {
    * @param names by default every agent that is connected now
    * @throws BridgeError AGENT_UNKNOWN when there is none; as `agent`
    */
-  group(names?: readonly string[]): AgentGroup;
+  group(names?: readonly string[]): BridgeGroup;
+  /** As `group`, for one passing use; see `visitAgent`. @throws as `group` */
+  visitGroup(names?: readonly string[]): BridgeGroup;
   on<Name extends keyof BridgeEvents>(
     event: Name,
     listener: (payload: BridgeEvents[Name]) => void,
@@ -108,7 +112,14 @@ export interface Bridge {
  * @throws BridgeError OPTION_INVALID, TLS_INVALID, FILE_NOT_FOUND, PORT_IN_USE, HOST_INVALID or LISTEN_DENIED
  */
 export async function createBridge(options: BridgeOptions = {}): Promise<Bridge> {
-  const { logger = silentLogger, clock = systemClock, say, door, ...given } = options;
+  const {
+    logger = silentLogger,
+    clock = systemClock,
+    say = {},
+    engines: engineSettings = {},
+    door,
+    ...given
+  } = options;
   const values = resolveOptions(SERVICE_KEYS, given) as Pick<OptionValues, ServiceKey>;
   // The resampler is loaded now, so that the first speech need not wait for it.
   (await createConverter()).close();
@@ -129,19 +140,18 @@ export async function createBridge(options: BridgeOptions = {}): Promise<Bridge>
     openSound,
     nextSpeechId: () => `s${(speechCount += 1)}`,
   };
-  const engines = new EnginePool({ environment: process.env, clock });
-  const manner: SayOptions = {
-    engine: values.engine,
-    ...(values.voice !== '' && { voice: values.voice }),
-    ...(values.language !== '' && { language: values.language }),
-    ...(values.baseUrl !== '' && { engineOptions: { baseUrl: values.baseUrl } }),
+  const engines = new EnginePool(
+    { environment: process.env, clock },
+    { choice: usualVoice(values, say), engines: engineSettings },
+  );
+  // Fails now, and not at the first sentence, when the engine is none or its key is missing.
+  engines.choose({});
+  const narrator = new Narrator(settings, engines, {
     lips: values.lips,
     captions: values.captions,
-    ...say,
-  };
-  // Fails now, and not at the first sentence, when the engine is none or its key is missing.
-  engines.engine(manner.engine, manner.engineOptions);
-  const roster = new Roster((name) => new BridgeAgent(name, settings, engines, manner), {
+    ...mannerOf(say),
+  });
+  const roster = new Roster((name) => new BridgeAgent(name, settings, narrator), {
     maxAgents: values.maxAgents,
   });
   roster.events.on('agent', (agent) => events.emit('agent', agent));
@@ -203,6 +213,8 @@ export async function createBridge(options: BridgeOptions = {}): Promise<Bridge>
       },
     });
   };
+  const group = (agents = roster.list().filter(({ state }) => state !== 'absent')): BridgeGroup =>
+    new BridgeGroup(agents, settings, narrator);
   lifetime.own('the listener', () => listener.close());
   lifetime.own('the avatars’ connections', () => avatars.close());
   lifetime.own('the voices', () => engines.close());
@@ -220,12 +232,8 @@ export async function createBridge(options: BridgeOptions = {}): Promise<Bridge>
     visitAgent: (name) => roster.visit(name),
     findAgent: (name) => roster.find(name),
     agents: () => roster.list(),
-    group: (names) =>
-      new AgentGroup(
-        names?.map((name) => roster.get(name)) ?? roster.list().filter(({ state }) => state !== 'absent'),
-        openSound,
-        clock,
-      ),
+    group: (names) => group(names?.map((name) => roster.get(name))),
+    visitGroup: (names) => group(names?.map((name) => roster.visit(name))),
     on: (event, listen) => events.on(event, listen),
     own: (name, close) => void lifetime.own(name, close),
     enter,

@@ -162,6 +162,20 @@ export const OPTIONS = {
     'an http(s) address',
     'Where the engine answers, when it is not where it usually is.',
   ),
+  fallback: option(
+    '--fallback <name>',
+    z.string().max(50).default(''),
+    'a name that voices lists',
+    'The engine that speaks what the other cannot.',
+  ),
+  rate: option('--rate <factor>', z.number().min(0.25).max(4).default(1), '0.25 to 4', 'How fast it speaks.'),
+  pitch: option(
+    '--pitch <semitones>',
+    z.number().min(-24).max(24).default(0),
+    '-24 to 24 semitones',
+    'How high it speaks, up or down from the voice’s own.',
+  ),
+  volume: option('--volume <factor>', z.number().min(0).max(4).default(1), '0 to 4', 'How loud it speaks.'),
   lips: option(
     '--lips <who>',
     z.enum(['auto', 'engine', 'avatar']).default('auto'),
@@ -244,9 +258,13 @@ export const OPTIONS = {
     'Bounds every wait of a command.',
     ['client'],
   ),
-  agent: option('--agent <name>', z.string().min(1).default('default'), 'a name', 'Which avatar.', [
-    'client',
-  ]),
+  agent: option(
+    '--agent <name>',
+    z.string().min(1).default('default'),
+    'a name; several with commas between them, or all',
+    'Which avatar.',
+    ['client'],
+  ),
 } as const satisfies Record<string, OptionSpec>;
 
 /** An option's key in code. */

@@ -2,10 +2,11 @@
  * mmdagent-audio-bridge: gives an MMDAgent-EX avatar its voice. Start with `createBridge`.
  * @packageDocumentation
  */
-export type { BridgeAgent as Agent, SayOptions } from './bridge-agent.js';
+export type { BridgeAgent as Agent, BridgeGroup as AgentGroup } from './bridge-agent.js';
+export type { SayOptions } from './bridge-say.js';
 export { createBridge, type Bridge, type BridgeEvents, type BridgeOptions } from './bridge.js';
 export type { AgentEvents, AgentSnapshot, AgentState, AvatarEvents, SpeechSnapshot } from './agent/agent.js';
-export type { AgentGroup, GroupSpeech } from './agent/group.js';
+export type { GroupSpeech } from './agent/group.js';
 export type { RoundTrip } from './agent/marks.js';
 export type { SpeechStream } from './agent/speech-stream.js';
 export type { AgentMessage } from './agent/wire.js';

@@ -17,9 +17,11 @@ const mayImport: Record<string, readonly string[] | 'all'> = {
   simulator: ['audio'],
   keeper: [],
   'config.ts': [],
-  'bridge-agent.ts': ['audio', 'tts', 'speech', 'agent'],
+  'bridge-say.ts': ['config.ts', 'audio', 'tts', 'speech', 'agent'],
+  'bridge-agent.ts': ['bridge-say.ts', 'speech', 'agent'],
   'bridge.ts': [
     'bridge-agent.ts',
+    'bridge-say.ts',
     'audio',
     'source',
     'tts',
@@ -32,6 +34,7 @@ const mayImport: Record<string, readonly string[] | 'all'> = {
   service: [
     'bridge.ts',
     'bridge-agent.ts',
+    'bridge-say.ts',
     'config.ts',
     'audio',
     'source',

@@ -1,4 +1,4 @@
-import type { Clock } from '../base/clock.js';
+import type { Clock, Timer } from '../base/clock.js';
 import { BridgeError } from '../base/errors.js';
 import type { OpenSound, SoundInput, SoundInputOptions } from '../audio/input.js';
 import { broadcast } from '../speech/broadcast.js';
@@ -8,12 +8,17 @@ import type { Agent } from './agent.js';
 
 /** How long those that are ready wait for the others before they begin without them, in ms. */
 const PATIENCE_MS = 3000;
+/** How long after the first has heard all of it the others may still be at it, in ms. */
+const LAG_MS = 3000;
 
 /** One sound, spoken by several agents. */
 export interface GroupSpeech {
   /** Each agent's own speech, in the order of the agents. */
   readonly speeches: readonly Speech[];
-  /** Settles when all have ended, with each one's end by the agent's name. Never rejects. */
+  /**
+   * Settles when all have ended, with each one's end by the agent's name. One that falls far behind the others is stopped
+   * and not waited for; its end says so. Never rejects.
+   */
   readonly finished: Promise<ReadonlyMap<string, SpeechEnd>>;
   /** Ends it everywhere. */
   stop(options?: { fadeMs?: number }): Promise<ReadonlyMap<string, SpeechEnd>>;
@@ -23,13 +28,13 @@ export interface GroupSpeech {
  * Several agents at once. Their frames leave in step: the sound is read once, and all begin together. A slow one never
  * holds the others back: one that is not ready in time, or stops reading, is left behind with an error of its own.
  */
-export class AgentGroup {
-  readonly agents: readonly Agent[];
+export class AgentGroup<Member extends Agent = Agent> {
+  readonly agents: readonly Member[];
   readonly #openSound: OpenSound;
   readonly #clock: Clock;
 
   /** Made by the bridge, never by a caller. @throws BridgeError AGENT_UNKNOWN without any agent */
-  constructor(agents: readonly Agent[], openSound: OpenSound, clock: Clock) {
+  constructor(agents: readonly Member[], openSound: OpenSound, clock: Clock) {
     if (agents.length === 0) throw new BridgeError('AGENT_UNKNOWN', 'There is no agent in the group.');
     this.agents = agents;
     this.#openSound = openSound;
@@ -61,9 +66,7 @@ export class AgentGroup {
       for (const speech of speeches) void speech.stop();
       throw error;
     }
-    const finished = Promise.all(speeches.map((speech) => speech.finished)).then(
-      (ends) => new Map(ends.map((end, index) => [this.agents[index]!.name, end])),
-    );
+    const finished = this.#ends(speeches);
     return {
       speeches,
       finished,
@@ -72,6 +75,15 @@ export class AgentGroup {
         return finished;
       },
     };
+  }
+
+  /** Speaks one live sound on all of them; see `Agent.live`. @throws as `speak` */
+  live(
+    input: SoundInput,
+    options: SpeechOptions & SoundInputOptions & { readonly patienceMs?: number } = {},
+  ): GroupSpeech {
+    const sound = this.#openSound(input, options);
+    return this.speak({ label: sound.label, live: true, open: (context) => sound.open(context) }, options);
   }
 
   /**
@@ -87,4 +99,48 @@ export class AgentGroup {
       ]),
     );
   }
+
+  /** The end of each, of one that is left behind too. */
+  async #ends(speeches: readonly Speech[]): Promise<ReadonlyMap<string, SpeechEnd>> {
+    const ends = new Map<string, SpeechEnd>();
+    let timer: Timer | undefined;
+    await new Promise<void>((resolve) => {
+      const settle = (index: number, end: SpeechEnd): void => {
+        const { name } = this.agents[index]!;
+        if (!ends.has(name)) ends.set(name, end);
+        if (ends.size === speeches.length) resolve();
+      };
+      const leaveBehind = (): void =>
+        speeches.forEach((speech, index) => {
+          if (ends.has(this.agents[index]!.name)) return;
+          settle(index, leftBehind(this.agents[index]!.name, speech));
+          void speech.stop();
+        });
+      speeches.forEach((speech, index) => {
+        void speech.finished.then((end) => {
+          settle(index, end);
+          if (end.how === 'completed') timer ??= this.#clock.after(LAG_MS, leaveBehind);
+        });
+      });
+    });
+    timer?.cancel();
+    return new Map(this.agents.map(({ name }) => [name, ends.get(name)!]));
+  }
+}
+
+/** The end of one that has not ended long after the others have. */
+function leftBehind(agent: string, speech: Speech): SpeechEnd {
+  const { positionMs, durationMs, droppedMs } = speech.position;
+  const message = `Agent ${agent} fell behind the others of ${speech.label} and was left behind.`;
+  speech.tell('warning', message);
+  return {
+    how: 'failed',
+    heardMs: positionMs,
+    durationMs,
+    gaps: { count: 0, totalMs: 0, bySource: 0, byStall: 0 },
+    droppedMs,
+    cuesSent: 0,
+    cuesDropped: 0,
+    error: new BridgeError('AGENT_STALLED', message),
+  };
 }

@@ -6,6 +6,9 @@ import type { Connection, LinkState } from './connection.js';
 /** The agent of a path without a name. */
 export const DEFAULT_AGENT = 'default';
 
+/** What stands for every agent where a name is asked for; so it is none. */
+export const ALL_AGENTS = 'all';
+
 const NAME = /^[\p{L}\p{N}._-]{1,64}$/u;
 
 /** The events of a roster. */
@@ -100,6 +103,12 @@ export class Roster<A extends Agent = Agent> {
   }
 
   #add(name: string): A {
+    if (name === ALL_AGENTS) {
+      throw new BridgeError(
+        'AGENT_NAME_INVALID',
+        "'all' stands for every agent and can be the name of none.",
+      );
+    }
     if (!NAME.test(name)) {
       throw new BridgeError(
         'AGENT_NAME_INVALID',

@@ -4,7 +4,7 @@ import type { ServiceClient } from './client.js';
 import { openClient, type AddCommand, type Runner } from './command.js';
 import { EXIT, Interrupted } from './exit-codes.js';
 import { addClientOptions, readOptions } from './flags.js';
-import { endLine } from './speech-lines.js';
+import { endLine, isSeveral } from './speech-lines.js';
 import { printable, seconds, table, type Terminal } from './terminal.js';
 
 type Body = (
@@ -14,6 +14,8 @@ type Body = (
   terminal: Terminal,
   json: boolean,
 ) => Promise<void>;
+
+type NamedInterruption = InterruptionJson & { readonly agent: string };
 
 /** `stop [ID]`: ends one speech, or all. */
 export const addStop: AddCommand = (program, run) => {
@@ -30,10 +32,14 @@ export const addStop: AddCommand = (program, run) => {
         else terminal.say(`${printable(result.label)}: ${result.end ? endLine(result.end) : 'stopped'}`);
         return;
       }
-      const result = await client.post<InterruptionJson>(`${path}/interrupt`);
+      const result = await client.post<InterruptionJson | { agents: NamedInterruption[] }>(
+        `${path}/interrupt`,
+      );
       if (json) return terminal.json(result);
-      const waiting = result.dropped === 0 ? '' : `, ${result.dropped} that waited dropped`;
-      terminal.say(`${agent} is silent: ${seconds(result.heardMs)} heard${waiting}`);
+      for (const one of 'agents' in result ? result.agents : [{ agent, ...result }]) {
+        const waiting = one.dropped === 0 ? '' : `, ${one.dropped} that waited dropped`;
+        terminal.say(`${one.agent} is silent: ${seconds(one.heardMs)} heard${waiting}`);
+      }
     }),
   );
   addCommon(command);
@@ -56,14 +62,19 @@ export const addQueue: AddCommand = (program, run) => {
     act(command, run, async (client, path, agent, terminal, json) => {
       const { speeches } = await client.get<{ speeches: SpeechJson[] }>(`${path}/speeches`);
       if (json) return terminal.json(speeches);
-      if (speeches.length === 0) return terminal.say(`${agent} has nothing to speak.`);
-      const rows = speeches.map(({ id, label, state, positionMs, durationMs }) => [
+      if (speeches.length === 0) {
+        const who = isSeveral(agent) ? `${agent.split(',').join(', ')} have` : `${agent} has`;
+        return terminal.say(`${who} nothing to speak.`);
+      }
+      const rows = speeches.map(({ id, label, state, positionMs, durationMs, agent: whose }) => [
+        ...(isSeveral(agent) ? [whose] : []),
         id,
         state,
         `${seconds(positionMs)}${durationMs === null ? '' : ` / ${seconds(durationMs)}`}`,
         printable(label),
       ]);
-      table([['ID', 'STATE', 'POSITION', 'SOUND'], ...rows]).forEach((line) => terminal.say(line));
+      const heads = [...(isSeveral(agent) ? ['AVATAR'] : []), 'ID', 'STATE', 'POSITION', 'SOUND'];
+      table([heads, ...rows]).forEach((line) => terminal.say(line));
     }),
   );
   addCommon(command);
@@ -79,9 +90,10 @@ function addVerb(
   const command = program.command(verb).summary(summary);
   command.action(() =>
     act(command, run, async (client, path, agent, terminal, json) => {
-      const snapshot = await client.post<AgentJson>(`${path}/${verb}`);
-      if (json) terminal.json(snapshot);
-      else terminal.say(`${agent}: ${done}`);
+      const answer = await client.post<AgentJson | { agents: AgentJson[] }>(`${path}/${verb}`);
+      if (json) return terminal.json(answer);
+      const names = 'agents' in answer ? answer.agents.map(({ name }) => name) : [agent];
+      for (const name of names) terminal.say(`${name}: ${done}`);
     }),
   );
   addCommon(command);

@@ -11,7 +11,7 @@ import { EXIT, Interrupted } from './exit-codes.js';
 import { addClientOptions, addOverrides, readOptions, readOverrides } from './flags.js';
 import { decimal, wholeNumber } from './numbers.js';
 import { SentRecording } from './sent-recording.js';
-import { endLine, speechLine } from './speech-lines.js';
+import { endLine, speechLine, speechName } from './speech-lines.js';
 import { SpeechRequest } from './speech-request.js';
 import { printable } from './terminal.js';
 
@@ -95,7 +95,7 @@ export const addMic: AddCommand = (program, run) => {
             onEvent: (event) => {
               if (event.type === 'sent') return recording?.take(event.samples);
               if (flags.json) return surroundings.terminal.json(event);
-              const line = speechLine('microphone', event);
+              const line = speechLine(speechName(agent, 'microphone', event), event);
               if (line !== undefined && event.type !== 'ended') surroundings.terminal.say(line);
             },
           });

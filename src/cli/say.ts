@@ -3,7 +3,7 @@ import { openClient, type AddCommand } from './command.js';
 import { EXIT, Interrupted } from './exit-codes.js';
 import { addClientOptions, addOverrides, readOptions, readOverrides } from './flags.js';
 import { decimal } from './numbers.js';
-import { endLine, progressLine, speechLine } from './speech-lines.js';
+import { endLine, isSeveral, progressLine, speechLine, speechName } from './speech-lines.js';
 import { SpeechRequest } from './speech-request.js';
 
 interface SayFlags {
@@ -67,8 +67,10 @@ export const addSay: AddCommand = (program, run) => {
             },
             onEvent: (event) => {
               if (flags.json) return terminal.json(event);
-              if (event.type === 'position') return terminal.live(progressLine(LABEL, event, undefined));
-              const line = event.type === 'ended' ? undefined : speechLine(LABEL, event);
+              const name = speechName(agent, LABEL, event);
+              if (event.type === 'position') return terminal.live(progressLine(name, event, undefined));
+              const later = event.type === 'ended' && !isSeveral(agent);
+              const line = later ? undefined : speechLine(name, event);
               if (line !== undefined) terminal.say(line);
             },
           });
@@ -81,7 +83,7 @@ export const addSay: AddCommand = (program, run) => {
           try {
             const ended = await request.ended;
             terminal.live('');
-            if (!flags.json && (ended.how !== 'failed' || ended.heardMs > 0))
+            if (!flags.json && !isSeveral(agent) && (ended.how !== 'failed' || ended.heardMs > 0))
               terminal.say(`${LABEL}: ${endLine(ended)}`);
             if (ended.how === 'completed') return EXIT.ok;
             if (interruptions > 0) return EXIT.interrupted;

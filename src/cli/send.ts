@@ -13,6 +13,11 @@ const MAX_BATCH = 1000;
 /** Longer than any command can be: what has no line end is no list of commands. */
 const MAX_LINE = 100_000;
 
+interface AgentResults {
+  readonly agent: string;
+  readonly results: readonly CommandResultJson[];
+}
+
 interface SendFlags {
   wait?: number;
   json?: boolean;
@@ -68,15 +73,19 @@ async function send(
   commands: readonly string[],
   { wait = 0, json }: SendFlags,
 ): Promise<void> {
-  const { results } = await client.post<{ results: CommandResultJson[] }>(
+  const answer = await client.post<AgentResults | { agents: AgentResults[] }>(
     `/api/agents/${encodeURIComponent(agent)}/commands`,
     { commands, waitMs: wait },
   );
-  for (const result of results) {
-    if (json) terminal.json(result);
-    else if (result.sent) terminal.say(`sent: ${printable(result.command)}`);
+  const told = 'agents' in answer ? answer.agents : [answer];
+  for (const { agent: name, results } of told) {
+    const whose = 'agents' in answer ? `${name}: ` : '';
+    for (const result of results) {
+      if (json) terminal.json('agents' in answer ? { agent: name, ...result } : result);
+      else if (result.sent) terminal.say(`${whose}sent: ${printable(result.command)}`);
+    }
   }
-  const failed = results.find(({ sent }) => !sent);
+  const failed = told.flatMap(({ results }) => results).find(({ sent }) => !sent);
   if (failed) throw problemOf(failed.error) ?? new BridgeError('INTERNAL', 'A command was not sent.');
 }
 

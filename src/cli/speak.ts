@@ -11,7 +11,7 @@ import { addClientOptions, addOverrides, readOptions, readOverrides } from './fl
 import { decimal } from './numbers.js';
 import { SentRecording } from './sent-recording.js';
 import { namedSounds, type NamedSound } from './sound-files.js';
-import { progressLine, speechLine, endLine } from './speech-lines.js';
+import { endLine, isSeveral, progressLine, speechLine, speechName } from './speech-lines.js';
 import { SpeechRequest, type SpeechEnded } from './speech-request.js';
 
 interface SpeakFlags {
@@ -136,11 +136,12 @@ async function speakAll(
       onEvent: (event) => {
         if (event.type === 'sent') return plan.recording?.take(event.samples);
         if (plan.json) return terminal.json(event);
-        if (event.type === 'position') return terminal.live(progressLine(label, event, leadMs));
+        const name = speechName(plan.agent, label, event);
+        if (event.type === 'position') return terminal.live(progressLine(name, event, leadMs));
         if (event.type === 'ended') terminal.live('');
         // What a stop has to tell is told below, once for all.
-        const line =
-          event.type === 'ended' && event.how !== 'completed' ? undefined : speechLine(label, event);
+        const later = event.type === 'ended' && event.how !== 'completed' && !isSeveral(plan.agent);
+        const line = later ? undefined : speechLine(name, event);
         if (line !== undefined) terminal.say(line);
       },
     });
@@ -170,7 +171,11 @@ async function speakAll(
     const ended = await request.ended;
     open.delete(request);
     if (ended.how === 'completed') return ended;
-    if (!plan.json && (interrupted > 0 || ended.how !== 'failed' || ended.heardMs > 0)) {
+    if (
+      !plan.json &&
+      !isSeveral(plan.agent) &&
+      (interrupted > 0 || ended.how !== 'failed' || ended.heardMs > 0)
+    ) {
       terminal.say(`${label}: ${endLine(ended)}`);
     }
     if (interrupted > 0) throw new Interrupted();

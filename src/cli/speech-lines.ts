@@ -4,6 +4,16 @@ import { printable, seconds } from './terminal.js';
 
 const BAR_CELLS = 24;
 
+/** True when `--agent` names several: then lines say whose they are. */
+export function isSeveral(agent: string): boolean {
+  return agent === 'all' || agent.includes(',');
+}
+
+/** How lines name a speech. @param asked the `--agent` of the command */
+export function speechName(asked: string, label: string, event: { readonly agent: string }): string {
+  return isSeveral(asked) ? `${event.agent}: ${label}` : label;
+}
+
 /** What happens to a speech, as a line for people; nothing for what is not worth one. */
 export function speechLine(label: string, event: SpeechEventJson): string | undefined {
   const name = printable(label);

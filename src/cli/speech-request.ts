@@ -13,6 +13,7 @@ export type SpeechEnded = Extract<SpeechEventJson, { type: 'ended' }>;
 
 /** What is to be spoken. */
 export interface SpeechToSpeak {
+  /** As `--agent` has it: a name, several with commas between them, or `all`. */
   readonly agent: string;
   /** How messages name it. */
   readonly label: string;
@@ -32,13 +33,14 @@ export class SpeechRequest {
   /** Settles at its first sound, or when there will be none. Never rejects. */
   readonly started: Promise<void>;
   /**
-   * Settles with how it ended.
+   * Settles with how it ended; of several avatars with the end of the first that did not hear it all, if there is one.
    * @throws BridgeError when it could not be asked for, the sound could not be read, or the service is gone
    */
   readonly ended: Promise<SpeechEnded>;
   readonly #client: ServiceClient;
   readonly #speech: SpeechToSpeak;
-  #id: string | undefined;
+  /** Of each avatar's speech. */
+  readonly #ids: string[] = [];
   #over = false;
   #stopped: Promise<unknown> | undefined;
   #settleUploaded!: () => void;
@@ -59,7 +61,7 @@ export class SpeechRequest {
 
   /** True once the service has taken it on. */
   get accepted(): boolean {
-    return this.#id !== undefined;
+    return this.#ids.length > 0;
   }
 
   /** True once it has ended, however it did. */
@@ -69,12 +71,17 @@ export class SpeechRequest {
 
   /** Stops it; `ended` tells what was heard. Before the service has taken it on it does nothing. */
   async stop(): Promise<void> {
-    if (this.#id === undefined) return;
-    this.#stopped ??= this.#client.delete(`${this.#path}/speeches/${this.#id}`).catch((error: unknown) => {
+    this.#stopped ??= Promise.all(this.#ids.map((id) => this.#stopOne(id)));
+    await this.#stopped;
+  }
+
+  async #stopOne(id: string): Promise<void> {
+    try {
+      await this.#client.delete(`${this.#path}/speeches/${id}`);
+    } catch (error) {
       // It has ended in this very moment.
       if (!(error instanceof BridgeError && error.code === 'SPEECH_UNKNOWN')) throw error;
-    });
-    await this.#stopped;
+    }
   }
 
   get #path(): string {
@@ -100,15 +107,17 @@ export class SpeechRequest {
       for await (const line of this.#client.lines(response)) {
         const event = line as SpeechEventJson;
         if (event.type === 'accepted') {
-          this.#id = event.speech;
-          void this.#upload(open.request).catch((error: unknown) => {
+          this.#ids.push(event.speech);
+          const taken = this.#sendCues(event.speech);
+          const sent = this.#ids.length > 1 ? taken : taken.then(() => this.#upload(open.request));
+          void sent.catch((error: unknown) => {
             source = toBridgeError(error, 'SOURCE_FAILED', `${label} could not be read`);
             open.request.destroy();
           });
         }
         if (event.type === 'state' && event.state === 'speaking') this.#settleStarted();
         onEvent(event);
-        if (event.type === 'ended') ended = event;
+        if (event.type === 'ended' && (!ended || ended.how === 'completed')) ended = event;
       }
     } catch (error) {
       // A sound that cannot be read cuts the upload off: what was wrong here is the better answer.
@@ -121,13 +130,17 @@ export class SpeechRequest {
     return ended;
   }
 
-  /** @throws what the sound's own reading throws; that nobody wants the rest is no error */
-  async #upload(request: NodeJS.WritableStream): Promise<void> {
-    const { bytes, cues = [] } = this.#speech;
+  async #sendCues(id: string): Promise<void> {
+    const { cues = [] } = this.#speech;
     for (let at = 0; at < cues.length; at += MAX_CUES) {
       const some = cues.slice(at, at + MAX_CUES);
-      await this.#client.post(`${this.#path}/speeches/${this.#id!}/cues`, { cues: some });
+      await this.#client.post(`${this.#path}/speeches/${id}/cues`, { cues: some });
     }
+  }
+
+  /** @throws what the sound's own reading throws; that nobody wants the rest is no error */
+  async #upload(request: NodeJS.WritableStream): Promise<void> {
+    const { bytes } = this.#speech;
     let failure: Error | undefined;
     const watched = async function* (): AsyncGenerator<Uint8Array, void, undefined> {
       try {

@@ -1,7 +1,7 @@
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Agent } from '../agent/agent.js';
+import type { BridgeAgent } from '../bridge-agent.js';
 import { BridgeError } from '../base/errors.js';
 import type { Bridge } from '../bridge.js';
 import type { Speech } from '../speech/speech.js';
@@ -45,7 +45,7 @@ export type RouteFamily = (api: Api, context: ServiceContext) => void;
  * The agent of that name, if the bridge knows it.
  * @throws BridgeError AGENT_UNKNOWN
  */
-export function knownAgent(context: ServiceContext, name: string): Agent {
+export function knownAgent(context: ServiceContext, name: string): BridgeAgent {
   const agent = context.bridge.findAgent(name);
   if (agent) return agent;
   const names = context.bridge.agents().map(({ name }) => name);

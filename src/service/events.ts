@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Agent } from '../agent/agent.js';
-import type { Speech } from '../speech/speech.js';
+import type { Speech, SpeechEnd } from '../speech/speech.js';
 import { ProblemSchema, toProblem } from './problem.js';
 import { AgentSchema, orNull, RoundTripSchema, roundMs, speechEndJson, SpeechEndSchema } from './schemas.js';
 
@@ -144,7 +144,7 @@ export function followSpeech(
     }),
     speech.on('warning', (message) => tell({ type: 'warning', ...at(), message })),
     speech.on('cue', ({ atMs, send }) => tell({ type: 'cue', ...at(), atMs, send })),
-    speech.on('ended', (end) => tell({ type: 'ended', ...at(), label, ...speechEndJson(end) })),
+    speech.on('ended', (end) => tell(endedEvent(agent, speech, end))),
   ];
   return () => offs.forEach((off) => off());
 }
@@ -207,4 +207,9 @@ export function followAgent(agent: Agent, tell: (event: AgentEventJson) => void)
 /** A speech that was taken on, as an event. */
 export function acceptedEvent(agent: string, speech: Speech): SpeechEventJson {
   return { type: 'accepted', time: eventTime(), agent, speech: speech.id, label: speech.label };
+}
+
+/** The end of a speech, as an event. */
+export function endedEvent(agent: string, { id, label }: Speech, end: SpeechEnd): SpeechEventJson {
+  return { type: 'ended', time: eventTime(), agent, speech: id, label, ...speechEndJson(end) };
 }

@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { hostname } from 'node:os';
 import ipaddr from 'ipaddr.js';
 import { BridgeError } from '../base/errors.js';
@@ -11,6 +11,14 @@ export function isLoopback(host: string): boolean {
   const name = unbracketed(host);
   if (name === 'localhost') return true;
   return ipaddr.isValid(name) && ipaddr.process(name).range() === 'loopback';
+}
+
+/** What proxies add: behind one, every caller seems to come from the proxy's machine. */
+const FORWARDED = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via'];
+
+/** True when a request comes from the service's own machine, by the address of its peer, and not through a proxy there. */
+export function isLocalCaller({ socket, headers }: IncomingMessage): boolean {
+  return isLoopback(socket.remoteAddress ?? '') && !FORWARDED.some((name) => headers[name] !== undefined);
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify';
 import { BridgeError } from '../base/errors.js';
 import type { Api } from './context.js';
 import type { ServiceLimits } from './limits.js';
@@ -6,7 +7,7 @@ import { linger } from './upload.js';
 /** Bounds how long a body that is parsed may take to come; uploads of sound have their own bound. */
 export function boundJsonBodies(api: Api, { jsonBodyMs }: ServiceLimits): void {
   api.addHook('preParsing', (request, reply, payload, next) => {
-    if (request.routeOptions.config.streamsBody === true) return next(null, payload);
+    if (streams(request)) return next(null, payload);
     const timer = setTimeout(() => {
       if (request.raw.complete || reply.sent) return;
       const error = new BridgeError(
@@ -23,9 +24,15 @@ export function boundJsonBodies(api: Api, { jsonBodyMs }: ServiceLimits): void {
   });
 }
 
+function streams({ routeOptions, headers }: FastifyRequest): boolean {
+  const { streamsBody = false } = routeOptions.config;
+  const isJson = /^application\/json\b/i.test(headers['content-type'] ?? '');
+  return streamsBody === true || (streamsBody === 'unless-json' && !isJson);
+}
+
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** The route reads its body itself, as it comes. */
-    streamsBody?: boolean;
+    /** The route reads its body itself, as it comes: always, or unless it is JSON. */
+    streamsBody?: boolean | 'unless-json';
   }
 }

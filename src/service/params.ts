@@ -28,8 +28,15 @@ export const queryFlag = z.preprocess(
 /** The path of a route about one agent. */
 export const AgentParams = z.object({ name: z.string().describe('The name of an agent.') });
 
+/** The path of a route about one agent or several. */
+export const TargetParams = z.object({
+  name: z
+    .string()
+    .describe('The name of an agent, several with commas between them, or `all` that are connected.'),
+});
+
 /** The path of a route about one speech. */
-export const SpeechParams = AgentParams.extend({ id: z.string().describe('The id of a speech.') });
+export const SpeechParams = TargetParams.extend({ id: z.string().describe('The id of a speech.') });
 
 /** A cut's fade. */
 export const FadeQuery = z.strictObject({
@@ -107,6 +114,30 @@ export const SpeechQuery = z.strictObject({
     .describe('Commands at moments of the sound, as a JSON array. Many are better added by their own route.'),
 });
 
+/** What to speak, when it lies elsewhere: the options of the query, beside its address. */
+export const SpeechOfUrl = SpeechQuery.omit({ wait: true })
+  .extend({
+    url: z.string().min(1).max(8000).describe('An http or https address. No path of the service’s machine.'),
+    wait: SpeechQuery.shape.wait.unwrap().optional(),
+  })
+  .meta({ id: 'SpeechOfUrl' });
+
+const jsonObject = <Schema extends z.ZodType>(schema: Schema): z.ZodPreprocess<Schema> =>
+  z.preprocess((value) => (typeof value === 'string' ? parseJson(value) : value), schema);
+
+/** Tags by name, as a request brings them. */
+const TagsSchema = z.record(
+  z.string().min(1).max(32),
+  z.union([
+    z.string().max(4100),
+    z.array(z.string().max(4100)).max(20),
+    z.strictObject({
+      commands: z.array(z.string().max(4100)).max(20).optional(),
+      pauseMs: z.number().min(0).max(10_000).optional(),
+    }),
+  ]),
+);
+
 /** How a text is to be spoken, and how its request is to be answered. */
 export const SayQuery = SpeechQuery.omit({ raw: true, live: true }).extend({
   engine: z
@@ -114,27 +145,44 @@ export const SayQuery = SpeechQuery.omit({ raw: true, live: true }).extend({
     .max(50)
     .optional()
     .describe('What turns the text into sound; as the service has it by default.'),
-  engineOptions: z
-    .preprocess(
-      (value) => (typeof value === 'string' ? parseJson(value) : value),
-      z.record(z.string(), z.unknown()),
-    )
+  engineOptions: jsonObject(z.record(z.string(), z.unknown()))
     .optional()
     .describe(
-      'The engine’s own options as a JSON object, such as `{"baseUrl":"http://localhost:8880"}`; never a key.',
+      'The engine’s own options as a JSON object, such as `{"baseUrl":"http://localhost:8880"}`, in the place of those that the service has for it; never a key.',
     ),
   voice: z.string().max(200).optional().describe('As the engine names it.'),
   language: z.string().max(35).optional().describe('A language tag such as `ja` or `en-US`.'),
-  rate: queryNumber(z.number().min(0.25).max(4)).optional().describe('Speed as a factor.'),
-  pitchSemitones: queryNumber(z.number().min(-24).max(24)).optional().describe('Up or down, in semitones.'),
-  volume: queryNumber(z.number().min(0).max(4)).optional().describe('Loudness as a factor.'),
+  rate: queryNumber(OPTIONS.rate.schema.unwrap()).optional().describe('Speed as a factor.'),
+  pitchSemitones: queryNumber(OPTIONS.pitch.schema.unwrap()).optional().describe('Up or down, in semitones.'),
+  volume: queryNumber(OPTIONS.volume.schema.unwrap()).optional().describe('Loudness as a factor.'),
+  fallback: z
+    .string()
+    .max(50)
+    .optional()
+    .describe('The engine that speaks what the other cannot; `none` for none.'),
   lips: OPTIONS.lips.schema.unwrap().optional().describe('Who moves the lips.'),
   captions: queryFlag.optional().describe('Show each sentence while it is spoken.'),
+  tags: jsonObject(TagsSchema)
+    .optional()
+    .describe(
+      'What `[word]` in the text does: a JSON object of commands, or of `{"commands":[…],"pauseMs":…}`, by their word; in the place of the service’s table.',
+    ),
   unknownTags: z
     .enum(['speak', 'drop'])
     .optional()
     .describe('What becomes of a tag that is not in the table.'),
+  dictionary: jsonObject(z.record(z.string().min(1).max(200), z.string().max(1000)))
+    .optional()
+    .describe('Replacements before synthesis: a JSON object of what is said by what is written.'),
 });
+
+/** A whole text, with the options of the query beside it. */
+export const SayOfText = SayQuery.omit({ wait: true })
+  .extend({
+    text: z.string().describe('What to say.'),
+    wait: SayQuery.shape.wait.unwrap().optional(),
+  })
+  .meta({ id: 'SayOfText' });
 
 function parseJson(text: string): unknown {
   try {

@@ -53,6 +53,14 @@ export const SpeechResultSchema = SpeechSchema.extend({ end: SpeechEndSchema.nul
   id: 'SpeechResult',
 });
 
+/** A speech by several agents: each one's own. */
+export const SpeechGroupSchema = z
+  .object({ speeches: z.array(SpeechResultSchema).describe('In the order of the agents.') })
+  .meta({ id: 'SpeechGroup' });
+
+/** A speech, or those of several agents when the path names several. */
+export const SpeechAnswerSchema = z.union([SpeechResultSchema, SpeechGroupSchema]);
+
 /** How long frames take to an agent. */
 export const RoundTripSchema = z
   .object({
@@ -105,6 +113,8 @@ export const CommandResultSchema = z
 
 /** A speech as the API answers it. */
 export type SpeechJson = z.output<typeof SpeechSchema>;
+/** A speech, or those of several agents. */
+export type SpeechAnswerJson = z.output<typeof SpeechAnswerSchema>;
 /** A speech with its end. */
 export type SpeechResultJson = z.output<typeof SpeechResultSchema>;
 /** The end of a speech as the API answers it. */

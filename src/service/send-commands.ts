@@ -27,3 +27,21 @@ export async function sendCommands(
   }
   return results;
 }
+
+/** Sends commands to several agents side by side. One to whom nothing could be sent has the reason with each command. */
+export function sendToAll(
+  agents: readonly Agent[],
+  commands: readonly string[],
+  options: { waitMs: number; signal: AbortSignal },
+): Promise<{ agent: string; results: CommandResultJson[] }[]> {
+  return Promise.all(
+    agents.map(async (agent) => {
+      try {
+        return { agent: agent.name, results: await sendCommands(agent, commands, options) };
+      } catch (thrown) {
+        const error = toProblem(toBridgeError(thrown, 'INTERNAL', 'The command was not sent'));
+        return { agent: agent.name, results: commands.map((command) => ({ command, sent: false, error })) };
+      }
+    }),
+  );
+}

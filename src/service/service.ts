@@ -14,6 +14,7 @@ import type { Bridge } from '../bridge.js';
 import { watchBridge } from './agent-watch.js';
 import type { Api, RouteFamily, ServiceContext } from './context.js';
 import { Credentials } from './credentials.js';
+import { withJsonBodies } from './reference.js';
 import { Gate } from './gate.js';
 import { hostNames, requireLoopback } from './guards.js';
 import { boundJsonBodies } from './json-bodies.js';
@@ -34,6 +35,7 @@ import { sayRoutes } from './routes/say.js';
 import { speechRoutes } from './routes/speech.js';
 import { speechesRoutes } from './routes/speeches.js';
 import { streamRoutes } from './routes/stream.js';
+import { voiceRoutes } from './routes/voices.js';
 import { volumeRoutes } from './routes/volume.js';
 import { allowOrigin, setSecurityHeaders } from './security-headers.js';
 
@@ -46,6 +48,7 @@ const FAMILIES: readonly RouteFamily[] = [
   agentRoutes,
   speechRoutes,
   sayRoutes,
+  voiceRoutes,
   speechesRoutes,
   streamRoutes,
   commandRoutes,
@@ -193,7 +196,7 @@ async function buildApi(context: ServiceContext): Promise<Api> {
       },
     },
     transform: jsonSchemaTransform,
-    transformObject: jsonSchemaTransformObject,
+    transformObject: (document) => withJsonBodies(jsonSchemaTransformObject(document)),
   });
   for (const family of FAMILIES) family(api, context);
   await api.ready();

@@ -4,14 +4,15 @@ import type { Speech, SpeechEnd } from '../speech/speech.js';
 import type { ServiceContext } from './context.js';
 import {
   acceptedEvent,
+  endedEvent,
   followPosition,
   followSamples,
   followSpeech,
   type SpeechEventJson,
 } from './events.js';
 import { LineWriter } from './line-writer.js';
-import { orNull, roundMs, speechEndJson, type SpeechResultJson } from './schemas.js';
-import type { Upload } from './upload.js';
+import { orNull, roundMs, speechEndJson, type SpeechAnswerJson, type SpeechResultJson } from './schemas.js';
+import type { Spoken } from './target.js';
 
 /** The media type of a live answer: one JSON object a line. */
 export const NDJSON_TYPE = 'application/x-ndjson';
@@ -22,16 +23,16 @@ const HEAD_WAIT_MS = 2000;
 /** What an answer is about. */
 export interface SpeechRequest {
   readonly context: ServiceContext;
-  readonly agent: string;
-  readonly speech: Speech;
-  readonly upload: Upload;
+  readonly spoken: Spoken;
+  /** Settles when the upload has been taken in, or nothing more of it will. */
+  readonly received: Promise<void>;
   readonly reply: FastifyReply;
-  /** A live answer tells the samples too. */
+  /** A live answer tells the samples too; of several agents those of the first. */
   readonly sent: boolean;
 }
 
 /** A speech as the API answers it, with its end when it has one. */
-export function speechResult(agent: string, speech: Speech): SpeechResultJson {
+export function speechResult(agent: string, speech: Speech, end = speech.end): SpeechResultJson {
   const { positionMs, durationMs } = speech.position;
   return {
     id: speech.id,
@@ -40,7 +41,7 @@ export function speechResult(agent: string, speech: Speech): SpeechResultJson {
     state: speech.state,
     positionMs: roundMs(positionMs),
     durationMs: orNull(durationMs),
-    end: speech.end ? speechEndJson(speech.end) : null,
+    end: end ? speechEndJson(end) : null,
   };
 }
 
@@ -49,29 +50,26 @@ export function speechResult(agent: string, speech: Speech): SpeechResultJson {
  * its end.
  * @throws what the speech failed with, when it already has
  */
-export async function answerAccepted({
-  agent,
-  speech,
-  upload,
-  reply,
-  context,
-}: SpeechRequest): Promise<void> {
-  await Promise.race([upload.received, speech.finished]);
-  if (speech.state === 'preparing' && !speech.info) {
-    // Its head is being read right now: a moment later it is known whether it is a sound at all.
-    await new Promise<void>((resolve) => {
-      const timer = context.bridge.clock.after(HEAD_WAIT_MS, resolve);
-      const settle = (): void => {
-        timer.cancel();
-        resolve();
-      };
-      speech.on('info', settle);
-      speech.on('ended', settle);
-    });
-  }
-  throwFailure(speech.end);
-  reply.code(202).header('location', locationOf(agent, speech));
-  await reply.send(speechResult(agent, speech));
+export async function answerAccepted({ spoken, received, reply, context }: SpeechRequest): Promise<void> {
+  await Promise.race([received, spoken.finished]);
+  await Promise.all(spoken.members.map(({ speech }) => headRead(context, speech)));
+  throwFailure(spoken.members.map(({ speech }) => speech.end));
+  reply.code(202).header('location', locationOf(spoken));
+  await reply.send(answerOf(spoken));
+}
+
+/** When its head is being read right now: a moment later it is known whether it is a sound at all. */
+async function headRead({ bridge }: ServiceContext, speech: Speech): Promise<void> {
+  if (speech.state !== 'preparing' || speech.info) return;
+  await new Promise<void>((resolve) => {
+    const timer = bridge.clock.after(HEAD_WAIT_MS, resolve);
+    const settle = (): void => {
+      timer.cancel();
+      resolve();
+    };
+    speech.on('info', settle);
+    speech.on('ended', settle);
+  });
 }
 
 /**
@@ -80,41 +78,57 @@ export async function answerAccepted({
  * @throws why there will be no sound
  */
 export async function answerStarted(request: SpeechRequest): Promise<void> {
-  const { agent, speech, upload, reply } = request;
+  const { spoken, received, reply } = request;
   const forget = stopWhenGone(request);
-  const started = await speech.started;
+  const started = await anyStarted(spoken);
   forget();
-  if (!started) throw speech.end?.error ?? new BridgeError('INTERNAL', `${speech.label} made no sound.`);
+  if (!started) {
+    const { label, end } = spoken.members[0]!.speech;
+    throw end?.error ?? new BridgeError('INTERNAL', `${label} made no sound.`);
+  }
   reply.hijack();
   const { raw } = reply;
-  const body = JSON.stringify(speechResult(agent, speech));
+  const body = JSON.stringify(answerOf(spoken));
   raw.writeHead(200, {
     ...(reply.getHeaders() as Record<string, string>),
-    location: locationOf(agent, speech),
+    location: locationOf(spoken),
     'content-type': 'application/json; charset=utf-8',
   });
   raw.write(body);
-  await Promise.race([upload.received, speech.finished]);
+  await Promise.race([received, spoken.finished]);
   raw.end();
 }
 
+/** True at the first sound of any, false when there will be none. */
+function anyStarted({ members }: Spoken): Promise<boolean> {
+  return new Promise((resolve) => {
+    const all = members.map(async ({ speech }) => {
+      if (await speech.started) resolve(true);
+    });
+    void Promise.all(all).then(() => resolve(false));
+  });
+}
+
 /**
- * Answers when it has been heard to its end. When the client goes away before, the speech is stopped.
+ * Answers when it has been heard to its end. When the client goes away before, the speech is stopped. When several speak,
+ * each one's end is told, and one that heard it all is enough.
  * @throws what it ended with, unless it completed
  */
 export async function answerFinished(request: SpeechRequest): Promise<void> {
-  const { agent, speech, reply } = request;
+  const { spoken, reply } = request;
   const forget = stopWhenGone(request);
-  const end = await speech.finished;
+  const ends = await spoken.finished;
   forget();
-  throwFailure(end);
-  if (end.error) throw end.error;
-  await reply.send(speechResult(agent, speech));
+  const all = [...ends.values()];
+  throwFailure(all);
+  if (all.every(({ how }) => how !== 'completed'))
+    throw all[0]!.error ?? new BridgeError('INTERNAL', 'It ended.');
+  await reply.send(answerOf(spoken, ends));
 }
 
 /** Tells everything live, a line of JSON each. When the client goes away, the speech is stopped. */
 export async function answerLive(request: SpeechRequest): Promise<void> {
-  const { agent, speech, reply, context } = request;
+  const { spoken, reply, context } = request;
   reply.hijack();
   const forget = stopWhenGone(request);
   const lines = new LineWriter(reply.raw, context.limits.maxFollowerBytes);
@@ -122,34 +136,52 @@ export async function answerLive(request: SpeechRequest): Promise<void> {
     if (event.type === 'position' && lines.behind) return;
     if (!lines.write(`${JSON.stringify(event)}\n`)) lines.drop();
   };
-  const offs = [followSpeech(agent, speech, tell), followPosition(agent, speech, tell)];
-  if (request.sent) offs.push(followSamples(agent, speech, tell));
-  lines.open(`${NDJSON_TYPE}; charset=utf-8`, { ...reply.getHeaders(), location: locationOf(agent, speech) });
-  tell(acceptedEvent(agent, speech));
-  await speech.finished;
+  const offs = spoken.members.flatMap(({ agent, speech }) => [
+    followSpeech(agent, speech, tell),
+    followPosition(agent, speech, tell),
+  ]);
+  const [first] = spoken.members;
+  if (request.sent && first) offs.push(followSamples(first.agent, first.speech, tell));
+  lines.open(`${NDJSON_TYPE}; charset=utf-8`, { ...reply.getHeaders(), location: locationOf(spoken) });
+  for (const { agent, speech } of spoken.members) tell(acceptedEvent(agent, speech));
+  const ends = await spoken.finished;
   forget();
   offs.forEach((off) => off());
+  for (const { agent, speech } of spoken.members) {
+    // One that was left behind has not ended by itself.
+    if (!speech.end) tell(endedEvent(agent, speech, ends.get(agent)!));
+  }
   lines.end();
 }
 
-function locationOf(agent: string, speech: Speech): string {
-  return `/api/agents/${encodeURIComponent(agent)}/speeches/${speech.id}`;
+function answerOf(spoken: Spoken, ends?: ReadonlyMap<string, SpeechEnd>): SpeechAnswerJson {
+  const speeches = spoken.members.map(({ agent, speech }) => speechResult(agent, speech, ends?.get(agent)));
+  return spoken.isGroup ? { speeches } : speeches[0]!;
 }
 
-function throwFailure(end: SpeechEnd | undefined): void {
-  if (end && (end.how === 'failed' || end.how === 'avatar-lost')) {
-    throw end.error ?? new BridgeError('INTERNAL', 'The speech failed.');
-  }
+/** Where it can be looked at and stopped; of several agents each one's speeches are listed. */
+function locationOf({ name, isGroup, members }: Spoken): string {
+  const path = `/api/agents/${encodeURIComponent(name)}/speeches`;
+  return isGroup ? path : `${path}/${members[0]!.speech.id}`;
+}
+
+/** One that is heard is enough: only when all have failed is there nothing to answer but why. */
+function throwFailure(ends: readonly (SpeechEnd | undefined)[]): void {
+  const failed = ends.filter((end) => end?.how === 'failed' || end?.how === 'avatar-lost');
+  if (failed.length < ends.length) return;
+  throw failed[0]!.error ?? new BridgeError('INTERNAL', 'The speech failed.');
 }
 
 /** Whoever waits for a speech owns it: when they go, it stops. */
-function stopWhenGone({ reply, speech, context, agent }: SpeechRequest): () => void {
+function stopWhenGone({ reply, spoken, context }: SpeechRequest): () => void {
   const onClose = (): void => {
-    context.bridge.logger.info(
-      { agent, speech: speech.id },
-      `${speech.label} is stopped: the client that waited for its end went away`,
-    );
-    void speech.stop();
+    for (const { agent, speech } of spoken.members) {
+      context.bridge.logger.info(
+        { agent, speech: speech.id },
+        `${speech.label} is stopped: the client that waited for its end went away`,
+      );
+      void speech.stop();
+    }
   };
   reply.raw.once('close', onClose);
   return () => reply.raw.off('close', onClose);

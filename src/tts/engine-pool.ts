@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.js';
-import type { SpeechOptions as VoiceOptions, TtsEngine } from './engine.js';
+import type { SpeechOptions as VoiceOptions, TtsEngine, Voice } from './engine.js';
 import { createEngine, type EngineChoice } from './engines.js';
 import type { Speaker } from './synthesis-job.js';
 
@@ -19,12 +19,30 @@ export interface VoiceChoice {
   readonly pitchSemitones?: number;
   /** Loudness as a linear factor. */
   readonly volume?: number;
-  /** Speaks what the engine cannot. */
-  readonly fallback?: {
-    readonly engine: EngineChoice;
-    readonly engineOptions?: object;
-    readonly voice?: string;
-  };
+  /** Speaks what the engine cannot; `none` takes away the one there is by default. */
+  readonly fallback?: EngineChoice | FallbackVoice;
+}
+
+/** Who speaks what the engine cannot. */
+export interface FallbackVoice {
+  readonly engine: EngineChoice;
+  readonly engineOptions?: object;
+  readonly voice?: string;
+}
+
+/** What is kept of one engine of the table, whoever asks for it. */
+export interface EngineSettings {
+  /** Its own options. */
+  readonly options?: object;
+  readonly voice?: string;
+  readonly language?: string;
+}
+
+/** How text is spoken unless a request says otherwise. */
+export interface VoiceDefaults {
+  readonly choice?: VoiceChoice;
+  /** By the engines' names. */
+  readonly engines?: Readonly<Record<string, EngineSettings>>;
 }
 
 /** The engine when none is named. */
@@ -39,11 +57,56 @@ export class EnginePool {
     readonly environment: Readonly<Record<string, string | undefined>>;
     readonly clock: Clock;
   };
+  readonly #defaults: VoiceDefaults;
   readonly #engines = new Map<string, TtsEngine>();
 
   /** @param host.environment where keys come from */
-  constructor(host: { environment: Readonly<Record<string, string | undefined>>; clock: Clock }) {
+  constructor(
+    host: { environment: Readonly<Record<string, string | undefined>>; clock: Clock },
+    defaults: VoiceDefaults = {},
+  ) {
     this.#host = host;
+    this.#defaults = defaults;
+  }
+
+  /** What a named engine is used with unless a request brings options of its own. */
+  configuredOptions(engine: string): object | undefined {
+    const { choice = {}, engines = {} } = this.#defaults;
+    const own = Object.hasOwn(engines, engine) ? engines[engine]?.options : undefined;
+    const isDefault = (choice.engine ?? DEFAULT_ENGINE) === engine;
+    return isDefault && choice.engineOptions ? { ...own, ...choice.engineOptions } : own;
+  }
+
+  /**
+   * A choice with what was left out filled in. The default voice and language belong to the default engine: another
+   * engine would not know them. Options that a request brings stand alone, so that no key goes along to an address that
+   * a request names.
+   */
+  settle(given: VoiceChoice): VoiceChoice & { readonly engine: EngineChoice } {
+    const { choice = {}, engines = {} } = this.#defaults;
+    const {
+      engine: _engine,
+      engineOptions: _options,
+      voice: _voice,
+      language: _language,
+      ...manner
+    } = choice;
+    const usual = choice.engine ?? DEFAULT_ENGINE;
+    const engine = given.engine ?? usual;
+    const named = typeof engine === 'string' && Object.hasOwn(engines, engine) ? engines[engine] : undefined;
+    const own = engine === usual ? choice : {};
+    const engineOptions =
+      given.engineOptions ?? (typeof engine === 'string' ? this.configuredOptions(engine) : undefined);
+    const voice = given.voice ?? own.voice ?? named?.voice;
+    const language = given.language ?? own.language ?? named?.language;
+    return {
+      ...manner,
+      ...given,
+      engine,
+      ...(engineOptions && { engineOptions }),
+      ...(voice !== undefined && { voice }),
+      ...(language !== undefined && { language }),
+    };
   }
 
   /**
@@ -66,22 +129,34 @@ export class EnginePool {
   }
 
   /** Engine, voice and fallback of one speech. @throws as `engine` */
-  choose(choice: VoiceChoice): { engine: TtsEngine; speech: VoiceOptions; fallback: Speaker | undefined } {
-    const { voice, language, rate, pitchSemitones, volume, fallback } = choice;
-    const manner = {
-      ...(language !== undefined && { language }),
-      ...(rate !== undefined && { rate }),
-      ...(pitchSemitones !== undefined && { pitchSemitones }),
-      ...(volume !== undefined && { volume }),
-    };
+  choose(given: VoiceChoice): { engine: TtsEngine; speech: VoiceOptions; fallback: Speaker | undefined } {
+    const choice = this.settle(given);
+    const { rate, pitchSemitones, volume } = choice;
     return {
       engine: this.engine(choice.engine, choice.engineOptions),
-      speech: { ...manner, ...(voice !== undefined && { voice }) },
-      fallback: fallback && {
-        engine: this.engine(fallback.engine, fallback.engineOptions),
-        speech: { ...manner, ...(fallback.voice !== undefined && { voice: fallback.voice }) },
-      },
+      speech: voiceOptions(choice),
+      fallback: this.#fallback(choice, { rate, pitchSemitones, volume, language: given.language }),
     };
+  }
+
+  /** The voices of an engine. @throws as `engine`, or the ENGINE_ codes when it cannot be asked */
+  voices(choice: Pick<VoiceChoice, 'engine' | 'engineOptions'>, signal: AbortSignal): Promise<Voice[]> {
+    const { engine, engineOptions } = this.settle(choice);
+    return this.engine(engine, engineOptions).voices(signal);
+  }
+
+  #fallback(
+    { fallback, engine }: VoiceChoice,
+    manner: { [Key in keyof VoiceOptions]: VoiceOptions[Key] | undefined },
+  ): Speaker | undefined {
+    if (fallback === undefined || fallback === 'none') return undefined;
+    const given: FallbackVoice =
+      typeof fallback === 'object' && 'engine' in fallback ? fallback : { engine: fallback };
+    // A fallback to the same engine would fail the same way.
+    if (given.engine === engine && given.engineOptions === undefined) return undefined;
+    const said = Object.fromEntries(Object.entries(manner).filter(([, value]) => value !== undefined));
+    const { fallback: _fallback, ...choice } = this.settle({ ...given, ...(said as VoiceOptions) });
+    return { engine: this.engine(choice.engine, choice.engineOptions), speech: voiceOptions(choice) };
   }
 
   /** Closes every engine. */
@@ -90,4 +165,9 @@ export class EnginePool {
     this.#engines.clear();
     await Promise.all(engines.map((engine) => engine.close()));
   }
+}
+
+function voiceOptions({ voice, language, rate, pitchSemitones, volume }: VoiceChoice): VoiceOptions {
+  const all = { voice, language, rate, pitchSemitones, volume };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }

@@ -1,9 +1,12 @@
 import { z } from 'zod';
+import type { Agent } from '../../agent/agent.js';
+import { delay } from '../../base/clock.js';
 import { BridgeError } from '../../base/errors.js';
 import type { Cue } from '../../speech/cues.js';
+import type { Interruption } from '../../speech/player.js';
 import type { Speech } from '../../speech/speech.js';
-import { knownAgent, type RouteFamily, type ServiceContext } from '../context.js';
-import { AgentParams, CuesSchema, FadeQuery, SpeechParams } from '../params.js';
+import type { RouteFamily, ServiceContext } from '../context.js';
+import { CuesSchema, FadeQuery, SpeechParams, TargetParams } from '../params.js';
 import { ProblemSchema } from '../problem.js';
 import {
   agentJson,
@@ -15,8 +18,12 @@ import {
   SpeechSchema,
 } from '../schemas.js';
 import { speechResult } from '../speech-answer.js';
+import { agentsOf, isGroupName } from '../target.js';
 
 const tags = ['speeches'];
+
+/** How long an interruption's answer waits for the silence, in ms. */
+const SILENCE_MS = 5000;
 
 /** The speeches of an agent: what there is, stopping, pausing, cues. */
 export const speechesRoutes: RouteFamily = (api, context) => {
@@ -27,12 +34,16 @@ export const speechesRoutes: RouteFamily = (api, context) => {
       operationId: 'listSpeeches',
       summary: 'Every speech that has not ended, in the order in which they are or will be heard',
       tags,
-      params: AgentParams,
+      params: TargetParams,
       response: { 200: z.object({ speeches: z.array(SpeechSchema) }), default: ProblemSchema },
     },
     handler: (request) => {
-      const { name, speeches } = knownAgent(context, request.params.name).snapshot();
-      return { speeches: speeches.map((speech) => speechJson(name, speech)) };
+      const snapshots = agentsOf(context, request.params.name).map((agent) => agent.snapshot());
+      return {
+        speeches: snapshots.flatMap(({ name, speeches }) =>
+          speeches.map((speech) => speechJson(name, speech)),
+        ),
+      };
     },
   });
 
@@ -50,9 +61,9 @@ export const speechesRoutes: RouteFamily = (api, context) => {
     },
     handler: async (request) => {
       const { name, id } = request.params;
-      const speech = knownSpeech(context, name, id);
+      const { agent, speech } = knownSpeech(context, name, id);
       await speech.stop(fade(request.query.fadeMs));
-      return speechResult(name, speech);
+      return speechResult(agent.name, speech);
     },
   });
 
@@ -70,9 +81,9 @@ export const speechesRoutes: RouteFamily = (api, context) => {
     },
     handler: (request) => {
       const { name, id } = request.params;
-      const speech = knownSpeech(context, name, id);
+      const { agent, speech } = knownSpeech(context, name, id);
       const cues = request.body.cues as Cue[];
-      for (const { send } of cues) knownAgent(context, name).checkCommand(send);
+      for (const { send } of cues) agent.checkCommand(send);
       for (const { atMs, send, always } of cues) {
         speech.cue(atMs, send, always === undefined ? {} : { always });
       }
@@ -87,14 +98,25 @@ export const speechesRoutes: RouteFamily = (api, context) => {
       operationId: 'interrupt',
       summary: 'Ends what is spoken and drops what waits; answers when it is silent',
       tags,
-      params: AgentParams,
+      params: TargetParams,
       querystring: FadeQuery,
-      response: { 200: InterruptionSchema, default: ProblemSchema },
+      response: {
+        200: z.union([
+          z.object({ agents: z.array(InterruptionSchema.extend({ agent: z.string() })) }),
+          InterruptionSchema,
+        ]),
+        default: ProblemSchema,
+      },
     },
     handler: async (request) => {
-      const agent = knownAgent(context, request.params.name);
-      const { heardMs, dropped } = await agent.interrupt(fade(request.query.fadeMs));
-      return { heardMs: roundMs(heardMs), dropped };
+      const { name } = request.params;
+      const agents = await Promise.all(
+        agentsOf(context, name).map(async (agent) => {
+          const { heardMs, dropped } = await interrupt(context, agent, request.query.fadeMs);
+          return { agent: agent.name, heardMs: roundMs(heardMs), dropped };
+        }),
+      );
+      return isGroupName(name) ? { agents } : agents[0]!;
     },
   });
 
@@ -109,22 +131,47 @@ export const speechesRoutes: RouteFamily = (api, context) => {
         operationId: verb,
         summary,
         tags,
-        params: AgentParams,
-        response: { 200: AgentSchema, default: ProblemSchema },
+        params: TargetParams,
+        response: {
+          200: z.union([z.object({ agents: z.array(AgentSchema) }), AgentSchema]),
+          default: ProblemSchema,
+        },
       },
       handler: (request) => {
-        const agent = knownAgent(context, request.params.name);
-        agent[verb]();
-        return agentJson(agent.snapshot());
+        const { name } = request.params;
+        const agents = agentsOf(context, name);
+        for (const agent of agents) agent[verb]();
+        const snapshots = agents.map((agent) => agentJson(agent.snapshot()));
+        return isGroupName(name) ? { agents: snapshots } : snapshots[0]!;
       },
     });
   }
 };
 
-function knownSpeech(context: ServiceContext, name: string, id: string): Speech {
-  const speech = knownAgent(context, name).speeches.find((other) => other.id === id);
-  if (speech) return speech;
+/** A speech by its id, of one of the agents that a name stands for. @throws BridgeError SPEECH_UNKNOWN, or as `agentsOf` */
+function knownSpeech(context: ServiceContext, name: string, id: string): { agent: Agent; speech: Speech } {
+  for (const agent of agentsOf(context, name)) {
+    const speech = agent.speeches.find((other) => other.id === id);
+    if (speech) return { agent, speech };
+  }
   throw new BridgeError('SPEECH_UNKNOWN', `Agent ${name} has no speech ${JSON.stringify(id.slice(0, 40))}.`);
+}
+
+/** Interrupts, and waits for the silence as long as there is one to be expected: an avatar that has stopped reading tells none. */
+async function interrupt(
+  { bridge }: ServiceContext,
+  agent: Agent,
+  fadeMs: number | undefined,
+): Promise<Interruption> {
+  const [sounding] = agent.speeches;
+  const waiting = agent.speeches.length - (sounding ? 1 : 0);
+  const silent = new AbortController();
+  const done = agent.interrupt(fade(fadeMs)).finally(() => silent.abort());
+  const late = delay(bridge.clock, SILENCE_MS, silent.signal).then(
+    () => ({ heardMs: sounding?.positionMs ?? 0, dropped: waiting }),
+    () => done,
+  );
+  return Promise.race([done, late]);
 }
 
 function fade(fadeMs: number | undefined): { fadeMs?: number } {

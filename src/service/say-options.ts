@@ -1,0 +1,13 @@
+import type { z } from 'zod';
+import type { SayOptions } from '../bridge-say.js';
+import { Dictionary } from '../tts/dictionary.js';
+import type { SayQuery } from './params.js';
+
+/** What a request says of how its text is to be spoken. */
+export type AskedSay = Omit<Partial<z.output<typeof SayQuery>>, 'wait' | 'sent'>;
+
+/** The same, as an agent takes it. */
+export function sayOptions({ dictionary, ...rest }: AskedSay): SayOptions {
+  const options = { ...rest, ...(dictionary && { dictionary: new Dictionary(Object.entries(dictionary)) }) };
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+}

@@ -1,0 +1,127 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { BridgeError } from '../base/errors.js';
+import type { Api, ServiceContext } from './context.js';
+import { SpeechEventSchema } from './events.js';
+import { TargetParams } from './params.js';
+import { ProblemSchema } from './problem.js';
+import { SpeechAnswerSchema } from './schemas.js';
+import {
+  answerAccepted,
+  answerFinished,
+  answerLive,
+  answerStarted,
+  NDJSON_TYPE,
+  type SpeechRequest,
+} from './speech-answer.js';
+import type { Spoken } from './target.js';
+import { linger, Upload } from './upload.js';
+
+const ANSWERS = { accepted: answerAccepted, started: answerStarted, finished: answerFinished };
+
+/** JSON bodies name what is to be spoken; they are small. */
+const MAX_JSON_BYTES = 256 * 1024;
+
+/** What every route that speaks has in common. */
+export const SPOKEN_SCHEMA = {
+  tags: ['speeches'],
+  params: TargetParams,
+  response: {
+    200: {
+      description: 'It is heard (`wait=started`), has been heard (`wait=finished`), or a live answer.',
+      content: {
+        'application/json': { schema: SpeechAnswerSchema },
+        [NDJSON_TYPE]: { schema: SpeechEventSchema },
+      },
+    },
+    202: SpeechAnswerSchema,
+    default: ProblemSchema,
+  },
+};
+
+/** What a request says of its answer and of its sound's name. */
+export interface AskedAnswer {
+  readonly wait?: 'accepted' | 'started' | 'finished' | undefined;
+  readonly label: string;
+  /** A live answer tells the samples too. */
+  readonly sent?: boolean | undefined;
+}
+
+/**
+ * A scope of its own, in which the raw stream is the sound or the text, whatever its type says.
+ * @param options.json JSON is parsed all the same
+ */
+export function streamedBodies(root: Api, options: { json: boolean }, add: (api: Api) => void): void {
+  void root.register((scope, _options, done) => {
+    const api = scope as Api;
+    api.removeAllContentTypeParsers();
+    api.addContentTypeParser('*', (_request, payload, parsed) => parsed(null, payload));
+    if (options.json) {
+      const limits = { parseAs: 'string', bodyLimit: MAX_JSON_BYTES } as const;
+      api.addContentTypeParser('application/json', limits, api.getDefaultJsonParser('error', 'error'));
+    }
+    add(api);
+    done();
+  });
+}
+
+/**
+ * Speaks what a request brings, and answers as it asked.
+ * @param begin makes the speeches of the body, which is undefined when the request's JSON named what to speak
+ * @throws what there is to refuse; what is still being sent is taken in for a moment, so that the answer is read
+ */
+export async function takeSpeech(
+  context: ServiceContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { wait = 'accepted', label, sent }: AskedAnswer,
+  begin: (upload: Upload | undefined) => Spoken,
+): Promise<void> {
+  let leave: (() => void) | undefined;
+  try {
+    checkEncoding(request.headers['content-encoding']);
+    leave = context.uploads.take();
+    const upload = isJson(request) ? undefined : openUpload(context, request, label);
+    const spoken = begin(upload);
+    const received = upload?.received ?? Promise.resolve();
+    void received.then(leave);
+    const ended = spoken.finished.then(() => upload?.discard());
+    const asked: SpeechRequest = { context, spoken, received, reply, sent: sent === true };
+    const live = request.headers.accept?.includes(NDJSON_TYPE) === true;
+    const answering = (live ? answerLive : ANSWERS[wait])(asked);
+    const work = Promise.allSettled([answering, ended]);
+    for (const { speech } of spoken.members) {
+      context.open.set(speech, work);
+      void work.then(() => context.open.delete(speech));
+    }
+    await answering;
+  } catch (error) {
+    leave?.();
+    linger(request.raw);
+    throw error;
+  }
+}
+
+/** True when the body is JSON that was parsed. */
+export function isJson(request: FastifyRequest): boolean {
+  return request.body !== undefined && request.body !== null && request.body !== request.raw;
+}
+
+/** Names an upload by where it comes from. */
+export function uploadLabel(request: FastifyRequest): string {
+  const { remoteAddress, remotePort } = request.raw.socket;
+  return `the upload of ${remoteAddress ?? 'a client'}:${remotePort ?? 0}`;
+}
+
+function openUpload({ bridge, limits }: ServiceContext, request: FastifyRequest, label: string): Upload {
+  return new Upload(request.raw, {
+    clock: bridge.clock,
+    aheadBytes: limits.uploadAheadBytes,
+    idleMs: limits.uploadIdleMs,
+    label,
+  });
+}
+
+function checkEncoding(encoding = 'identity'): void {
+  if (encoding === 'identity') return;
+  throw new BridgeError('REQUEST_INVALID', `A body in ${encoding} is not taken: send it as it is.`);
+}
