@@ -17,7 +17,7 @@ export { BridgeError, ERRORS, type ErrorCode, type ErrorEntry, type ErrorKind } 
 export type { Logger } from './base/logger.js';
 export { parseCueFile } from './speech/cue-file.js';
 export type { Cue } from './speech/cues.js';
-export type { Interruption } from './speech/player.js';
+export type { Interruption } from './speech/player-options.js';
 export type {
   GapCount,
   Speech,

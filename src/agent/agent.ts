@@ -4,7 +4,8 @@ import { BridgeError } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
 import type { OpenSound, SoundInput, SoundInputOptions } from '../audio/input.js';
 import { AdaptiveLead } from '../speech/lead.js';
-import { Player, type Interruption } from '../speech/player.js';
+import { Player } from '../speech/player.js';
+import type { Interruption } from '../speech/player-options.js';
 import type { FrameSink, SegmentNeeds } from '../speech/sink.js';
 import type { Speech, SpeechOptions } from '../speech/speech.js';
 import type { Wheel } from '../speech/wheel.js';
@@ -131,6 +132,7 @@ export class Agent implements FrameSink {
       lead: this.#lead ?? (settings.leadMs as number),
       maxQueued: settings.maxQueued,
       bufferMs: settings.bufferMs,
+      stallTimeoutMs: settings.agentTimeoutMs,
       checkCommand: (line) => void this.#encode(line),
       nextId: () => settings.nextSpeechId(),
     });

@@ -1,7 +1,5 @@
-import type { Clock } from '../base/clock.js';
 import { BridgeError, toBridgeError } from '../base/errors.js';
 import { Emitter } from '../base/emitter.js';
-import type { Logger } from '../base/logger.js';
 import { msToSamples, samplesToMs } from '../base/units.js';
 import { Gain } from '../audio/gain.js';
 import type { Sound } from '../audio/pcm.js';
@@ -10,9 +8,10 @@ import { CueSender } from './cue-sender.js';
 import { Feed, type FeedOptions } from './feed.js';
 import { AdaptiveLead } from './lead.js';
 import { Outlet } from './outlet.js';
+import type { Interruption, PlayerEvents, PlayerOptions } from './player-options.js';
 import { Pacer, type FrameTiming } from './pacer.js';
+import { Playout } from './playout.js';
 import { Run } from './run.js';
-import type { FrameSink } from './sink.js';
 import {
   Speech,
   type SpeechEnd,
@@ -21,56 +20,15 @@ import {
   type SpeechPosition,
 } from './speech.js';
 import { WaitingList } from './waiting.js';
-import type { Wheel, WheelTask } from './wheel.js';
 
 /** How long a cut fades by default, in ms: a click is a fault. */
 const FADE_MS = 15;
-const POSITION_EVERY_MS = 100;
 /** A speech that joins has until the agent holds only this much, in ms, before the segment is closed without it. */
 const JOIN_UNTIL_HELD_MS = 20;
 /** Live sound kept back beyond the lead before its oldest is dropped, in ms. */
 const LIVE_SLACK_MS = 300;
 /** Live sound on its way beyond the lead on average, in ms: half a capture period and half a frame. */
 const LIVE_FILL_MS = 40;
-
-/** What a player stands on. */
-export interface PlayerOptions {
-  readonly sink: FrameSink;
-  readonly wheel: Wheel;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  /** Samples of a frame as a span of time, in ms; 10 to 40. */
-  readonly frameMs: number;
-  /** What the agent may hold unplayed, in ms: fixed, or found out. */
-  readonly lead: number | AdaptiveLead;
-  /** Speeches that may wait; one more is refused. */
-  readonly maxQueued: number;
-  /** Converted sound read ahead of a speech, in ms. */
-  readonly bufferMs: number;
-  /** Throws when a command line may not be sent. */
-  checkCommand(line: string): void;
-  nextId(): string;
-}
-
-/** The events of a player. */
-export interface PlayerEvents {
-  /** A speech was taken on. */
-  speech: Speech;
-  /** A silence that was not in the sound. */
-  gap: { speech: Speech; lengthMs: number; cause: 'source' | 'stall' };
-  /** A frame left; how well in time, where that can be said. */
-  frame: { samples: number; timing: FrameTiming | undefined };
-  /** Nothing sounds and nothing waits. */
-  idle: undefined;
-}
-
-/** What `interrupt()` ended. */
-export interface Interruption {
-  /** How much of the speech that sounded was heard, in ms; 0 when none did. */
-  readonly heardMs: number;
-  /** Speeches that had been waiting and were dropped. */
-  readonly dropped: number;
-}
 
 /**
  * Speaks the speeches of one agent, one after the other. A speech waits, prepares (its sound opens, the agent gets
@@ -81,16 +39,15 @@ export class Player implements SpeechOwner {
   readonly #events: Emitter<PlayerEvents>;
   readonly #outlet: Outlet;
   readonly #pacer: Pacer;
+  readonly #playout: Playout;
   readonly #cues: CueSender;
   readonly #waiting: WaitingList;
   readonly #volume = new Gain();
   #gainDb = 0;
   readonly #runs = new Map<Speech, Run>();
   #preparing: Run | undefined;
-  #draining: Run[] = [];
   #paused = false;
   #closed = false;
-  #watchTask: WheelTask | undefined;
 
   constructor(options: PlayerOptions) {
     const { sink, wheel, clock, logger } = options;
@@ -100,7 +57,7 @@ export class Player implements SpeechOwner {
       logger.error({ error: String(error) }, 'a speech event’s listener threw'),
     );
     this.#outlet = new Outlet(sink, wheel, clock);
-    this.#cues = new CueSender(this.#outlet, wheel, sink, () => this.#active());
+    this.#cues = new CueSender(this.#outlet, wheel, sink, () => this.#playout.active);
     this.#pacer = new Pacer({
       outlet: this.#outlet,
       wheel,
@@ -118,6 +75,17 @@ export class Player implements SpeechOwner {
           `${run.speech.label} has paused: nothing came for ${Math.round(afterMs)} ms.`,
         ),
       onExhausted: (run, nowMs) => this.#onExhausted(run, nowMs),
+    });
+    this.#playout = new Playout({
+      outlet: this.#outlet,
+      wheel,
+      clock,
+      stallTimeoutMs: options.stallTimeoutMs,
+      feeding: () => this.#pacer.run,
+      onPosition: (run) => run.speech.tell('position', this.position(run.speech)),
+      onHeard: (run) => this.#settle(run, run.outcome!.how, run.outcome!.error, run.heardMs(Infinity)),
+      onGivenUp: () => this.#giveUp(),
+      onWatched: () => this.#advance(),
     });
   }
 
@@ -140,13 +108,13 @@ export class Player implements SpeechOwner {
 
   /** The speech that sounds or prepares, if any. */
   get current(): Speech | undefined {
-    return (this.#draining[0] ?? this.#pacer.run ?? this.#preparing)?.speech;
+    return (this.#playout.draining[0] ?? this.#pacer.run ?? this.#preparing)?.speech;
   }
 
   /** Every speech that has not ended: those that sound first, then those that wait, in order. */
   get speeches(): Speech[] {
     const preparing = this.#preparing ? [this.#preparing] : [];
-    return [...this.#active(), ...preparing, ...this.#waiting.list()].map((run) => run.speech);
+    return [...this.#playout.active, ...preparing, ...this.#waiting.list()].map((run) => run.speech);
   }
 
   /** What the agent holds unplayed by now, in ms. */
@@ -216,7 +184,7 @@ export class Player implements SpeechOwner {
    * @returns what was heard, once it is silent
    */
   async interrupt(options: { fadeMs?: number; reason?: BridgeError } = {}): Promise<Interruption> {
-    const sounding = (this.#pacer.run ?? this.#draining.at(-1))?.speech;
+    const sounding = (this.#pacer.run ?? this.#playout.draining.at(-1))?.speech;
     const dropped = this.#stopAll(options.fadeMs ?? FADE_MS, options.reason);
     const end = await sounding?.finished;
     return { heardMs: end?.heardMs ?? 0, dropped };
@@ -245,8 +213,8 @@ export class Player implements SpeechOwner {
    */
   lost(error: BridgeError): void {
     const heardTo = this.#outlet.heardSamples(this.#now());
-    const hit = this.#active();
-    this.#draining = [];
+    const hit = this.#playout.active;
+    this.#playout.clear();
     this.#pacer.feed(undefined);
     const resumed: Run[] = [];
     for (const run of hit) {
@@ -267,9 +235,11 @@ export class Player implements SpeechOwner {
   /** The agent's reading changed: it was found to have stopped, or reads again. */
   readingChanged(): void {
     const nowMs = this.#now();
-    if (!this.#outlet.readingChanged(nowMs)) return;
+    const readsAgain = this.#outlet.readingChanged(nowMs);
+    this.#playout.readingChanged();
+    if (!readsAgain) return;
     this.#pacer.pump(nowMs);
-    this.#watch(nowMs);
+    this.#playout.watch(nowMs);
   }
 
   /** @internal See `Speech.stop()`. */
@@ -277,7 +247,7 @@ export class Player implements SpeechOwner {
     const run = this.#runs.get(speech);
     if (!run) return;
     if (run === this.#pacer.run) this.#cut(run, fadeMs);
-    else if (!this.#draining.includes(run)) this.#settle(run, 'stopped', stoppedError(run));
+    else if (!this.#playout.draining.includes(run)) this.#settle(run, 'stopped', stoppedError(run));
     this.#advance();
   }
 
@@ -320,7 +290,7 @@ export class Player implements SpeechOwner {
       this.#settle(run, 'stopped', stoppedError(run), run.heardMs(heardTo));
     this.#pacer.feed(undefined);
     this.#cues.close();
-    this.#watchTask?.cancel();
+    this.#playout.close();
   }
 
   #feedBounds(sound: Sound, options: SpeechOptions): Pick<FeedOptions, 'maxBufferedMs' | 'live'> {
@@ -342,7 +312,8 @@ export class Player implements SpeechOwner {
       if (this.#runs.size === 0) this.#events.emit('idle', undefined);
       return;
     }
-    if (this.#draining.length > 0 && !next.immediate && !next.speech.options.join) return next.feed.start();
+    if (this.#playout.draining.length > 0 && !next.immediate && !next.speech.options.join)
+      return next.feed.start();
     this.#waiting.remove(next);
     this.#preparing = next;
     next.speech.enter('preparing');
@@ -364,7 +335,7 @@ export class Player implements SpeechOwner {
   #begin(run: Run): void {
     if (this.#preparing !== run) return;
     this.#preparing = undefined;
-    if (this.#draining.length === 0) this.#resetOutlet();
+    if (this.#playout.draining.length === 0) this.#resetOutlet();
     this.#pacer.feed(run);
     this.#pacer.pump(this.#now());
   }
@@ -372,6 +343,7 @@ export class Player implements SpeechOwner {
   #resetOutlet(): void {
     this.#outlet.reset();
     this.#pacer.reset();
+    this.#playout.readingChanged();
   }
 
   #onFeed(run: Run): void {
@@ -395,8 +367,7 @@ export class Player implements SpeechOwner {
     if (timing && lead instanceof AdaptiveLead) lead.frameLeft(timing.heldMs, timing.latenessMs, this.#now());
     if (this.#events.listenerCount('frame') > 0) this.#events.emit('frame', { samples, timing });
     if (run.cues.size > 0) this.#cues.arm();
-    if (!this.#watchTask && this.#wantsWatch())
-      this.#watchTask = this.#watchAt(this.#now() + POSITION_EVERY_MS);
+    this.#playout.follow();
   }
 
   #onGap(run: Run, lengthMs: number, cause: 'source' | 'stall'): void {
@@ -457,43 +428,22 @@ export class Player implements SpeechOwner {
   #drain(run: Run, how: SpeechEnd['how'], error: BridgeError | undefined): void {
     if (this.#pacer.run === run) this.#pacer.feed(undefined);
     run.outcome = { how, error };
-    this.#draining.push(run);
     run.speech.enter('draining');
-    this.#watchTask?.cancel();
-    this.#watchTask = this.#watchAt(this.#now() + POSITION_EVERY_MS);
+    this.#playout.drain(run);
   }
 
-  #watchAt(latestMs: number): WheelTask {
-    let atMs = latestMs;
-    for (const run of this.#draining) atMs = Math.min(atMs, this.#outlet.silentAtMs(run.endSample));
-    for (const run of this.#active()) {
-      if (run.begun && !run.speech.hasStarted)
-        atMs = Math.min(atMs, this.#outlet.heardAtMs(run.toSchedule(0) + 1));
+  /** The agent has hung, and may never let go of its connection: what it was to play ends here. */
+  #giveUp(): void {
+    const heardTo = this.#outlet.heardSamples(this.#now());
+    const seconds = Math.round(this.#options.stallTimeoutMs / 1000);
+    const feeding = this.#pacer.run;
+    // Closed, so that the next is whole should the agent wake up.
+    if (feeding?.begun) this.#pacer.cut(feeding, 0);
+    for (const run of this.#playout.active) {
+      const { label } = run.speech;
+      const message = `The agent has read nothing for ${seconds} s; the speech of ${label} was given up.`;
+      this.#settle(run, 'failed', new BridgeError('AGENT_STALLED', message), run.heardMs(heardTo));
     }
-    // One that is overdue waits for the agent to read again; it is looked at no more often than a position.
-    return this.#options.wheel.at(atMs <= this.#now() ? latestMs : atMs, (nowMs) => this.#watch(nowMs));
-  }
-
-  /** A speech in mid-flow that nobody follows needs no watch: its next event is the end of its sound. */
-  #wantsWatch(): boolean {
-    const speech = this.#pacer.run?.speech;
-    return this.#draining.length > 0 || (speech !== undefined && (speech.followed || !speech.hasStarted));
-  }
-
-  /** Tells positions, and settles what has been heard to its end. */
-  #watch(nowMs: number): void {
-    this.#watchTask?.cancel();
-    this.#watchTask = undefined;
-    const heard = this.#outlet.heardSamples(nowMs);
-    for (const run of this.#active()) {
-      if (run.begun && run.fromSchedule(heard) > 0) run.speech.markStarted();
-      if (run.speech.followed) run.speech.tell('position', this.position(run.speech));
-    }
-    for (const run of this.#draining) {
-      if (this.#outlet.frozen || nowMs < this.#outlet.silentAtMs(run.endSample)) continue;
-      this.#settle(run, run.outcome!.how, run.outcome!.error, run.heardMs(Infinity));
-    }
-    if (this.#wantsWatch()) this.#watchTask ??= this.#watchAt(nowMs + POSITION_EVERY_MS);
     this.#advance();
   }
 
@@ -504,7 +454,7 @@ export class Player implements SpeechOwner {
     this.#waiting.remove(run);
     if (this.#preparing === run) this.#preparing = undefined;
     if (this.#pacer.run === run) this.#pacer.feed(undefined);
-    this.#draining = this.#draining.filter((other) => other !== run);
+    this.#playout.drop(run);
     const durationMs = run.feed.durationMs;
     if (how === 'completed') this.#cues.finish(run);
     else this.#cues.drop(run);
@@ -524,11 +474,6 @@ export class Player implements SpeechOwner {
       cuesDropped: run.cuesDropped,
       error,
     });
-  }
-
-  /** What the agent has been sent and has not yet played to its end, in order. */
-  #active(): Run[] {
-    return this.#pacer.run ? [...this.#draining, this.#pacer.run] : [...this.#draining];
   }
 
   #now(): number {

@@ -57,6 +57,7 @@ async function simulated(minutes: number, cardPpm: number): Promise<Row[]> {
     lead: LEAD_MS,
     maxQueued: 1,
     bufferMs: 2000,
+    stallTimeoutMs: 30_000,
     checkCommand: () => undefined,
     nextId: () => 's',
   });

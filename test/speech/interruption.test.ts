@@ -228,4 +228,41 @@ describe('an agent that stops reading', () => {
     const next = sink.frames.find(({ atMs }) => atMs >= backAtMs)!;
     expect(next.samples.length).toBeLessThanOrEqual(640);
   });
+
+  it('for good is given up in the end, and so is each speech after it, until it wakes up', async () => {
+    const { clock, sink, player } = rig({ stallTimeoutMs: 5000 });
+    const speech = player.speak(sound(ramp(48_000)));
+    const waiting = player.speak(sound(ramp(8000)));
+    await clock.advance(1000);
+    sink.stalled = true;
+    sink.readSamples = 12_000;
+    player.readingChanged();
+    await clock.advance(4900);
+    expect(speech.state).toBe('speaking');
+    await clock.advance(200);
+    expect(await speech.finished).toMatchObject({
+      how: 'failed',
+      heardMs: 750,
+      error: {
+        code: 'AGENT_STALLED',
+        message: expect.stringMatching(/read nothing for 5 s.*ramp\.wav/) as string,
+      },
+    });
+    await clock.advance(5100);
+    expect(await waiting.finished).toMatchObject({
+      how: 'failed',
+      heardMs: 0,
+      error: { code: 'AGENT_STALLED' },
+    });
+    // What was cut was closed: the next utterance is whole.
+    sink.stalled = false;
+    sink.readSamples = sink.heard.length;
+    player.readingChanged();
+    const before = sink.heard.length;
+    const next = player.speak(sound(ramp(8000)));
+    await clock.advance(2000);
+    expect(await next.finished).toMatchObject({ how: 'completed', heardMs: 500 });
+    expect(sink.heard.subarray(before, before + 8000)).toEqual(ramp(8000));
+    expect(before % 256).toBe(0);
+  });
 });

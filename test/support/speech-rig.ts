@@ -3,7 +3,8 @@ import { createConverter } from '../../src/audio/convert.js';
 import type { PcmBlock, Sound } from '../../src/audio/pcm.js';
 import { silentLogger } from '../../src/base/logger.js';
 import { BridgeError } from '../../src/base/errors.js';
-import { Player, type PlayerOptions } from '../../src/speech/player.js';
+import { Player } from '../../src/speech/player.js';
+import type { PlayerOptions } from '../../src/speech/player-options.js';
 import type { FrameSink, SegmentNeeds } from '../../src/speech/sink.js';
 import { Wheel } from '../../src/speech/wheel.js';
 import { FakeClock } from './fake-clock.js';
@@ -185,6 +186,7 @@ export function rig(options: Partial<PlayerOptions> = {}): {
     lead: 120,
     maxQueued: 3,
     bufferMs: 2000,
+    stallTimeoutMs: 30_000,
     checkCommand: (line) => {
       if (line.startsWith('SND')) throw new BridgeError('COMMAND_INVALID', 'starts with SND');
     },

@@ -1,0 +1,48 @@
+import type { Clock } from '../base/clock.js';
+import type { Logger } from '../base/logger.js';
+import type { AdaptiveLead } from './lead.js';
+import type { FrameTiming } from './pacer.js';
+import type { FrameSink } from './sink.js';
+import type { Speech } from './speech.js';
+import type { Wheel } from './wheel.js';
+
+/** What a player stands on. */
+export interface PlayerOptions {
+  readonly sink: FrameSink;
+  readonly wheel: Wheel;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Samples of a frame as a span of time, in ms; 10 to 40. */
+  readonly frameMs: number;
+  /** What the agent may hold unplayed, in ms: fixed, or found out. */
+  readonly lead: number | AdaptiveLead;
+  /** Speeches that may wait; one more is refused. */
+  readonly maxQueued: number;
+  /** Converted sound read ahead of a speech, in ms. */
+  readonly bufferMs: number;
+  /** How long the agent may not read before its speech is given up, in ms. */
+  readonly stallTimeoutMs: number;
+  /** Throws when a command line may not be sent. */
+  checkCommand(line: string): void;
+  nextId(): string;
+}
+
+/** The events of a player. */
+export interface PlayerEvents {
+  /** A speech was taken on. */
+  speech: Speech;
+  /** A silence that was not in the sound. */
+  gap: { speech: Speech; lengthMs: number; cause: 'source' | 'stall' };
+  /** A frame left; how well in time, where that can be said. */
+  frame: { samples: number; timing: FrameTiming | undefined };
+  /** Nothing sounds and nothing waits. */
+  idle: undefined;
+}
+
+/** What `interrupt()` ended. */
+export interface Interruption {
+  /** How much of the speech that sounded was heard, in ms; 0 when none did. */
+  readonly heardMs: number;
+  /** Speeches that had been waiting and were dropped. */
+  readonly dropped: number;
+}
