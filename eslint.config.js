@@ -2,7 +2,7 @@ import jsdoc from 'eslint-plugin-jsdoc';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist/', 'coverage/', 'src/console/'] },
+  { ignores: ['dist/', 'coverage/'] },
   ...tseslint.configs.strictTypeChecked,
   {
     files: ['**/*.ts'],

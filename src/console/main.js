@@ -26,7 +26,8 @@ const log = new Log();
 const meters = new Meters();
 
 let selected = '';
-let avatarPath = '/chat';
+/** Where avatars connect, as their content files say it. */
+let directory = '/chat';
 /** @type {string | undefined} */
 let version;
 /** @type {import('./events.js').Link} */
@@ -186,7 +187,7 @@ function askForOrder(name) {
 async function learn() {
   try {
     const about = await ask('GET', '/api');
-    avatarPath = about.path;
+    directory = about.path + (about.agentToken ? '?token=…' : '');
     if (version !== undefined && version !== about.version) {
       const action = { text: t('reload'), run: () => location.reload() };
       notices.show('version', { level: 'info', text: t('newVersion'), action });
@@ -337,8 +338,8 @@ const mdfLines = () =>
   [
     `Plugin_Remote_Websocket_Host=${location.hostname}`,
     `Plugin_Remote_Websocket_Port=${location.port || (location.protocol === 'https:' ? '443' : '80')}`,
-    `Plugin_Remote_Websocket_Directory=${avatarPath}`,
-    'Plugin_Remote_RetryCount=1000000',
+    `Plugin_Remote_Websocket_Directory=${directory}`,
+    'Plugin_Remote_RetryCount=100000',
   ].join('\n');
 
 let moving = false;

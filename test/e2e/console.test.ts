@@ -211,8 +211,8 @@ describeInBrowser('the console in a real browser', () => {
     expect(await page.locator('html').getAttribute('lang')).toBe('en');
   });
 
-  it('fits a phone', async () => {
-    const { rig } = await startWithAvatar();
+  it('fits a phone, a tablet and a low window', async () => {
+    const { rig, avatar } = await startWithAvatar();
     const phone = {
       viewport: { width: 390, height: 844 },
       isMobile: true,
@@ -220,11 +220,27 @@ describeInBrowser('the console in a real browser', () => {
       deviceScaleFactor: 2,
     };
     const { page, shot } = await openConsole(browser, rig.port, phone);
-    expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(390);
     const box = (await page.locator('#hold').boundingBox())!;
     expect(box.y + box.height).toBeLessThanOrEqual(844);
     expect(box.height).toBeGreaterThanOrEqual(44);
     await shot('phone');
+    // The log is long, and must not push anything away.
+    const commands = Array.from({ length: 100 }, (_, i) => `TEST|${i}`);
+    await rig.ask('POST', '/api/agents/default/commands', { json: { commands } });
+    await page.locator('#log .message', { hasText: 'TEST|99' }).waitFor();
+    for (const [width, height] of [
+      [390, 844],
+      [320, 600],
+      [820, 1180],
+      [1280, 600],
+      [1920, 1080],
+    ] as const) {
+      await page.setViewportSize({ width, height });
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(width);
+      expect(await page.evaluate('document.documentElement.scrollHeight')).toBeLessThan(1900);
+      expect(await spillage(page), `${width}x${height}`).toEqual([]);
+    }
+    expect(avatar.report().alive).toBe(true);
   });
 
   it('waits for an avatar and says how to bring one, and tells several apart', async () => {
@@ -305,5 +321,21 @@ function drawnShare(page: Page): Promise<number> {
     let painted = 0;
     for (let i = 3; i < data.length; i += 4) if (data[i] > 0) painted += 1;
     return painted / (data.length / 4);
+  })()`);
+}
+
+/** Cards of the page whose content stands over their edge. */
+function spillage(page: Page): Promise<string[]> {
+  return page.evaluate<string[]>(`(() => {
+    const spilt = [];
+    for (const card of document.querySelectorAll('.card')) {
+      const edge = card.getBoundingClientRect();
+      for (const inner of card.querySelectorAll(':scope > *, :scope > * > *:not(li)')) {
+        const box = inner.getBoundingClientRect();
+        const inside = box.bottom <= edge.bottom + 1 && box.right <= edge.right + 1;
+        if (box.width > 1 && !inside) spilt.push(card.className + ': ' + (inner.id || inner.className));
+      }
+    }
+    return spilt;
   })()`);
 }

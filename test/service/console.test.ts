@@ -165,7 +165,7 @@ describe('what the console is told while it follows', () => {
     await rig.ask('POST', '/api/agents/default/pause');
     await until(() => of(events, 'vitals').some(({ paused }) => paused === true));
     const before = of(events, 'vitals').length;
-    await new Promise((resolve) => setTimeout(resolve, 1200));
+    await new Promise((resolve) => setTimeout(resolve, 700));
     expect(of(events, 'vitals')).toHaveLength(before);
   });
 
