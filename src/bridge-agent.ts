@@ -1,4 +1,5 @@
-import { Agent, type AgentSettings } from './agent/agent.js';
+import { Agent } from './agent/agent.js';
+import type { AgentSettings } from './agent/settings.js';
 import { AgentGroup, type GroupSpeech } from './agent/group.js';
 import type { Narrator, SayOptions } from './bridge-say.js';
 import type { Speech } from './speech/speech.js';

@@ -1,5 +1,5 @@
 import { BridgeError } from './base/errors.js';
-import type { AgentSettings } from './agent/agent.js';
+import type { AgentSettings } from './agent/settings.js';
 import { Captions, type CaptionOptions } from './agent/captions.js';
 import { autoLipCommand, closeMouthCommand } from './agent/wire.js';
 import type { OptionValues } from './config.js';

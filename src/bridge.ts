@@ -5,7 +5,7 @@ import { Lifetime } from './base/lifetime.js';
 import { silentLogger, type Logger } from './base/logger.js';
 import { tokenMatcher } from './base/token.js';
 import { createConverter } from './audio/convert.js';
-import type { AgentSettings } from './agent/agent.js';
+import type { AgentSettings } from './agent/settings.js';
 import { DEFAULT_AGENT, Roster } from './agent/roster.js';
 import { BridgeAgent, BridgeGroup } from './bridge-agent.js';
 import { mannerOf, Narrator, usualVoice, type SayOptions } from './bridge-say.js';

@@ -5,7 +5,8 @@
 export type { BridgeAgent as Agent, BridgeGroup as AgentGroup } from './bridge-agent.js';
 export type { SayOptions } from './bridge-say.js';
 export { createBridge, type Bridge, type BridgeEvents, type BridgeOptions } from './bridge.js';
-export type { AgentEvents, AgentSnapshot, AgentState, AvatarEvents, SpeechSnapshot } from './agent/agent.js';
+export type { AgentEvents, AvatarEvents } from './agent/agent-events.js';
+export type { AgentSnapshot, AgentState, SpeechSnapshot } from './agent/snapshot.js';
 export type { GroupSpeech } from './agent/group.js';
 export type { RoundTrip } from './agent/marks.js';
 export type { SpeechStream } from './agent/speech-stream.js';

@@ -1,97 +1,23 @@
-import type { Clock } from '../base/clock.js';
 import { Emitter } from '../base/emitter.js';
 import { BridgeError } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
-import type { OpenSound, SoundInput, SoundInputOptions } from '../audio/input.js';
+import type { SoundInput, SoundInputOptions } from '../audio/input.js';
 import { AdaptiveLead } from '../speech/lead.js';
 import { Player } from '../speech/player.js';
 import type { Interruption } from '../speech/player-options.js';
 import type { FrameSink, SegmentNeeds } from '../speech/sink.js';
 import type { Speech, SpeechOptions } from '../speech/speech.js';
-import type { Wheel } from '../speech/wheel.js';
+import type { AgentEvents } from './agent-events.js';
 import { Arrivals } from './arrivals.js';
 import type { Connection, LinkState } from './connection.js';
 import { Link } from './link.js';
 import type { RoundTrip } from './marks.js';
-import { classify, type EventName, type EventValues } from './messages.js';
+import { classify } from './messages.js';
 import { request } from './request.js';
+import type { AgentSettings } from './settings.js';
+import { speechSnapshot, type AgentSnapshot, type AgentState } from './snapshot.js';
 import { SpeechStream } from './speech-stream.js';
 import { encodeCommand, type AgentMessage } from './wire.js';
-
-/** What every agent of a bridge shares. */
-export interface AgentSettings {
-  readonly clock: Clock;
-  readonly wheel: Wheel;
-  readonly logger: Logger;
-  readonly openSound: OpenSound;
-  /** Alias of the model whose lips move unless a speech names another. */
-  readonly model: string;
-  readonly frameMs: number;
-  /** What an agent may hold unplayed, in ms; `auto` finds it out. */
-  readonly leadMs: number | 'auto';
-  /** How long a speech or command waits for an agent that is not there, in ms. */
-  readonly agentTimeoutMs: number;
-  /** How long a model may take to be loaded, in ms. */
-  readonly readyTimeoutMs: number;
-  readonly maxQueued: number;
-  readonly bufferMs: number;
-  readonly allowDangerous: boolean;
-  nextSpeechId(): string;
-}
-
-/** Whether an agent is there, and can speak. */
-export type AgentState = 'absent' | 'connected' | 'ready';
-
-/**
- * What the avatar itself tells, typed: `recognised` when it has understood somebody, `key`, `motion-added` and all the
- * rest of the catalogue's events.
- */
-export type AvatarEvents = { [Kind in EventName]: EventValues<Kind> };
-
-/** The events of an agent: its own, and those of its avatar. */
-export interface AgentEvents extends AvatarEvents {
-  connected: { remote: string };
-  /** Its model is loaded and can speak. */
-  ready: { model: string; afterMs: number };
-  /** Its model has not come in time. */
-  'not-ready': BridgeError;
-  /** Its connection is gone; with the code RESTARTING it lives on in the service's next process. */
-  lost: BridgeError;
-  /** A message of the agent, its echoes of our commands among them. */
-  message: AgentMessage;
-  /** A speech was taken on. */
-  speech: Speech;
-  gap: { speech: Speech; lengthMs: number; cause: 'source' | 'stall' };
-  /** It has stopped reading (true), or reads again. */
-  stalled: boolean;
-}
-
-/** What an agent is doing, as plain data. */
-export interface AgentSnapshot {
-  readonly name: string;
-  readonly state: AgentState;
-  readonly model: string;
-  readonly remote: string | undefined;
-  readonly connectedMs: number | undefined;
-  readonly speaking: boolean;
-  readonly paused: boolean;
-  readonly stalled: boolean;
-  readonly heldMs: number;
-  readonly leadMs: number;
-  /** Its volume, in dB; 0 is unchanged. */
-  readonly gainDb: number;
-  readonly roundTrip: RoundTrip | undefined;
-  readonly speeches: readonly SpeechSnapshot[];
-}
-
-/** A speech as plain data. */
-export interface SpeechSnapshot {
-  readonly id: string;
-  readonly label: string;
-  readonly state: string;
-  readonly positionMs: number;
-  readonly durationMs: number | undefined;
-}
 
 /**
  * One avatar, by name. It outlives its connections: speeches can be asked for before the avatar is there, and go on
@@ -295,13 +221,7 @@ export class Agent implements FrameSink {
       leadMs: this.#player.leadMs,
       gainDb: this.#player.gainDb,
       roundTrip: link?.marks.roundTrip,
-      speeches: this.#player.speeches.map((speech) => ({
-        id: speech.id,
-        label: speech.label,
-        state: speech.state,
-        positionMs: speech.positionMs,
-        durationMs: speech.position.durationMs,
-      })),
+      speeches: this.#player.speeches.map(speechSnapshot),
     };
   }
 

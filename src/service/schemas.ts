@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { AgentSnapshot, SpeechSnapshot } from '../agent/agent.js';
+import type { AgentSnapshot, SpeechSnapshot } from '../agent/snapshot.js';
 import type { SpeechEnd } from '../speech/speech.js';
 import { ProblemSchema, toProblem } from './problem.js';
 

@@ -1,0 +1,28 @@
+import type { BridgeError } from '../base/errors.js';
+import type { Speech } from '../speech/speech.js';
+import type { EventName, EventValues } from './messages.js';
+import type { AgentMessage } from './wire.js';
+
+/**
+ * What the avatar itself tells, typed: `recognised` when it has understood somebody, `key`, `motion-added` and all the
+ * rest of the catalogue's events.
+ */
+export type AvatarEvents = { [Kind in EventName]: EventValues<Kind> };
+
+/** The events of an agent: its own, and those of its avatar. */
+export interface AgentEvents extends AvatarEvents {
+  connected: { remote: string };
+  /** Its model is loaded and can speak. */
+  ready: { model: string; afterMs: number };
+  /** Its model has not come in time. */
+  'not-ready': BridgeError;
+  /** Its connection is gone; with the code RESTARTING it lives on in the service's next process. */
+  lost: BridgeError;
+  /** A message of the agent, its echoes of our commands among them. */
+  message: AgentMessage;
+  /** A speech was taken on. */
+  speech: Speech;
+  gap: { speech: Speech; lengthMs: number; cause: 'source' | 'stall' };
+  /** It has stopped reading (true), or reads again. */
+  stalled: boolean;
+}

@@ -1,0 +1,25 @@
+import type { OpenSound } from '../audio/input.js';
+import type { Clock } from '../base/clock.js';
+import type { Logger } from '../base/logger.js';
+import type { Wheel } from '../speech/wheel.js';
+
+/** What every agent of a bridge shares. */
+export interface AgentSettings {
+  readonly clock: Clock;
+  readonly wheel: Wheel;
+  readonly logger: Logger;
+  readonly openSound: OpenSound;
+  /** Alias of the model whose lips move unless a speech names another. */
+  readonly model: string;
+  readonly frameMs: number;
+  /** What an agent may hold unplayed, in ms; `auto` finds it out. */
+  readonly leadMs: number | 'auto';
+  /** How long a speech or command waits for an agent that is not there, in ms. */
+  readonly agentTimeoutMs: number;
+  /** How long a model may take to be loaded, in ms. */
+  readonly readyTimeoutMs: number;
+  readonly maxQueued: number;
+  readonly bufferMs: number;
+  readonly allowDangerous: boolean;
+  nextSpeechId(): string;
+}

@@ -1,0 +1,38 @@
+import type { Speech } from '../speech/speech.js';
+import type { RoundTrip } from './marks.js';
+
+/** Whether an agent is there, and can speak. */
+export type AgentState = 'absent' | 'connected' | 'ready';
+
+/** What an agent is doing, as plain data. */
+export interface AgentSnapshot {
+  readonly name: string;
+  readonly state: AgentState;
+  readonly model: string;
+  readonly remote: string | undefined;
+  readonly connectedMs: number | undefined;
+  readonly speaking: boolean;
+  readonly paused: boolean;
+  readonly stalled: boolean;
+  readonly heldMs: number;
+  readonly leadMs: number;
+  /** Its volume, in dB; 0 is unchanged. */
+  readonly gainDb: number;
+  readonly roundTrip: RoundTrip | undefined;
+  readonly speeches: readonly SpeechSnapshot[];
+}
+
+/** A speech as plain data. */
+export interface SpeechSnapshot {
+  readonly id: string;
+  readonly label: string;
+  readonly state: string;
+  readonly positionMs: number;
+  readonly durationMs: number | undefined;
+}
+
+/** A speech as it stands now. */
+export function speechSnapshot(speech: Speech): SpeechSnapshot {
+  const { id, label, state, position } = speech;
+  return { id, label, state, positionMs: position.positionMs, durationMs: position.durationMs };
+}
