@@ -3,6 +3,7 @@ import type { AgentSettings } from './agent/settings.js';
 import { AgentGroup, type GroupSpeech } from './agent/group.js';
 import type { Narrator, SayOptions } from './bridge-say.js';
 import type { Speech } from './speech/speech.js';
+import type { TextPiece } from './tts/script.js';
 
 /** An agent that can be given text: what `bridge.agent()` returns. */
 export class BridgeAgent extends Agent {
@@ -16,11 +17,11 @@ export class BridgeAgent extends Agent {
 
   /**
    * Speaks a text, whole or while it is being written: the first sentence sounds while the next ones are still to come.
-   * @param text a string, or the pieces of a text as a language model gives them
+   * @param text a string, or the pieces of a text as a language model gives them, with tags between them
    * @returns the speech; its sound fails with TEXT_EMPTY when there is nothing to say, or with the engine's error
    * @throws BridgeError ENGINE_UNKNOWN, ENGINE_KEY_MISSING, OPTION_INVALID, or as `speak`
    */
-  say(text: string | AsyncIterable<string>, options: SayOptions = {}): Speech {
+  say(text: string | AsyncIterable<TextPiece>, options: SayOptions = {}): Speech {
     const spoken = this.#narrator.prepare(text, options);
     const speech = this.speak(spoken.sound, spoken.options);
     spoken.follow(speech, (line) => this.send(line));
@@ -40,7 +41,7 @@ export class BridgeGroup extends AgentGroup<BridgeAgent> {
 
   /** Speaks a text on all of them, synthesised once. @throws as `BridgeAgent.say`; then none of them has taken it on */
   say(
-    text: string | AsyncIterable<string>,
+    text: string | AsyncIterable<TextPiece>,
     options: SayOptions & { readonly patienceMs?: number } = {},
   ): GroupSpeech {
     const { patienceMs } = options;

@@ -8,7 +8,8 @@ import type { EnginePool, VoiceChoice } from './tts/engine-pool.js';
 import type { Dictionary } from './tts/dictionary.js';
 import { lipSyncLines } from './tts/lips.js';
 import { speechSound, type SpeechSound } from './tts/speech-sound.js';
-import type { TagTable, UnknownTags } from './tts/tags.js';
+import type { TextPiece } from './tts/script.js';
+import type { Tag, TagTable, UnknownTags } from './tts/tags.js';
 
 /** How a text is spoken; what is left out comes from the bridge's own settings. */
 export interface SayOptions extends Omit<SpeechOptions, 'lips' | 'sendIfCut' | 'gate'>, VoiceChoice {
@@ -25,6 +26,8 @@ export interface SayOptions extends Omit<SpeechOptions, 'lips' | 'sendIfCut' | '
   readonly dictionary?: Dictionary;
   /** Shows each sentence while it is spoken. */
   readonly captions?: boolean | CaptionOptions;
+  /** Told each tag once it is known where it is heard, in ms of the sound: before it is. */
+  readonly onTag?: (tag: Tag, atMs: number) => void;
   /** How messages name it; `the text` by default. */
   readonly label?: string;
 }
@@ -96,7 +99,7 @@ export class Narrator {
    * Nothing is synthesised before the sound is opened.
    * @throws BridgeError ENGINE_UNKNOWN, ENGINE_KEY_MISSING or OPTION_INVALID
    */
-  prepare(text: string | AsyncIterable<string>, options: SayOptions): SpokenText {
+  prepare(text: string | AsyncIterable<TextPiece>, options: SayOptions): SpokenText {
     const all = { ...this.#manner, ...options };
     const { engine, speech: voice, fallback } = this.#engines.choose(options);
     const model = all.model ?? this.#settings.model;
@@ -120,7 +123,8 @@ export class Narrator {
         lips: lips ? 'commands' : 'avatar',
         ...(lips && { sendIfCut: closeMouthCommand(model) }),
       },
-      follow: (speech, send) => follow(sound, speech, { model, lips, captions: all.captions, send }),
+      follow: (speech, send) =>
+        follow(sound, speech, { model, lips, captions: all.captions, onTag: all.onTag, send }),
     };
   }
 }
@@ -129,10 +133,12 @@ interface Follower {
   readonly model: string;
   readonly lips: boolean;
   readonly captions: SayOptions['captions'];
+  readonly onTag: SayOptions['onTag'];
   send(line: string): Promise<void>;
 }
 
-function follow(sound: SpeechSound, speech: Speech, { model, lips, captions, send }: Follower): void {
+function follow(sound: SpeechSound, speech: Speech, follower: Follower): void {
+  const { model, lips, captions, onTag, send } = follower;
   const cue = (atMs: number, line: string, always = false): void => {
     try {
       speech.cue(atMs, line, { always });
@@ -161,6 +167,7 @@ function follow(sound: SpeechSound, speech: Speech, { model, lips, captions, sen
   });
   sound.events.on('mark', ({ tag, atMs }) => {
     for (const line of tag.commands) cue(atMs, line);
+    onTag?.(tag, atMs);
   });
   void speech.finished.then(() => {
     if (lips && !lipsAreOurs) void send(autoLipCommand('ALWAYS')).catch(() => undefined);

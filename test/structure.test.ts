@@ -18,7 +18,7 @@ const mayImport: Record<string, readonly string[] | 'all'> = {
   keeper: [],
   'config.ts': [],
   'bridge-say.ts': ['config.ts', 'audio', 'tts', 'speech', 'agent'],
-  'bridge-agent.ts': ['bridge-say.ts', 'speech', 'agent'],
+  'bridge-agent.ts': ['bridge-say.ts', 'tts', 'speech', 'agent'],
   'bridge.ts': [
     'bridge-agent.ts',
     'bridge-say.ts',

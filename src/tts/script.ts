@@ -8,6 +8,9 @@ export interface TextMark {
   readonly at: number;
 }
 
+/** A piece of a text that is being written; a tag may stand between two pieces as it stands in a text. */
+export type TextPiece = string | Tag;
+
 /** One step of a spoken text. */
 export type ScriptItem =
   | { readonly kind: 'segment'; readonly text: string; readonly marks: readonly TextMark[] }
@@ -29,7 +32,7 @@ export interface ScriptOptions extends SegmentStreamOptions {
  * text without its tags.
  */
 export async function* scriptOf(
-  text: string | AsyncIterable<string>,
+  text: string | AsyncIterable<TextPiece>,
   options: ScriptOptions = {},
 ): AsyncGenerator<ScriptItem, void, void> {
   const waiting: { readonly at: number; readonly tag: Tag }[] = [];
@@ -66,7 +69,7 @@ function* before(
 
 /** The text without its tags, which go to `waiting` with the index at which they stood. */
 async function* scan(
-  text: AsyncIterable<string>,
+  text: AsyncIterable<TextPiece>,
   waiting: { at: number; tag: Tag }[],
   options: ScriptOptions,
 ): AsyncGenerator<string | typeof SEGMENT_BREAK, void, void> {
@@ -89,7 +92,9 @@ async function* scan(
       }
     }
   };
-  for await (const piece of text) yield* take(scanner.push(piece));
+  for await (const piece of text) {
+    yield* take(typeof piece === 'string' ? scanner.push(piece) : [{ kind: 'tag', tag: piece }]);
+  }
   yield* take(scanner.flush());
 }
 

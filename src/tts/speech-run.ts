@@ -5,7 +5,7 @@ import { BridgeError } from '../base/errors.js';
 import { msToSamples, SAMPLE_RATE_HZ } from '../base/units.js';
 import { Bell } from './bell.js';
 import { MarkSchedule } from './mark-schedule.js';
-import { scriptOf, type ScriptItem, type TextMark } from './script.js';
+import { scriptOf, type ScriptItem, type TextMark, type TextPiece } from './script.js';
 import { hasSpeech, speakableText } from './speakable.js';
 import type { SpeechEvents, SpeechSoundOptions, SynthesisReport } from './speech-sound.js';
 import { blockMs, isLasting, SynthesisJob, type Speaker } from './synthesis-job.js';
@@ -27,7 +27,7 @@ const MAX_QUOTED_CHARS = 60;
 
 /** One opening of a spoken text: the script on one side, the sound on the other, a bounded queue of jobs between. */
 export class SpeechRun {
-  readonly #text: string | AsyncIterable<string>;
+  readonly #text: string | AsyncIterable<TextPiece>;
   readonly #options: SpeechSoundOptions & { readonly clock: Clock };
   readonly #events: Emitter<SpeechEvents>;
   readonly #abort = new AbortController();
@@ -45,7 +45,7 @@ export class SpeechRun {
   #lastError: BridgeError | undefined;
 
   constructor(
-    text: string | AsyncIterable<string>,
+    text: string | AsyncIterable<TextPiece>,
     options: SpeechSoundOptions & { readonly clock: Clock },
     events: Emitter<SpeechEvents>,
   ) {

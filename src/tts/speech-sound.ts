@@ -4,7 +4,7 @@ import { Emitter } from '../base/emitter.js';
 import type { BridgeError } from '../base/errors.js';
 import type { Dictionary } from './dictionary.js';
 import type { PhonemeTiming, SpeechOptions, TextSpan, TtsEngine } from './engine.js';
-import type { ScriptOptions } from './script.js';
+import type { ScriptOptions, TextPiece } from './script.js';
 import { SpeechRun } from './speech-run.js';
 import type { Speaker } from './synthesis-job.js';
 import type { Tag } from './tags.js';
@@ -91,7 +91,10 @@ export interface SpeechSound extends Sound {
  * Opening it throws TEXT_EMPTY when there is nothing to say; the engine's error when nothing could be spoken, or too many
  * segments in a row failed; the signal's reason; or what the text's iterator throws.
  */
-export function speechSound(text: string | AsyncIterable<string>, options: SpeechSoundOptions): SpeechSound {
+export function speechSound(
+  text: string | AsyncIterable<TextPiece>,
+  options: SpeechSoundOptions,
+): SpeechSound {
   // A worker or a connection starts now, while the first words are still being written.
   options.engine.prepare?.();
   const events = new Emitter<SpeechEvents>();

@@ -12,7 +12,8 @@ const PATH = /^\/api\/agents\/([^/]+)\/stream$/;
 const DESCRIPTION =
   'A WebSocket for programs that make sound as they go. The client sends text messages (JSON, `StreamClientMessage`) and ' +
   'binary messages (sound, in any cut); the service answers with text messages (JSON, `StreamServerMessage`), `hello` ' +
-  'first. `start` begins a speech, the sound follows, `end` completes it; several may follow one another. Words and sound ' +
+  'first. `start` begins a speech, the sound follows, `end` completes it; several may follow one another. `say` begins one ' +
+  'of text, whose pieces follow as `text`. Words and sound ' +
   'are taken in the order in which they come. When enough sound waits, the service says `pause` and later `resume`. ' +
   'A client that closes the socket with code 1000 has ended its speech; the unfinished speech of one that goes in any ' +
   'other way is stopped. A client that does not read what it is told is dropped.';

@@ -87,14 +87,20 @@ export class Intake implements AsyncIterable<Uint8Array> {
 
   /** @throws BridgeError SOURCE_FAILED when it was silent for too long */
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
+    for await (const entry of this.entries()) {
+      if (entry instanceof Uint8Array) yield entry;
+      else this.#options.onMark(entry);
+    }
+  }
+
+  /** The bytes with the marks in their places; `onMark` is not called. @throws as the iteration of the bytes */
+  async *entries(): AsyncGenerator<Uint8Array | StreamMark, void, undefined> {
     for (;;) {
       const entry = this.#take();
-      if (entry === undefined) {
-        if (this.#failure) throw this.#failure;
-        if (this.#state !== 'open') return;
-        await this.#more();
-      } else if (entry instanceof Uint8Array) yield entry;
-      else this.#options.onMark(entry);
+      if (entry !== undefined) yield entry;
+      else if (this.#failure) throw this.#failure;
+      else if (this.#state !== 'open') return;
+      else await this.#more();
     }
   }
 

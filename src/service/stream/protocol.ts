@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { SpeechEventSchema } from '../events.js';
-import { CueSchema, CuesSchema, SpeechQuery } from '../params.js';
+import { CueSchema, CuesSchema, SayQuery, SpeechQuery } from '../params.js';
 import { ProblemSchema } from '../problem.js';
 import { AgentSchema, CommandResultSchema, InterruptionSchema } from '../schemas.js';
 
@@ -39,14 +39,27 @@ export const StartSchema = message('start', {
   cues: CuesSchema.optional().describe('Commands at moments of the sound.'),
 }).describe('Begins a speech. The binary messages after it are its sound, up to `end` or the next `start`.');
 
+/** Begins a speech of text: the `text` messages after it are its words, up to `end` or the next `start` or `say`. */
+export const SaySchema = message('say', {
+  ...SayQuery.omit({ wait: true, sent: true, cues: true }).shape,
+  text: z.string().optional().describe('The first piece, or all of it.'),
+  cues: CuesSchema.optional().describe('Commands at moments of the sound.'),
+}).describe(
+  'Begins a speech of text. The `text` messages after it are its words, as a language model gives them, up to `end` or the next `start` or `say`; the first sentence sounds while the next ones are to come.',
+);
+
 /** What a client may say. */
 export const StreamClientMessageSchema = z
   .discriminatedUnion('type', [
     StartSchema,
-    message('end', {}).describe('The sound is complete. The speech goes on to its last sample.'),
+    SaySchema,
+    message('text', {
+      text: z.string().describe('The next piece of the text, cut anywhere.'),
+    }).describe('The text goes on.'),
+    message('end', {}).describe('The sound or the text is complete. The speech goes on to its last sample.'),
     message('mark', {
       name: z.string().min(1).max(200),
-    }).describe('Comes back as `mark` when the sound sent so far has been heard.'),
+    }).describe('Comes back as `mark` when the sound or the text sent so far has been heard.'),
     message('cue', {
       ...CueSchema.shape,
       id: z.string().optional().describe('Of which speech; the one begun last by default.'),
@@ -110,5 +123,7 @@ export const StreamServerMessageSchema = z
 export type StreamClientMessage = z.output<typeof StreamClientMessageSchema>;
 /** How a client begins a speech. */
 export type StreamStart = z.output<typeof StartSchema>;
+/** How a client begins a speech of text. */
+export type StreamSay = z.output<typeof SaySchema>;
 /** What the service says. */
 export type StreamServerMessage = z.output<typeof StreamServerMessageSchema>;

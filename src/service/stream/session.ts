@@ -1,17 +1,27 @@
-import type { Agent } from '../../agent/agent.js';
+import type { BridgeAgent } from '../../bridge-agent.js';
 import { BridgeError } from '../../base/errors.js';
 import type { ServiceContext } from '../context.js';
+import { checked } from '../checked.js';
+import { checkEngine } from '../engine-choice.js';
 import { fromThrown, toProblem } from '../problem.js';
 import { agentJson } from '../schemas.js';
 import { sendCommands } from '../send-commands.js';
 import { Flow } from './flow.js';
-import { StreamClientMessageSchema, type StreamClientMessage, type StreamServerMessage } from './protocol.js';
+import {
+  StreamClientMessageSchema,
+  type StreamClientMessage,
+  type StreamSay,
+  type StreamServerMessage,
+  type StreamStart,
+} from './protocol.js';
 import { StreamSpeech } from './stream-speech.js';
 
 /** The client's end of a stream, as its session sees it. */
 export interface StreamPeer {
   /** Who it is, for messages and logs. */
   readonly remote: string;
+  /** It is on the service's own machine. */
+  readonly isLocal: boolean;
   /** What it has been sent and has not read, in bytes. */
   readonly unsentBytes: number;
   send(text: string): void;
@@ -32,6 +42,8 @@ export class StreamSession {
   #last: StreamSpeech | undefined;
   /** Sound that belongs to no speech is passed over: its `start` was refused, or its speech has ended. */
   #passingOver = false;
+  /** The speech to which something of the other kind has come. */
+  #mistaken: StreamSpeech | undefined;
   #commands = Promise.resolve();
   #gone = false;
 
@@ -73,14 +85,8 @@ export class StreamSession {
 
   /** Takes a binary message: sound. */
   sound(bytes: Uint8Array): void {
-    if (this.#last?.isOpen) return this.#last.push(bytes);
-    if (this.#passingOver) return;
-    this.#passingOver = true;
-    const error = new BridgeError(
-      'REQUEST_INVALID',
-      'Sound came without a start before it; it is passed over.',
-    );
-    this.#refuse(error, undefined, null);
+    if (this.#last?.isOpen && this.#last.takes === 'sound') return this.#last.push(bytes);
+    this.#passOver('Sound', this.#last?.isOpen ? 'in the middle of a text' : 'without a start before it');
   }
 
   /**
@@ -106,6 +112,10 @@ export class StreamSession {
     switch (message.type) {
       case 'start':
         return this.#start(agent, message);
+      case 'say':
+        return this.#start(agent, message);
+      case 'text':
+        return this.#write(message.text);
       case 'end':
         this.#last?.end();
         this.#passingOver = false;
@@ -139,11 +149,12 @@ export class StreamSession {
     }
   }
 
-  #start(agent: Agent, start: Extract<StreamClientMessage, { type: 'start' }>): void {
+  #start(agent: BridgeAgent, start: StreamStart | StreamSay): void {
     const { bridge, limits, metrics, open, closing } = this.#context;
     this.#last?.end();
     this.#passingOver = true;
     if (closing.aborted) throw closing.reason as BridgeError;
+    if (start.type === 'say') checkEngine(bridge, start, this.#peer.isLocal);
     const made = new StreamSpeech({
       agent,
       start,
@@ -165,8 +176,23 @@ export class StreamSession {
     open.set(speech, ended);
   }
 
+  #write(text: string): void {
+    if (this.#last?.isOpen && this.#last.takes === 'text') return this.#last.write(text);
+    this.#passOver('Text', this.#last?.isOpen ? 'in the middle of a sound' : 'without a say before it');
+  }
+
+  /** What belongs to no speech, or to no speech of its kind, is passed over, and told once. */
+  #passOver(what: string, where: string): void {
+    const speech = this.#last?.isOpen ? this.#last : undefined;
+    if (speech ? speech === this.#mistaken : this.#passingOver) return;
+    this.#mistaken = speech;
+    if (!speech) this.#passingOver = true;
+    const error = new BridgeError('REQUEST_INVALID', `${what} came ${where}; it is passed over.`);
+    this.#refuse(error, undefined, null);
+  }
+
   /** Sends in the order in which the messages came, even when the first of them have to wait. */
-  #send(agent: Agent, commands: readonly string[], ref: string | undefined): void {
+  #send(agent: BridgeAgent, commands: readonly string[], ref: string | undefined): void {
     for (const command of commands) agent.checkCommand(command);
     const { closing } = this.#context;
     this.#commands = this.#commands
@@ -177,14 +203,17 @@ export class StreamSession {
       );
   }
 
-  get #agent(): Agent {
+  get #agent(): BridgeAgent {
     // Asked for each time: an agent that nobody needs is forgotten, and made anew under its name.
     return this.#context.bridge.visitAgent(this.#agentName);
   }
 
   #open(what: string): StreamSpeech {
     if (this.#last?.isOpen) return this.#last;
-    throw new BridgeError('REQUEST_INVALID', `A ${what} came outside of a speech: send a start before it.`);
+    throw new BridgeError(
+      'REQUEST_INVALID',
+      `A ${what} came outside of a speech: send a start or a say before it.`,
+    );
   }
 
   #speech(id: string | undefined): StreamSpeech {
@@ -229,12 +258,7 @@ function parse(text: string): StreamClientMessage {
   } catch {
     throw new BridgeError('REQUEST_INVALID', 'A text message was no JSON.');
   }
-  const result = StreamClientMessageSchema.safeParse(json);
-  if (result.success) return result.data;
-  const faults = result.error.issues
-    .slice(0, 5)
-    .map(({ path, message }) => [path.map(String).join('.'), message].filter(Boolean).join(': '));
-  throw new BridgeError('REQUEST_INVALID', `A message was refused: ${faults.join('; ')}.`);
+  return checked(StreamClientMessageSchema, json, 'A message');
 }
 
 function refOf({ ref }: { ref?: string | undefined }): { ref?: string } {

@@ -1,6 +1,7 @@
 import { WebSocket, WebSocketServer } from 'ws';
 import type { UpgradeRequest } from '../../transport/listener.js';
 import type { ServiceContext } from '../context.js';
+import { isLocalCaller } from '../guards.js';
 import { StreamSession, type StreamPeer } from './session.js';
 
 /** What browsers ask for beside the token that they bring as a subprotocol. */
@@ -9,6 +10,9 @@ const STREAM_SUBPROTOCOL = 'mmdagent-bridge';
 const MAX_UNANSWERED = 4;
 /** How long a client may take to close when the service ends, in ms. */
 const CLOSE_MS = 500;
+
+/** Who opened a socket. */
+type Client = Pick<StreamPeer, 'remote' | 'isLocal'>;
 
 /** The WebSockets of streams: takes them on, keeps watch that they live, closes them with the service. */
 export class StreamSockets {
@@ -35,7 +39,8 @@ export class StreamSockets {
     socket.once('close', leave);
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
       const { remoteAddress, remotePort } = request.socket;
-      this.#serve(webSocket, agentName, `${remoteAddress ?? 'a client'}:${remotePort ?? 0}`);
+      const remote = `${remoteAddress ?? 'a client'}:${remotePort ?? 0}`;
+      this.#serve(webSocket, agentName, { remote, isLocal: isLocalCaller(request) });
     });
   }
 
@@ -56,10 +61,11 @@ export class StreamSockets {
     await Promise.all(closing);
   }
 
-  #serve(webSocket: WebSocket, agentName: string, remote: string): void {
+  #serve(webSocket: WebSocket, agentName: string, client: Client): void {
+    const { remote } = client;
     const { logger } = this.#context.bridge;
     this.#sockets.add(webSocket);
-    const session = new StreamSession(this.#context, agentName, peerOf(webSocket, remote));
+    const session = new StreamSession(this.#context, agentName, peerOf(webSocket, client));
     webSocket.on('message', (data, isBinary) => {
       if (isBinary) session.sound(data as Buffer);
       else session.text((data as Buffer).toString('utf8'));
@@ -89,9 +95,9 @@ export class StreamSockets {
   }
 }
 
-function peerOf(webSocket: WebSocket, remote: string): StreamPeer {
+function peerOf(webSocket: WebSocket, client: Client): StreamPeer {
   return {
-    remote,
+    ...client,
     get unsentBytes() {
       return webSocket.bufferedAmount;
     },

@@ -1,17 +1,20 @@
-import type { Agent } from '../../agent/agent.js';
+import type { BridgeAgent } from '../../bridge-agent.js';
 import { parseRawFormat, type RawFormat } from '../../audio/decode/raw.js';
 import { bytesPerSample } from '../../audio/decode/samples.js';
 import type { PcmBlock, Sound } from '../../audio/pcm.js';
 import type { Clock, Timer } from '../../base/clock.js';
 import { BridgeError } from '../../base/errors.js';
 import { openSound } from '../../source/open.js';
+import type { Cue } from '../../speech/cues.js';
 import type { Speech, SpeechEnd, SpeechOptions } from '../../speech/speech.js';
 import { acceptedEvent, eventTime, followPosition, followSpeech } from '../events.js';
+import { sayOptions } from '../say-options.js';
 import { roundMs } from '../schemas.js';
 import type { Flow } from './flow.js';
 import { HeardMarks } from './heard-marks.js';
 import { Intake, type StreamMark } from './intake.js';
-import type { StreamServerMessage, StreamStart } from './protocol.js';
+import type { StreamSay, StreamServerMessage, StreamStart } from './protocol.js';
+import { MarkTag, textPieces } from './text-pieces.js';
 
 /** Live sound that may wait for its turn, in ms; more is dropped, the oldest first. */
 const LIVE_WAIT_MS = 1000;
@@ -24,8 +27,8 @@ const WARN_EVERY_MS = 1000;
 
 /** What a speech of a stream stands on. */
 export interface StreamSpeechOptions {
-  readonly agent: Agent;
-  readonly start: StreamStart;
+  readonly agent: BridgeAgent;
+  readonly start: StreamStart | StreamSay;
   readonly clock: Clock;
   readonly flow: Flow;
   readonly idleMs: number;
@@ -38,9 +41,11 @@ export interface StreamSpeechOptions {
   onDropped(ms: number): void;
 }
 
-/** One speech whose sound comes over a stream. */
+/** One speech whose sound or text comes over a stream. */
 export class StreamSpeech {
   readonly speech: Speech;
+  /** What its client sends. */
+  readonly takes: 'sound' | 'text';
   readonly #options: StreamSpeechOptions;
   readonly #intake: Intake;
   readonly #marks = new HeardMarks();
@@ -51,12 +56,11 @@ export class StreamSpeech {
   #droppedMs = 0;
   #lastWarnedMs = -Infinity;
 
-  /** @throws as `Agent.speak` */
+  /** @throws as `Agent.speak` or `BridgeAgent.say` */
   constructor(options: StreamSpeechOptions) {
-    const { agent, start, clock, flow, idleMs } = options;
-    const { ref, format, live = false, label = options.label, ...rest } = start;
-    const given: Partial<typeof rest> = { ...rest };
-    delete given.type;
+    const { start, clock, flow, idleMs } = options;
+    const { label = options.label } = start;
+    const format = start.type === 'start' ? start.format : undefined;
     const raw = format === undefined ? undefined : parseRawFormat(format);
     this.#options = options;
     this.#intake = new Intake({
@@ -64,16 +68,16 @@ export class StreamSpeech {
       flow,
       label,
       idleMs,
-      ...(live && raw && { live: liveBound(raw, options.maxLiveBytes) }),
+      ...(start.type === 'start' && start.live && raw && { live: liveBound(raw, options.maxLiveBytes) }),
       onMark: (mark) => this.#marks.add({ ...mark, atMs: this.#takenMs }),
       onDrop: (bytes) => this.#onDrop(bytes, raw!),
     });
-    const sound = openSound(this.#intake, { label, ...(format !== undefined && { raw: format }) });
-    this.speech = agent.speak(this.#counted(sound, live), given as SpeechOptions);
-    this.#follow(agent.name, ref);
+    this.takes = start.type === 'start' ? 'sound' : 'text';
+    this.speech = start.type === 'start' ? this.#speak(start, label) : this.#say(start, label);
+    this.#follow(options.agent.name, start.ref);
   }
 
-  /** True while it takes sound. */
+  /** True while it takes sound or text. */
   get isOpen(): boolean {
     return this.#intake.isOpen;
   }
@@ -83,7 +87,13 @@ export class StreamSpeech {
     this.#intake.push(bytes);
   }
 
-  /** Its sound is complete. */
+  /** Takes in a piece of the text. */
+  write(text: string): void {
+    // As UTF-16, so that a piece may be cut even within a character.
+    this.#intake.push(Buffer.from(text, 'utf16le'));
+  }
+
+  /** Its sound or its text is complete. */
   end(): void {
     this.#intake.end();
   }
@@ -101,6 +111,22 @@ export class StreamSpeech {
     }
     this.#marksUnderWay += 1;
     this.#intake.mark(mark);
+  }
+
+  #speak({ type: _type, ref: _ref, format, live = false, ...given }: StreamStart, label: string): Speech {
+    const sound = openSound(this.#intake, { label, ...(format !== undefined && { raw: format }) });
+    return this.#options.agent.speak(this.#counted(sound, live), given as SpeechOptions);
+  }
+
+  #say({ type: _type, ref: _ref, text, cues, ...given }: StreamSay, label: string): Speech {
+    if (text !== undefined) this.write(text);
+    return this.#options.agent.say(textPieces(this.#intake.entries()), {
+      ...sayOptions({ ...given, label }),
+      ...(cues && { cues: cues as Cue[] }),
+      onTag: (tag, atMs) => {
+        if (tag instanceof MarkTag) this.#marks.add({ ...tag.mark, atMs });
+      },
+    });
   }
 
   /** Counts what the decoder gave, so that a mark knows its place; and says that the sound is live, if it is. */

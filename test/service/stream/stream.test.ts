@@ -168,7 +168,7 @@ describe('a stream', () => {
       ['{"type":"start","loud":true}', 'REQUEST_INVALID', /loud/],
       ['{"type":"start","format":"s16le:1"}', 'OPTION_INVALID', /s16le:1/],
       ['{"type":"start","leadMs":1}', 'REQUEST_INVALID', /leadMs/],
-      ['{"type":"mark","name":"x"}', 'REQUEST_INVALID', /start before it/],
+      ['{"type":"mark","name":"x"}', 'REQUEST_INVALID', /a say before it/],
       ['{"type":"cue","atMs":1,"send":"A|b"}', 'SPEECH_UNKNOWN', /no speech/],
       ['{"type":"stop","id":"s9"}', 'SPEECH_UNKNOWN', /s9/],
       ['{"type":"commands","commands":["SNDx"]}', 'COMMAND_INVALID', /SND/],
