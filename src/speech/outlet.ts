@@ -46,6 +46,11 @@ export class Outlet {
     return this.#segmentSamples > 0;
   }
 
+  /** Samples that the segment lacks for whole blocks, 0 to 255. */
+  get samplesToBlock(): number {
+    return (BLOCK_SAMPLES - (this.#segmentSamples % BLOCK_SAMPLES)) % BLOCK_SAMPLES;
+  }
+
   /** What the agent holds unplayed by now, in ms. */
   get heldMs(): number {
     return samplesToMs(this.#schedule.at(this.#clock.nowMs()).heldSamples);
@@ -74,7 +79,7 @@ export class Outlet {
    */
   endSegment(): number {
     if (this.#segmentSamples === 0) return 0;
-    const padding = (BLOCK_SAMPLES - (this.#segmentSamples % BLOCK_SAMPLES)) % BLOCK_SAMPLES;
+    const padding = this.samplesToBlock;
     if (padding > 0) this.transmit(new Int16Array(padding));
     this.#sink.endSegment();
     this.#segmentSamples = 0;

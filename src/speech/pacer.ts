@@ -103,17 +103,23 @@ export class Pacer {
     this.pump(nowMs);
   }
 
-  /** Sends the next `fadeMs` of the run falling to silence, and closes the segment. */
+  /** Sends the next `fadeMs` of the run, or a little less, falling to silence, and closes the segment. */
   cut(run: Run, fadeMs: number): void {
     const { outlet } = this.#options;
-    const tail =
-      fadeMs > 0 && !outlet.frozen && outlet.segmentOpen ? run.feed.take(msToSamples(fadeMs)) : undefined;
+    const fades = fadeMs > 0 && !outlet.frozen && outlet.segmentOpen;
+    const tail = fades ? run.feed.take(this.#fadeSamples(msToSamples(fadeMs))) : undefined;
     const faded = fadeOut(tail ?? new Int16Array(0));
     for (let at = 0; at < faded.length; at += this.#frameSamples) {
       this.#transmit(run, faded.subarray(at, at + this.#frameSamples));
     }
     this.endSegment(run);
     run.fadeInNext = true;
+  }
+
+  /** A fade that ends with a block needs no padding behind it, which would only put the silence off. */
+  #fadeSamples(wanted: number): number {
+    const { samplesToBlock } = this.#options.outlet;
+    return samplesToBlock < wanted && samplesToBlock >= wanted / 2 ? samplesToBlock : wanted;
   }
 
   /** Closes the segment; what is padded counts as silence within the run. @returns the samples of padding */

@@ -13,7 +13,8 @@ describe('an interruption', () => {
     const atMs = clock.nowMs();
     await clock.advance(3000);
     expect(sink.heard.length).toBe(after.length);
-    expect(after.length - before).toBeLessThanOrEqual(240 + 255);
+    // One block at the most: a fade that can end with a block is cut short for it, and needs no padding.
+    expect(after.length - before).toBeLessThanOrEqual(256);
     expect(after.length % 256).toBe(0);
     expect(sink.events.at(-1)).toEqual({ kind: 'end', atMs });
     // The fade falls all the way, without a step that would be heard as a click.
@@ -23,7 +24,8 @@ describe('an interruption', () => {
     const end = await speech.finished;
     expect(end.how).toBe('stopped');
     expect(end.error?.code).toBe('SPEECH_STOPPED');
-    expect(end.heardMs).toBeCloseTo((before + 240) / 16, 0);
+    expect(end.heardMs).toBeGreaterThanOrEqual((before + 120) / 16);
+    expect(end.heardMs).toBeLessThanOrEqual((before + 240) / 16);
   });
 
   it('is silent within the lead and 80 ms, and the report comes then', async () => {
