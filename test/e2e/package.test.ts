@@ -2,8 +2,11 @@ import { execFile } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type * as bridgeModule from '../../src/bridge.js';
+import type * as serviceModule from '../../src/service/service.js';
 import { VERSION } from '../../src/base/version.js';
 import { inProject, projectDir } from '../support/paths.js';
 
@@ -79,6 +82,19 @@ describe('the packed package', () => {
     expect(version.stdout.trim()).toBe(VERSION);
     const demo = await run(join(bin, 'mmdagent-bridge'), ['demo'], { cwd: folder });
     expect(demo.stdout.trimEnd()).toMatch(/The avatar heard every sample\.$/);
+  });
+
+  it('serves its console', async () => {
+    const load = (path: string): Promise<unknown> => import(pathToFileURL(join(installed, path)).href);
+    const { createBridge } = (await load('dist/bridge.js')) as typeof bridgeModule;
+    const { attachService } = (await load('dist/service/service.js')) as typeof serviceModule;
+    const bridge = await createBridge({ port: 0 });
+    const { url } = await attachService(bridge);
+    const page = await (await fetch(url)).text();
+    const files = [...page.matchAll(/(?:src|href)="(\/console\/[^"]+)"/g)].map(([, path]) => path!);
+    expect(files).toContain('/console/main.js');
+    for (const path of files) expect((await fetch(url + path)).status, path).toBe(200);
+    await bridge.close();
   });
 
   it('resolves its types, strictly, and works as a library', async () => {
