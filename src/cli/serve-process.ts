@@ -88,7 +88,10 @@ function announce(
     );
     return;
   }
+  const page = new URL(url);
+  page.hostname = host;
   terminal.say(`Listening on ${url}; avatars connect at ${options.path}.`);
+  terminal.say(`The console, for a browser: ${page.href}`);
   terminal.say('');
   terminal.say('Lines for the avatar’s content file (.mdf):');
   for (const line of lines) terminal.say(`  ${line}`);

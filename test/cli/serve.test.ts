@@ -137,6 +137,7 @@ describe('serve', () => {
     expect(sent.exit).toBe(3);
     avatar.leave();
     await run.says('went');
+    expect(run.out).toContain(`The console, for a browser: http://127.0.0.1:${port}/\r\n`);
     expect(run.out).toContain('  Plugin_Remote_Websocket_Host=127.0.0.1\r\n');
     expect(run.out).toContain('  Plugin_Remote_RetryCount=100000\r\n');
     expect(run.out).toMatch(/\d\d:\d\d:\d\d\.\d{3}\S* .*default: the avatar came/);
