@@ -1,4 +1,4 @@
-import { systemClock, type Clock } from './base/clock.js';
+import { systemClock, within, type Clock } from './base/clock.js';
 import { Emitter } from './base/emitter.js';
 import { BridgeError } from './base/errors.js';
 import { Lifetime } from './base/lifetime.js';
@@ -9,20 +9,18 @@ import type { AgentSettings } from './agent/settings.js';
 import { DEFAULT_AGENT, Roster } from './agent/roster.js';
 import { BridgeAgent, BridgeGroup } from './bridge-agent.js';
 import { mannerOf, Narrator, usualVoice, type SayOptions } from './bridge-say.js';
-import { resolveOptions, SERVICE_KEYS, type OptionValues } from './config.js';
+import { resolveOptions, SERVICE_KEYS, type OptionValues, type ServeKey } from './config.js';
 import type { Door } from './keeper/door.js';
 import { openSound } from './source/open.js';
 import { EnginePool, type VoiceDefaults } from './tts/engine-pool.js';
 import { Wheel } from './speech/wheel.js';
-import { enterBy } from './transport/entrance.js';
+import { Succession } from './succession.js';
 import { Listener, type ListenAddress } from './transport/listener.js';
 import { AVATAR_TLS_PORT, readTls } from './transport/tls.js';
+import { listenBehind } from './transport/entrance.js';
 import { AvatarRoute } from './transport/websocket.js';
 
-/** How long speeches may go on when another process has taken over, in ms. */
-const HAND_OVER_MS = 600_000;
-
-type ServiceKey = Exclude<keyof OptionValues, 'timeoutMs' | 'agent' | 'tls' | 'tlsCa'>;
+type ServiceKey = Exclude<keyof OptionValues, 'timeoutMs' | 'agent' | 'tls' | 'tlsCa' | ServeKey>;
 
 /** Options of a bridge: every one of the options table that is the service's, and what only a program can give. */
 export interface BridgeOptions extends Partial<Pick<OptionValues, ServiceKey>> {
@@ -34,7 +32,7 @@ export interface BridgeOptions extends Partial<Pick<OptionValues, ServiceKey>> {
   readonly engines?: VoiceDefaults['engines'];
   /** The time it lives by; for tests. */
   readonly clock?: Clock;
-  /** Where connections come from when a keeper holds the port; `host` and `port` are then the keeper's. */
+  /** Where connections come from when a keeper holds the port. */
   readonly door?: Door;
 }
 
@@ -91,18 +89,13 @@ export interface Bridge {
    * @param name how an error names it
    */
   own(name: string, close: () => Promise<void> | void): void;
+  /** What goes on between this process and those before and after it; there with a `door` only. */
+  readonly succession?: Succession;
   /**
-   * With a keeper: takes connections from now on. Whoever serves beside the avatars is ready by then. Without one this
-   * does nothing.
-   * @param on.stop the service is to end
-   * @param on.retired another process has taken over, and everything has been handed to it
+   * Takes no more speeches, and settles when those that there are have ended, or when time is up; `close` stops the rest.
+   * @param deadlineMs how long they may take
    */
-  enter(on: { stop(): void; retired(): void }): void;
-  /**
-   * Gives every connection to the process that has taken over, each when its agent has nothing more to say.
-   * @param deadlineMs how long speeches may take; they are stopped then
-   */
-  handOver(deadlineMs: number): Promise<void>;
+  drain(deadlineMs: number): Promise<void>;
   /** Ends every speech and drops every connection, which ends the avatars' programs (protocol.md §1). */
   close(): Promise<void>;
 }
@@ -159,7 +152,7 @@ export async function createBridge(options: BridgeOptions = {}): Promise<Bridge>
   const tls = readTls(values.tlsCert, values.tlsKey);
   if (tls && door) {
     // The keys of a session live in one process: another one could do nothing with its socket.
-    throw new BridgeError('OPTION_INVALID', 'A keeper cannot hold connections that speak TLS.');
+    throw new BridgeError('OPTION_INVALID', 'A keeper cannot hold connections that speak TLS: add --no-keeper.');
   }
   const listener = new Listener(tls);
   const avatars = new AvatarRoute({
@@ -175,44 +168,15 @@ export async function createBridge(options: BridgeOptions = {}): Promise<Bridge>
     events.emit('refused', { path, reason });
   });
 
-  const address = door ? door.address : await listener.listen({ host: values.host, port: values.port });
+  const wish = { host: values.host, port: values.port };
+  const address = await (door ? listenBehind(door, wish) : listener.listen(wish));
   if (tls && address.port !== AVATAR_TLS_PORT) {
     logger.warn(
       { port: address.port },
       `avatars cannot connect here: they speak TLS on port ${AVATAR_TLS_PORT} only, and port ${address.port} speaks nothing else`,
     );
   }
-  const handOver = async (deadlineMs: number): Promise<void> => {
-    const late = new AbortController();
-    const timer = clock.after(deadlineMs, () => late.abort());
-    await roster.handOver(late.signal);
-    timer.cancel();
-  };
-  const enter: Bridge['enter'] = (on) => {
-    if (!door) return;
-    enterBy(door, listener, avatars, {
-      stop: () => on.stop(),
-      retire: () => {
-        door.relay({
-          expect: roster
-            .list()
-            .filter(({ state }) => state !== 'absent')
-            .map(({ name }) => name),
-        });
-        void handOver(HAND_OVER_MS).then(() => on.retired());
-      },
-      relayed: (data) => {
-        const { expect = [] } = data as { expect?: string[] };
-        for (const name of expect) roster.expect(name, HAND_OVER_MS);
-      },
-      orphaned: () => {
-        logger.error({}, 'the keeper is gone: this process goes on alone, and the avatars end with it');
-        listener.listen(door.address).catch((error: unknown) => {
-          logger.error({ error: String(error) }, 'the port could not be taken over');
-        });
-      },
-    });
-  };
+  const succession = door && new Succession({ door, address, roster, listener, avatars, clock, logger });
   const group = (agents = roster.list().filter(({ state }) => state !== 'absent')): BridgeGroup =>
     new BridgeGroup(agents, settings, narrator);
   lifetime.own('the listener', () => listener.close());
@@ -236,8 +200,8 @@ export async function createBridge(options: BridgeOptions = {}): Promise<Bridge>
     visitGroup: (names) => group(names?.map((name) => roster.visit(name))),
     on: (event, listen) => events.on(event, listen),
     own: (name, close) => void lifetime.own(name, close),
-    enter,
-    handOver,
+    ...(succession && { succession }),
+    drain: (deadlineMs) => within(clock, deadlineMs, (late) => roster.drain(late)),
     close: () => lifetime.close(),
   };
 }

@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { BridgeError } from './base/errors.js';
 import { TOKEN_PATTERN, TOKEN_RANGE } from './base/token.js';
 
-/** Who an option is for. */
-export type OptionScope = 'service' | 'client';
+/** Who an option is for: the service, also as a library; the command `serve` alone; those who talk to it. */
+export type OptionScope = 'service' | 'serve' | 'client';
 
 /** One option, declared once: the flag, the environment name, the help and the README's table all come from here. */
 export interface OptionSpec<Schema extends z.ZodType = z.ZodType> {
@@ -245,6 +245,27 @@ export const OPTIONS = {
     'Speaks HTTPS and trusts this certificate alone: the service’s own where it is self-signed, else its signer’s.',
     ['client'],
   ),
+  stopDeadlineMs: option(
+    '--stop-deadline-ms <ms>',
+    ms(0, 600_000, 5000),
+    '0 to 600000 ms',
+    'How long speeches may go on when the service is ended; what is left then is stopped.',
+    ['serve'],
+  ),
+  noKeeper: option(
+    '--no-keeper',
+    z.boolean().default(false),
+    'a switch',
+    'Runs everything in one process: no parent holds the avatars when it crashes or is restarted.',
+    ['serve'],
+  ),
+  noStandby: option(
+    '--no-standby',
+    z.boolean().default(false),
+    'a switch',
+    'Keeps no second worker ready: less memory, and a crash takes about a second longer.',
+    ['serve'],
+  ),
   logLevel: option(
     '--log-level <level>',
     z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
@@ -288,6 +309,10 @@ export type OptionValues = { [Key in OptionKey]: z.output<(typeof OPTIONS)[Key][
 
 /** The keys that the service, and so `createBridge`, takes. */
 export const SERVICE_KEYS = keysOf('service');
+/** The keys that only the command `serve` takes, beside those of the service. */
+export const SERVE_KEYS = keysOf('serve') as readonly ServeKey[];
+/** An option of the command `serve` that no library takes. */
+export type ServeKey = 'stopDeadlineMs' | 'noKeeper' | 'noStandby';
 /** The keys that a command which talks to the service takes. */
 export const CLIENT_KEYS = keysOf('client');
 

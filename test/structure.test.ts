@@ -19,7 +19,9 @@ const mayImport: Record<string, readonly string[] | 'all'> = {
   'config.ts': [],
   'bridge-say.ts': ['config.ts', 'audio', 'tts', 'speech', 'agent'],
   'bridge-agent.ts': ['bridge-say.ts', 'tts', 'speech', 'agent'],
+  'succession.ts': ['agent', 'transport', 'keeper'],
   'bridge.ts': [
+    'succession.ts',
     'bridge-agent.ts',
     'bridge-say.ts',
     'audio',
@@ -35,6 +37,7 @@ const mayImport: Record<string, readonly string[] | 'all'> = {
     'bridge.ts',
     'bridge-agent.ts',
     'bridge-say.ts',
+    'succession.ts',
     'config.ts',
     'audio',
     'source',

@@ -15,6 +15,7 @@ import type { RoundTrip } from './marks.js';
 import { classify } from './messages.js';
 import { request } from './request.js';
 import type { AgentSettings } from './settings.js';
+import type { Predecessor } from './predecessor.js';
 import { speechSnapshot, type AgentSnapshot, type AgentState } from './snapshot.js';
 import { SpeechStream } from './speech-stream.js';
 import { encodeCommand, type AgentMessage } from './wire.js';
@@ -35,7 +36,10 @@ export class Agent implements FrameSink {
   #closed = false;
   /** Until this moment it is on its way here from another process. */
   #expectedUntilMs = -Infinity;
-  #handingOver = false;
+  /** The process that it comes from. */
+  #predecessor: Predecessor | undefined;
+  /** Why it takes no more speeches. */
+  #refusal: BridgeError | undefined;
   readonly #arrivals: Arrivals<Link>;
   readonly #sent = { frames: 0, samples: 0, commands: 0 };
 
@@ -105,7 +109,7 @@ export class Agent implements FrameSink {
    * @throws BridgeError QUEUE_FULL, AGENT_BUSY, CLOSED, OPTION_INVALID, COMMAND_INVALID or COMMAND_DANGEROUS (a cue)
    */
   speak(input: SoundInput, options: SpeechOptions & SoundInputOptions = {}): Speech {
-    if (this.#handingOver) throw restartingError(this.name);
+    this.#admit(options);
     return this.#player.speak(this.#settings.openSound(input, options), options);
   }
 
@@ -115,7 +119,7 @@ export class Agent implements FrameSink {
    * @throws as `speak`
    */
   live(input: SoundInput, options: SpeechOptions & SoundInputOptions = {}): Speech {
-    if (this.#handingOver) throw restartingError(this.name);
+    this.#admit(options);
     const sound = this.#settings.openSound(input, options);
     return this.#player.speak(
       { label: sound.label, live: true, open: (context) => sound.open(context) },
@@ -145,9 +149,8 @@ export class Agent implements FrameSink {
    */
   async send(line: string, options: { waitMs?: number; signal?: AbortSignal } = {}): Promise<void> {
     const unit = this.#encode(line);
-    const link =
-      this.#link ??
-      (await this.#waitForLink(Math.max(options.waitMs ?? 0, this.#expectedInMs), options.signal));
+    if (this.expected) return this.#predecessor?.send(line);
+    const link = this.#link ?? (await this.#waitForLink(options.waitMs ?? 0, options.signal));
     link.outbound.command(unit);
     this.#sent.commands += 1;
   }
@@ -182,6 +185,7 @@ export class Agent implements FrameSink {
 
   /** Ends what is spoken and drops what waits; what the agent holds still sounds. See `Player.interrupt`. */
   interrupt(options: { fadeMs?: number } = {}): Promise<Interruption> {
+    if (this.expected) this.#predecessor?.interrupt();
     return this.#player.interrupt(options);
   }
 
@@ -263,26 +267,36 @@ export class Agent implements FrameSink {
 
   /** True while it is on its way here from another process: its name is taken. */
   get expected(): boolean {
-    return this.#link === undefined && this.#expectedInMs > 0;
-  }
-
-  /** @internal It is on its way here from another process, which may take this long, in ms. */
-  expect(withinMs: number): void {
-    this.#expectedUntilMs = this.#settings.clock.nowMs() + withinMs;
+    return this.#link === undefined && this.#expectedUntilMs > this.#settings.clock.nowMs();
   }
 
   /**
-   * @internal Gives its connection to another process when its speeches have ended, or when `signal` says that they
-   * have had time enough; they are stopped then. No new ones are taken.
+   * @internal It is on its way here from another process, which may take this long, in ms.
+   * @param predecessor that process, which still speaks with it
    */
-  async handOver(signal: AbortSignal): Promise<void> {
-    this.#handingOver = true;
-    const stop = (): void => void this.#player.interrupt({ reason: restartingError(this.name) });
-    // An agent that is not here will come to the other process.
-    if (signal.aborted || !this.#link) stop();
-    else signal.addEventListener('abort', stop, { once: true });
+  expect(withinMs: number, predecessor?: Predecessor): void {
+    this.#expectedUntilMs = this.#settings.clock.nowMs() + withinMs;
+    this.#predecessor = predecessor;
+  }
+
+  /**
+   * @internal Takes no more speeches, and settles when those that there are have ended. When `late` says that they have
+   * had time enough they are stopped, and so is at once what waits for an agent that is not here.
+   * @param refusal why
+   */
+  async drain(late: AbortSignal, refusal: BridgeError): Promise<void> {
+    this.#refusal = refusal;
+    const stop = (): void => void this.#player.interrupt({ reason: refusal });
+    if (late.aborted || !this.#link) stop();
+    else late.addEventListener('abort', stop, { once: true });
     await this.#player.whenIdle();
-    signal.removeEventListener('abort', stop);
+    late.removeEventListener('abort', stop);
+  }
+
+  /** @internal Gives its connection to another process once it is drained. */
+  async handOver(late: AbortSignal): Promise<void> {
+    const reason = `Agent ${this.name} is going over to the service’s next process.`;
+    await this.drain(late, new BridgeError('RESTARTING', reason));
     const link = this.#link;
     await link?.connection.passOn?.(() => link.detach());
   }
@@ -381,18 +395,15 @@ export class Agent implements FrameSink {
     this.#player.lost(error);
   }
 
-  get #expectedInMs(): number {
-    return Math.max(0, this.#expectedUntilMs - this.#settings.clock.nowMs());
+  #admit({ when }: SpeechOptions): void {
+    if (this.#refusal) throw this.#refusal;
+    if (this.expected && when === 'interrupt') this.#predecessor?.interrupt();
   }
 
   #waitForLink(waitMs: number, signal?: AbortSignal): Promise<Link> {
     if (this.#closed) return Promise.reject(closedError(this.name));
     return this.#arrivals.wait(waitMs, signal);
   }
-}
-
-function restartingError(name: string): BridgeError {
-  return new BridgeError('RESTARTING', `Agent ${name} is going over to the service’s next process.`);
 }
 
 function closedError(name: string): BridgeError {

@@ -1,6 +1,7 @@
 import { Emitter } from '../base/emitter.js';
 import { BridgeError } from '../base/errors.js';
 import type { Agent } from './agent.js';
+import type { Predecessor } from './predecessor.js';
 import type { Connection, LinkState } from './connection.js';
 
 /** The agent of a path without a name. */
@@ -83,18 +84,24 @@ export class Roster<A extends Agent = Agent> {
     return attached;
   }
 
-  /** An agent of that name is on its way here from another process, which may take this long. */
-  expect(name: string, withinMs: number): void {
-    (this.#agents.get(name) ?? this.#add(name)).expect(withinMs);
+  /** An agent of that name is on its way here from another process. See `Agent.expect`. */
+  expect(name: string, withinMs: number, predecessor?: Predecessor): void {
+    (this.#agents.get(name) ?? this.#add(name)).expect(withinMs, predecessor);
+  }
+
+  /** Lets every agent's speeches end, and takes no more. @param late see `Agent.drain` */
+  async drain(late: AbortSignal): Promise<void> {
+    const refusal = new BridgeError('SERVICE_CLOSING', 'The service is ending.');
+    await Promise.all(this.list().map((agent) => agent.drain(late, refusal)));
   }
 
   /**
    * Gives every connection to another process, each when its agent has nothing more to say; those that come later too.
-   * @param signal aborted when the speeches have had time enough: they are stopped then
+   * @param late aborted when the speeches have had time enough: they are stopped then
    */
-  async handOver(signal: AbortSignal): Promise<void> {
-    this.#handingOver = signal;
-    await Promise.all(this.list().map((agent) => agent.handOver(signal)));
+  async handOver(late: AbortSignal): Promise<void> {
+    this.#handingOver = late;
+    await Promise.all(this.list().map((agent) => agent.handOver(late)));
   }
 
   /** Ends every agent's speeches; their connections stay for their owner to close. */

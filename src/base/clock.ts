@@ -45,3 +45,22 @@ export function delay(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
     signal?.addEventListener('abort', onAbort, { once: true });
   });
 }
+
+/**
+ * Runs something with a deadline.
+ * @param deadlineMs when the signal that `run` gets is aborted, in ms from now
+ * @returns what `run` returns, however long it takes
+ */
+export async function within<T>(
+  clock: Clock,
+  deadlineMs: number,
+  run: (late: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const controller = new AbortController();
+  const timer = clock.after(deadlineMs, () => controller.abort());
+  try {
+    return await run(controller.signal);
+  } finally {
+    timer.cancel();
+  }
+}

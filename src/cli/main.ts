@@ -1,8 +1,13 @@
 #!/usr/bin/env node
-import { createProgram } from './program.js';
-import { Terminal } from './terminal.js';
+import { keep, wantsKeeper } from './keep-process.js';
 
 // The one place that ends the process: everything else returns its exit status.
+
+const args = process.argv.slice(2);
+if (wantsKeeper(args, process.env)) process.exit(await keep(process.argv[1]!, args));
+
+// The keeper gets by without all that the commands need.
+const [{ createProgram }, { Terminal }] = await Promise.all([import('./program.js'), import('./terminal.js')]);
 
 const interruptions = new Set<() => void>();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -34,6 +39,6 @@ const program = createProgram({
   },
 });
 
-const code = await program.run(process.argv.slice(2));
+const code = await program.run(args);
 // A pipe takes what is written in its own time: what was said must get out before the process ends.
 process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));

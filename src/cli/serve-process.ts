@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { readToken } from '../base/token.js';
 import { createBridge, type Bridge, type BridgeOptions } from '../bridge.js';
+import { Door } from '../keeper/door.js';
 import { attachService } from '../service/service.js';
 import type { Surroundings } from './command.js';
 import { contentHelp, contentLines } from './content-lines.js';
@@ -9,9 +10,16 @@ import { logHappenings } from './happenings.js';
 import { processLog, type ProcessLog } from './log.js';
 import type { Terminal } from './terminal.js';
 
+const TLS_ALONE =
+  'without a keeper: a TLS session lives in one process, so that avatars end with it when it crashes or is restarted';
+
 /** How the service is to run. */
 export interface ServePlan {
   readonly options: BridgeOptions;
+  /** How long speeches may go on when it is ended, in ms. */
+  readonly stopDeadlineMs: number;
+  /** Runs without a second worker in reserve. */
+  readonly noStandby: boolean;
   readonly json: boolean;
   readonly verbose: boolean;
 }
@@ -25,26 +33,30 @@ export async function serveUntilInterrupted(surroundings: Surroundings, plan: Se
   const level = plan.verbose ? 'debug' : (options.logLevel ?? 'info');
   const secrets = [readToken(options), options.agentToken].filter((secret) => secret !== undefined);
   const log = processLog({ json, level, colors, secrets });
+  const door = Door.ofProcess({ standby: !plan.noStandby, log: { json, level } });
   try {
-    return await serve(surroundings, options, log, json);
+    return await serve(surroundings, plan, log, json ? undefined : terminal, door);
   } finally {
     log.flush();
   }
 }
 
 async function serve(
-  { terminal, onInterrupt }: Surroundings,
-  options: BridgeOptions,
+  { onInterrupt }: Surroundings,
+  { options, stopDeadlineMs }: ServePlan,
   log: ProcessLog,
-  json: boolean,
+  terminal: Terminal | undefined,
+  door: Door | undefined,
 ): Promise<number> {
   const { logger } = log;
-  const bridge = await createBridge({ ...options, logger });
+  const bridge = await createBridge({ ...options, logger, ...(door && { door }) });
   logHappenings(bridge, logger);
   const service = await attachService(bridge);
-  announce(bridge, service.url, json ? undefined : terminal, logger);
+  // One that takes over from another has nothing new to say.
+  if (door?.first !== false) announce(bridge, service.url, terminal, logger);
+  if (bridge.listener.secure) logger.info({}, TLS_ALONE);
 
-  // A fault in one corner must not end the process: every connected avatar would die with it.
+  // A fault in one corner must not end the process: every speech under way would end with it.
   const onFault = (error: unknown): void =>
     logger.error(
       { err: error },
@@ -53,16 +65,21 @@ async function serve(
   process.on('uncaughtException', onFault);
   process.on('unhandledRejection', onFault);
   try {
-    const ended = new Promise<number>((resolve, reject) => {
+    return await new Promise<number>((resolve, reject) => {
+      const over = (): void => void bridge.close().then(() => resolve(EXIT.ok), reject);
       let asked = false;
-      onInterrupt(() => {
+      const stop = (): void => {
         if (asked) return resolve(EXIT.interrupted);
         asked = true;
-        logger.info({}, farewell(bridge));
-        bridge.close().then(() => resolve(EXIT.ok), reject);
+        logger.info({}, farewell(bridge, stopDeadlineMs));
+        bridge.drain(stopDeadlineMs).then(over, reject);
+      };
+      onInterrupt(() => {
+        // A terminal tells the whole family; the keeper tells its workers what is to be done.
+        if (!bridge.succession?.kept) stop();
       });
+      bridge.succession?.enter({ stop, over });
     });
-    return await ended;
   } finally {
     process.off('uncaughtException', onFault);
     process.off('unhandledRejection', onFault);
@@ -101,8 +118,17 @@ function announce(
   terminal.say('');
 }
 
-function farewell(bridge: Bridge): string {
-  const names = bridge.agents().flatMap(({ name, state }) => (state === 'absent' ? [] : [name]));
-  if (names.length === 0) return 'ending; no avatar is connected. Ctrl-C again ends at once';
-  return `ending; these avatars end with their connection: ${names.join(', ')}. Ctrl-C again ends at once`;
+function farewell(bridge: Bridge, deadlineMs: number): string {
+  const here = bridge.agents().filter(({ state }) => state !== 'absent');
+  const names = here.map(({ name }) => name);
+  const speaking = here.filter(({ speeches }) => speeches.length > 0);
+  const which =
+    names.length === 0
+      ? 'no avatar is connected'
+      : `these avatars end with their connection: ${names.join(', ')}`;
+  const wait =
+    speaking.length === 0 || deadlineMs === 0
+      ? ''
+      : ` What is spoken may go on for up to ${deadlineMs / 1000} s.`;
+  return `ending; ${which}.${wait} Ctrl-C again ends at once`;
 }

@@ -1,10 +1,12 @@
 import { readToken } from '../base/token.js';
-import { SERVICE_KEYS } from '../config.js';
+import { SERVE_KEYS, SERVICE_KEYS } from '../config.js';
 import { requireLoopback } from '../service/guards.js';
 import type { AddCommand } from './command.js';
+import { readEnvFile } from './env-file.js';
 import { addOptions, readOptions } from './flags.js';
 
 interface ServeFlags {
+  envFile?: string;
   json?: boolean;
   verbose?: boolean;
 }
@@ -16,20 +18,30 @@ export const addServe: AddCommand = (program, run) => {
     .summary('run the service that avatars connect to')
     .description(
       'Runs the service that avatars connect to and the other commands talk to, until Ctrl-C. ' +
-        'Ending it ends the avatars that are connected: they do not survive the loss of their connection.',
+        'Ending it ends the avatars that are connected: they do not survive the loss of their connection. A crash or ' +
+        'a restart (`mmdagent-bridge restart`, or SIGHUP) does not: a parent process holds them meanwhile.',
+    )
+    .option(
+      '--env-file <path>',
+      'a file of lines such as MMDAGENT_BRIDGE_LEAD_MS=200, read at each restart too; flags go before it',
     )
     .option('--json', 'log as JSON, as it does anyway when no person looks on')
     .option('--verbose', 'log everything');
-  addOptions(command, SERVICE_KEYS);
+  addOptions(command, [...SERVICE_KEYS, ...SERVE_KEYS]);
   command.action((flags: ServeFlags) =>
     run(
       command,
       async (surroundings) => {
-        const options = readOptions(command, SERVICE_KEYS, surroundings.env);
+        const env =
+          flags.envFile === undefined
+            ? surroundings.env
+            : { ...surroundings.env, ...readEnvFile(flags.envFile) };
+        const options = readOptions(command, SERVICE_KEYS, env);
         requireLoopback(options.host, readToken(options));
         const { serveUntilInterrupted } = await import('./serve-process.js');
         return serveUntilInterrupted(surroundings, {
           options,
+          ...readOptions(command, SERVE_KEYS, env),
           json: flags.json === true,
           verbose: flags.verbose === true,
         });

@@ -1,6 +1,12 @@
 import { Socket } from 'node:net';
 import { Ledger, type SlotState, type SlotWriter } from './ledger.js';
-import { KEEPER_ENV, type KeeperInvitation, type ToKeeper, type ToWorker } from './messages.js';
+import {
+  KEEPER_ENV,
+  type KeeperInvitation,
+  type KeeperWishes,
+  type ToKeeper,
+  type ToWorker,
+} from './messages.js';
 
 /** One connection that the keeper holds a copy of. */
 export interface Lease {
@@ -8,6 +14,8 @@ export interface Lease {
   readonly line: SlotWriter;
   /** Says that the connection is closed or nobody need hold it; the keeper closes its copy. Once; more does nothing. */
   release(): void;
+  /** False once the keeper is gone: nobody else holds it, and nobody could take it over. */
+  readonly held: boolean;
   /** Gives it to the worker that has taken over. This process must have closed its own copy. Once, as `release`. */
   pass(): void;
 }
@@ -24,8 +32,14 @@ export interface DoorListener {
   stop(): void;
   /** The keeper is gone: the port is free, and nobody holds copies any more. */
   orphaned(): void;
-  /** The worker before says something. */
+  /** The worker before says something, or the one after to one that retires. */
   relayed(data: unknown): void;
+}
+
+/** Where to listen. */
+export interface ListenWish {
+  readonly host: string;
+  readonly port: number;
 }
 
 /** The channel to a parent process, as `process` has it. */
@@ -39,24 +53,34 @@ export interface Channel {
 
 /** A worker's side of the keeper: where its connections come from, in the place of a port of its own. */
 export class Door {
-  /** Where the keeper listens. */
-  readonly address: { readonly host: string; readonly port: number };
+  /** No worker has been ready before this one. */
+  readonly first: boolean;
   readonly #channel: Channel;
   readonly #ledger: Ledger;
   readonly #leases = new Set<KeptLease>();
+  readonly #wishes: KeeperWishes;
+  #listener: DoorListener | undefined;
+  #asked: ((answer: ToWorker | undefined) => void) | undefined;
 
-  constructor(invitation: KeeperInvitation, channel: Channel = process) {
-    this.address = { host: invitation.host, port: invitation.port };
+  constructor(invitation: KeeperInvitation, wishes: KeeperWishes, channel: Channel = process) {
+    this.first = invitation.first;
+    this.#wishes = wishes;
     this.#ledger = new Ledger(invitation.ledgerFd);
     this.#channel = channel;
+    channel.on('message', (message, handle) => this.#onMessage(message as ToWorker, handle));
+    channel.on('disconnect', () => {
+      this.#leases.clear();
+      this.#asked?.(undefined);
+      this.#listener?.orphaned();
+    });
   }
 
   /** The door of this process, if a keeper has started it. The programs that it starts itself are told nothing of it. */
-  static ofProcess(): Door | undefined {
+  static ofProcess(wishes: KeeperWishes): Door | undefined {
     const invitation = process.env[KEEPER_ENV];
     if (invitation === undefined || !process.connected) return undefined;
     Reflect.deleteProperty(process.env, KEEPER_ENV);
-    return new Door(JSON.parse(invitation) as KeeperInvitation);
+    return new Door(JSON.parse(invitation) as KeeperInvitation, wishes);
   }
 
   /** True while the keeper is there. */
@@ -69,13 +93,29 @@ export class Door {
     return this.#leases.size;
   }
 
+  /**
+   * Has the keeper listen. A keeper that listens already goes on where it does.
+   * @returns where, with the real port
+   * @throws the error of `listen`, with its `code`
+   */
+  listen(address: ListenWish): Promise<ListenWish> {
+    return new Promise((resolve, reject) => {
+      this.#asked = (answer) => {
+        this.#asked = undefined;
+        if (answer?.type === 'listening') return resolve({ host: answer.host, port: answer.port });
+        const { code, message } =
+          answer?.type === 'not-listening' ? answer : { code: 'EPIPE', message: 'The keeper is gone' };
+        reject(Object.assign(new Error(message), { code }));
+      };
+      if (this.open) this.#tell({ type: 'listen', ...address, ...this.#wishes });
+      else this.#asked(undefined);
+    });
+  }
+
   /** Says that this worker can take connections, and takes them. */
   enter(listener: DoorListener): void {
-    this.#channel.on('message', (message, handle) => this.#onMessage(message as ToWorker, handle, listener));
-    this.#channel.on('disconnect', () => {
-      this.#leases.clear();
-      listener.orphaned();
-    });
+    this.#listener = listener;
+    if (!this.open) listener.orphaned();
     this.#tell({ type: 'ready' });
   }
 
@@ -84,19 +124,22 @@ export class Door {
     this.#tell({ type: 'restart' });
   }
 
-  /** Tells the worker that has taken over, once this one retires. */
+  /** Tells the worker that has taken over, once this one retires; before that, those that retire. */
   relay(data: unknown): void {
     this.#tell({ type: 'relay', data });
   }
 
-  #onMessage(message: ToWorker, handle: unknown, listener: DoorListener): void {
+  #onMessage(message: ToWorker, handle: unknown): void {
+    const listener = this.#listener;
+    if (message.type === 'listening' || message.type === 'not-listening') return this.#asked?.(message);
+    if (!listener) return;
     switch (message.type) {
       case 'connection': {
         // The connection can have ended on its way: then there is no handle, and nothing to hold.
         if (!(handle instanceof Socket)) return this.#tell({ type: 'release', slot: message.slot });
-        const lease = new KeptLease(this.#ledger.writer(message.slot), (type) => {
-          if (this.#leases.delete(lease)) this.#tell({ type, slot: message.slot });
-        });
+        const lease = new KeptLease(this.#ledger.writer(message.slot), this.#leases, (type) =>
+          this.#tell({ type, slot: message.slot }),
+        );
         this.#leases.add(lease);
         const state = this.#ledger.read(message.slot);
         if (state.stage === 'fresh') listener.fresh(handle, lease);
@@ -119,18 +162,24 @@ export class Door {
 
 class KeptLease implements Lease {
   readonly line: SlotWriter;
-  readonly #end: (how: 'release' | 'pass') => void;
+  readonly #live: Set<KeptLease>;
+  readonly #tell: (how: 'release' | 'pass') => void;
 
-  constructor(line: SlotWriter, end: (how: 'release' | 'pass') => void) {
+  constructor(line: SlotWriter, live: Set<KeptLease>, tell: (how: 'release' | 'pass') => void) {
     this.line = line;
-    this.#end = end;
+    this.#live = live;
+    this.#tell = tell;
+  }
+
+  get held(): boolean {
+    return this.#live.has(this);
   }
 
   release(): void {
-    this.#end('release');
+    if (this.#live.delete(this)) this.#tell('release');
   }
 
   pass(): void {
-    this.#end('pass');
+    if (this.#live.delete(this)) this.#tell('pass');
   }
 }

@@ -1,25 +1,29 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { Backoff } from './backoff.js';
 import { Ledger } from './ledger.js';
-import type { ToKeeper } from './messages.js';
+import type { KeeperLog, KeeperWishes, ToKeeper, ToWorker } from './messages.js';
 import { WorkerProcess, type WorkerEnd, type WorkerProgram } from './worker-process.js';
+
+/** The status of a service that was ended at once. */
+const INTERRUPTED = 130;
 
 /** How a keeper is made. */
 export interface KeeperOptions {
-  readonly host: string;
-  /** 0 takes any free port. */
-  readonly port: number;
   readonly program: WorkerProgram;
-  /** Keeps a second worker ready that takes over at once when the first one ends. */
-  readonly standby?: boolean;
+  /** How long the first worker has the machine to itself before a second one is started in reserve, in ms. Default 2,000. */
+  readonly reserveAfterMs?: number;
   /** Connections that may wait while no worker is there; one more is closed. Default 1,000. */
   readonly maxWaiting?: number;
   /** A worker that is not ready after this long is ended, in ms. Default 30,000. */
   readonly readyTimeoutMs?: number;
   /** How long to wait before a worker that ended is started again. */
   readonly backoff?: Backoff;
-  log(level: 'info' | 'warn' | 'error', message: string): void;
+  /** @param manner as the workers have it; unknown until the first one has said it */
+  log(level: KeeperLevel, message: string, manner: KeeperLog | undefined): void;
 }
+
+/** How grave a line of the keeper's is. */
+export type KeeperLevel = 'info' | 'warn' | 'error';
 
 /**
  * `starting`; `reserve`: ready, with nothing to do; `active`: the one that gets the connections; `retiring`: another one
@@ -39,8 +43,6 @@ interface Held {
  * never reads a socket, never writes to one, and knows nothing of what they carry.
  */
 export class Keeper {
-  readonly host: string;
-  readonly port: number;
   /** Settles with the status to end with when the last worker has ended for good. */
   readonly ended: Promise<number>;
   readonly #options: KeeperOptions;
@@ -53,39 +55,27 @@ export class Keeper {
   readonly #workers = new Map<WorkerProcess, WorkerState>();
   /** The one that takes over from the active one as soon as it is ready. */
   #replacement: WorkerProcess | undefined;
+  #wishes: KeeperWishes | undefined;
+  /** Where it listens, once a worker has asked for it. */
+  #address: Promise<ToWorker> | undefined;
   #startTimer: NodeJS.Timeout | undefined;
-  #stopping = false;
+  #stopping: 'no' | 'asked' | 'at once' = 'no';
   #everReady = false;
   #finished = false;
   #end!: (status: number) => void;
 
-  private constructor(options: KeeperOptions, server: Server) {
+  /** Starts a worker, which says where to listen. */
+  constructor(options: KeeperOptions) {
     this.#options = options;
-    this.#server = server;
+    this.#server = createServer({ pauseOnConnect: true, noDelay: true }, (socket) => this.#accept(socket));
     this.#backoff = options.backoff ?? new Backoff();
-    this.host = options.host;
-    this.port = (server.address() as AddressInfo).port;
     this.ended = new Promise((resolve) => (this.#end = resolve));
-    server.on('connection', (socket) => this.#accept(socket));
-    server.on('error', (error) =>
-      options.log('error', `The port cannot be accepted from: ${error.message}.`),
-    );
     this.#start();
   }
 
-  /**
-   * Takes the port and starts a worker.
-   * @throws the error of `listen`, when the port cannot be had
-   */
-  static start(options: KeeperOptions): Promise<Keeper> {
-    const server = createServer({ pauseOnConnect: true, noDelay: true });
-    return new Promise((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(options.port, options.host, () => {
-        server.off('error', reject);
-        resolve(new Keeper(options, server));
-      });
-    });
+  /** Where it listens, once it does. */
+  get port(): number | undefined {
+    return (this.#server.address() as AddressInfo | null)?.port;
   }
 
   /** The workers that live, in the order in which they were started. */
@@ -100,11 +90,10 @@ export class Keeper {
 
   /** Starts a new worker; when it is ready it takes over, and the old one ends when it has nothing left to do. */
   restart(): void {
-    const { log } = this.#options;
-    if (this.#stopping) return;
-    if (this.#replacement) return log('warn', 'A restart is under way already.');
-    if (!this.#active) return log('warn', 'A new worker is being started already.');
-    log('info', 'Restarting: a new worker starts, and takes over when it is ready.');
+    if (this.#stopping !== 'no') return;
+    if (this.#replacement) return this.#log('warn', 'A restart is under way already.');
+    if (!this.#active) return this.#log('warn', 'A new worker is being started already.');
+    this.#log('info', 'Restarting: a new worker starts, and takes over when it is ready.');
     // One in reserve may be of older code.
     for (const worker of this.#in('starting', 'reserve')) this.#dismiss(worker);
     this.#replacement = this.#start();
@@ -112,9 +101,10 @@ export class Keeper {
 
   /** Asks the workers to end; every connection is closed with the last of them. A second call ends them at once. */
   stop(): void {
-    const atOnce = this.#stopping;
-    this.#stopping = true;
+    const atOnce = this.#stopping !== 'no';
+    this.#stopping = atOnce ? 'at once' : 'asked';
     clearTimeout(this.#startTimer);
+    this.#server.close();
     for (const worker of this.#in('starting', 'reserve')) this.#dismiss(worker);
     for (const worker of this.#in('active', 'retiring')) {
       if (atOnce) worker.kill('SIGKILL');
@@ -123,12 +113,34 @@ export class Keeper {
     if (this.#workers.size === 0) this.#finish(0);
   }
 
+  #log(level: KeeperLevel, message: string): void {
+    this.#options.log(level, message, this.#wishes?.log);
+  }
+
   // ---- connections ------------------------------------------------------------------------------------------------
+
+  /** Takes the port. @returns what a worker is answered */
+  #listen(host: string, port: number): Promise<ToWorker> {
+    return new Promise((resolve) => {
+      const refuse = ({ code = '', message }: NodeJS.ErrnoException): void => {
+        this.#address = undefined;
+        resolve({ type: 'not-listening', code, message });
+      };
+      this.#server.once('error', refuse);
+      this.#server.listen(port, host, () => {
+        this.#server.off('error', refuse);
+        this.#server.on('error', ({ message }) =>
+          this.#log('error', `The port cannot be accepted from: ${message}.`),
+        );
+        resolve({ type: 'listening', host, port: this.port! });
+      });
+    });
+  }
 
   #accept(socket: Socket): void {
     socket.on('error', () => undefined);
     const waiting = this.#active ? 0 : [...this.#held.values()].filter(({ worker }) => !worker).length;
-    if (this.#stopping || waiting >= (this.#options.maxWaiting ?? 1000)) return void socket.destroy();
+    if (this.#stopping !== 'no' || waiting >= (this.#options.maxWaiting ?? 1000)) return void socket.destroy();
     const slot = this.#freeSlots.pop() ?? this.#held.size;
     this.#ledger.clear(slot);
     const held: Held = { socket, worker: undefined };
@@ -159,16 +171,15 @@ export class Keeper {
   }
 
   #start(): WorkerProcess {
-    const { program, log, readyTimeoutMs = 30_000 } = this.#options;
-    const address = { host: this.host, port: this.port };
-    const worker: WorkerProcess = new WorkerProcess(program, address, this.#ledger.fd, {
+    const { program, readyTimeoutMs = 30_000 } = this.#options;
+    const worker: WorkerProcess = new WorkerProcess(program, !this.#everReady, this.#ledger.fd, {
       message: (message) => this.#onMessage(worker, message),
       gone: (end) => this.#onGone(worker, end),
     });
     this.#workers.set(worker, 'starting');
     setTimeout(() => {
       if (this.#workers.get(worker) !== 'starting') return;
-      log('error', `A worker was not ready within ${readyTimeoutMs} ms.`);
+      this.#log('error', `A worker was not ready within ${readyTimeoutMs} ms.`);
       worker.kill('SIGKILL');
     }, readyTimeoutMs).unref();
     return worker;
@@ -183,6 +194,10 @@ export class Keeper {
   #onMessage(worker: WorkerProcess, message: ToKeeper): void {
     const active = this.#active;
     switch (message.type) {
+      case 'listen':
+        this.#wishes = { standby: message.standby, log: message.log };
+        this.#address ??= this.#listen(message.host, message.port);
+        return void this.#address.then((answer) => worker.send(answer));
       case 'ready':
         return this.#onReady(worker);
       case 'release':
@@ -195,6 +210,7 @@ export class Keeper {
       }
       case 'relay':
         if (worker !== active) active?.send(message);
+        else for (const old of this.#in('retiring')) old.send(message);
         return;
       case 'restart':
         return this.restart();
@@ -216,16 +232,17 @@ export class Keeper {
     this.#replacement = undefined;
     this.#giveAll();
     old?.send({ type: 'retire' });
-    this.#fillReserve(0);
+    this.#fillReserve();
   }
 
   #giveAll(): void {
     for (const [slot, held] of this.#held) if (!held.worker) this.#give(slot, held);
   }
 
-  #fillReserve(waitMs: number): void {
-    if (!this.#options.standby || this.#stopping || this.#in('starting', 'reserve').length > 0) return;
-    this.#startLater(waitMs);
+  #fillReserve(waitMs = 0): void {
+    if (!this.#wishes?.standby || this.#stopping !== 'no') return;
+    if (this.#in('starting', 'reserve').length > 0) return;
+    this.#startLater(Math.max(waitMs, this.#options.reserveAfterMs ?? 2000));
   }
 
   #startLater(waitMs: number): void {
@@ -237,8 +254,8 @@ export class Keeper {
     const state = this.#workers.get(worker);
     this.#workers.delete(worker);
     for (const held of this.#held.values()) if (held.worker === worker) held.worker = undefined;
-    if (this.#stopping) {
-      if (this.#workers.size === 0) this.#finish(end.code ?? 1);
+    if (this.#stopping !== 'no') {
+      if (this.#workers.size === 0) this.#finish(end.code ?? (this.#stopping === 'at once' ? INTERRUPTED : 1));
     } else if (!this.#everReady) {
       this.#finish(end.code ?? 1);
     } else if (state) {
@@ -248,38 +265,37 @@ export class Keeper {
 
   /** Sees to it that somebody does the work of a worker that has ended. */
   #succeed(worker: WorkerProcess, state: WorkerState, end: WorkerEnd): void {
-    const { log } = this.#options;
     const held = `${this.#held.size} ${this.#held.size === 1 ? 'connection is' : 'connections are'} held`;
     if (this.#active) {
       // What one that retired still had goes to the one that works.
       this.#giveAll();
       if (worker === this.#replacement) {
         this.#replacement = undefined;
-        log('error', `The restart has failed, and the old worker goes on: of the new one, ${end.reason}.`);
+        this.#log('error', `The restart has failed, and the old worker goes on: of the new one, ${end.reason}.`);
       } else if (state === 'retiring') {
-        log(end.code === 0 ? 'info' : 'error', `The old worker is gone: ${end.reason}.`);
+        this.#log(end.code === 0 ? 'info' : 'error', `The old worker is gone: ${end.reason}.`);
         return;
       }
       return this.#fillReserve(this.#backoff.next(end.livedMs));
     }
     const [reserve] = this.#in('reserve');
     if (reserve) {
-      log('error', `The worker is gone: ${end.reason}. The one in reserve takes over; ${held}.`);
+      this.#log('error', `The worker is gone: ${end.reason}. The one in reserve takes over; ${held}.`);
       return this.#activate(reserve);
     }
     if (this.#in('starting').length > 0) {
-      return log('error', `A worker is gone: ${end.reason}. The next one is starting already; ${held}.`);
+      return this.#log('error', `A worker is gone: ${end.reason}. The next one is starting already; ${held}.`);
     }
     const waitMs = this.#backoff.next(end.livedMs);
     const when = waitMs === 0 ? 'at once' : `in ${waitMs} ms`;
-    log('error', `The worker is gone: ${end.reason}. Another one is started ${when}; ${held}.`);
+    this.#log('error', `The worker is gone: ${end.reason}. Another one is started ${when}; ${held}.`);
     this.#startLater(waitMs);
   }
 
   #finish(status: number): void {
     if (this.#finished) return;
     this.#finished = true;
-    this.#server.close();
+    if (this.#server.listening) this.#server.close();
     for (const { socket } of this.#held.values()) socket.destroy();
     this.#held.clear();
     this.#ledger.close();

@@ -5,17 +5,23 @@
 
 /** From the keeper to a worker. */
 export type ToWorker =
+  /** The answer to `listen`: where the keeper listens, perhaps since long before. */
+  | { readonly type: 'listening'; readonly host: string; readonly port: number }
+  /** …or why it cannot, as Node has it. */
+  | { readonly type: 'not-listening'; readonly code: string; readonly message: string }
   /** A connection, with its socket beside the message. What is known of it stands in the ledger under its slot. */
   | { readonly type: 'connection'; readonly slot: number }
   /** Another worker has taken over: pass every connection on as soon as it is idle, then end. */
   | { readonly type: 'retire' }
   /** The service ends. */
   | { readonly type: 'stop' }
-  /** What the worker before has to say, word for word. */
+  /** What the worker before has to say, or to one that retires, the one after; word for word. */
   | { readonly type: 'relay'; readonly data: unknown };
 
 /** From a worker to the keeper. */
 export type ToKeeper =
+  /** Where the keeper is to listen if it does not yet, and what it must know of this worker's options. */
+  | ({ readonly type: 'listen'; readonly host: string; readonly port: number } & KeeperWishes)
   /** It can take connections. */
   | { readonly type: 'ready' }
   /** The connection is closed, or nobody need hold it: the keeper closes its own copy. */
@@ -24,17 +30,30 @@ export type ToKeeper =
   | { readonly type: 'pass'; readonly slot: number }
   /** Asks for a planned restart. */
   | { readonly type: 'restart' }
-  /** Something for the worker that has taken over, word for word. */
+  /** Something for the worker that has taken over, or from that one for those that retire; word for word. */
   | { readonly type: 'relay'; readonly data: unknown };
+
+/** What a worker's options ask of the keeper, which reads none itself. */
+export interface KeeperWishes {
+  /** Keep a second worker ready that takes over at once when the first one ends. */
+  readonly standby: boolean;
+  /** How the keeper's own lines look. */
+  readonly log: KeeperLog;
+}
+
+/** A log's manner: JSON or lines for people, and from which level on. */
+export interface KeeperLog {
+  readonly json: boolean;
+  readonly level: string;
+}
 
 /** The environment name by which a worker knows that a keeper holds its port; the value is a `KeeperInvitation`. */
 export const KEEPER_ENV = 'MMDAGENT_BRIDGE_KEEPER';
 
 /** What a worker is started with. */
 export interface KeeperInvitation {
-  /** Where the keeper listens. */
-  readonly host: string;
-  readonly port: number;
   /** The file descriptor of the ledger. */
   readonly ledgerFd: number;
+  /** No worker has been ready before this one. */
+  readonly first: boolean;
 }

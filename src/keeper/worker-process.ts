@@ -43,11 +43,11 @@ export class WorkerProcess {
 
   constructor(
     program: WorkerProgram,
-    invitation: Omit<KeeperInvitation, 'ledgerFd'>,
+    first: boolean,
     ledgerFd: number,
     listener: WorkerListener,
   ) {
-    const inherited: KeeperInvitation = { ...invitation, ledgerFd: LEDGER_FD };
+    const inherited: KeeperInvitation = { ledgerFd: LEDGER_FD, first };
     this.#child = fork(program.module, program.args, {
       stdio: ['inherit', 'inherit', 'inherit', 'ipc', ledgerFd],
       env: { ...(program.env ?? process.env), [KEEPER_ENV]: JSON.stringify(inherited) },

@@ -1,5 +1,5 @@
 import type { Door, DoorListener } from '../keeper/door.js';
-import type { Listener } from './listener.js';
+import { listenError, type ListenAddress, type Listener } from './listener.js';
 import type { AvatarRoute } from './websocket.js';
 
 /** What a bridge behind a door has to do beside its connections. */
@@ -12,4 +12,17 @@ export function enterBy(door: Door, listener: Listener, avatars: AvatarRoute, re
     fresh: (socket, lease) => listener.take(socket, lease),
     held: (socket, lease, state) => avatars.adopt(socket, lease, state),
   });
+}
+
+/**
+ * Has the keeper listen; one that listens already goes on where it does.
+ * @returns where
+ * @throws BridgeError as `Listener.listen`
+ */
+export async function listenBehind(door: Door, address: ListenAddress): Promise<ListenAddress> {
+  try {
+    return await door.listen(address);
+  } catch (error) {
+    throw listenError(error as NodeJS.ErrnoException, address);
+  }
 }

@@ -162,7 +162,8 @@ export function refuseUpgrade(socket: Duplex, status: number, reason: string): v
   );
 }
 
-function listenError(error: NodeJS.ErrnoException, { host, port }: ListenAddress): BridgeError {
+/** Why an address could not be listened at. @param error as Node has it */
+export function listenError(error: NodeJS.ErrnoException, { host, port }: ListenAddress): BridgeError {
   const at = `${host}:${port}`;
   switch (error.code) {
     case 'EADDRINUSE':

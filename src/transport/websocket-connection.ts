@@ -109,6 +109,8 @@ export class WebSocketConnection implements Connection {
       const attempt = (force: boolean): void => {
         const ready = this.unsentBytes === 0 && (this.#inbound?.clean ?? false);
         if (this.#passing !== now || !(ready || force)) return;
+        // The keeper is gone: nobody could take it, and closing it here would end the avatar.
+        if (!this.#closed && !this.#lease?.held) return;
         this.#passing = undefined;
         clearTimeout(timer);
         onPassed();

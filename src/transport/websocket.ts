@@ -86,7 +86,11 @@ export class AvatarRoute {
     const { clock, logger } = this.#options;
     socket.on('error', () => socket.destroy());
     socket.once('close', () => lease.release());
-    if (this.#closed || state.stage === 'fresh' || state.stage === 'request') return void socket.destroy();
+    if (this.#closed) return void socket.destroy();
+    if (state.stage === 'fresh' || state.stage === 'request') {
+      // Its request has gone with the process that read it. An avatar asks again (protocol.md §1).
+      return refuseUpgrade(socket, 503, 'The service has just been restarted; please ask again.');
+    }
     const { name, remote = 'unknown', link } = (state.facts ?? {}) as AvatarFacts;
     const sharedToLocalMs = clock.nowMs() - sharedNowMs();
     const openedAtMs = state.openedAtMs + sharedToLocalMs;

@@ -2,11 +2,13 @@ import { get } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 import { Keeper, type KeeperOptions } from '../../../src/keeper/keeper.js';
+import { until } from '../../support/bridge-rig.js';
 import { buildForProcess } from '../../support/built.js';
 
 /** A keeper under test, with what it logged. */
 export interface KeeperRig {
   readonly keeper: Keeper;
+  readonly port: number;
   readonly log: string[];
 }
 
@@ -17,9 +19,7 @@ export async function startKeeper(
 ): Promise<KeeperRig> {
   const { env, ...rest } = options;
   const log: string[] = [];
-  const keeper = await Keeper.start({
-    host: '127.0.0.1',
-    port: 0,
+  const keeper = new Keeper({
     program: {
       module: buildForProcess(`test/keeper/support/${worker}.ts`),
       args: [],
@@ -34,7 +34,8 @@ export async function startKeeper(
     keeper.stop();
     await keeper.ended;
   });
-  return { keeper, log };
+  await Promise.race([until(() => keeper.port !== undefined, 'the port', 30_000), keeper.ended]);
+  return { keeper, port: keeper.port ?? 0, log };
 }
 
 /** A client's connection that gathers what comes. */

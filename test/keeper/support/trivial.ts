@@ -1,6 +1,7 @@
 /*
  * The least worker there is: it answers every connection with its process id, and keeps those that say `keep`.
  * TRIVIAL_FAIL in the environment: it ends with that status before it is ready.
+ * TRIVIAL_PORT: it asks for that port, and ends with status 3 when it cannot be had.
  * A connection that says `crash` ends it with status 7, one that says `restart` asks for a planned restart.
  */
 import type { Socket } from 'node:net';
@@ -8,8 +9,17 @@ import { Door, type Lease } from '../../../src/keeper/door.js';
 
 const fail = process.env['TRIVIAL_FAIL'];
 if (fail !== undefined) process.exit(Number(fail));
-const door = Door.ofProcess();
+const door = Door.ofProcess({
+  standby: process.env['TRIVIAL_STANDBY'] !== undefined,
+  log: { json: true, level: 'info' },
+});
 if (!door) process.exit(9);
+
+try {
+  await door.listen({ host: '127.0.0.1', port: Number(process.env['TRIVIAL_PORT'] ?? 0) });
+} catch {
+  process.exit(3);
+}
 
 const kept = new Map<Socket, Lease>();
 

@@ -7,7 +7,10 @@ import { createBridge } from '../../../src/bridge.js';
 import { Door } from '../../../src/keeper/door.js';
 import { noise } from '../../support/signals.js';
 
-const door = Door.ofProcess();
+const door = Door.ofProcess({
+  standby: process.env['KEEPER_TEST_STANDBY'] !== undefined,
+  log: { json: true, level: 'info' },
+});
 if (!door) throw new Error('A keeper has to start this.');
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
 const debugging = process.env['KEEPER_TEST_LOG'] !== undefined;
@@ -23,7 +26,7 @@ const logger = {
   error: say('error'),
   child: () => logger,
 };
-const bridge = await createBridge({ door, logger, maxQueued: 1000 });
+const bridge = await createBridge({ door, logger, port: 0, maxQueued: 1000 });
 
 bridge.listener.handleRequests((request, response) => {
   const url = new URL(request.url ?? '/', 'http://localhost');
@@ -66,9 +69,5 @@ bridge.listener.handleRequests((request, response) => {
   }
 });
 
-if (process.env['KEEPER_TEST_LONELY'] === undefined) process.once('disconnect', () => process.exit(3));
-
-bridge.enter({
-  stop: () => void bridge.close().then(() => process.exit(0)),
-  retired: () => void bridge.close().then(() => process.exit(0)),
-});
+const over = (): void => void bridge.close().then(() => process.exit(0));
+bridge.succession!.enter({ stop: over, over });

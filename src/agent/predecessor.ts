@@ -1,0 +1,5 @@
+/** Another process that still speaks with an agent which is on its way here. */
+export interface Predecessor {
+  interrupt(): void;
+  send(line: string): void;
+}

@@ -1,0 +1,59 @@
+import { openSync, closeSync } from 'node:fs';
+import { isatty } from 'node:tty';
+import { Keeper } from '../keeper/keeper.js';
+import { keeperLine, LineWriter } from '../keeper/lines.js';
+import { KEEPER_ENV } from '../keeper/messages.js';
+import type { Env } from './flags.js';
+
+/** Options with which `serve` runs in one process, and those of TLS, whose sessions cannot change hands. */
+const ALONE = /^--(no-keeper|tls-cert|tls-key)(=|$)/;
+
+/**
+ * Whether this process is to be the keeper of a service, and start itself again as its worker. It reads no options:
+ * what it does not understand is the worker's affair.
+ */
+export function wantsKeeper(args: readonly string[], env: Env): boolean {
+  if (args[0] !== 'serve' || env[KEEPER_ENV] !== undefined) return false;
+  if (args.some((arg) => ALONE.test(arg)) || args.includes('--help') || args.includes('-h')) return false;
+  const alone = env['MMDAGENT_BRIDGE_NO_KEEPER'] ?? '';
+  return (
+    !/^(1|true|yes|on)$/i.test(alone) &&
+    !env['MMDAGENT_BRIDGE_TLS_CERT'] &&
+    !env['MMDAGENT_BRIDGE_TLS_KEY']
+  );
+}
+
+/** Keeps a service until it has ended. @returns its exit status */
+export function keep(module: string, args: readonly string[]): Promise<number> {
+  const lines = new LineWriter(1);
+  const atTerminal = isatty(1);
+  const keeper = new Keeper({
+    program: { module, args },
+    log: (level, message, log = { json: !atTerminal, level: 'info' }) => {
+      const line = keeperLine(level, message, log, new Date());
+      if (line !== undefined) lines.push(line);
+    },
+  });
+  process.on('SIGINT', () => keeper.stop());
+  process.on('SIGTERM', () => keeper.stop());
+  process.on('SIGHUP', () => {
+    if (atTerminal && !terminalIsThere()) keeper.stop();
+    else keeper.restart();
+  });
+  // Whatever happens here, the avatars are held.
+  process.on('uncaughtException', (error) =>
+    lines.push(`the keeper goes on after a fault: ${error.message}\n`),
+  );
+  return keeper.ended;
+}
+
+/** False once the window that the service was started in is closed, which is told by the same signal as a restart. */
+function terminalIsThere(): boolean {
+  if (process.platform === 'win32') return false;
+  try {
+    closeSync(openSync('/dev/tty', 'r'));
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,154 @@
+import { within, type Clock } from './base/clock.js';
+import { Emitter } from './base/emitter.js';
+import type { Logger } from './base/logger.js';
+import type { Predecessor } from './agent/predecessor.js';
+import type { Roster } from './agent/roster.js';
+import type { Door } from './keeper/door.js';
+import { enterBy } from './transport/entrance.js';
+import type { ListenAddress, Listener } from './transport/listener.js';
+import type { AvatarRoute } from './transport/websocket.js';
+
+/** How long speeches may go on when another process has taken over, in ms. */
+const HAND_OVER_MS = 600_000;
+
+/** What one worker tells the one after or before it. An older or newer worker may not know a word: it passes over it. */
+export type Word =
+  /** To the one after: these agents come once they have nothing more to say. */
+  | { readonly word: 'expect'; readonly names: readonly string[] }
+  /** …and this one does not: its connection is gone. */
+  | { readonly word: 'gone'; readonly name: string }
+  /** The answer to everything that has been told so far. */
+  | { readonly word: 'understood' }
+  /** To the one before: end what this agent speaks. */
+  | { readonly word: 'interrupt'; readonly name: string }
+  /** …send it a command. */
+  | { readonly word: 'command'; readonly name: string; readonly line: string }
+  /** To the one after: events of the service, for those who follow them. */
+  | { readonly word: 'events'; readonly events: readonly unknown[] };
+
+/** What happens between a worker and those before and after it. */
+export interface SuccessionEvents {
+  /** Another process has taken over; what must be told it first is told by a listener of this. */
+  retire: undefined;
+  /** That process knows all that was told it in `retire`: who follows this one may go there. */
+  understood: undefined;
+  /** Events that the process before has told. */
+  events: readonly unknown[];
+}
+
+/** What a worker is made of, as far as it is handed on. */
+export interface SuccessionParts {
+  readonly door: Door;
+  readonly address: ListenAddress;
+  readonly roster: Pick<Roster, 'list' | 'find' | 'expect' | 'handOver'>;
+  readonly listener: Listener;
+  readonly avatars: AvatarRoute;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** A bridge behind a keeper: what it takes over from the process before, and hands to the next one. */
+export class Succession {
+  readonly events = new Emitter<SuccessionEvents>();
+  readonly #parts: SuccessionParts;
+  #retiring = false;
+
+  constructor(parts: SuccessionParts) {
+    this.#parts = parts;
+  }
+
+  /** True while the keeper is there. */
+  get kept(): boolean {
+    return this.#parts.door.open;
+  }
+
+  /**
+   * Takes connections from now on; whoever serves beside the avatars is ready by then.
+   * @param on.stop the service is to end
+   * @param on.over this process has nothing more to do: another has taken over, and everything has been handed to it
+   */
+  enter(on: { stop(): void; over(): void }): void {
+    const { door, listener, avatars } = this.#parts;
+    enterBy(door, listener, avatars, {
+      stop: () => on.stop(),
+      retire: () => void this.#retire().then(() => on.over()),
+      relayed: (data) => this.#hear(data as Word),
+      orphaned: () => this.#goOnAlone(() => on.over()),
+    });
+  }
+
+  /** Asks the keeper for a planned restart. */
+  restart(): void {
+    this.#parts.door.restart();
+  }
+
+  /** Tells the process after, once this one retires; before that, the one before. */
+  tell(word: Word): void {
+    this.#parts.door.relay(word);
+  }
+
+  async #retire(): Promise<void> {
+    const { roster, listener, clock } = this.#parts;
+    this.#retiring = true;
+    const here = roster.list().filter(({ state }) => state !== 'absent');
+    for (const agent of here) {
+      agent.on('lost', ({ code }) => {
+        if (code !== 'RESTARTING') this.tell({ word: 'gone', name: agent.name });
+      });
+    }
+    this.tell({ word: 'expect', names: here.map(({ name }) => name) });
+    this.events.emit('retire', undefined);
+    // Whoever keeps a connection for its next request comes to the next process with it.
+    listener.server.closeIdleConnections();
+    await within(clock, HAND_OVER_MS, (late) => roster.handOver(late));
+  }
+
+  #hear(word: Word): void {
+    const { roster, logger } = this.#parts;
+    switch (word.word) {
+      case 'expect':
+        for (const name of word.names) roster.expect(name, HAND_OVER_MS, this.#predecessor(name));
+        return this.tell({ word: 'understood' });
+      case 'gone':
+        return roster.expect(word.name, 0);
+      case 'events':
+        return this.events.emit('events', word.events);
+      case 'understood':
+        return this.events.emit('understood', undefined);
+      case 'interrupt':
+        return void roster.find(word.name)?.interrupt();
+      case 'command':
+        roster
+          .find(word.name)
+          ?.send(word.line)
+          .catch((error: unknown) => logger.warn({ error: String(error) }, 'a command could not be sent'));
+    }
+  }
+
+  #predecessor(name: string): Predecessor {
+    return {
+      interrupt: () => this.tell({ word: 'interrupt', name }),
+      send: (line) => this.tell({ word: 'command', name, line }),
+    };
+  }
+
+  /** The keeper is gone. The avatars live by this process alone now: it goes on while there are any. */
+  #goOnAlone(over: () => void): void {
+    const { roster, listener, logger, address } = this.#parts;
+    const here = roster.list().filter(({ state }) => state !== 'absent');
+    if (here.length === 0) return over();
+    logger.error(
+      {},
+      `the keeper is gone: this process (${process.pid}) goes on alone until its last avatar has gone`,
+    );
+    for (const agent of here) {
+      agent.on('lost', () => {
+        if (roster.list().every(({ state }) => state === 'absent')) over();
+      });
+    }
+    if (this.#retiring) return;
+    listener.listen(address).catch((error: unknown) => {
+      logger.error({ error: String(error) }, 'the port could not be taken over');
+    });
+  }
+}
