@@ -131,7 +131,8 @@ export async function createBridge(options: BridgeOptions = {}): Promise<Bridge>
     wheel,
     logger,
     openSound,
-    nextSpeechId: () => `s${(speechCount += 1)}`,
+    // Two processes of one service can speak at a time: no id is given twice.
+    nextSpeechId: () => `s${door && door.number > 1 ? `${door.number}-` : ''}${(speechCount += 1)}`,
   };
   const engines = new EnginePool(
     { environment: process.env, clock },
@@ -152,7 +153,10 @@ export async function createBridge(options: BridgeOptions = {}): Promise<Bridge>
   const tls = readTls(values.tlsCert, values.tlsKey);
   if (tls && door) {
     // The keys of a session live in one process: another one could do nothing with its socket.
-    throw new BridgeError('OPTION_INVALID', 'A keeper cannot hold connections that speak TLS: add --no-keeper.');
+    throw new BridgeError(
+      'OPTION_INVALID',
+      'A keeper cannot hold connections that speak TLS: add --no-keeper.',
+    );
   }
   const listener = new Listener(tls);
   const avatars = new AvatarRoute({

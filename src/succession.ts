@@ -98,8 +98,7 @@ export class Succession {
     }
     this.tell({ word: 'expect', names: here.map(({ name }) => name) });
     this.events.emit('retire', undefined);
-    // Whoever keeps a connection for its next request comes to the next process with it.
-    listener.server.closeIdleConnections();
+    listener.retire();
     await within(clock, HAND_OVER_MS, (late) => roster.handOver(late));
   }
 

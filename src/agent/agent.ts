@@ -77,7 +77,7 @@ export class Agent implements FrameSink {
 
   /** True while it has work or somebody waits for it: it must not be forgotten. */
   get inUse(): boolean {
-    return this.#player.busy || this.#arrivals.waiting > 0;
+    return this.#player.busy || this.#arrivals.waiting > 0 || this.expected;
   }
 
   /** What it was sent over all its connections: frames, the samples in them at 16 kHz, and commands. */
@@ -282,11 +282,12 @@ export class Agent implements FrameSink {
   /**
    * @internal Takes no more speeches, and settles when those that there are have ended. When `late` says that they have
    * had time enough they are stopped, and so is at once what waits for an agent that is not here.
-   * @param refusal why
+   * @param refusal why it takes none
+   * @param reason what those end with that are stopped, in the place of SPEECH_STOPPED
    */
-  async drain(late: AbortSignal, refusal: BridgeError): Promise<void> {
+  async drain(late: AbortSignal, refusal: BridgeError, reason?: BridgeError): Promise<void> {
     this.#refusal = refusal;
-    const stop = (): void => void this.#player.interrupt({ reason: refusal });
+    const stop = (): void => void this.#player.interrupt({ ...(reason && { reason }) });
     if (late.aborted || !this.#link) stop();
     else late.addEventListener('abort', stop, { once: true });
     await this.#player.whenIdle();
@@ -295,8 +296,11 @@ export class Agent implements FrameSink {
 
   /** @internal Gives its connection to another process once it is drained. */
   async handOver(late: AbortSignal): Promise<void> {
-    const reason = `Agent ${this.name} is going over to the service’s next process.`;
-    await this.drain(late, new BridgeError('RESTARTING', reason));
+    const reason = new BridgeError(
+      'RESTARTING',
+      `Agent ${this.name} is going over to the service’s next process.`,
+    );
+    await this.drain(late, reason, reason);
     const link = this.#link;
     await link?.connection.passOn?.(() => link.detach());
   }

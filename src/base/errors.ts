@@ -201,6 +201,12 @@ export const ERRORS = {
   TLS_MISMATCH: entry('usage', false, 'Commands speak HTTPS with --tls or --tls-ca, and HTTP without.'),
   TIMEOUT: entry('timeout', true, 'Give it more time with --timeout.'),
   CLOSE_TIMEOUT: entry('internal', false, 'Something did not close in time; it was left behind.'),
+  KEEPER_NONE: entry(
+    'unavailable',
+    false,
+    'Start it without --no-keeper and without TLS; or end it and start it anew.',
+  ),
+  RESTART_FAILED: entry('unavailable', true, 'The service’s log says why; the old process goes on.'),
   RESTARTING: entry(
     'unavailable',
     true,

@@ -15,10 +15,21 @@ export async function* jsonLines(response: IncomingMessage): AsyncGenerator<unkn
   for await (const line of parts(response, '\n')) if (line !== '') yield JSON.parse(line) as unknown;
 }
 
-/** The data of server-sent events, each of one line of JSON, as the service sends them; comments are passed over. */
-export async function* serverSentEvents(response: IncomingMessage): AsyncGenerator<unknown, void, undefined> {
+/** One server-sent event, with its id where it has one. */
+export interface SentEvent {
+  readonly id: string | undefined;
+  readonly data: unknown;
+}
+
+/** Server-sent events, each with one line of JSON, as the service sends them; comments are passed over. */
+export async function* serverSentEvents(
+  response: IncomingMessage,
+): AsyncGenerator<SentEvent, void, undefined> {
   for await (const block of parts(response, '\n\n')) {
-    const data = block.split('\n').find((line) => line.startsWith('data: '));
-    if (data !== undefined) yield JSON.parse(data.slice('data: '.length)) as unknown;
+    const fields = block.split('\n');
+    const field = (name: string): string | undefined =>
+      fields.find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
+    const data = field('data');
+    if (data !== undefined) yield { id: field('id'), data: JSON.parse(data) as unknown };
   }
 }

@@ -81,26 +81,19 @@ export class ServiceClient {
   }
 
   /**
-   * Everything that happens, as it happens, until the service ends.
+   * Everything that happens, as it happens, until the service ends; over its restarts too.
    * @param agent only what happens to this one
    * @throws BridgeError SERVICE_LOST when it ends without a word
    */
   async *events(agent?: string): AsyncGenerator<ServiceEventJson, void, undefined> {
-    const query = agent === undefined ? '' : `?agent=${encodeURIComponent(agent)}`;
-    const open = this.open('GET', `/api/events${query}`);
-    open.request.end();
-    const response = await this.answer(open);
-    try {
-      for await (const event of serverSentEvents(response)) {
-        yield event as ServiceEventJson;
-        if ((event as ServiceEventJson).type === 'closing') return;
+    let last: { type?: string; id?: string } = {};
+    do {
+      for await (const { id, event } of this.#follow(agent, last.id)) {
+        yield event;
+        last = { type: event.type, ...((id ?? last.id) !== undefined && { id: id ?? last.id! }) };
       }
-    } catch (error) {
-      throw this.#failure(error);
-    } finally {
-      response.destroy();
-    }
-    throw this.#lost();
+    } while (last.type === 'restarting');
+    if (last.type !== 'closing') throw this.#lost();
   }
 
   /** Lines of JSON of a live answer. @throws BridgeError SERVICE_LOST when it breaks off */
@@ -140,6 +133,31 @@ export class ServiceClient {
     const status = answer.statusCode ?? 0;
     if (status >= 200 && status < 300) return answer;
     throw problemOf(await this.#body(answer)) ?? this.#stranger();
+  }
+
+  async *#follow(
+    agent: string | undefined,
+    lastId: string | undefined,
+  ): AsyncGenerator<{ id: string | undefined; event: ServiceEventJson }, void, undefined> {
+    const query = agent === undefined ? '' : `?agent=${encodeURIComponent(agent)}`;
+    const open = this.open(
+      'GET',
+      `/api/events${query}`,
+      lastId === undefined ? {} : { 'last-event-id': lastId },
+    );
+    open.request.end();
+    const response = await this.answer(open);
+    try {
+      for await (const { id, data } of serverSentEvents(response)) {
+        const event = data as ServiceEventJson;
+        yield { id, event };
+        if (event.type === 'closing' || event.type === 'restarting') return;
+      }
+    } catch (error) {
+      throw this.#failure(error);
+    } finally {
+      response.destroy();
+    }
   }
 
   async #json(open: OpenRequest, body: unknown): Promise<unknown> {

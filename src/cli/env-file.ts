@@ -9,7 +9,7 @@ import type { Env } from './flags.js';
  */
 export function readEnvFile(path: string): Env {
   try {
-    return parseEnv(readFileSync(path, 'utf8')) as Env;
+    return parseEnv(readFileSync(path, 'utf8'));
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     throw code === 'ENOENT'

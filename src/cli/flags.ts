@@ -88,9 +88,10 @@ function readOption<Key extends OptionKey>(command: Command, key: Key, env: Env)
 /** What the command line says of an option. The flag's own name, not the key's, is what commander knows it by. */
 function flagValue(command: Command, key: OptionKey): unknown {
   const [, negated, name] = /^--(no-)?(.+)$/.exec(flagName(key))!;
-  const value = command.opts<Record<string, unknown>>()[
-    name!.replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())
-  ];
+  const value =
+    command.opts<Record<string, unknown>>()[
+      name!.replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())
+    ];
   // Commander takes `--no-x` for an `x` that is on until it is given.
   return negated === undefined ? value : value === false || undefined;
 }

@@ -17,9 +17,7 @@ export function wantsKeeper(args: readonly string[], env: Env): boolean {
   if (args.some((arg) => ALONE.test(arg)) || args.includes('--help') || args.includes('-h')) return false;
   const alone = env['MMDAGENT_BRIDGE_NO_KEEPER'] ?? '';
   return (
-    !/^(1|true|yes|on)$/i.test(alone) &&
-    !env['MMDAGENT_BRIDGE_TLS_CERT'] &&
-    !env['MMDAGENT_BRIDGE_TLS_KEY']
+    !/^(1|true|yes|on)$/i.test(alone) && !env['MMDAGENT_BRIDGE_TLS_CERT'] && !env['MMDAGENT_BRIDGE_TLS_KEY']
   );
 }
 

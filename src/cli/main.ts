@@ -7,7 +7,10 @@ const args = process.argv.slice(2);
 if (wantsKeeper(args, process.env)) process.exit(await keep(process.argv[1]!, args));
 
 // The keeper gets by without all that the commands need.
-const [{ createProgram }, { Terminal }] = await Promise.all([import('./program.js'), import('./terminal.js')]);
+const [{ createProgram }, { Terminal }] = await Promise.all([
+  import('./program.js'),
+  import('./terminal.js'),
+]);
 
 const interruptions = new Set<() => void>();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {

@@ -7,6 +7,7 @@ import { addDemo } from './demo.js';
 import { addDevices } from './devices.js';
 import { addDoctor } from './doctor.js';
 import { EXIT, exitCodeOf, reportError } from './exit-codes.js';
+import { addRestart } from './restart.js';
 import { addSay } from './say.js';
 import { addSend } from './send.js';
 import { addMic } from './mic.js';
@@ -30,6 +31,7 @@ const COMMANDS: readonly AddCommand[] = [
   addStop,
   addPause,
   addResume,
+  addRestart,
   addDevices,
   addDoctor,
   addSimulator,

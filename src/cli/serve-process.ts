@@ -53,7 +53,7 @@ async function serve(
   logHappenings(bridge, logger);
   const service = await attachService(bridge);
   // One that takes over from another has nothing new to say.
-  if (door?.first !== false) announce(bridge, service.url, terminal, logger);
+  if (!door || door.number === 1) announce(bridge, service.url, terminal, logger);
   if (bridge.listener.secure) logger.info({}, TLS_ALONE);
 
   // A fault in one corner must not end the process: every speech under way would end with it.

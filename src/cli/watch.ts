@@ -93,5 +93,7 @@ function eventLine(event: ServiceEventJson): string | undefined {
     case 'snapshot':
     case 'closing':
       return undefined;
+    case 'restarting':
+      return '* the service goes on in a new process';
   }
 }

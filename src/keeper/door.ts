@@ -26,7 +26,7 @@ export interface DoorListener {
   fresh(socket: Socket, lease: Lease): void;
   /** A connection that another worker has had, with what it wrote down. */
   held(socket: Socket, lease: Lease, state: SlotState): void;
-  /** Another worker has taken over. */
+  /** Another worker takes over. What is relayed to it before this returns, it knows before its first connection. */
   retire(): void;
   /** The service is to end. */
   stop(): void;
@@ -53,8 +53,8 @@ export interface Channel {
 
 /** A worker's side of the keeper: where its connections come from, in the place of a port of its own. */
 export class Door {
-  /** No worker has been ready before this one. */
-  readonly first: boolean;
+  /** The number of this process among its keeper's workers: 1 for the first, then counting up. */
+  readonly number: number;
   readonly #channel: Channel;
   readonly #ledger: Ledger;
   readonly #leases = new Set<KeptLease>();
@@ -63,7 +63,7 @@ export class Door {
   #asked: ((answer: ToWorker | undefined) => void) | undefined;
 
   constructor(invitation: KeeperInvitation, wishes: KeeperWishes, channel: Channel = process) {
-    this.first = invitation.first;
+    this.number = invitation.number;
     this.#wishes = wishes;
     this.#ledger = new Ledger(invitation.ledgerFd);
     this.#channel = channel;
@@ -147,7 +147,8 @@ export class Door {
         return;
       }
       case 'retire':
-        return listener.retire();
+        listener.retire();
+        return this.#tell({ type: 'yield' });
       case 'stop':
         return listener.stop();
       case 'relay':

@@ -4,6 +4,8 @@ import { Ledger } from './ledger.js';
 import type { KeeperLog, KeeperWishes, ToKeeper, ToWorker } from './messages.js';
 import { WorkerProcess, type WorkerEnd, type WorkerProgram } from './worker-process.js';
 
+/** A worker that does not give way within this time is succeeded all the same, in ms. */
+const YIELD_MS = 1000;
 /** The status of a service that was ended at once. */
 const INTERRUPTED = 130;
 
@@ -55,12 +57,15 @@ export class Keeper {
   readonly #workers = new Map<WorkerProcess, WorkerState>();
   /** The one that takes over from the active one as soon as it is ready. */
   #replacement: WorkerProcess | undefined;
+  /** Set while the active worker tells the one that replaces it what it must know. */
+  #yielding: NodeJS.Timeout | undefined;
   #wishes: KeeperWishes | undefined;
   /** Where it listens, once a worker has asked for it. */
   #address: Promise<ToWorker> | undefined;
   #startTimer: NodeJS.Timeout | undefined;
   #stopping: 'no' | 'asked' | 'at once' = 'no';
   #everReady = false;
+  #startCount = 0;
   #finished = false;
   #end!: (status: number) => void;
 
@@ -140,7 +145,8 @@ export class Keeper {
   #accept(socket: Socket): void {
     socket.on('error', () => undefined);
     const waiting = this.#active ? 0 : [...this.#held.values()].filter(({ worker }) => !worker).length;
-    if (this.#stopping !== 'no' || waiting >= (this.#options.maxWaiting ?? 1000)) return void socket.destroy();
+    if (this.#stopping !== 'no' || waiting >= (this.#options.maxWaiting ?? 1000))
+      return void socket.destroy();
     const slot = this.#freeSlots.pop() ?? this.#held.size;
     this.#ledger.clear(slot);
     const held: Held = { socket, worker: undefined };
@@ -172,7 +178,7 @@ export class Keeper {
 
   #start(): WorkerProcess {
     const { program, readyTimeoutMs = 30_000 } = this.#options;
-    const worker: WorkerProcess = new WorkerProcess(program, !this.#everReady, this.#ledger.fd, {
+    const worker: WorkerProcess = new WorkerProcess(program, (this.#startCount += 1), this.#ledger.fd, {
       message: (message) => this.#onMessage(worker, message),
       gone: (end) => this.#onGone(worker, end),
     });
@@ -210,7 +216,11 @@ export class Keeper {
       }
       case 'relay':
         if (worker !== active) active?.send(message);
+        else if (this.#yielding) this.#replacement?.send(message);
         else for (const old of this.#in('retiring')) old.send(message);
+        return;
+      case 'yield':
+        if (worker === active) this.#succession();
         return;
       case 'restart':
         return this.restart();
@@ -221,17 +231,37 @@ export class Keeper {
     // One that was dismissed meanwhile has no state any more.
     if (!this.#workers.has(worker)) return;
     this.#everReady = true;
-    if (worker === this.#replacement || !this.#active) this.#activate(worker);
-    else this.#workers.set(worker, 'reserve');
+    const active = this.#active;
+    if (!active) return this.#activate(worker);
+    this.#workers.set(worker, 'reserve');
+    if (worker !== this.#replacement) return;
+    active.send({ type: 'retire' });
+    this.#yielding = setTimeout(() => this.#succession(), YIELD_MS);
+  }
+
+  /** The active worker retires, and the one that is to replace it takes over. */
+  #succession(): void {
+    const old = this.#active;
+    if (!this.#yielding || !old) return;
+    this.#workers.set(old, 'retiring');
+    const replacement = this.#replacement;
+    if (replacement) this.#activate(replacement);
+    else {
+      this.#endYielding();
+      this.#start();
+    }
+  }
+
+  #endYielding(): void {
+    clearTimeout(this.#yielding);
+    this.#yielding = undefined;
   }
 
   #activate(worker: WorkerProcess): void {
-    const old = this.#active;
-    if (old) this.#workers.set(old, 'retiring');
+    this.#endYielding();
     this.#workers.set(worker, 'active');
     this.#replacement = undefined;
     this.#giveAll();
-    old?.send({ type: 'retire' });
     this.#fillReserve();
   }
 
@@ -255,7 +285,8 @@ export class Keeper {
     this.#workers.delete(worker);
     for (const held of this.#held.values()) if (held.worker === worker) held.worker = undefined;
     if (this.#stopping !== 'no') {
-      if (this.#workers.size === 0) this.#finish(end.code ?? (this.#stopping === 'at once' ? INTERRUPTED : 1));
+      if (this.#workers.size === 0)
+        this.#finish(end.code ?? (this.#stopping === 'at once' ? INTERRUPTED : 1));
     } else if (!this.#everReady) {
       this.#finish(end.code ?? 1);
     } else if (state) {
@@ -271,7 +302,10 @@ export class Keeper {
       this.#giveAll();
       if (worker === this.#replacement) {
         this.#replacement = undefined;
-        this.#log('error', `The restart has failed, and the old worker goes on: of the new one, ${end.reason}.`);
+        this.#log(
+          'error',
+          `The restart has failed, and the old worker goes on: of the new one, ${end.reason}.`,
+        );
       } else if (state === 'retiring') {
         this.#log(end.code === 0 ? 'info' : 'error', `The old worker is gone: ${end.reason}.`);
         return;
@@ -284,7 +318,10 @@ export class Keeper {
       return this.#activate(reserve);
     }
     if (this.#in('starting').length > 0) {
-      return this.#log('error', `A worker is gone: ${end.reason}. The next one is starting already; ${held}.`);
+      return this.#log(
+        'error',
+        `A worker is gone: ${end.reason}. The next one is starting already; ${held}.`,
+      );
     }
     const waitMs = this.#backoff.next(end.livedMs);
     const when = waitMs === 0 ? 'at once' : `in ${waitMs} ms`;

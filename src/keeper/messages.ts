@@ -11,7 +11,7 @@ export type ToWorker =
   | { readonly type: 'not-listening'; readonly code: string; readonly message: string }
   /** A connection, with its socket beside the message. What is known of it stands in the ledger under its slot. */
   | { readonly type: 'connection'; readonly slot: number }
-  /** Another worker has taken over: pass every connection on as soon as it is idle, then end. */
+  /** Another worker takes over: tell it what it must know, `yield`, pass every connection on once it is idle, then end. */
   | { readonly type: 'retire' }
   /** The service ends. */
   | { readonly type: 'stop' }
@@ -26,6 +26,8 @@ export type ToKeeper =
   | { readonly type: 'ready' }
   /** The connection is closed, or nobody need hold it: the keeper closes its own copy. */
   | { readonly type: 'release'; readonly slot: number }
+  /** The answer to `retire`: the next worker has been told what it must know, and may have new connections. */
+  | { readonly type: 'yield' }
   /** The next worker may have it. */
   | { readonly type: 'pass'; readonly slot: number }
   /** Asks for a planned restart. */
@@ -54,6 +56,6 @@ export const KEEPER_ENV = 'MMDAGENT_BRIDGE_KEEPER';
 export interface KeeperInvitation {
   /** The file descriptor of the ledger. */
   readonly ledgerFd: number;
-  /** No worker has been ready before this one. */
-  readonly first: boolean;
+  /** The number of this worker: 1 for the first, then counting up. */
+  readonly number: number;
 }

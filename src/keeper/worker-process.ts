@@ -41,13 +41,8 @@ export class WorkerProcess {
   readonly #startedMs = performance.now();
   #error: Error | undefined;
 
-  constructor(
-    program: WorkerProgram,
-    first: boolean,
-    ledgerFd: number,
-    listener: WorkerListener,
-  ) {
-    const inherited: KeeperInvitation = { ledgerFd: LEDGER_FD, first };
+  constructor(program: WorkerProgram, number: number, ledgerFd: number, listener: WorkerListener) {
+    const inherited: KeeperInvitation = { ledgerFd: LEDGER_FD, number };
     this.#child = fork(program.module, program.args, {
       stdio: ['inherit', 'inherit', 'inherit', 'ipc', ledgerFd],
       env: { ...(program.env ?? process.env), [KEEPER_ENV]: JSON.stringify(inherited) },

@@ -16,7 +16,8 @@ export interface Follower {
   drop(): void;
 }
 
-interface Kept {
+/** An event that is kept for those who come back. */
+export interface KeptEvent {
   readonly id: number;
   readonly agent: string;
   readonly text: string;
@@ -37,10 +38,11 @@ export class EventHub {
   readonly #firstId: number;
   readonly #followers = new Set<Follower>();
   readonly #onCount: (followers: number) => void;
-  #kept: Kept[] = [];
+  #kept: KeptEvent[] = [];
   #lastId: number;
   #dropped = 0;
   #closed = false;
+  #onPublish: ((kept: KeptEvent, event: ServiceEventJson & { agent: string }) => void) | undefined;
 
   /**
    * @param options.keptEvents how many events are kept
@@ -74,10 +76,27 @@ export class EventHub {
   /** Tells everyone, and keeps it. */
   publish(event: ServiceEventJson & { agent: string }): void {
     this.#lastId += 1;
-    const kept: Kept = { id: this.#lastId, agent: event.agent, text: eventText(event, this.#lastId) };
+    const kept: KeptEvent = { id: this.#lastId, agent: event.agent, text: eventText(event, this.#lastId) };
     this.#kept.push(kept);
     if (this.#kept.length > this.#keptEvents) this.#kept.shift();
     this.#tell(kept.agent, kept.text);
+    this.#onPublish?.(kept, event);
+  }
+
+  /** The events that are kept now. */
+  get kept(): readonly KeptEvent[] {
+    return this.#kept;
+  }
+
+  /** Tells `listener` of every event that is published from now on. */
+  onPublish(listener: (kept: KeptEvent, event: ServiceEventJson & { agent: string }) => void): void {
+    this.#onPublish = listener;
+  }
+
+  /** Keeps what the hub of an earlier process kept, for followers of that one who come here. */
+  inherit(events: readonly KeptEvent[]): void {
+    const all = [...this.#kept, ...events].sort((a, b) => a.id - b.id);
+    this.#kept = all.slice(-this.#keptEvents);
   }
 
   /** Tells everyone who follows now, and keeps nothing: for what is soon stale. */
@@ -120,7 +139,16 @@ export class EventHub {
   /** Ends every follower, each with a last event. */
   close(): void {
     this.#closed = true;
-    const text = eventText({ type: 'closing', time: eventTime() });
+    this.#endAll('closing');
+  }
+
+  /** Ends every follower, each with a last event that tells it to come back: another process goes on. */
+  moveOn(): void {
+    this.#endAll('restarting');
+  }
+
+  #endAll(type: 'closing' | 'restarting'): void {
+    const text = eventText({ type, time: eventTime() });
     for (const follower of [...this.#followers]) {
       if (this.#write(follower, text)) follower.end();
       this.#remove(follower);

@@ -101,6 +101,9 @@ export const FollowerEventSchema = z
       count: z.int().nullable().describe('Events that are no longer kept; null when not even that is known.'),
     }),
     event('closing', { time: head.time }),
+    event('restarting', {
+      time: head.time.describe('The service goes on in another process: come back with `Last-Event-ID`.'),
+    }),
   ])
   .meta({ id: 'FollowerEvent' });
 

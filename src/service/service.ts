@@ -16,6 +16,7 @@ import type { Api, RouteFamily, ServiceContext } from './context.js';
 import { Credentials } from './credentials.js';
 import { withJsonBodies } from './reference.js';
 import { Gate } from './gate.js';
+import { handOverEvents } from './hand-over.js';
 import { hostNames, requireLoopback } from './guards.js';
 import { boundJsonBodies } from './json-bodies.js';
 import { DEFAULT_LIMITS, Places, type ServiceLimits } from './limits.js';
@@ -30,6 +31,7 @@ import { eventRoutes } from './routes/events.js';
 import { healthRoutes } from './routes/health.js';
 import { loginRoutes } from './routes/login.js';
 import { metricsRoutes } from './routes/metrics.js';
+import { restartRoutes } from './routes/restart.js';
 import { rootRoutes } from './routes/root.js';
 import { sayRoutes } from './routes/say.js';
 import { speechRoutes } from './routes/speech.js';
@@ -56,6 +58,7 @@ const FAMILIES: readonly RouteFamily[] = [
   volumeRoutes,
   catalogueRoutes,
   consoleRoutes,
+  restartRoutes,
 ];
 
 /** How long answers that are under way may take when the service closes, in ms. */
@@ -108,6 +111,7 @@ export async function attachService(bridge: Bridge, options: ServiceOptions = {}
     startedAt: new Date(),
   };
 
+  if (bridge.succession) handOverEvents(context.hub, bridge.succession);
   const api = await buildApi(context);
   const heartbeat = setInterval(() => context.hub.heartbeat(), limits.heartbeatMs).unref();
 

@@ -50,11 +50,16 @@ export class Listener {
   #onRequest: RequestListener | undefined;
   #refused: ((path: string, reason: string) => void) | undefined;
   readonly #leases = new WeakMap<Duplex, Lease>();
+  /** Connections that have been answered and wait for their next request. */
+  readonly #idle = new Set<Socket>();
+  #retired = false;
 
   /** @param tls when given, it speaks TLS only */
   constructor(tls?: TlsFiles) {
     const onRequest: RequestListener = (request, response) => {
       this.#takeLease(request.socket)?.release();
+      this.#idle.delete(request.socket);
+      response.once('close', () => this.#onIdle(request.socket));
       if (this.#onRequest) return this.#onRequest(request, response);
       response.writeHead(404, { 'content-type': 'text/plain; charset=utf-8' });
       response.end('This bridge serves avatars only: connect with a WebSocket.\n');
@@ -116,6 +121,12 @@ export class Listener {
     this.server.emit('connection', socket);
   }
 
+  /** Another process answers from now on: a connection that waits for its next request is closed, to come back there. */
+  retire(): void {
+    this.#retired = true;
+    for (const socket of this.#idle) socket.end();
+  }
+
   /** Stops listening and ends every plain HTTP connection; upgraded sockets belong to their routes. */
   close(): Promise<void> {
     return new Promise((resolve) => {
@@ -123,6 +134,13 @@ export class Listener {
       this.server.close(() => resolve());
       this.server.closeAllConnections();
     });
+  }
+
+  #onIdle(socket: Socket): void {
+    if (socket.destroyed) return;
+    if (this.#retired) return void socket.end();
+    this.#idle.add(socket);
+    socket.once('close', () => this.#idle.delete(socket));
   }
 
   #takeLease(socket: Duplex): Lease | undefined {

@@ -112,7 +112,7 @@ describe('watch', () => {
 
   it('says so when the service breaks off', async () => {
     rig = await startService();
-    const service = command(['serve', '--port', '0']);
+    const service = command(['serve', '--no-keeper', '--port', '0']);
     await service.says('listening on');
     const port = /"port":(\d+)/.exec(service.out)![1]!;
     const watching = command(['watch', '--port', port]);

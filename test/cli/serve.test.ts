@@ -61,7 +61,7 @@ describe('serve', () => {
   });
 
   it('says at Ctrl-C which avatars end with it, stops what is spoken, and ends with 0', async () => {
-    const { run, port } = await serve();
+    const { run, port } = await serve(['--stop-deadline-ms', '0']);
     const avatars = ['', '/mei'].map(
       (path) => new SimulatedAvatar({ url: `ws://127.0.0.1:${port}/chat${path}` }),
     );
@@ -77,6 +77,36 @@ describe('serve', () => {
     expect(await speaking.exit).toBe(1);
     expect(speaking.out).toMatch(/hello\.wav: stopped: heard \d\.\d\d s of 4\.41 s/);
     expect(avatars.map((avatar) => avatar.report().died?.cause)).toEqual(['disconnected', 'disconnected']);
+  });
+
+  it('lets what is spoken be heard to its end at SIGTERM, and takes nothing more', async () => {
+    const { run, port } = await serve(['--no-keeper', '--stop-deadline-ms', '60000']);
+    const avatar = new SimulatedAvatar({ url: `ws://127.0.0.1:${port}/chat` });
+    await avatar.connect();
+    const long = join(folder, 'long.wav');
+    await writeFile(long, wavOf(noise(24_000, 9000)));
+    const speaking = command(['speak', '--port', port, long]);
+    await speaking.says('speaking');
+    run.child.kill('SIGTERM');
+    await run.says('What is spoken may go on for up to 60 s');
+    const late = await inProcess(['speak', '--port', port, short]);
+    expect([late.exit, late.err]).toEqual([3, expect.stringContaining('[SERVICE_CLOSING]')]);
+    expect(await speaking.exit).toBe(0);
+    expect(await run.exit).toBe(0);
+    // Padded to whole blocks.
+    expect(avatar.report().segments).toMatchObject([{ receivedSamples: 24_064, closed: true }]);
+  });
+
+  it('ends at once at a second Ctrl-C', async () => {
+    const { run, port } = await serve(['--stop-deadline-ms', '600000']);
+    const avatar = new SimulatedAvatar({ url: `ws://127.0.0.1:${port}/chat` });
+    await avatar.connect();
+    const speaking = command(['speak', '--port', port, inProject('samples/hello.wav')]);
+    await speaking.says('speaking');
+    run.child.kill('SIGINT');
+    await run.says('ending;');
+    run.child.kill('SIGINT');
+    expect(await run.exit).toBe(130);
   });
 
   it('lives on when nobody reads its log', async () => {

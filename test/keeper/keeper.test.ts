@@ -79,7 +79,10 @@ describe('the keeper', () => {
   });
 
   it('has the next worker take over at once where one is kept in reserve', async () => {
-    const { keeper, port, log } = await startKeeper('trivial', { reserveAfterMs: 0, env: { TRIVIAL_STANDBY: '1' } });
+    const { keeper, port, log } = await startKeeper('trivial', {
+      reserveAfterMs: 0,
+      env: { TRIVIAL_STANDBY: '1' },
+    });
     const client = new Client(port).say('keep');
     await until(() => client.text.startsWith('kept'), 'the worker');
     const reserve = await value(() => keeper.workers.find(({ state }) => state === 'reserve')?.pid);

@@ -38,6 +38,8 @@ export function command(args: readonly string[], options: CommandOptions = {}): 
 export function start(program: string, args: readonly string[], options: CommandOptions = {}): CommandRun {
   const child = spawn(program, args, {
     stdio: ['pipe', 'pipe', 'pipe'],
+    // A group of its own, so that what it starts itself can be ended with it.
+    detached: true,
     env: { ...process.env, MMDAGENT_BRIDGE_PORT: '', ...options.env },
     ...(options.cwd !== undefined && { cwd: options.cwd }),
   });
@@ -120,8 +122,14 @@ export async function inProcess(args: readonly string[], options: InProcessOptio
 /** Ends every command that a test has left running. */
 export async function killCommands(): Promise<void> {
   for (const child of [...running]) {
+    // It may have ended by the end of one before it.
+    if (!running.has(child)) continue;
     const closed = once(child, 'close');
-    child.kill('SIGKILL');
+    try {
+      process.kill(-child.pid!, 'SIGKILL');
+    } catch {
+      child.kill('SIGKILL');
+    }
     await closed;
   }
 }

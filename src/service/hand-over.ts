@@ -1,0 +1,28 @@
+import type { Succession } from '../succession.js';
+import type { EventHub, KeptEvent } from './event-hub.js';
+import type { ServiceEventJson } from './events.js';
+
+/** What a service tells the next one: an event as it is kept, or one that nobody has been told yet. */
+type Handed = { readonly kept: KeptEvent } | { readonly event: ServiceEventJson & { agent: string } };
+
+/**
+ * Lets those who follow events go from one process to the next without missing one: the next one keeps what this one
+ * kept, before anybody is sent there; what speeches that end here still tell is told there.
+ */
+export function handOverEvents(hub: EventHub, succession: Succession): void {
+  const tell = (events: readonly Handed[]): void => succession.tell({ word: 'events', events });
+  let moved = false;
+  succession.events.on('retire', () => {
+    tell(hub.kept.map((kept) => ({ kept })));
+    hub.onPublish((kept, event) => tell([moved ? { event } : { kept }]));
+  });
+  succession.events.on('understood', () => {
+    moved = true;
+    hub.moveOn();
+  });
+  succession.events.on('events', (events) => {
+    const handed = events as readonly Handed[];
+    hub.inherit(handed.flatMap((one) => ('kept' in one ? [one.kept] : [])));
+    for (const one of handed) if ('event' in one) hub.publish(one.event);
+  });
+}

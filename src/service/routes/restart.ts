@@ -1,0 +1,31 @@
+import { z } from 'zod';
+import { BridgeError } from '../../base/errors.js';
+import type { RouteFamily } from '../context.js';
+import { ProblemSchema } from '../problem.js';
+
+const RestartSchema = z.object({ restarting: z.literal(true) }).meta({ id: 'Restart' });
+
+/** The service's own process, anew. */
+export const restartRoutes: RouteFamily = (api, { bridge }) => {
+  api.route({
+    method: 'POST',
+    url: '/api/restart',
+    schema: {
+      operationId: 'restart',
+      summary: 'Starts the service’s code and options anew, without losing an avatar or a sample',
+      description:
+        'Answers at once. A new process starts; when it is ready it takes over, which `pid` of the service shows. ' +
+        'What is spoken goes on in the old one to its end. If the new one cannot start, the old one goes on.',
+      tags: ['service'],
+      response: { 202: RestartSchema, default: ProblemSchema },
+    },
+    handler: (_request, reply) => {
+      if (!bridge.succession?.kept) {
+        throw new BridgeError('KEEPER_NONE', 'This service runs in one process, without a keeper.');
+      }
+      bridge.succession.restart();
+      void reply.code(202);
+      return { restarting: true as const };
+    },
+  });
+};

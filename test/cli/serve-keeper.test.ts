@@ -1,0 +1,162 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { SimulatedAvatar } from '../../src/simulator/index.js';
+import { heardLast } from '../keeper/support/heard.js';
+import { command, inProcess, killCommands, type CommandRun } from '../support/command.js';
+import { until, wavOf } from '../support/service-rig.js';
+import { noise } from '../support/signals.js';
+
+let folder: string;
+const avatars: SimulatedAvatar[] = [];
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'serve-keeper-'));
+});
+afterEach(async () => {
+  for (const avatar of avatars.splice(0)) avatar.leave();
+  await killCommands();
+  await rm(folder, { recursive: true });
+});
+
+interface Served {
+  readonly run: CommandRun;
+  readonly port: string;
+  readonly avatar: SimulatedAvatar;
+  /** The process id of whoever answers, which is a worker's. */
+  worker(): Promise<number>;
+}
+
+async function serveWithAvatar(args: string[] = []): Promise<Served> {
+  const run = command(['serve', '--port', '0', '--no-standby', ...args]);
+  await run.says('listening on');
+  const port = String(run.json()[0]!['port']);
+  const avatar = new SimulatedAvatar({ url: `ws://127.0.0.1:${port}/chat` });
+  avatars.push(avatar);
+  await avatar.connect();
+  await run.says('ready after');
+  const worker = async (): Promise<number> => {
+    // On a connection of its own: one that is kept leads to the process that it was made to.
+    const answer = await fetch(`http://127.0.0.1:${port}/api`, { headers: { connection: 'close' } });
+    return ((await answer.json()) as { pid: number }).pid;
+  };
+  return { run, port, avatar, worker };
+}
+
+async function soundFile(samples: Int16Array): Promise<string> {
+  const path = join(folder, `${samples.length}.wav`);
+  await writeFile(path, wavOf(samples));
+  return path;
+}
+
+const whole = noise(12_000, 9000, 5);
+
+/** Has one more sound spoken, and makes sure that all of it is heard and nothing was ever broken. */
+async function expectWhole(port: string, avatar: SimulatedAvatar): Promise<void> {
+  const spoken = await inProcess(['speak', '--port', port, await soundFile(whole)]);
+  expect([spoken.exit, spoken.err]).toEqual([0, '']);
+  await until(() => heardLast(avatar, whole));
+  expect(avatar.report()).toMatchObject({ alive: true, attempts: 1, faults: [] });
+}
+
+describe('serve with its keeper', () => {
+  it('keeps the avatar when the worker is killed in mid-speech, says why, and speaks on', async () => {
+    const { run, port, avatar, worker } = await serveWithAvatar();
+    const pid = await worker();
+    expect(pid).not.toBe(run.child.pid);
+    const speaking = command(['speak', '--port', port, await soundFile(noise(48_000, 9000, 1))]);
+    await speaking.says('speaking');
+    process.kill(pid, 'SIGKILL');
+    expect(await speaking.exit).toBe(3);
+    expect(speaking.err).toContain('[SERVICE_LOST]');
+    await until(() => worker().then((now) => now !== pid));
+    await run.says(/ended by SIGKILL\. Another one is started at once; \d connections? (is|are) held/);
+    await expectWhole(port, avatar);
+    run.child.kill('SIGTERM');
+    expect(await run.exit).toBe(0);
+  });
+
+  it('restarts on purpose with new options while a speech goes on, of which no sample is lost', async () => {
+    const envFile = join(folder, 'env');
+    await writeFile(envFile, 'MMDAGENT_BRIDGE_LEAD_MS=100\n');
+    const { run, port, avatar, worker } = await serveWithAvatar(['--env-file', envFile]);
+    const pid = await worker();
+    const watching = command(['watch', '--port', port]);
+    await watching.says('Following');
+    const sound = noise(64_000, 9000, 2);
+    const speaking = command(['speak', '--port', port, await soundFile(sound)]);
+    await speaking.says('speaking');
+
+    await writeFile(envFile, 'MMDAGENT_BRIDGE_LEAD_MS=300\n');
+    const restarted = await inProcess(['restart', '--port', port]);
+    expect(restarted.out).toMatch(/^A new process has taken over after \d+ ms, version \d/);
+    expect(await worker()).not.toBe(pid);
+    // Asked of the new process, heard after what the old one still speaks.
+    const next = inProcess(['speak', '--port', port, await soundFile(whole)]);
+    expect(await speaking.exit).toBe(0);
+    expect((await next).exit).toBe(0);
+
+    await until(() => heardLast(avatar, whole));
+    const report = avatar.report();
+    expect(report).toMatchObject({ alive: true, attempts: 1, faults: [] });
+    expect(report.segments.map(({ receivedSamples, closed }) => [receivedSamples, closed])).toEqual([
+      [64_000, true],
+      [12_032, true],
+    ]);
+    expect(Buffer.from(avatar.heard().slice(0, 64_000).buffer).equals(Buffer.from(sound.buffer))).toBe(true);
+    const agents = await fetch(`http://127.0.0.1:${port}/api/agents`);
+    const { agents: list } = (await agents.json()) as { agents: { leadMs: number }[] };
+    expect(list.map(({ leadMs }) => leadMs)).toEqual([300]);
+    // Who follows has seen both ends, each once, without asking for anything.
+    await watching.says('12000.wav: finished');
+    expect(watching.out.match(/64000\.wav: finished/g)).toHaveLength(1);
+    expect(watching.out).toContain('the service goes on in a new process');
+    expect(watching.out).not.toContain('missed');
+    run.child.kill('SIGINT');
+    expect(await run.exit).toBe(0);
+    expect(await watching.exit).toBe(0);
+  });
+
+  it('restarts at SIGHUP, and ends what an old process still speaks when it is told to', async () => {
+    const { run, port, avatar, worker } = await serveWithAvatar();
+    const pid = await worker();
+    const speaking = command(['speak', '--port', port, await soundFile(noise(160_000, 9000, 3))]);
+    await speaking.says('speaking');
+    run.child.kill('SIGHUP');
+    await until(() => worker().then((now) => now !== pid));
+    const stopped = await inProcess(['stop', '--port', port]);
+    expect(stopped.exit).toBe(0);
+    expect(await speaking.exit).toBe(1);
+    expect(speaking.out).toContain('stopped: heard');
+    await expectWhole(port, avatar);
+  });
+
+  it('goes on without its keeper for as long as there is an avatar', async () => {
+    const { run, port, avatar, worker } = await serveWithAvatar();
+    const pid = await worker();
+    run.child.kill('SIGKILL');
+    await run.says(`this process (${pid}) goes on alone`);
+    await expectWhole(port, avatar);
+    expect(await worker()).toBe(pid);
+    avatar.leave();
+    await until(() => !lives(pid));
+  });
+
+  it('has nothing to restart in one process', async () => {
+    const { run, port } = await serveWithAvatar(['--no-keeper']);
+    const { exit, err } = await inProcess(['restart', '--port', port]);
+    expect(exit).toBe(3);
+    expect(err).toContain('[KEEPER_NONE]');
+    run.child.kill('SIGTERM');
+    expect(await run.exit).toBe(0);
+  });
+});
+
+function lives(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
