@@ -13,11 +13,15 @@ export type { SpeechStream } from './agent/speech-stream.js';
 export type { AgentMessage } from './agent/wire.js';
 export * from './agent/messages.js';
 export type { SoundInput, SoundInputOptions } from './audio/input.js';
+export type { LatencyFigures, LiveLatency } from './audio/latency.js';
 export type { PcmBlock, Sound, SoundContext, SoundInfo } from './audio/pcm.js';
 export { BridgeError, ERRORS, type ErrorCode, type ErrorEntry, type ErrorKind } from './base/errors.js';
 export type { Logger } from './base/logger.js';
 export { parseCueFile } from './speech/cue-file.js';
 export type { Cue } from './speech/cues.js';
+export { gatedSound, type GatedOptions } from './source/gated.js';
+export { microphoneSound, type MicrophoneOptions, type MicrophoneSound } from './source/microphone.js';
+export type { LiveFrame } from './speech/feed-latency.js';
 export type { Interruption } from './speech/player-options.js';
 export type {
   GapCount,

@@ -2,6 +2,7 @@ import { Emitter } from '../base/emitter.js';
 import { BridgeError } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
 import type { SoundInput, SoundInputOptions } from '../audio/input.js';
+import { liveSound } from '../audio/live-sound.js';
 import { AdaptiveLead } from '../speech/lead.js';
 import { Player } from '../speech/player.js';
 import type { Interruption } from '../speech/player-options.js';
@@ -120,11 +121,7 @@ export class Agent implements FrameSink {
    */
   live(input: SoundInput, options: SpeechOptions & SoundInputOptions = {}): Speech {
     this.#admit(options);
-    const sound = this.#settings.openSound(input, options);
-    return this.#player.speak(
-      { label: sound.label, live: true, open: (context) => sound.open(context) },
-      options,
-    );
+    return this.#player.speak(liveSound(this.#settings.openSound(input, options), options), options);
   }
 
   /**

@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../base/clock.js';
 import { BridgeError } from '../base/errors.js';
 import type { OpenSound, SoundInput, SoundInputOptions } from '../audio/input.js';
+import { liveSound } from '../audio/live-sound.js';
 import { broadcast } from '../speech/broadcast.js';
 import { startGate } from '../speech/gate.js';
 import type { Speech, SpeechEnd, SpeechOptions } from '../speech/speech.js';
@@ -82,8 +83,7 @@ export class AgentGroup<Member extends Agent = Agent> {
     input: SoundInput,
     options: SpeechOptions & SoundInputOptions & { readonly patienceMs?: number } = {},
   ): GroupSpeech {
-    const sound = this.#openSound(input, options);
-    return this.speak({ label: sound.label, live: true, open: (context) => sound.open(context) }, options);
+    return this.speak(liveSound(this.#openSound(input, options), options), options);
   }
 
   /**
@@ -139,6 +139,7 @@ function leftBehind(agent: string, speech: Speech): SpeechEnd {
     durationMs,
     gaps: { count: 0, totalMs: 0, bySource: 0, byStall: 0 },
     droppedMs,
+    latency: undefined,
     cuesSent: 0,
     cuesDropped: 0,
     error: new BridgeError('AGENT_STALLED', message),

@@ -1,5 +1,5 @@
 import { BridgeError } from '../base/errors.js';
-import { SAMPLE_RATE_HZ } from '../base/units.js';
+import { SAMPLE_RATE_HZ, samplesToMs } from '../base/units.js';
 import { downmix, downmixWeights } from './downmix.js';
 import { MAX_CHANNELS, MAX_RATE_HZ, MIN_RATE_HZ, type PcmBlock } from './pcm.js';
 import { quantise } from './quantise.js';
@@ -32,6 +32,13 @@ export class Converter {
   constructor(speex: Speex, label: string) {
     this.#speex = speex;
     this.#label = label;
+  }
+
+  /** Sound that has gone in and not come out yet, in ms: up to 4, which the filter looks ahead. */
+  get pendingMs(): number {
+    return samplesToMs(
+      Math.max(0, this.#dueBefore + (this.#frames * SAMPLE_RATE_HZ) / this.#rateHz - this.#put),
+    );
   }
 
   /**

@@ -8,6 +8,8 @@ import type { Speex } from './resample.js';
 const QUALITY = 7;
 /** Samples in a call of the library: what comes out of it must fit the shared scratch space of 4,096. */
 const SLICE = 2048;
+/** How far its filter looks ahead, in samples; so many stay behind in it. */
+export const FINE_LOOKAHEAD_SAMPLES = 64;
 /** The largest term of a ratio that the library can change to without losing its place (see speex.d.ts). */
 const MAX_TERM = 65_535;
 /** The library also must not be asked for 1/1, so this is the least correction, up or down: 1 ms in 65 s. */

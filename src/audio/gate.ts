@@ -1,4 +1,5 @@
-import { msToSamples, SAMPLE_RATE_HZ } from '../base/units.js';
+import { BridgeError } from '../base/errors.js';
+import { msToSamples, SAMPLE_RATE_HZ, samplesToMs } from '../base/units.js';
 import { SILENCE_DBFS, toDbfs } from './level.js';
 
 /** How a gate decides. Every value has a default that suits a headset or a desk microphone. */
@@ -24,6 +25,13 @@ export type GateEvent =
       readonly type: 'close';
       /** Where the first sample held back stood in the input. */ readonly atSample: number;
     };
+
+/** The longest pre-roll: it is as much delay for as long as the gate stays open. */
+export const MAX_PRE_ROLL_MS = 2_000;
+/** The longest hang-over. */
+export const MAX_HANG_OVER_MS = 60_000;
+const PRE_ROLL_MS = 200;
+const HANG_OVER_MS = 700;
 
 /** Energy is judged in windows of 10 ms: two pitch periods of a low voice, and far shorter than a syllable. */
 const WINDOW_SAMPLES = msToSamples(10);
@@ -60,11 +68,20 @@ export class VoiceGate {
   #windowFill = 0;
   #open = false;
 
+  /** @throws BridgeError OPTION_INVALID when the pre-roll or the hang-over is out of its range */
   constructor(options: GateOptions = {}) {
-    this.#preRollSamples = msToSamples(options.preRollMs ?? 200);
-    this.#hangOverWindows = Math.max(1, Math.round((options.hangOverMs ?? 700) / 10));
+    const { preRollMs = PRE_ROLL_MS, hangOverMs = HANG_OVER_MS } = options;
+    checkRange('preRollMs', preRollMs, MAX_PRE_ROLL_MS);
+    checkRange('hangOverMs', hangOverMs, MAX_HANG_OVER_MS);
+    this.#preRollSamples = msToSamples(preRollMs);
+    this.#hangOverWindows = Math.max(1, Math.round(hangOverMs / 10));
     this.#thresholdDb = options.thresholdDb ?? 10;
     this.#minLevelDbfs = options.minLevelDbfs ?? -50;
+  }
+
+  /** The most that comes out at once, in ms: what it held back, and the windows that opened it. */
+  get burstMs(): number {
+    return samplesToMs(this.#preRollSamples + (RECENT_WINDOWS + 1) * WINDOW_SAMPLES);
   }
 
   /** True while it lets sound through. */
@@ -190,6 +207,11 @@ class NoiseFloor {
     this.#current = Infinity;
     this.#windows = 0;
   }
+}
+
+function checkRange(name: string, ms: number, maxMs: number): void {
+  if (!(ms >= 0 && ms <= maxMs))
+    throw new BridgeError('OPTION_INVALID', `The gate's ${name} cannot be ${ms}: it takes 0 to ${maxMs} ms.`);
 }
 
 function countBits(bits: number): number {

@@ -22,6 +22,9 @@ export type SoundInput =
   | Int16Array
   | Sound;
 
+/** The most live sound that may come at once, in ms. */
+export const MAX_BURST_MS = 5_000;
+
 /** What the bytes alone do not tell. */
 export interface SoundInputOptions {
   /** How messages name it; by default the file's name or the kind of input. */
@@ -32,6 +35,11 @@ export interface SoundInputOptions {
   readonly sampleRateHz?: number;
   /** Interleaved channels of a `Float32Array` or `Int16Array`; default 1. */
   readonly channels?: number;
+  /**
+   * Live sound: how much of it may come at once, in ms, 0 to 5,000; by default none. For a sound that its sender keeps
+   * back at times, such as the pre-roll of a gate: else what comes too fast is dropped.
+   */
+  readonly burstMs?: number;
   /** False refuses an address inside this machine or its private network: for what a remote caller asks for. */
   readonly allowPrivate?: boolean;
 }

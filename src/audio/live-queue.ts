@@ -1,3 +1,5 @@
+import { SampleQueue } from './sample-queue.js';
+
 /**
  * Sound that comes in its own time on its way to somebody who may not keep up: a bounded queue that drops the oldest
  * and counts it. When it overflows it drops down to what is worth keeping, not just by what is too much: a queue that
@@ -6,9 +8,10 @@
 export class LiveQueue {
   readonly #maxSamples: number;
   readonly #keepSamples: number;
-  readonly #blocks: Int16Array[] = [];
-  #queued = 0;
+  readonly #queue = new SampleQueue();
   #dropped = 0;
+  #pushed = 0;
+  #takenFrom = 0;
   #end: { readonly error: Error | undefined } | undefined;
   #wake: (() => void) | undefined;
 
@@ -23,12 +26,17 @@ export class LiveQueue {
 
   /** Samples that wait. */
   get queuedSamples(): number {
-    return this.#queued;
+    return this.#queue.samples;
   }
 
   /** Samples dropped so far. */
   get droppedSamples(): number {
     return this.#dropped;
+  }
+
+  /** Where the samples that were taken last begin, counted in all that was ever pushed. */
+  get takenFromSample(): number {
+    return this.#takenFrom;
   }
 
   /**
@@ -37,25 +45,11 @@ export class LiveQueue {
    */
   push(samples: Int16Array): number {
     if (this.#end || samples.length === 0) return 0;
-    this.#blocks.push(samples);
-    this.#queued += samples.length;
-    const dropped = this.#queued > this.#maxSamples ? this.dropTo(this.#keepSamples) : 0;
-    this.#notify();
-    return dropped;
-  }
-
-  /** Drops the oldest until at most so many samples are left. @returns how many were dropped */
-  dropTo(samples: number): number {
-    let dropped = 0;
-    while (this.#queued - dropped > samples) {
-      const first = this.#blocks[0]!;
-      const excess = this.#queued - dropped - Math.floor(samples);
-      if (first.length <= excess) this.#blocks.shift();
-      else this.#blocks[0] = first.subarray(excess);
-      dropped += Math.min(first.length, excess);
-    }
-    this.#queued -= dropped;
+    this.#queue.push(samples);
+    this.#pushed += samples.length;
+    const dropped = this.#queue.samples > this.#maxSamples ? this.#queue.dropTo(this.#keepSamples) : 0;
     this.#dropped += dropped;
+    this.#notify();
     return dropped;
   }
 
@@ -67,13 +61,8 @@ export class LiveQueue {
 
   /** @returns the oldest samples, at most so many and never across a block; undefined when there are none now */
   take(maxSamples = Infinity): Int16Array | undefined {
-    const first = this.#blocks[0];
-    if (first === undefined) return undefined;
-    if (first.length <= maxSamples) this.#blocks.shift();
-    else this.#blocks[0] = first.subarray(maxSamples);
-    const taken = first.length <= maxSamples ? first : first.subarray(0, maxSamples);
-    this.#queued -= taken.length;
-    return taken;
+    this.#takenFrom = this.#pushed - this.#queue.samples;
+    return this.#queue.takeBlock(maxSamples);
   }
 
   /**

@@ -9,6 +9,13 @@ export interface PcmBlock {
   readonly samples: Float32Array | Int16Array;
   readonly sampleRateHz: number;
   readonly channels: number;
+  /** Live sound: when its first sample was captured, in monotonic ms of the bridge's clock, where that is known. */
+  readonly capturedAtMs?: number;
+}
+
+/** How long a block lasts, in ms. */
+export function blockMs({ samples, channels, sampleRateHz }: PcmBlock): number {
+  return (samples.length / channels / sampleRateHz) * 1000;
 }
 
 /** The lowest rate that is taken for sound; anything below is damage. */
@@ -44,6 +51,8 @@ export interface Sound {
   readonly label: string;
   /** True when it comes in its own time and cannot wait (a microphone); false when it is pulled. */
   readonly live: boolean;
+  /** Live sound: how much of it may come at once, in ms, because it was kept back first: a gate's pre-roll. */
+  readonly burstMs?: number;
   /**
    * @throws BridgeError FILE_NOT_FOUND, FILE_UNREADABLE, SOUND_EMPTY, SOUND_UNKNOWN, SOUND_BROKEN or SOURCE_FAILED,
    * at the first `next()` or any later one

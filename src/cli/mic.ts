@@ -1,10 +1,13 @@
 import { Option } from 'commander';
 import { createConverter } from '../audio/convert.js';
 import type { Level } from '../audio/level.js';
-import type { Sound } from '../audio/pcm.js';
+import { MAX_HANG_OVER_MS, MAX_PRE_ROLL_MS } from '../audio/gate.js';
+import type { LatencyFigures } from '../audio/latency.js';
+import { blockMs, type Sound } from '../audio/pcm.js';
 import { gatedSound } from '../source/gated.js';
 import { microphoneSound } from '../source/microphone.js';
 import { RECORDER_NAMES, type RecorderName } from '../source/recorders/recorder.js';
+import { CaptureToWire } from './capture-to-wire.js';
 import { problemOf } from './client.js';
 import { openClient, type AddCommand, type Surroundings } from './command.js';
 import { EXIT, Interrupted } from './exit-codes.js';
@@ -48,12 +51,12 @@ export const addMic: AddCommand = (program, run) => {
     .option('--gate', 'send only while someone speaks')
     .option(
       '--hang-over <ms>',
-      'how long the gate stays open after the voice has gone (default 400)',
+      `how long the gate stays open after the voice has gone, 0 to ${MAX_HANG_OVER_MS} (default 700)`,
       wholeNumber,
     )
     .option(
       '--pre-roll <ms>',
-      'sound from before the gate opened that is sent along (default 200)',
+      `sound from before the gate opened that is sent along, 0 to ${MAX_PRE_ROLL_MS} (default 200); so much later all is heard`,
       wholeNumber,
     )
     .addOption(
@@ -83,18 +86,16 @@ export const addMic: AddCommand = (program, run) => {
             label: 'microphone',
             bytes: listening.bytes(),
             query: {
-              ...{
-                raw: 's16le:16000:1',
-                live: true,
-                leadMs: leadMs === 'auto' ? MIC_LEAD_MS : leadMs,
-                model,
-              },
+              ...{ raw: 's16le:16000:1', live: true, frames: true, burstMs: listening.burstMs },
+              leadMs: leadMs === 'auto' ? MIC_LEAD_MS : leadMs,
+              model,
               mode: flags.mode === 'strm' ? 'stream' : 'file',
               sent: recording && true,
             },
             onEvent: (event) => {
               if (event.type === 'sent') return recording?.take(event.samples);
-              if (flags.json) return surroundings.terminal.json(event);
+              if (event.type === 'frame') return listening.latency.left(event.atMs);
+              if (flags.json) return surroundings.terminal.json(listening.latency.toldIn(event));
               const line = speechLine(speechName(agent, 'microphone', event), event);
               if (line !== undefined && event.type !== 'ended') surroundings.terminal.say(line);
             },
@@ -111,6 +112,9 @@ export const addMic: AddCommand = (program, run) => {
 };
 
 interface Listening {
+  readonly latency: CaptureToWire;
+  /** How much may come at once, in ms. */
+  readonly burstMs: number | undefined;
   bytes(): AsyncGenerator<Uint8Array, void, undefined>;
   /** Ends the recording; what was recorded is still spoken. */
   stop(): void;
@@ -123,12 +127,15 @@ function openMicrophone(
   fail: (reason: Error) => void,
 ): Listening {
   const controller = new AbortController();
+  const latency = new CaptureToWire();
   let gateOpen = !flags.gate;
   const microphone = microphoneSound({
     recorder: flags.recorder,
     ...(flags.device !== undefined && { device: flags.device }),
     ...(flags.gainDb !== undefined && { gainDb: flags.gainDb }),
-    ...(!flags.json && { onLevel: (level: Level) => terminal.live(meterLine(level, gateOpen)) }),
+    ...(!flags.json && {
+      onLevel: (level: Level) => terminal.live(meterLine(level, gateOpen, latency.recent)),
+    }),
   });
   const sound: Sound = flags.gate
     ? gatedSound(microphone, {
@@ -149,8 +156,11 @@ function openMicrophone(
       });
       for await (const block of blocks) {
         const samples = converter.push(block);
+        if (samples.length === 0) continue;
+        if (block.capturedAtMs !== undefined)
+          latency.goesOut(samples.length, block.capturedAtMs + blockMs(block) - converter.pendingMs);
         // A copy: the converter may use its buffer again before the upload has taken it.
-        if (samples.length > 0) yield Buffer.from(samples.slice().buffer);
+        yield Buffer.from(samples.slice().buffer);
       }
     } catch (error) {
       if (controller.signal.aborted) return;
@@ -160,7 +170,12 @@ function openMicrophone(
       converter.close();
     }
   };
-  return { bytes, stop: () => controller.abort(new Error('the recording was ended')) };
+  return {
+    latency,
+    burstMs: sound.burstMs,
+    bytes,
+    stop: () => controller.abort(new Error('the recording was ended')),
+  };
 }
 
 async function untilInterrupted(
@@ -178,7 +193,7 @@ async function untilInterrupted(
     if (interrupted > 1) void request.stop().catch(() => undefined);
   });
   try {
-    const ended = await request.ended;
+    const ended = listening.latency.toldIn(await request.ended);
     terminal.live('');
     if (!json) terminal.say(`microphone: ${endLine(ended)}`);
     if (ended.how === 'completed' || interrupted > 0) return EXIT.ok;
@@ -190,11 +205,12 @@ async function untilInterrupted(
   }
 }
 
-/** How loud it is, as a bar from -60 dBFS to full scale. */
-export function meterLine({ peakDbfs, rmsDbfs }: Level, open: boolean): string {
+/** How loud it is, as a bar from -60 dBFS to full scale, and how long it takes to the avatar's connection. */
+export function meterLine({ peakDbfs, rmsDbfs }: Level, open: boolean, latency?: LatencyFigures): string {
   const cells = (dbfs: number): number =>
     Math.max(0, Math.min(METER_CELLS, Math.round((1 - dbfs / METER_FLOOR_DBFS) * METER_CELLS)));
   const [peak, rms] = [cells(peakDbfs), cells(rmsDbfs)];
   const bar = '#'.repeat(rms) + '-'.repeat(Math.max(0, peak - rms));
-  return `[${bar.padEnd(METER_CELLS, ' ')}] ${rmsDbfs.toFixed(0).padStart(4)} dB ${open ? 'sending' : 'quiet'}`;
+  const wire = latency ? `  to wire ${latency.p50Ms.toFixed(0)} ms (max ${latency.maxMs.toFixed(0)})` : '';
+  return `[${bar.padEnd(METER_CELLS, ' ')}] ${rmsDbfs.toFixed(0).padStart(4)} dB ${open ? 'sending' : 'quiet'}${wire}`;
 }

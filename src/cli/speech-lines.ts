@@ -1,5 +1,5 @@
 import type { SpeechEventJson } from '../service/events.js';
-import type { SpeechEndJson } from '../service/schemas.js';
+import type { LatencyJson, SpeechEndJson } from '../service/schemas.js';
 import { printable, seconds } from './terminal.js';
 
 const BAR_CELLS = 24;
@@ -40,6 +40,7 @@ export function speechLine(label: string, event: SpeechEventJson): string | unde
       return `${name}: ${endLine(event)}`;
     case 'accepted':
     case 'sent':
+    case 'frame':
     case 'position':
       return undefined;
   }
@@ -56,6 +57,7 @@ export function endLine(end: SpeechEndJson): string {
   const notes = [
     heard,
     gaps,
+    ...(end.latency ? [latencyWords(end.latency)] : []),
     ...(end.droppedMs > 0 ? [`${seconds(end.droppedMs)} of live sound dropped`] : []),
     ...(end.cuesSent + end.cuesDropped > 0 ? [`${end.cuesSent} cues sent`] : []),
     ...(end.cuesDropped > 0 ? [`${end.cuesDropped} not sent`] : []),
@@ -70,6 +72,11 @@ export function endLine(end: SpeechEndJson): string {
     case 'avatar-lost':
       return `broke off: ${notes}`;
   }
+}
+
+/** How long live sound took to the avatar's connection: `capture to wire 64 ms, at most 81 ms`. */
+export function latencyWords({ from, p50Ms, maxMs }: LatencyJson): string {
+  return `${from} to wire ${Math.round(p50Ms)} ms, at most ${Math.round(maxMs)} ms`;
 }
 
 /** How far a speech is, as one line: bar, position, length, what the avatar holds, and what it is to hold. */

@@ -2,7 +2,16 @@ import { z } from 'zod';
 import type { Agent } from '../agent/agent.js';
 import type { Speech, SpeechEnd } from '../speech/speech.js';
 import { ProblemSchema, toProblem } from './problem.js';
-import { AgentSchema, orNull, RoundTripSchema, roundMs, speechEndJson, SpeechEndSchema } from './schemas.js';
+import {
+  AgentSchema,
+  latencyJson,
+  LatencySchema,
+  orNull,
+  RoundTripSchema,
+  roundMs,
+  speechEndJson,
+  SpeechEndSchema,
+} from './schemas.js';
 
 const head = {
   time: z.string().describe('When, by the clock on the wall: ISO 8601 with milliseconds.'),
@@ -41,8 +50,16 @@ export const SpeechEventSchema = z
       positionMs: z.number(),
       durationMs: z.number().nullable(),
       heldMs: z.number().describe('What the avatar holds unplayed.'),
+      latency: LatencySchema.nullable().describe('Of the last five seconds of a live sound.'),
     }),
     event('sent', { ...speechHead, samples: z.string().describe('16 kHz mono s16le, base64.') }),
+    event('frame', {
+      ...speechHead,
+      atMs: z.number().describe('Where in the live sound, as it was sent here, the frame begins.'),
+      ageMs: z
+        .number()
+        .describe('How old its oldest sample is, counted from its capture or its arrival here.'),
+    }),
     event('warning', { ...speechHead, message: z.string() }),
     event('cue', { ...speechHead, atMs: z.number(), send: z.string() }),
     event('ended', { ...speechHead, label: z.string(), ...SpeechEndSchema.shape }),
@@ -158,7 +175,7 @@ export function followPosition(
   speech: Speech,
   tell: (event: SpeechEventJson) => void,
 ): () => void {
-  return speech.on('position', ({ positionMs, durationMs, heldMs }) =>
+  return speech.on('position', ({ positionMs, durationMs, heldMs, latency }) =>
     tell({
       type: 'position',
       time: eventTime(),
@@ -167,6 +184,7 @@ export function followPosition(
       positionMs: roundMs(positionMs),
       durationMs: orNull(durationMs),
       heldMs: roundMs(heldMs),
+      latency: latencyJson(latency),
     }),
   );
 }
@@ -179,6 +197,24 @@ export function followSamples(
 ): () => void {
   return speech.on('sent', ({ samples }) =>
     tell({ type: 'sent', time: eventTime(), agent, speech: speech.id, samples: toBase64(samples) }),
+  );
+}
+
+/** Tells `tell` each frame of a live sound as it leaves. @returns ends it */
+export function followFrames(
+  agent: string,
+  speech: Speech,
+  tell: (event: SpeechEventJson) => void,
+): () => void {
+  return speech.on('frame', ({ atMs, ageMs }) =>
+    tell({
+      type: 'frame',
+      time: eventTime(),
+      agent,
+      speech: speech.id,
+      atMs: roundMs(atMs),
+      ageMs: roundMs(ageMs),
+    }),
   );
 }
 

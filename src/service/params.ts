@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MAX_BURST_MS } from '../audio/input.js';
 import { OPTIONS } from '../config.js';
 
 /*
@@ -99,6 +100,14 @@ export const SpeechQuery = z.strictObject({
     .describe(
       'It comes in its own time and must not grow old: what is too late is dropped, the oldest first.',
     ),
+  burstMs: queryNumber(z.number().min(0).max(MAX_BURST_MS))
+    .optional()
+    .describe(
+      'Live sound: how much of it may come at once, in ms, such as the pre-roll of a gate; else it counts as too fast.',
+    ),
+  frames: queryFlag
+    .optional()
+    .describe('A live answer also tells each frame of a live sound as it leaves: its place, and its age.'),
   sent: queryFlag
     .optional()
     .describe(
@@ -139,7 +148,7 @@ const TagsSchema = z.record(
 );
 
 /** How a text is to be spoken, and how its request is to be answered. */
-export const SayQuery = SpeechQuery.omit({ raw: true, live: true }).extend({
+export const SayQuery = SpeechQuery.omit({ raw: true, live: true, burstMs: true, frames: true }).extend({
   engine: z
     .string()
     .max(50)

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { AgentSnapshot, SpeechSnapshot } from '../agent/snapshot.js';
+import type { LiveLatency } from '../audio/latency.js';
 import type { SpeechEnd } from '../speech/speech.js';
 import { ProblemSchema, toProblem } from './problem.js';
 
@@ -14,6 +15,19 @@ export function roundMs(ms: number): number {
 }
 
 const nullableMs = z.number().nullable();
+
+/** How old live sound was when it left. */
+export const LatencySchema = z
+  .object({
+    from: z
+      .enum(['capture', 'arrival'])
+      .describe('Counted from when it was captured, or from when it came to the service.'),
+    frames: z.int().describe('How many frames it is of.'),
+    p50Ms: z.number(),
+    maxMs: z.number(),
+  })
+  .describe('The age of the oldest sample of a frame when the frame was written to the avatar.')
+  .meta({ id: 'Latency' });
 
 /** How a speech ended. */
 export const SpeechEndSchema = z
@@ -30,6 +44,7 @@ export const SpeechEndSchema = z
       })
       .describe('Silences that were not in the sound.'),
     droppedMs: z.number().describe('Live sound dropped because it came faster than it could be played.'),
+    latency: LatencySchema.nullable().describe('Of a live sound; null for any other.'),
     cuesSent: z.int(),
     cuesDropped: z.int(),
     error: ProblemSchema.nullable().describe('Why, unless it completed.'),
@@ -121,6 +136,8 @@ export type SpeechResultJson = z.output<typeof SpeechResultSchema>;
 export type SpeechEndJson = z.output<typeof SpeechEndSchema>;
 /** An agent as the API answers it. */
 export type AgentJson = z.output<typeof AgentSchema>;
+/** The latency of a live sound. */
+export type LatencyJson = z.output<typeof LatencySchema>;
 /** What became of one command. */
 export type CommandResultJson = z.output<typeof CommandResultSchema>;
 /** What an interruption ended. */
@@ -179,10 +196,17 @@ export function speechEndJson(end: SpeechEnd): SpeechEndJson {
       byStall: end.gaps.byStall,
     },
     droppedMs: roundMs(end.droppedMs),
+    latency: latencyJson(end.latency),
     cuesSent: end.cuesSent,
     cuesDropped: end.cuesDropped,
     error: end.error ? toProblem(end.error) : null,
   };
+}
+
+/** @returns what `LatencySchema` describes, or null */
+export function latencyJson(latency: LiveLatency | undefined): LatencyJson | null {
+  if (!latency) return null;
+  return { ...latency, p50Ms: roundMs(latency.p50Ms), maxMs: roundMs(latency.maxMs) };
 }
 
 /** A length where it is known: a sound without an end has none. */

@@ -44,6 +44,8 @@ export interface AskedAnswer {
   readonly label: string;
   /** A live answer tells the samples too. */
   readonly sent?: boolean | undefined;
+  /** And the frames of a live sound. */
+  readonly frames?: boolean | undefined;
 }
 
 /**
@@ -73,7 +75,7 @@ export async function takeSpeech(
   context: ServiceContext,
   request: FastifyRequest,
   reply: FastifyReply,
-  { wait = 'accepted', label, sent }: AskedAnswer,
+  { wait = 'accepted', label, sent, frames }: AskedAnswer,
   begin: (upload: Upload | undefined) => Spoken,
 ): Promise<void> {
   let leave: (() => void) | undefined;
@@ -85,7 +87,14 @@ export async function takeSpeech(
     const received = upload?.received ?? Promise.resolve();
     void received.then(leave);
     const ended = spoken.finished.then(() => upload?.discard());
-    const asked: SpeechRequest = { context, spoken, received, reply, sent: sent === true };
+    const asked: SpeechRequest = {
+      context,
+      spoken,
+      received,
+      reply,
+      sent: sent === true,
+      frames: frames === true,
+    };
     const live = request.headers.accept?.includes(NDJSON_TYPE) === true;
     const answering = (live ? answerLive : ANSWERS[wait])(asked);
     const work = Promise.allSettled([answering, ended]);

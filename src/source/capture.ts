@@ -1,9 +1,10 @@
+import { CaptureClock } from '../audio/capture-clock.js';
 import { LiveQueue } from '../audio/live-queue.js';
 import type { SoundContext } from '../audio/pcm.js';
 import type { Program } from '../base/child.js';
 import type { Clock } from '../base/clock.js';
+import { Complaints } from '../base/complaints.js';
 import { BridgeError, toBridgeError } from '../base/errors.js';
-import { Complaints } from './complaints.js';
 import type { CaptureOptions, Recorder } from './recorders/recorder.js';
 import { SampleReader } from './sample-reader.js';
 import { Watchdog } from './watchdog.js';
@@ -23,6 +24,13 @@ export interface CaptureSetup {
   onFirstSound(): void;
 }
 
+/** Samples as they were recorded. */
+export interface Recorded {
+  readonly samples: Int16Array;
+  /** When the first of them was captured, in monotonic ms. */
+  readonly capturedAtMs: number;
+}
+
 /** A microphone that gives nothing but zeros for so long is switched off somewhere. */
 const MUTED_AFTER_MS = 5_000;
 
@@ -35,10 +43,12 @@ export class Capture {
   readonly #context: SoundContext;
   readonly #program: Program;
   readonly #queue: LiveQueue;
+  readonly #captured: CaptureClock;
   readonly #complaints: Complaints;
   readonly #watchdog: Watchdog;
   readonly #onAbort: () => void;
   #heard = false;
+  #stopped = false;
 
   /** Starts the recorder. Stop it, or abort the context. */
   constructor(setup: CaptureSetup, context: SoundContext) {
@@ -46,13 +56,14 @@ export class Capture {
     const { signal } = context;
     this.#setup = setup;
     this.#context = context;
-    this.#complaints = new Complaints(context, clock);
+    this.#complaints = new Complaints((message) => context.warn(message), clock);
+    this.#captured = new CaptureClock(setup.capture.sampleRateHz);
     this.#queue = new LiveQueue({ maxSamples: this.#toSamples(setup.maxQueuedMs) });
     this.#program = recorder.start(path, recorder.command(setup.capture), {
       signal,
       onStderrLine: (line) => {
-        // Before any sound they belong to the error that follows.
-        if (this.#heard) this.#complaints.say(`${recorder.name}: ${line}`);
+        // Before any sound they belong to the error that follows; at its end they are only its farewell.
+        if (this.#heard && !this.#stopped && !signal.aborted) this.#complaints.say(`${recorder.name}: ${line}`);
       },
     });
     this.#watchdog = new Watchdog(clock, noDataMs, () => {
@@ -73,14 +84,15 @@ export class Capture {
    * The next samples, at the rate that was asked for.
    * @throws BridgeError RECORDER_FAILED when the recorder ended, hangs or cannot open the device; the signal's reason
    */
-  async next(): Promise<Int16Array> {
+  async next(): Promise<Recorded> {
     const samples = await this.#queue.next();
     if (samples === undefined) throw new BridgeError('CLOSED', `The ${this.#setup.label} was closed.`);
-    return samples;
+    return { samples, capturedAtMs: this.#captured.timeOf(this.#queue.takenFromSample)! };
   }
 
   /** Ends the recorder and waits until it is gone. */
   async stop(): Promise<void> {
+    this.#stopped = true;
     this.#context.signal.removeEventListener('abort', this.#onAbort);
     this.#queue.end();
     this.#complaints.end();
@@ -101,8 +113,9 @@ export class Capture {
         }
         if (mute.push(samples))
           this.#context.warn(`The ${label} gives nothing but digital silence. Is it muted?`);
+        this.#captured.came(samples.length, this.#setup.clock.nowMs());
         const dropped = this.#queue.push(samples);
-        if (dropped > 0) this.#complaints.drop(label, this.#toMs(dropped), this.droppedMs);
+        if (dropped > 0) this.#complaints.drop(`the ${label}`, this.#toMs(dropped), this.droppedMs);
       }
       this.#queue.end(this.#failed(await this.#describeEnd()));
     } catch (error) {

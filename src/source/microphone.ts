@@ -128,14 +128,15 @@ class Microphone implements MicrophoneSound {
     let metered = 0;
     try {
       for (;;) {
-        const samples = gain.push(await capture.next());
+        const recorded = await capture.next();
+        const samples = gain.push(recorded.samples);
         meter.push(samples);
         metered += samples.length;
         if (metered >= (sampleRateHz * LEVEL_EVERY_MS) / 1000) {
           this.#options.onLevel?.(meter.read());
           metered = 0;
         }
-        yield { samples, sampleRateHz, channels: 1 };
+        yield { samples, sampleRateHz, channels: 1, capturedAtMs: recorded.capturedAtMs };
       }
     } finally {
       await capture.stop();

@@ -1,5 +1,5 @@
 import { BridgeError, toBridgeError } from '../base/errors.js';
-import type { PcmBlock, Sound, SoundContext, SoundInfo } from '../audio/pcm.js';
+import { blockMs, type PcmBlock, type Sound, type SoundContext, type SoundInfo } from '../audio/pcm.js';
 
 /** How far a branch may fall behind the fastest before it is left behind, in ms of sound. */
 const MAX_BEHIND_MS = 5000;
@@ -24,6 +24,7 @@ export function broadcast(sound: Sound, count: number): Sound[] {
   return Array.from({ length: count }, (_, index) => ({
     label: sound.label,
     live: sound.live,
+    burstMs: sound.burstMs ?? 0,
     open: (context) => source.open(index, context),
   }));
 }
@@ -62,7 +63,7 @@ class Broadcast {
       while (!context.signal.aborted) {
         const block = branch.queue.shift();
         if (block) {
-          branch.queuedMs -= lengthMs(block);
+          branch.queuedMs -= blockMs(block);
           yield block;
           continue;
         }
@@ -112,10 +113,10 @@ class Broadcast {
   }
 
   #deliver(block: PcmBlock): void {
-    const blockMs = lengthMs(block);
+    const lengthMs = blockMs(block);
     for (const branch of this.#branches) {
       if (branch.ended) continue;
-      if (branch.queuedMs > 0 && branch.queuedMs + blockMs > MAX_BEHIND_MS) {
+      if (branch.queuedMs > 0 && branch.queuedMs + lengthMs > MAX_BEHIND_MS) {
         branch.error = new BridgeError(
           'AGENT_STALLED',
           `One agent fell ${Math.round(branch.queuedMs)} ms behind the others of ${this.#sound.label} and was left behind.`,
@@ -123,7 +124,7 @@ class Broadcast {
         branch.ended = true;
       } else {
         branch.queue.push(block);
-        branch.queuedMs += blockMs;
+        branch.queuedMs += lengthMs;
       }
       branch.wake?.();
     }
@@ -138,8 +139,4 @@ class Broadcast {
     while (!wanted()) await new Promise<void>((resolve) => (this.#hungry = resolve));
     this.#hungry = undefined;
   }
-}
-
-function lengthMs({ samples, channels, sampleRateHz }: PcmBlock): number {
-  return (samples.length / channels / sampleRateHz) * 1000;
 }

@@ -1,9 +1,13 @@
 import type { Clock } from '../base/clock.js';
+import { Complaints } from '../base/complaints.js';
 import { toBridgeError, type BridgeError } from '../base/errors.js';
 import { msToSamples, samplesToMs } from '../base/units.js';
-import { createConverter } from '../audio/convert.js';
+import { createConverter, type Converter } from '../audio/convert.js';
 import { createDriftCorrector, type DriftCorrector } from '../audio/drift.js';
-import type { Sound, SoundInfo } from '../audio/pcm.js';
+import { FINE_LOOKAHEAD_SAMPLES } from '../audio/fine-resampler.js';
+import type { PcmBlock, Sound, SoundInfo } from '../audio/pcm.js';
+import { SampleQueue } from '../audio/sample-queue.js';
+import { FeedLatency, type LiveFrame } from './feed-latency.js';
 
 /** How a feed holds what it has read ahead. */
 export interface FeedOptions {
@@ -15,16 +19,24 @@ export interface FeedOptions {
   onChange(): void;
   /** A fault that did not end the sound, as a sentence. */
   onWarning(message: string): void;
+  /** Live sound was dropped: a sentence, at most one every ten seconds. */
+  onDrop?(message: string): void;
+  /** Live sound leaves. */
+  onFrame?(frame: LiveFrame): void;
 }
 
 /** Silence that pushes the last samples out of the drift corrector's filter. */
-const DRIFT_TAIL = new Int16Array(64);
+const DRIFT_TAIL = new Int16Array(FINE_LOOKAHEAD_SAMPLES);
+/** What stays behind in that filter. */
+const DRIFT_MS = samplesToMs(FINE_LOOKAHEAD_SAMPLES);
 
 /** How a live sound is kept on the bridge's own clock. */
 export interface LiveFeedOptions {
   readonly clock: Clock;
-  /** How much of it should lie between its source and the ear on average, in ms. */
+  /** How much of it should lie between its source and the ear on average, in ms. After a drop so much is left. */
   readonly targetFillMs: number;
+  /** How much of it may come at once, in ms; see `Sound.burstMs`. */
+  readonly burstMs: number;
   /** What the agent holds of it, in ms. */
   heldMs(): number;
 }
@@ -34,7 +46,9 @@ export interface LiveFeedOptions {
  * from which the player takes samples when they are due.
  *
  * Pull or drop, said out loud: a finite sound is pulled, so a slow agent slows the reading; a live sound cannot wait,
- * so past the bound its oldest samples are dropped and counted in `droppedSamples`.
+ * so past the bound its oldest samples are dropped, down to the fill that is wanted: a queue that stays full would be a
+ * delay that never goes away. They are counted in `droppedSamples` and told of. Before anything is taken, while an agent
+ * gets ready, nothing older than the fill that is wanted is kept at all.
  */
 export class Feed {
   readonly live: boolean;
@@ -44,8 +58,10 @@ export class Feed {
   readonly #abort = new AbortController();
   /** As the signal says, which takes 50 times as long to ask. */
   #cancelled = false;
-  #queue: Int16Array[] = [];
-  #bufferedSamples = 0;
+  readonly #queue = new SampleQueue();
+  readonly #latency: FeedLatency | undefined;
+  readonly #complaints: Complaints | undefined;
+  #taken = false;
   #droppedSamples = 0;
   #readSamples = 0;
   #started = false;
@@ -62,11 +78,20 @@ export class Feed {
     this.live = sound.live;
     this.#options = options;
     this.#maxSamples = msToSamples(options.maxBufferedMs);
+    const { live, onDrop } = options;
+    if (!sound.live || !live) return;
+    this.#latency = new FeedLatency();
+    this.#complaints = new Complaints((message) => onDrop?.(message), live.clock);
+  }
+
+  /** How old live sound is when it leaves: nothing for other sound, and before its first frame. */
+  get latency(): FeedLatency | undefined {
+    return this.#latency;
   }
 
   /** Samples ready to be taken. */
   get bufferedSamples(): number {
-    return this.#bufferedSamples;
+    return this.#queue.samples;
   }
 
   /** True once nothing more will come, whether by its end or by an error; samples may still be buffered. */
@@ -76,7 +101,7 @@ export class Feed {
 
   /** True when the last sample has been taken and nothing more will come. */
   get exhausted(): boolean {
-    return this.#ended && this.#bufferedSamples === 0;
+    return this.#ended && this.#queue.samples === 0;
   }
 
   /** Why the sound broke off, if it did. */
@@ -117,44 +142,24 @@ export class Feed {
    * @returns 1 to `maxSamples` samples, or nothing when none are there
    */
   take(maxSamples: number): Int16Array | undefined {
-    const count = Math.min(maxSamples, this.#bufferedSamples);
-    if (count === 0) return undefined;
-    const first = this.#queue[0]!;
-    let taken: Int16Array;
-    if (first.length > count) {
-      taken = first.subarray(0, count);
-      this.#queue[0] = first.subarray(count);
-    } else if (first.length === count) {
-      taken = first;
-      this.#queue.shift();
-    } else {
-      taken = new Int16Array(count);
-      let filled = 0;
-      while (filled < count) {
-        const head = this.#queue[0]!;
-        const part = head.subarray(0, count - filled);
-        taken.set(part, filled);
-        filled += part.length;
-        if (part.length === head.length) this.#queue.shift();
-        else this.#queue[0] = head.subarray(part.length);
-      }
-    }
-    this.#bufferedSamples -= count;
+    const from = this.#readSamples - this.#queue.samples;
+    const taken = this.#queue.take(maxSamples);
+    if (!taken) return undefined;
+    this.#taken = true;
+    if (this.#latency) this.#leaves(from);
     this.#releaseRoom();
     return taken;
   }
 
   /** Puts samples back in front: what was sent but not heard when an agent was lost. */
   unread(samples: Int16Array): void {
-    if (samples.length === 0) return;
     this.#queue.unshift(samples);
-    this.#bufferedSamples += samples.length;
   }
 
   /** Stops reading, frees the sound and forgets what is buffered. Settles when the sound has been freed. */
   async cancel(): Promise<void> {
-    this.#queue = [];
-    this.#bufferedSamples = 0;
+    this.#queue.clear();
+    this.#complaints?.end();
     this.#cancelled = true;
     this.#abort.abort(new Error('the rest of the sound is not wanted'));
     this.#releaseRoom();
@@ -177,14 +182,13 @@ export class Feed {
         warn: (message) => this.#options.onWarning(message),
       });
       for await (const block of blocks) {
-        if (!this.live && this.#bufferedSamples >= this.#maxSamples) await this.#room();
+        if (!this.live && this.#queue.samples >= this.#maxSamples) await this.#room();
         if (this.#cancelled) return;
-        const samples = converter.push(block);
-        this.#push(drift ? this.#onOurClock(drift, samples) : samples);
+        if (drift) this.#pushLive(block, converter, drift);
+        else this.#push(converter.push(block));
       }
       const rest = converter.flush();
-      if (drift) this.#push(this.#onOurClock(drift, Int16Array.of(...rest, ...DRIFT_TAIL)));
-      else this.#push(rest);
+      this.#push(drift ? drift.push(Int16Array.of(...rest, ...DRIFT_TAIL)) : rest);
       this.#end(undefined);
     } catch (error) {
       if (!this.#cancelled)
@@ -199,30 +203,52 @@ export class Feed {
   #push(samples: Int16Array): void {
     if (samples.length === 0) return;
     this.#queue.push(samples);
-    this.#bufferedSamples += samples.length;
     this.#readSamples += samples.length;
-    if (this.live) this.#dropOldest();
     this.#options.onChange();
   }
 
   /** A microphone's clock is not ours: over hours a fast one would pile up and a slow one starve. */
-  #onOurClock(drift: DriftCorrector, samples: Int16Array): Int16Array {
+  #pushLive(block: PcmBlock, converter: Converter, drift: DriftCorrector): void {
     const { clock, heldMs } = this.#options.live!;
-    drift.observe(samplesToMs(this.#bufferedSamples) + heldMs(), clock.nowMs());
-    return drift.push(samples);
+    const nowMs = clock.nowMs();
+    drift.observe(samplesToMs(this.#queue.samples) + heldMs(), nowMs);
+    const converted = converter.push(block);
+    const samples = drift.push(converted);
+    this.#latency!.piece(
+      {
+        block,
+        converted: converted.length,
+        ...{ converterMs: converter.pendingMs, driftMs: DRIFT_MS },
+        ...{ made: samples.length, madeBefore: this.#readSamples },
+      },
+      nowMs,
+    );
+    this.#readSamples += samples.length;
+    this.#queue.push(samples);
+    if (this.#dropOldest(samples.length)) drift.restart();
+    if (samples.length > 0) this.#options.onChange();
   }
 
-  #dropOldest(): void {
-    let excess = this.#bufferedSamples - this.#maxSamples;
-    if (excess <= 0) return;
-    this.#bufferedSamples -= excess;
-    this.#droppedSamples += excess;
-    while (excess > 0) {
-      const head = this.#queue[0]!;
-      if (head.length > excess) this.#queue[0] = head.subarray(excess);
-      else this.#queue.shift();
-      excess -= Math.min(excess, head.length);
-    }
+  /** @param newest samples that came last @returns true when something had to be dropped */
+  #dropOldest(newest: number): boolean {
+    const { targetFillMs, burstMs, heldMs } = this.#options.live!;
+    const wanted = msToSamples(Math.max(0, targetFillMs - heldMs()));
+    const waiting = Math.min(wanted + msToSamples(burstMs) + newest, this.#maxSamples);
+    const [most, left] = this.#taken
+      ? [this.#maxSamples, Math.min(wanted, this.#maxSamples)]
+      : [waiting, waiting];
+    if (this.#queue.samples <= most) return false;
+    const dropped = this.#queue.dropTo(left);
+    this.#droppedSamples += dropped;
+    const totalMs = samplesToMs(this.#droppedSamples);
+    const why = this.#taken ? 'it came faster than it could be played' : 'the avatar was not ready for it';
+    this.#complaints!.drop(`live sound (${this.#sound.label})`, samplesToMs(dropped), totalMs, why);
+    return true;
+  }
+
+  #leaves(sample: number): void {
+    const frame = this.#latency!.leaves(sample, this.#options.live!.clock.nowMs());
+    if (frame) this.#options.onFrame?.(frame);
   }
 
   #end(error: BridgeError | undefined): void {
@@ -240,7 +266,7 @@ export class Feed {
 
   #releaseRoom(): void {
     if (!this.#roomWanted) return;
-    if (this.#bufferedSamples >= this.#maxSamples && !this.#cancelled) return;
+    if (this.#queue.samples >= this.#maxSamples && !this.#cancelled) return;
     const wake = this.#roomWanted;
     this.#roomWanted = undefined;
     wake();

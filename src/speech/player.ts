@@ -25,7 +25,7 @@ import { WaitingList } from './waiting.js';
 const FADE_MS = 15;
 /** A speech that joins has until the agent holds only this much, in ms, before the segment is closed without it. */
 const JOIN_UNTIL_HELD_MS = 20;
-/** Live sound kept back beyond the lead before its oldest is dropped, in ms. */
+/** Live sound kept back beyond the lead and what may come at once, before its oldest is dropped, in ms. */
 const LIVE_SLACK_MS = 300;
 /** Live sound on its way beyond the lead on average, in ms: half a capture period and half a frame. */
 const LIVE_FILL_MS = 40;
@@ -162,6 +162,11 @@ export class Player implements SpeechOwner {
         ...this.#feedBounds(sound, options),
         onChange: () => this.#onFeed(run),
         onWarning: (message) => speech.tell('warning', message),
+        onDrop: (message) => {
+          this.#options.logger.warn({ speech: speech.id }, message);
+          speech.tell('warning', message);
+        },
+        onFrame: (frame) => speech.tell('frame', frame),
       }),
     );
     for (const cue of options.cues ?? []) run.cues.add(cue);
@@ -265,13 +270,15 @@ export class Player implements SpeechOwner {
     const run = this.#runs.get(speech);
     if (!run) {
       const { heardMs = 0, durationMs, droppedMs = 0 } = speech.end ?? {};
-      return { positionMs: heardMs, durationMs, heldMs: 0, droppedMs };
+      const latency = speech.end?.latency;
+      return { positionMs: heardMs, durationMs, heldMs: 0, droppedMs, latency };
     }
     return {
       positionMs: run.heardMs(this.#outlet.heardSamples(this.#now())),
       durationMs: run.feed.durationMs,
       heldMs: run.begun ? this.heldMs : 0,
       droppedMs: samplesToMs(run.feed.droppedSamples),
+      latency: run.feed.latency?.recent,
     };
   }
 
@@ -295,11 +302,14 @@ export class Player implements SpeechOwner {
 
   #feedBounds(sound: Sound, options: SpeechOptions): Pick<FeedOptions, 'maxBufferedMs' | 'live'> {
     if (!sound.live) return { maxBufferedMs: this.#options.bufferMs };
-    // Live sound must not grow old: beyond the lead it may wait only as long as a stall may last.
+    // Live sound must not grow old: beyond the lead and what may come at once it may wait only as long as a stall may
+    // last.
     const leadMs = options.leadMs ?? this.leadMs;
+    const { burstMs = 0 } = sound;
+    const { clock } = this.#options;
     return {
-      maxBufferedMs: leadMs + LIVE_SLACK_MS,
-      live: { clock: this.#options.clock, targetFillMs: leadMs + LIVE_FILL_MS, heldMs: () => this.heldMs },
+      maxBufferedMs: leadMs + burstMs + LIVE_SLACK_MS,
+      live: { clock, burstMs, targetFillMs: leadMs + LIVE_FILL_MS, heldMs: () => this.heldMs },
     };
   }
 
@@ -470,6 +480,7 @@ export class Player implements SpeechOwner {
       durationMs,
       gaps: run.gaps,
       droppedMs: samplesToMs(run.feed.droppedSamples),
+      latency: run.feed.latency?.total,
       cuesSent: run.cuesSent,
       cuesDropped: run.cuesDropped,
       error,

@@ -1,7 +1,9 @@
 import { BridgeError } from '../base/errors.js';
 import { Emitter } from '../base/emitter.js';
+import type { LiveLatency } from '../audio/latency.js';
 import type { SoundInfo } from '../audio/pcm.js';
 import type { Cue } from './cues.js';
+import type { LiveFrame } from './feed-latency.js';
 import type { StartGate } from './gate.js';
 import type { SegmentNeeds } from './sink.js';
 
@@ -43,6 +45,8 @@ export interface SpeechEnd {
   readonly gaps: GapCount;
   /** Live sound dropped because it came faster than it could be played, in ms. */
   readonly droppedMs: number;
+  /** How old live sound was when it left; nothing for other sound. */
+  readonly latency: LiveLatency | undefined;
   readonly cuesSent: number;
   readonly cuesDropped: number;
   /** Why, unless it completed. */
@@ -68,6 +72,8 @@ export interface SpeechPosition {
   readonly heldMs: number;
   /** Live sound dropped so far because it came faster than it could be played, in ms. */
   readonly droppedMs: number;
+  /** How old live sound was when it left, of the last five seconds; nothing for other sound. */
+  readonly latency: LiveLatency | undefined;
 }
 
 /** The events of a speech. */
@@ -88,6 +94,8 @@ export interface SpeechEvents {
    * place of the first one in the sound. Not to be changed.
    */
   sent: { readonly samples: Int16Array; readonly atSample: number };
+  /** A frame of live sound leaves. */
+  frame: LiveFrame;
   ended: SpeechEnd;
 }
 
@@ -226,7 +234,7 @@ export class Speech {
   }
 
   /** @internal The player's way to tell the listeners. */
-  tell<Name extends 'waiting' | 'position' | 'warning' | 'cue' | 'sent'>(
+  tell<Name extends 'waiting' | 'position' | 'warning' | 'cue' | 'sent' | 'frame'>(
     event: Name,
     payload: SpeechEvents[Name],
   ): void {

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -140,12 +140,38 @@ describe('through the command', () => {
       await new Promise((resolve) => setTimeout(resolve, 1500));
       mic.child.kill('SIGINT');
       expect(await mic.exit).toBe(0);
-      expect(mic.out).toMatch(/microphone: finished: heard \d/);
+      expect(mic.out).toMatch(/microphone: finished: heard \d.* capture to wire \d+ ms, at most \d+ ms/);
       expect(avatar.heard().length / 16).toBeGreaterThan(500);
       expect(Math.max(...avatar.heard())).toBeGreaterThan(3000);
     } finally {
       await pulse.stop();
     }
+  });
+
+  it('a microphone tells machines how long it takes to the wire, from its capture', async () => {
+    rig = await startService();
+    await rig.avatar();
+    const programs = await mkdtemp(join(folder, 'programs-'));
+    const script = 'while :; do /usr/bin/head -c 1920 /dev/urandom; /bin/sleep 0.02; done';
+    await writeFile(join(programs, 'parec'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    const mic = command(
+      ['mic', '--json', '--gate', '--pre-roll', '700', '--recorder', 'parec', '--port', String(rig.port)],
+      { env: { PATH: programs } },
+    );
+    await mic.says(/"position".*"from":"capture"/);
+    mic.child.kill('SIGINT');
+    expect(await mic.exit).toBe(0);
+    const events = mic.json();
+    const figures = { from: 'capture', p50Ms: expect.any(Number) as number };
+    const told = events.filter(({ type, latency }) => type === 'position' && latency !== null).at(-1);
+    expect(told?.['latency']).toMatchObject(figures);
+    expect(events.at(-1)).toMatchObject({ type: 'ended', latency: figures });
+    const { p50Ms } = events.at(-1)!['latency'] as { p50Ms: number };
+    expect(p50Ms, 'a period and two frames at the least').toBeGreaterThan(20);
+    expect(events.some(({ type }) => type === 'frame')).toBe(false);
+    const refused = command(['mic', '--gate', '--pre-roll', '2001', '--port', String(rig.port)]);
+    expect(await refused.exit).toBe(2);
+    expect(refused.err).toMatch(/preRollMs cannot be 2001: it takes 0 to 2000 ms/);
   });
 
   it('a recorder that is not installed is named, with what to do', async () => {

@@ -276,7 +276,7 @@ describe('level', () => {
 
 describe('live sound', () => {
   it.each([300, -300])(
-    'from a clock %i ppm off neither piles up nor starves over an hour',
+    'from a clock %i ppm off neither piles up nor starves over twelve minutes',
     async (ppm) => {
       const { clock, sink, player } = rig({ lead: 80 });
       const hand = new HandSound(true);

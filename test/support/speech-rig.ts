@@ -97,17 +97,20 @@ export class RigSink implements FrameSink {
 export class HandSound implements Sound {
   readonly label = 'hand.wav';
   readonly live: boolean;
+  readonly burstMs: number;
   closed = false;
   #queue: (PcmBlock | Error | undefined)[] = [];
   #wake: (() => void) | undefined;
 
-  constructor(live = false) {
+  constructor(live = false, burstMs = 0) {
     this.live = live;
+    this.burstMs = burstMs;
   }
 
   /** Gives the next samples, at 16 kHz mono. */
-  push(samples: Int16Array): void {
-    this.#add({ samples, sampleRateHz: 16_000, channels: 1 });
+  push(samples: Int16Array, capturedAtMs?: number): void {
+    const captured = capturedAtMs === undefined ? undefined : { capturedAtMs };
+    this.#add({ samples, sampleRateHz: 16_000, channels: 1, ...captured });
   }
 
   end(): void {

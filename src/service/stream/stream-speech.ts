@@ -1,7 +1,7 @@
 import type { BridgeAgent } from '../../bridge-agent.js';
 import { parseRawFormat, type RawFormat } from '../../audio/decode/raw.js';
 import { bytesPerSample } from '../../audio/decode/samples.js';
-import type { PcmBlock, Sound } from '../../audio/pcm.js';
+import { blockMs, type PcmBlock, type Sound } from '../../audio/pcm.js';
 import type { Clock, Timer } from '../../base/clock.js';
 import { BridgeError } from '../../base/errors.js';
 import { openSound } from '../../source/open.js';
@@ -68,7 +68,9 @@ export class StreamSpeech {
       flow,
       label,
       idleMs,
-      ...(start.type === 'start' && start.live && raw && { live: liveBound(raw, options.maxLiveBytes) }),
+      ...(start.type === 'start' &&
+        start.live &&
+        raw && { live: liveBound(raw, LIVE_WAIT_MS + (start.burstMs ?? 0), options.maxLiveBytes) }),
       onMark: (mark) => this.#marks.add({ ...mark, atMs: this.#takenMs }),
       onDrop: (bytes) => this.#onDrop(bytes, raw!),
     });
@@ -113,9 +115,12 @@ export class StreamSpeech {
     this.#intake.mark(mark);
   }
 
-  #speak({ type: _type, ref: _ref, format, live = false, ...given }: StreamStart, label: string): Speech {
+  #speak(
+    { type: _type, ref: _ref, format, live = false, burstMs = 0, ...given }: StreamStart,
+    label: string,
+  ): Speech {
     const sound = openSound(this.#intake, { label, ...(format !== undefined && { raw: format }) });
-    return this.#options.agent.speak(this.#counted(sound, live), given as SpeechOptions);
+    return this.#options.agent.speak(this.#counted(sound, live, burstMs), given as SpeechOptions);
   }
 
   #say({ type: _type, ref: _ref, text, cues, ...given }: StreamSay, label: string): Speech {
@@ -130,13 +135,14 @@ export class StreamSpeech {
   }
 
   /** Counts what the decoder gave, so that a mark knows its place; and says that the sound is live, if it is. */
-  #counted(sound: Sound, live: boolean): Sound {
+  #counted(sound: Sound, live: boolean, burstMs: number): Sound {
     const count = (block: PcmBlock): void => {
-      this.#takenMs += (block.samples.length / block.channels / block.sampleRateHz) * 1000;
+      this.#takenMs += blockMs(block);
     };
     return {
       label: sound.label,
       live,
+      burstMs,
       async *open(context) {
         for await (const block of sound.open(context)) {
           count(block);
@@ -216,7 +222,11 @@ function frameBytesOf({ encoding, channels }: RawFormat): number {
   return bytesPerSample(encoding) * channels;
 }
 
-function liveBound(raw: RawFormat, maxBytes: number): { maxBytes: number; frameBytes: number } {
+function liveBound(
+  raw: RawFormat,
+  waitMs: number,
+  maxBytes: number,
+): { maxBytes: number; frameBytes: number } {
   const frameBytes = frameBytesOf(raw);
-  return { frameBytes, maxBytes: Math.min(maxBytes, (raw.sampleRateHz * frameBytes * LIVE_WAIT_MS) / 1000) };
+  return { frameBytes, maxBytes: Math.min(maxBytes, (raw.sampleRateHz * frameBytes * waitMs) / 1000) };
 }

@@ -1,5 +1,4 @@
-import type { SoundContext } from '../audio/pcm.js';
-import type { Clock } from '../base/clock.js';
+import type { Clock } from './clock.js';
 
 /** A fault that repeats is told so often. */
 const EVERY_MS = 10_000;
@@ -9,16 +8,17 @@ const EVERY_MS = 10_000;
  * prints hundreds, and a reader who is too slow loses sound with each block. What was held back is counted and said.
  */
 export class Complaints {
-  readonly #context: SoundContext;
+  readonly #tellOne: (message: string) => void;
   readonly #clock: Clock;
   #quietUntilMs = -Infinity;
   #heldBack = 0;
   #lastHeldBack = '';
-  #droppedMs = 0;
+  #dropped = 0;
   #droppedSentence: (() => string) | undefined;
 
-  constructor(context: SoundContext, clock: Clock) {
-    this.#context = context;
+  /** @param tell is handed each line */
+  constructor(tell: (message: string) => void, clock: Clock) {
+    this.#tellOne = tell;
     this.#clock = clock;
   }
 
@@ -33,11 +33,13 @@ export class Complaints {
    * Tells that sound was dropped, or adds it to what will be told.
    * @param droppedMs just now, in milliseconds
    * @param totalMs since the start, in milliseconds
+   * @param of whose sound: `the microphone`
+   * @param why the end of the sentence
    */
-  drop(label: string, droppedMs: number, totalMs: number): void {
-    this.#droppedMs += droppedMs;
+  drop(of: string, droppedMs: number, totalMs: number, why = 'nobody took them in time'): void {
+    this.#dropped += droppedMs;
     this.#droppedSentence = () =>
-      `${Math.round(this.#droppedMs)} ms of the ${label} were dropped because nobody took them in time ` +
+      `${Math.round(this.#dropped)} ms of ${of} were dropped because ${why} ` +
       `(${Math.round(totalMs)} ms since the start).`;
     if (this.#clock.nowMs() >= this.#quietUntilMs) this.#tellDrops();
   }
@@ -51,7 +53,7 @@ export class Complaints {
   #tellDrops(): void {
     const sentence = this.#droppedSentence!();
     this.#droppedSentence = undefined;
-    this.#droppedMs = 0;
+    this.#dropped = 0;
     this.#tell(sentence);
   }
 
@@ -59,6 +61,6 @@ export class Complaints {
     const more = this.#heldBack > 0 ? ` (${this.#heldBack} more like it)` : '';
     this.#heldBack = 0;
     this.#quietUntilMs = this.#clock.nowMs() + EVERY_MS;
-    this.#context.warn(message + more);
+    this.#tellOne(message + more);
   }
 }

@@ -1,0 +1,220 @@
+import { describe, expect, it } from 'vitest';
+import type { Logger } from '../../src/base/logger.js';
+import { silentLogger } from '../../src/base/logger.js';
+import { gatedSound } from '../../src/source/gated.js';
+import type { LiveFrame } from '../../src/speech/feed-latency.js';
+import { concat, noise, softNoise } from '../support/signals.js';
+import { HandSound, rig } from '../support/speech-rig.js';
+
+const PERIOD = 320;
+const PERIOD_MS = 20;
+const hiss = (): Int16Array => new Int16Array(PERIOD).fill(500);
+
+describe('the latency of live sound', () => {
+  it('is the age of a frame’s oldest sample when it is written, from its capture on', async () => {
+    const { clock, sink, player } = rig({ lead: 80 });
+    const hand = new HandSound(true);
+    const speech = player.speak(hand);
+    const startMs = clock.nowMs();
+    const frames: (LiveFrame & { readonly atClockMs: number; readonly number: number })[] = [];
+    speech.on('frame', (frame) =>
+      frames.push({ ...frame, atClockMs: clock.nowMs(), number: sink.frames.length }),
+    );
+    const clickAtMs = 3011;
+    for (let i = 0; i < 400; i += 1) {
+      const samples = hiss();
+      if (Math.floor(clickAtMs / PERIOD_MS) === i) samples.fill(20_000, (clickAtMs % PERIOD_MS) * 16);
+      // The queue of the recorder keeps each piece back by 7 ms.
+      hand.push(samples, startMs + i * PERIOD_MS - PERIOD_MS - 7);
+      await clock.advance(PERIOD_MS);
+    }
+    expect(frames.length).toBeGreaterThan(190);
+    for (const { atMs, ageMs, atClockMs } of frames) {
+      const capturedMs = startMs + atMs - PERIOD_MS - 7;
+      expect(Math.abs(atClockMs - capturedMs - ageMs)).toBeLessThan(0.1);
+    }
+    // By what was heard: the frame with the click in it is the one that says so.
+    const heardIn = sink.frames.findIndex(({ samples }) => samples.some((sample) => sample > 10_000));
+    const clicked = frames.find(({ number }) => number === heardIn)!;
+    expect(clicked.atMs).toBeLessThanOrEqual(clickAtMs);
+    expect(clicked.atMs + 40).toBeGreaterThanOrEqual(clickAtMs - 1);
+    // A period, its queue, two filters of 4 ms, a frame, and the fill that the drift is held at.
+    const ages = frames.map(({ ageMs }) => ageMs).sort((a, b) => a - b);
+    expect(ages[0]).toBeGreaterThan(7 + 20 + 4);
+    expect(ages.at(-1)).toBeLessThan(7 + 20 + 8 + 40 + 80);
+    const { latency } = speech.position;
+    expect(latency).toMatchObject({ from: 'capture', frames: 128 });
+    const recent = frames.slice(-128).map(({ ageMs }) => ageMs);
+    expect(latency?.maxMs).toBe(Math.max(...recent));
+    hand.end();
+    await clock.advance(2000);
+    const end = await speech.finished;
+    expect(end.latency).toMatchObject({ from: 'capture', maxMs: ages.at(-1) });
+    expect(Math.abs(end.latency!.p50Ms - ages[ages.length >> 1]!)).toBeLessThan(1);
+    expect(end.latency!.frames).toBeGreaterThanOrEqual(frames.length);
+  });
+
+  it('counts from the arrival where the source does not tell when it captured', async () => {
+    const { clock, player } = rig({ lead: 80 });
+    const hand = new HandSound(true);
+    const speech = player.speak(hand);
+    for (let i = 0; i < 50; i += 1) {
+      hand.push(hiss());
+      await clock.advance(PERIOD_MS);
+    }
+    const { latency } = speech.position;
+    expect(latency?.from).toBe('arrival');
+    expect(latency?.p50Ms).toBeGreaterThan(PERIOD_MS);
+    expect(latency?.p50Ms).toBeLessThan(120);
+  });
+
+  it('is nothing for sound that is not live', async () => {
+    const { clock, player } = rig();
+    const hand = new HandSound();
+    const speech = player.speak(hand);
+    hand.push(new Int16Array(16_000).fill(5), 3);
+    hand.end();
+    await clock.advance(500);
+    expect(speech.position.latency).toBeUndefined();
+    await clock.advance(2000);
+    expect((await speech.finished).latency).toBeUndefined();
+  });
+});
+
+describe('live sound that piles up', () => {
+  it.each([100, -100])(
+    'after a stall drops down to its target, says so, and is as fresh as before (clock %i ppm off)',
+    async (ppm) => {
+      const logged: string[] = [];
+      const logger: Logger = { ...silentLogger, warn: (_fields, message) => void logged.push(message) };
+      const { clock, sink, player } = rig({ lead: 80, logger: { ...logger, child: () => logger } });
+      const hand = new HandSound(true);
+      const speech = player.speak(hand);
+      const warnings: string[] = [];
+      speech.on('warning', (warning) => warnings.push(warning));
+      const startMs = clock.nowMs();
+      const periodMs = PERIOD_MS / (1 + ppm / 1e6);
+      let pieces = 0;
+      const flow = async (ms: number): Promise<void> => {
+        const untilMs = clock.nowMs() + ms;
+        while (clock.nowMs() < untilMs) {
+          const dueMs = startMs + pieces * periodMs;
+          if (dueMs > clock.nowMs()) await clock.advance(dueMs - clock.nowMs());
+          hand.push(hiss(), dueMs - PERIOD_MS);
+          pieces += 1;
+          await clock.advance(0);
+        }
+      };
+      await flow(60_000);
+      const before = speech.position.latency!;
+      // Half a second in which nothing runs; the recorder goes on, and all of it comes at once.
+      await clock.stall(500);
+      for (; startMs + pieces * periodMs <= clock.nowMs(); pieces += 1)
+        hand.push(hiss(), startMs + pieces * periodMs - PERIOD_MS);
+      await clock.advance(0);
+      const gapsAtStall = sink.playback().gapsMs.length;
+      await flow(30_000);
+      const after = speech.position.latency!;
+      expect(after.p50Ms).toBeLessThan(before.p50Ms + 30);
+      expect(sink.playback().gapsMs.slice(gapsAtStall)).toEqual([]);
+      const { droppedMs } = speech.position;
+      expect(droppedMs).toBeGreaterThan(250);
+      const told = warnings.filter((warning) => warning.includes('dropped'));
+      expect(told).toHaveLength(1);
+      expect(told[0]).toMatch(/^\d+ ms of live sound \(hand\.wav\) were dropped because it came faster than/);
+      expect(logged).toEqual(told);
+      hand.end();
+      await clock.advance(1000);
+      expect((await speech.finished).droppedMs).toBe(droppedMs);
+    },
+  );
+
+  it('is not squeezed any more once the drop has taken what was too much', async () => {
+    const { clock, player } = rig({ lead: 80 });
+    const hand = new HandSound(true);
+    const speech = player.speak(hand);
+    const places: number[] = [];
+    speech.on('frame', ({ atMs }) => places.push(atMs));
+    // Three in a hundred too fast, more than any squeezing can hold, until it overflows.
+    while (speech.position.droppedMs === 0) {
+      hand.push(hiss());
+      await clock.advance(PERIOD_MS / 1.03);
+    }
+    await clock.advance(0);
+    places.length = 0;
+    for (let i = 0; i < 100; i += 1) {
+      hand.push(hiss());
+      await clock.advance(PERIOD_MS);
+    }
+    const squeezedPpm = ((places.at(-1)! - places[5]!) / ((places.length - 6) * 40) - 1) * 1e6;
+    expect(Math.abs(squeezedPpm)).toBeLessThan(2000);
+  });
+
+  it('while it is paused keeps what is fresh, and tells of drops no more than every ten seconds', async () => {
+    const { clock, player } = rig({ lead: 80 });
+    const hand = new HandSound(true);
+    const speech = player.speak(hand);
+    const warnings: string[] = [];
+    speech.on('warning', (warning) => warnings.push(warning));
+    const flow = async (ms: number): Promise<void> => {
+      for (let i = 0; i < ms / PERIOD_MS; i += 1) {
+        hand.push(hiss(), clock.nowMs() - PERIOD_MS);
+        await clock.advance(PERIOD_MS);
+      }
+    };
+    await flow(1000);
+    player.pause();
+    await flow(15_000);
+    player.resume();
+    await flow(6000);
+    expect(warnings.filter((warning) => warning.includes('dropped')).length).toBeLessThanOrEqual(2);
+    expect(speech.position.droppedMs).toBeGreaterThan(14_000);
+    expect(speech.position.latency?.maxMs).toBeLessThan(600);
+  });
+
+  it('before the agent is ready keeps only what is fresh', async () => {
+    const { clock, sink, player } = rig({ lead: 80 });
+    let ready!: () => void;
+    sink.prepare = () => new Promise((resolve) => (ready = resolve));
+    const hand = new HandSound(true);
+    const speech = player.speak(hand);
+    for (let i = 0; i < 100; i += 1) {
+      hand.push(hiss(), clock.nowMs() - PERIOD_MS);
+      await clock.advance(PERIOD_MS);
+    }
+    ready();
+    await clock.advance(0);
+    hand.push(hiss(), clock.nowMs() - PERIOD_MS);
+    await clock.advance(PERIOD_MS);
+    expect(speech.position.latency?.maxMs).toBeLessThan(80 + 40 + 3 * PERIOD_MS);
+    expect(speech.position.droppedMs).toBeGreaterThan(1800);
+  });
+});
+
+describe('a gate’s pre-roll', () => {
+  it.each([0, 200, 250, 700, 2000])('of %i ms comes through whole', async (preRollMs) => {
+    const { clock, sink, player } = rig({ lead: 80 });
+    const hand = new HandSound(true);
+    const opened: boolean[] = [];
+    const speech = player.speak(
+      gatedSound(hand, { preRollMs, hangOverMs: 100, onChange: (open) => opened.push(open) }),
+    );
+    const silence = noise(16_000 * 3, 8);
+    const voice = softNoise(9600, 7000);
+    const samples = concat([silence, voice, silence.subarray(0, 16_000)]);
+    for (let at = 0; at < samples.length; at += PERIOD) {
+      hand.push(samples.subarray(at, at + PERIOD), clock.nowMs() - PERIOD_MS);
+      await clock.advance(PERIOD_MS);
+    }
+    hand.end();
+    await clock.advance(4000);
+    expect(opened).toEqual([true, false]);
+    const end = await speech.finished;
+    expect(end).toMatchObject({ how: 'completed', droppedMs: 0 });
+    // The voice, all of the pre-roll, and what the gate adds behind.
+    expect(end.heardMs).toBeGreaterThan(600 + preRollMs);
+    const loudAt = sink.heard.findIndex((sample) => Math.abs(sample) > 1000);
+    expect(loudAt / 16).toBeGreaterThan(preRollMs - 20);
+    expect(end.latency!.maxMs).toBeGreaterThan(preRollMs);
+  });
+});
