@@ -15,6 +15,13 @@ const SPOKEN_AT_48 = deepened(softNoise(96_000, 20_000, 7));
 /** The same at 8 kHz: enough for it, and quicker to compare. */
 const SPOKEN = SPOKEN_AT_48.filter((_, i) => i % 6 === 0);
 
+/** What is compared at a time, and how far from one to the next, in samples at 8 kHz. */
+const PIECE = 300;
+const STEP = 1000;
+/** So many pieces follow upon the one before; and after so much sound they should have. */
+const FOLLOWED = 5;
+const MAX_HEARD = 20 * 8000;
+
 /** Live sound whose clock differs, or of which too much waits, is played faster or slower by up to so much. */
 const STRETCHES = [0.9965, 1, 1.0035];
 
@@ -41,30 +48,25 @@ describeInBrowser('the microphone of the console', () => {
     await page.locator('#hold').hover();
     await page.mouse.down();
     await page.locator('#mic-state', { hasText: 'on air' }).waitFor();
-    await until(() => avatar.heard().length > 28_000);
     await shot('hold-to-talk');
+
+    // The file is heard from wherever the browser's device has come to. A busy machine may hold the browser up and break
+    // the sound, so that it is listened to until enough of it was whole: a piece of it, and what comes next behind it.
+    let followed = 0;
+    let last: number | undefined;
+    for (let from = 1000; followed < FOLLOWED && from < MAX_HEARD; from += STEP) {
+      await until(() => avatar.heard().length / 2 > from + PIECE);
+      const at = placeOf(everySecond(avatar.heard()).subarray(from, from + PIECE));
+      if (at !== undefined && last !== undefined && circular(at - last - STEP) < 100) followed += 1;
+      last = at;
+    }
+    expect(followed).toBe(FOLLOWED);
     await page.mouse.up();
     await page.locator('#mic-state', { hasText: 'not sent' }).waitFor();
     await page.locator('#speech-label.silent').waitFor();
-
-    const heard = everySecond(avatar.heard());
-    // The file is heard from wherever the browser's device had come to. Piece by piece, since a busy machine may hold
-    // the browser up in between, and its clock is followed.
-    const endless = Int16Array.from({ length: SPOKEN.length + 400 }, (_, i) => SPOKEN[i % SPOKEN.length]!);
-    const found = Array.from({ length: 6 }, (_, i) => {
-      const from = 1500 + i * 2000;
-      const pieces = STRETCHES.map((ratio) => stretched(heard.subarray(from, from + 400), ratio));
-      const matches = pieces.map((piece) => findSound(piece, endless));
-      return { from, ...matches.reduce((best, match) => (match.likeness > best.likeness ? match : best)) };
-    }).filter(({ likeness }) => likeness > 0.9);
-    expect(found.length).toBeGreaterThanOrEqual(4);
-    for (const [i, { at, from }] of found.entries()) {
-      const before = found[i - 1];
-      // What was heard later was said later, by as much.
-      if (before) expect(circular(at - before.at - (from - before.from))).toBeLessThan(500);
-    }
+    const heard = avatar.heard().length;
     await sleep(300);
-    expect(avatar.heard()).toHaveLength(heard.length * 2);
+    expect(avatar.heard()).toHaveLength(heard);
     expect(errors).toEqual([]);
   });
 
@@ -108,6 +110,16 @@ describeInBrowser('the microphone of the console', () => {
     await page.locator('#speech-label.silent').waitFor();
   });
 });
+
+/** The file, and its beginning again. */
+const ENDLESS = Int16Array.from({ length: SPOKEN.length + 400 }, (_, i) => SPOKEN[i % SPOKEN.length]!);
+
+/** Where in the file a piece of sound is from; undefined for none of it. */
+function placeOf(piece: Int16Array): number | undefined {
+  const matches = STRETCHES.map((ratio) => findSound(stretched(piece, ratio), ENDLESS));
+  const best = matches.reduce((one, other) => (other.likeness > one.likeness ? other : one));
+  return best.likeness > 0.9 ? best.at : undefined;
+}
 
 /** Without what lies above about 1 kHz. */
 function deepened(samples: Int16Array): Int16Array {
