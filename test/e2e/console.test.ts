@@ -6,6 +6,7 @@ import { describeInBrowser, dropFiles, openConsole, shoot, startWithAvatar } fro
 import { startBrowser } from '../support/chromium.js';
 import { startService, until, wavOf } from '../support/service-rig.js';
 import { sine } from '../support/signals.js';
+import { wavFile } from '../support/wav.js';
 
 describeInBrowser('the console in a real browser', () => {
   let browser: Browser;
@@ -49,8 +50,9 @@ describeInBrowser('the console in a real browser', () => {
     const { page, shot } = await openConsole(browser, rig.port);
     // In a window of its own: browsers draw a tab behind another once a second.
     const { page: second } = await openConsole(browser, rig.port);
-    // Small enough to be taken in before they are spoken: only what the service has is shown by every page.
-    const long = wavOf(sine(16_000 * 6, 200, 8000));
+    // Long, and yet small enough to be taken in before they are spoken: what the service has, every page shows.
+    const data = Uint8Array.from(sine(8000 * 20, 200, 60, 8000), (sample) => 128 + sample);
+    const long = wavFile({ data, sampleRateHz: 8000, bits: 8 });
     const files = ['first.wav', 'second.wav', 'third.wav'].map((name) => ({ name, bytes: long }));
     await dropFiles(page, files);
     await page.locator('#queue li.speaking', { hasText: 'first.wav' }).waitFor();
