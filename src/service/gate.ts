@@ -32,7 +32,8 @@ export class Gate {
   /** @throws BridgeError HOST_DENIED, ORIGIN_DENIED or TOKEN_REQUIRED */
   admit(request: IncomingMessage, rules: GateRules = {}): void {
     const { headers } = request;
-    checkHost(headers.host, this.#hosts);
+    // Two of them are none: who reads the other one would see another host (RFC 9112 §3.2).
+    checkHost(request.headersDistinct['host']?.join(', '), this.#hosts);
     checkOrigin(headers, { allowed: this.#origins, page: rules.page === true });
     if (rules.public === true || !this.credentials) return;
     if (this.credentials.admits(request, Date.now())) return;

@@ -37,8 +37,15 @@ export class Upload implements AsyncIterable<Uint8Array> {
     // Its end is told by the iteration; nobody else need hear of it.
     this.#ahead.on('error', () => undefined);
     this.received = new Promise((resolve) => {
-      request.once('end', resolve);
-      request.once('close', resolve);
+      const { socket } = request;
+      const settle = (): void => {
+        socket.off('close', settle);
+        resolve();
+      };
+      request.once('end', settle);
+      request.once('close', settle);
+      // Of a request that has been answered nothing more is told when its connection breaks.
+      socket.once('close', settle);
     });
     request.on('data', (chunk: Buffer) => (this.#bytes += chunk.length));
     request.once('error', () => this.#cutOff());

@@ -1,4 +1,10 @@
+import { BridgeError } from '../base/errors.js';
 import { msToSamples } from '../base/units.js';
+
+/** What the cues of one speech that still wait may take, in bytes: tens of thousands of the usual length. */
+const MAX_WAITING_BYTES = 8 * 1024 * 1024;
+/** What a cue takes beside its text, about. */
+const CUE_BYTES = 64;
 
 /** A text command at a moment of the sound, as heard. */
 export interface Cue {
@@ -22,6 +28,7 @@ interface Waiting {
  */
 export class CueList {
   #waiting: Waiting[] = [];
+  #waitingBytes = 0;
   #endSample: number | undefined;
 
   /** Cues that still wait. */
@@ -29,8 +36,16 @@ export class CueList {
     return this.#waiting.length;
   }
 
-  /** Adds a cue; one whose moment has passed is due at once. */
+  /**
+   * Adds a cue; one whose moment has passed is due at once.
+   * @throws BridgeError CUE_LIMIT when too many wait
+   */
   add(cue: Cue): void {
+    const bytes = this.#waitingBytes + bytesOf(cue);
+    if (bytes > MAX_WAITING_BYTES) {
+      throw new BridgeError('CUE_LIMIT', `${this.size} cues of one speech wait already, which is the limit.`);
+    }
+    this.#waitingBytes = bytes;
     const waiting: Waiting = { cue, atSample: this.#sampleOf(cue) };
     this.#insert(waiting);
   }
@@ -60,12 +75,18 @@ export class CueList {
       if (atSample === undefined || atSample > sample) break;
       count += 1;
     }
-    return this.#waiting.splice(0, count).map(({ cue }) => cue);
+    return this.#take(count);
   }
 
   /** Takes out all that wait. */
   takeAll(): Cue[] {
-    return this.#waiting.splice(0).map(({ cue }) => cue);
+    return this.#take(this.#waiting.length);
+  }
+
+  #take(count: number): Cue[] {
+    const cues = this.#waiting.splice(0, count).map(({ cue }) => cue);
+    for (const cue of cues) this.#waitingBytes -= bytesOf(cue);
+    return cues;
   }
 
   #sampleOf(cue: Cue): number | undefined {
@@ -85,4 +106,8 @@ export class CueList {
     }
     this.#waiting.splice(low, 0, waiting);
   }
+}
+
+function bytesOf({ send }: Cue): number {
+  return send.length + CUE_BYTES;
 }
