@@ -142,7 +142,7 @@ describe('the API', () => {
           '/commands',
           '/speeches',
           '/speeches/s1',
-          '/pause ',
+          '/paused',
           '/interrupt?fadeMs=',
           '/speeches/s1/cues',
         ),
