@@ -63,7 +63,8 @@ export class Capture {
       signal,
       onStderrLine: (line) => {
         // Before any sound they belong to the error that follows; at its end they are only its farewell.
-        if (this.#heard && !this.#stopped && !signal.aborted) this.#complaints.say(`${recorder.name}: ${line}`);
+        if (this.#heard && !this.#stopped && !signal.aborted)
+          this.#complaints.say(`${recorder.name}: ${line}`);
       },
     });
     this.#watchdog = new Watchdog(clock, noDataMs, () => {

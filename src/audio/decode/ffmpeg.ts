@@ -5,9 +5,10 @@ import type { Decode, EncodedChunk, PcmBlock, SoundContext } from '../pcm.js';
 import { DamageGuard } from './damage.js';
 import { FfmpegLog } from './ffmpeg-log.js';
 import { FOREIGN_HEAD_BYTES, foreignFormat, type ForeignFormat } from './foreign.js';
+import { indexFirst } from './index-first.js';
+import { indexedContainer } from './indexed-container.js';
 import { Lookahead } from './lookahead.js';
 import { SampleReader } from './samples.js';
-import { spool } from './spool.js';
 
 /**
  * Reads no further ahead than it must: AAC sounds after 80 ms of input instead of 670. `-fflags nobuffer`, often seen
@@ -32,13 +33,15 @@ const SLACK_MS = 150;
 
 /**
  * Any format that the installed ffmpeg knows, of those in {@link foreignFormat}. ffmpeg runs as a child process and
- * reads only the bytes it is given: playlists and references that would have it open files or addresses do not work.
+ * reads only the bytes it is given, through a pipe: playlists and references that would have it open files or addresses do
+ * not work. A container whose index stands behind its sound is put in order here, in memory.
  * @throws BridgeError SOUND_UNKNOWN, FFMPEG_MISSING, SOUND_EMPTY, SOUND_BROKEN, SOUND_TOO_LARGE
  */
 export const decodeWithFfmpeg: Decode = async function* (chunks, label, context) {
   const input = new Lookahead(chunks);
   try {
-    const format = foreignFormat(await input.peek(FOREIGN_HEAD_BYTES));
+    const head = await input.peek(FOREIGN_HEAD_BYTES);
+    const format = foreignFormat(head);
     if (!format) throw new BridgeError('SOUND_UNKNOWN', `${label} is in no format that is known here.`);
     const path = await findProgram('ffmpeg');
     if (!path)
@@ -46,18 +49,10 @@ export const decodeWithFfmpeg: Decode = async function* (chunks, label, context)
         'FFMPEG_MISSING',
         `${label} is ${format.name} audio, which needs the program ffmpeg, and there is no ffmpeg on the PATH.`,
       );
-    if (!format.needsSeeking(await input.peek(format.headBytes))) {
-      const args = ['-protocol_whitelist', 'pipe', ...LOW_LATENCY, '-f', format.demuxer, '-i', 'pipe:0'];
-      yield* decode(path, args, input, format, label, context);
-      return;
-    }
-    const stored = await spool(input, label, context.signal);
-    try {
-      const args = ['-protocol_whitelist', 'file', '-f', format.demuxer, '-i', `file:${stored.path}`];
-      yield* decode(path, args, undefined, format, label, context);
-    } finally {
-      await stored.remove();
-    }
+    const container = indexedContainer(head);
+    const bytes = container ? indexFirst(input, container, label) : input;
+    const args = ['-protocol_whitelist', 'pipe', ...LOW_LATENCY, '-f', format.demuxer, '-i', 'pipe:0'];
+    yield* decode(path, args, bytes, format, label, context);
   } finally {
     await input.close();
   }
@@ -66,7 +61,7 @@ export const decodeWithFfmpeg: Decode = async function* (chunks, label, context)
 async function* decode(
   path: string,
   inputArgs: readonly string[],
-  stdin: AsyncIterable<EncodedChunk> | undefined,
+  stdin: AsyncIterable<EncodedChunk>,
   format: ForeignFormat,
   label: string,
   context: SoundContext,
@@ -77,7 +72,7 @@ async function* decode(
   const program = startProgram(path, [...common, ...inputArgs, ...streams, ...OUTPUT], {
     signal: context.signal,
     onStderrLine: (line) => log.line(line),
-    ...(stdin && { stdin }),
+    stdin,
   });
   const guard = new DamageGuard();
   let samples = 0;

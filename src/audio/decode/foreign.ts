@@ -4,10 +4,6 @@ export interface ForeignFormat {
   readonly name: string;
   /** ffmpeg's name of its reader, which is forced: nothing else in ffmpeg is to look at the bytes. */
   readonly demuxer: string;
-  /** Bytes of the start that `needsSeeking` wants to see. */
-  readonly headBytes: number;
-  /** True when its index can stand behind the sound, so that ffmpeg must be able to jump back. */
-  readonly needsSeeking: (head: Uint8Array) => boolean;
 }
 
 /** Bytes of a sound's start that {@link foreignFormat} wants to see; fewer will do for a shorter sound. */
@@ -25,25 +21,19 @@ function at(offset: number, ...words: string[]) {
     );
 }
 
-function row(
-  name: string,
-  demuxer: string,
-  matches: Row['matches'],
-  needsSeeking: Row['needsSeeking'] = () => false,
-  headBytes = FOREIGN_HEAD_BYTES,
-): Row {
-  return { name, demuxer, matches, needsSeeking, headBytes };
+function row(name: string, demuxer: string, matches: Row['matches']): Row {
+  return { name, demuxer, matches };
 }
 
 /** In the order in which they are tried; formats with strong magic come before those with a weak one. */
 const ROWS: readonly Row[] = [
-  row('MP4', 'mov', at(4, 'ftyp', 'moov', 'mdat', 'wide', 'free', 'skip'), indexBehindSound, 4096),
+  row('MP4', 'mov', at(4, 'ftyp', 'moov', 'mdat', 'wide', 'free', 'skip')),
   row('Ogg', 'ogg', at(0, 'OggS')),
   row('Matroska', 'matroska', at(0, '\x1a\x45\xdf\xa3')),
   row('Windows Media', 'asf', at(0, '\x30\x26\xb2\x75\x8e\x66\xcf\x11')),
   row('AIFF', 'aiff', both(at(0, 'FORM'), at(8, 'AIFF', 'AIFC'))),
   row('AU', 'au', at(0, '.snd')),
-  row('CAF', 'caf', at(0, 'caff'), (head) => !at(28, 'lpcm', 'alaw', 'ulaw')(head)),
+  row('CAF', 'caf', at(0, 'caff')),
   row('FLAC', 'flac', at(0, 'fLaC')),
   row('WAV', 'wav', both(at(0, 'RIFF', 'RF64'), at(8, 'WAVE'))),
   row('Sony Wave64', 'w64', at(0, 'riff.\x91\xcf\x11')),
@@ -105,17 +95,4 @@ function isAdts(head: Uint8Array): boolean {
   if (head.length < 7 || !isFrame(0)) return false;
   const frameBytes = ((head[3]! & 3) << 11) | (head[4]! << 3) | (head[5]! >> 5);
   return frameBytes >= 7 && (frameBytes + 3 > head.length || isFrame(frameBytes));
-}
-
-/** Walks the boxes at the top of an MP4 file: without `moov` before `mdat` it cannot be read front to back. */
-function indexBehindSound(head: Uint8Array): boolean {
-  const view = new DataView(head.buffer, head.byteOffset, head.length);
-  for (let offset = 0; offset + 16 <= head.length;) {
-    if (at(offset + 4, 'moov', 'moof')(head)) return false;
-    const size32 = view.getUint32(offset);
-    const size = size32 === 1 ? Number(view.getBigUint64(offset + 8)) : size32;
-    if (size < 8) return true;
-    offset += size;
-  }
-  return true;
 }

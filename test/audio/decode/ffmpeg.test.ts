@@ -21,7 +21,7 @@ import { expectHonesty } from '../../support/mutants.js';
 
 const folder = await temporaryFolder();
 const wav = wavOf(testSignal(2, 44_100, 2), 44_100, 2);
-// A folder of this file's own: other tests store and free copies at the same time.
+// A folder of this file's own, in which nothing may be found: no sound touches the disk.
 process.env.TMPDIR = await temporaryFolder();
 const stored = (): Promise<string[]> => readdir(tmpdir());
 
@@ -111,12 +111,11 @@ await describeWith(['ffmpeg'], 'decodeWithFfmpeg', () => {
   });
 
   it('fails with what ffmpeg says when nothing of it can be decoded', async () => {
-    const bytes = await encode(wav, join(folder, 'noindex.m4a'), '-c:a', 'aac');
-    const work = decodeAll(decodeWithFfmpeg, bytes.subarray(0, bytes.length / 2));
+    const bytes = await encode(wav, join(folder, 'nothing.m4a'), '-c:a', 'aac', '-movflags', '+faststart');
+    const work = decodeAll(decodeWithFfmpeg, bytes.subarray(0, 600));
     expect(await codeOf(work)).toMatch(
       /^SOUND_BROKEN: the sound \(MP4\) could not be decoded: ffmpeg says "/,
     );
-    expect(await stored()).toEqual([]);
   });
 
   it('is honest about damaged files', async () => {
@@ -144,7 +143,7 @@ await describeWith(['ffmpeg'], 'decodeWithFfmpeg', () => {
     );
   });
 
-  it('frees the source and the stored copy when nobody wants the rest', async () => {
+  it('frees the source when nobody wants the rest', async () => {
     for (const options of [[], ['-movflags', '+faststart']]) {
       const bytes = await encode(wav, join(folder, 'early.m4a'), '-c:a', 'aac', ...options);
       let freed = false;
