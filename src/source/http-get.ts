@@ -166,7 +166,9 @@ async function* readBody(
     }
   } catch (error) {
     if (signal.aborted) throw error;
-    throw toBridgeError(error, 'SOURCE_FAILED', `${label} broke off after ${bytes} bytes`);
+    const stated = response.headers['content-length'];
+    const of = stated === undefined ? '' : ` of the ${stated} that it announced`;
+    throw toBridgeError(error, 'SOURCE_FAILED', `${label} broke off after ${bytes} bytes${of}`);
   } finally {
     response.destroy();
   }

@@ -239,7 +239,17 @@ describe('urlSound', () => {
     });
     await expect(hear(origin)).rejects.toMatchObject({
       code: 'SOURCE_FAILED',
-      message: expect.stringMatching(/broke off after 3000 bytes/) as string,
+      message: expect.stringMatching(
+        new RegExp(`broke off after 3000 bytes of the ${WAV.length} that it announced`),
+      ) as string,
+    });
+    // An orderly end of the connection in the middle of a body is no end of the sound either.
+    const { origin: chunked } = await serve((_, response) => {
+      response.write(WAV.subarray(0, 3000), () => response.socket?.end());
+    });
+    await expect(hear(chunked)).rejects.toMatchObject({
+      code: 'SOURCE_FAILED',
+      message: expect.stringMatching(/broke off after 3000 bytes: /) as string,
     });
     await servers[0]!.close();
     await expect(hear(origin)).rejects.toThrow(/ECONNREFUSED/);

@@ -16,6 +16,11 @@ const SLICE_BYTES = 4096;
 /**
  * MP3 (and MPEG audio of layers I and II) by mpg123. Tags of any size, files one behind the other and encoder delays
  * (LAME) are dealt with here; only whole frames reach the decoder.
+ *
+ * An end that is missing is told where it can be known: with a tag of its encoder (Xing, Info, VBRI) that counts the
+ * frames, and without one when the cut lies within a frame. A stream without such a tag that ends between two frames is
+ * a whole MP3: nothing in the format says how much was to come. What carries it may know better: an answer or an upload
+ * that is shorter than its Content-Length, or lacks the end of its chunks, fails with SOURCE_FAILED.
  * @throws BridgeError SOUND_BROKEN when there is not one frame in it
  */
 export const decodeMp3: Decode = (chunks, label, context) => decode(chunks, label, context, 0);

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { parseMpegHeader } from '../../../src/audio/decode/mpeg-header.js';
 import { decodeMp3 } from '../../../src/audio/decode/mp3.js';
 import { decodeSound } from '../../../src/audio/probe.js';
 import type { Decode } from '../../../src/audio/pcm.js';
@@ -146,10 +147,34 @@ await describeWith(['ffmpeg'], 'decodeMp3', () => {
     expect(heard.warnings).toEqual([
       expect.stringMatching(/^the sound is cut off: \d{3,4} ms of the length/),
     ]);
-    const plain = await encode(wav, join(folder, 'cut2.mp3'), '-write_xing', '0', '-write_id3v1', '0');
-    const short = await decodeAll(decodeMp3, plain.subarray(0, plain.length - 100));
-    expect(short.warnings).toEqual(['the sound is cut off: it ends in the middle of a frame.']);
   });
+
+  it.each([
+    ['constant', ['-b:a', '128k']],
+    ['variable', ['-q:a', '5']],
+  ])(
+    'of %s rate and untold length says so too, unless the cut lies between two frames',
+    async (name, rate) => {
+      const bytes = await encode(
+        wav,
+        join(folder, `${name}.mp3`),
+        ...['-t', '0.5', '-write_xing', '0', '-write_id3v1', '0', '-id3v2_version', '0', ...rate],
+      );
+      const ends: number[] = [];
+      for (let at = 0; at < bytes.length; at += parseMpegHeader(bytes, at)!.frameBytes) ends.push(at);
+      const lastButOne = ends.at(-2)!;
+      for (const within of [1, 2, 3, 4, 5, 100, ends.at(-1)! - lastButOne - 1]) {
+        const { warnings } = await decodeAll(decodeMp3, bytes.subarray(0, lastButOne + within));
+        expect(warnings, `${within} bytes of the frame`).toHaveLength(1);
+        expect(warnings[0]).toMatch(
+          /is cut off: it ends in the middle of a frame|is damaged: \d bytes in it/,
+        );
+      }
+      const { warnings, samples } = await decodeAll(decodeMp3, bytes.subarray(0, lastButOne));
+      expect(warnings).toEqual([]);
+      expect(samples.length).toBe((ends.length - 2) * 1152 * 2);
+    },
+  );
 
   it('never takes other data for MP3', async () => {
     for (const bytes of [
