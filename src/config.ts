@@ -188,6 +188,27 @@ export const OPTIONS = {
     'a switch',
     'Shows each sentence while it is spoken.',
   ),
+  tags: option(
+    '--tags <file>',
+    z.string().min(1).optional(),
+    'a YAML or JSON file',
+    'What [word] in a text does: commands by their word.',
+    ['serve'],
+  ),
+  dictionary: option(
+    '--dictionary <file>',
+    z.string().min(1).optional(),
+    'a file of lines written = said',
+    'Replacements before synthesis.',
+    ['serve'],
+  ),
+  config: option(
+    '--config <file>',
+    z.string().min(1).optional(),
+    'a YAML file; ./bridge.yaml if there is one',
+    'Holds options, engines, tags and a dictionary.',
+    ['serve'],
+  ),
   token: secret(
     option(
       '--token <token>',
@@ -312,12 +333,14 @@ export const SERVICE_KEYS = keysOf('service');
 /** The keys that only the command `serve` takes, beside those of the service. */
 export const SERVE_KEYS = keysOf('serve') as readonly ServeKey[];
 /** An option of the command `serve` that no library takes. */
-export type ServeKey = 'stopDeadlineMs' | 'noKeeper' | 'noStandby';
+export type ServeKey = 'stopDeadlineMs' | 'noKeeper' | 'noStandby' | 'config' | 'tags' | 'dictionary';
 /** The keys that a command which talks to the service takes. */
 export const CLIENT_KEYS = keysOf('client');
 
-function keysOf(scope: OptionScope): OptionKey[] {
-  return (Object.keys(OPTIONS) as OptionKey[]).filter((key) => OPTIONS[key].scopes.includes(scope));
+function keysOf(...scopes: OptionScope[]): OptionKey[] {
+  return (Object.keys(OPTIONS) as OptionKey[]).filter((key) =>
+    scopes.some((scope) => OPTIONS[key].scopes.includes(scope)),
+  );
 }
 
 /**

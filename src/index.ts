@@ -4,6 +4,7 @@
  */
 export type { BridgeAgent as Agent, BridgeGroup as AgentGroup } from './bridge-agent.js';
 export type { SayOptions } from './bridge-say.js';
+export { loadBridgeConfig, type BridgeConfig } from './bridge-config.js';
 export { createBridge, type Bridge, type BridgeEvents, type BridgeOptions } from './bridge.js';
 export type { AgentEvents, AvatarEvents } from './agent/agent-events.js';
 export type { AgentSnapshot, AgentState, SpeechSnapshot } from './agent/snapshot.js';

@@ -18,6 +18,7 @@ const mayImport: Record<string, readonly string[] | 'all'> = {
   keeper: [],
   'config.ts': [],
   'bridge-say.ts': ['config.ts', 'audio', 'tts', 'speech', 'agent'],
+  'bridge-config.ts': ['config.ts', 'bridge-say.ts', 'tts'],
   'bridge-agent.ts': ['bridge-say.ts', 'tts', 'speech', 'agent'],
   'succession.ts': ['agent', 'transport', 'keeper'],
   'bridge.ts': [

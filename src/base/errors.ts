@@ -35,6 +35,11 @@ const entry = (kind: ErrorKind, retryable: boolean, advice: string): ErrorEntry 
 export const ERRORS = {
   // The caller
   OPTION_INVALID: entry('usage', false, 'See --help, or the options table in the README.'),
+  CONFIG_INVALID: entry(
+    'usage',
+    false,
+    'Mend the line that the message names. The README tells what a bridge.yaml holds.',
+  ),
   COMMAND_INVALID: entry(
     'usage',
     false,

@@ -51,16 +51,22 @@ export function addClientOptions(command: Command, options: { agent: boolean }):
 }
 
 /**
- * The values of options: the flag, else the environment, else the default.
+ * The values of options: the flag, else the environment, else the file, else the default.
+ * @param file what a configuration says, checked already
  * @throws BridgeError OPTION_INVALID that names the flag or the environment variable
  */
 export function readOptions<Key extends OptionKey>(
   command: Command,
   keys: readonly Key[],
   env: Env,
+  file: Partial<OptionValues> = {},
 ): Pick<OptionValues, Key> {
   const values: Partial<OptionValues> = {};
-  for (const key of keys) Object.assign(values, readOption(command, key, env));
+  for (const key of keys) {
+    const own = flagValue(command, key) === undefined && (env[OPTIONS[key].env] ?? '') === '';
+    const given = own && file[key] !== undefined ? { [key]: file[key] } : readOption(command, key, env);
+    Object.assign(values, given);
+  }
   return values as Required<Pick<OptionValues, Key>>;
 }
 

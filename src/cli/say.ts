@@ -2,14 +2,12 @@ import { problemOf } from './client.js';
 import { openClient, type AddCommand } from './command.js';
 import { EXIT, Interrupted } from './exit-codes.js';
 import { addClientOptions, addOverrides, readOptions, readOverrides } from './flags.js';
-import { decimal } from './numbers.js';
+import { addTextOptions, textQuery } from './text-query.js';
 import { endLine, isSeveral, progressLine, speechLine, speechName } from './speech-lines.js';
 import { SpeechRequest } from './speech-request.js';
 
 interface SayFlags {
   interrupt?: boolean;
-  rate?: number;
-  pitch?: number;
   command?: string;
   json?: boolean;
 }
@@ -27,27 +25,21 @@ export const addSay: AddCommand = (program, run) => {
     )
     .argument('<text...>', 'what to say; - is standard input')
     .option('--interrupt', 'end what is spoken and drop what waits, and speak at once')
-    .option('--rate <factor>', 'speed: 1 is the voice’s own', decimal)
-    .option('--pitch <semitones>', 'up or down', decimal)
     .option(
       '--command <line>',
       'for --engine command: a program that writes a sound (needs serve --allow-dangerous)',
     )
     .option('--json', 'what happens as JSON, an object a line');
-  addOverrides(command, ['engine', 'voice', 'language', 'baseUrl', 'lips', 'captions', 'leadMs', 'model']);
+  addTextOptions(command);
+  addOverrides(command, ['leadMs', 'model']);
   addClientOptions(command, { agent: true });
   command.action((words: string[], flags: SayFlags) =>
     run(
       command,
       async ({ terminal, env, stdin, onInterrupt }) => {
         const { agent } = readOptions(command, ['agent'], env);
-        const { baseUrl, leadMs, ...given } = readOverrides(command, [
-          ...(['engine', 'voice', 'language', 'baseUrl', 'lips', 'captions', 'leadMs', 'model'] as const),
-        ]);
-        const engineOptions = {
-          ...(baseUrl !== undefined && { baseUrl }),
-          ...(flags.command !== undefined && { command: flags.command }),
-        };
+        const { leadMs, model } = readOverrides(command, ['leadMs', 'model']);
+        const manner = await textQuery(command, env, flags.command);
         const session = openClient(command, env);
         try {
           await session.client.check();
@@ -57,12 +49,9 @@ export const addSay: AddCommand = (program, run) => {
             route: 'say',
             bytes: words.length === 1 && words[0] === '-' ? stdin : one(words.join(' ')),
             query: {
-              ...given,
-              rate: flags.rate,
-              pitchSemitones: flags.pitch,
+              ...manner,
+              model,
               leadMs: leadMs === 'auto' ? undefined : leadMs,
-              engineOptions:
-                Object.keys(engineOptions).length > 0 ? JSON.stringify(engineOptions) : undefined,
               when: flags.interrupt ? 'interrupt' : undefined,
             },
             onEvent: (event) => {

@@ -1,5 +1,6 @@
 import { readToken } from '../base/token.js';
 import { SERVE_KEYS, SERVICE_KEYS } from '../config.js';
+import { readConfig } from './config-file.js';
 import { requireLoopback } from '../service/guards.js';
 import type { AddCommand } from './command.js';
 import { readEnvFile } from './env-file.js';
@@ -36,11 +37,12 @@ export const addServe: AddCommand = (program, run) => {
           flags.envFile === undefined
             ? surroundings.env
             : { ...surroundings.env, ...readEnvFile(flags.envFile) };
-        const options = readOptions(command, SERVICE_KEYS, env);
+        const file = await readConfig(command, env);
+        const options = readOptions(command, SERVICE_KEYS, env, file.options);
         requireLoopback(options.host, readToken(options));
         const { serveUntilInterrupted } = await import('./serve-process.js');
         return serveUntilInterrupted(surroundings, {
-          options,
+          options: { ...options, engines: file.engines, say: file.say },
           ...readOptions(command, SERVE_KEYS, env),
           json: flags.json === true,
           verbose: flags.verbose === true,

@@ -1,7 +1,8 @@
 import { openClient, type AddCommand } from './command.js';
 import { EXIT } from './exit-codes.js';
-import { addClientOptions, addOverrides, readOverrides } from './flags.js';
+import { addClientOptions } from './flags.js';
 import { printable, table } from './terminal.js';
+import { addEngineOptions, engineQuery } from './text-query.js';
 import { ENGINES } from '../tts/engines.js';
 
 /** `voices`: the voices of an engine, and the engines. */
@@ -12,7 +13,7 @@ export const addVoices: AddCommand = (program, run) => {
     .description('Lists the voices of an engine as the running service reaches it.')
     .option('--engines', 'list the engines instead')
     .option('--json', 'as JSON');
-  addOverrides(command, ['engine', 'baseUrl']);
+  addEngineOptions(command);
   addClientOptions(command, { agent: false });
   command.action((flags: { json?: boolean; engines?: boolean }) =>
     run(
@@ -25,14 +26,13 @@ export const addVoices: AddCommand = (program, run) => {
             table(engines.map(({ name, summary }) => [name, summary])).forEach((line) => terminal.say(line));
           return EXIT.ok;
         }
-        const { engine, baseUrl } = readOverrides(command, ['engine', 'baseUrl']);
+        const asked = await engineQuery(command, env);
         const session = openClient(command, env);
         try {
           await session.client.check();
-          const query = new URLSearchParams({
-            ...(engine !== undefined && { engine }),
-            ...(baseUrl !== undefined && { engineOptions: JSON.stringify({ baseUrl }) }),
-          });
+          const query = new URLSearchParams();
+          for (const [name, value] of Object.entries(asked))
+            if (value !== undefined) query.set(name, String(value));
           const answer = await session.client.get<{
             voices: { id: string; name: string; language?: string }[];
           }>(`/api/voices?${query.toString()}`);

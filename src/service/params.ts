@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { MAX_BURST_MS } from '../audio/input.js';
 import { OPTIONS } from '../config.js';
+import { TagTableSchema } from '../tts/tag-file.js';
 
 /*
  * What requests say, as schemas. Ranges that the options table states are taken from there.
@@ -134,19 +135,6 @@ export const SpeechOfUrl = SpeechQuery.omit({ wait: true })
 const jsonObject = <Schema extends z.ZodType>(schema: Schema): z.ZodPreprocess<Schema> =>
   z.preprocess((value) => (typeof value === 'string' ? parseJson(value) : value), schema);
 
-/** Tags by name, as a request brings them. */
-const TagsSchema = z.record(
-  z.string().min(1).max(32),
-  z.union([
-    z.string().max(4100),
-    z.array(z.string().max(4100)).max(20),
-    z.strictObject({
-      commands: z.array(z.string().max(4100)).max(20).optional(),
-      pauseMs: z.number().min(0).max(10_000).optional(),
-    }),
-  ]),
-);
-
 /** How a text is to be spoken, and how its request is to be answered. */
 export const SayQuery = SpeechQuery.omit({ raw: true, live: true, burstMs: true, frames: true }).extend({
   engine: z
@@ -171,7 +159,7 @@ export const SayQuery = SpeechQuery.omit({ raw: true, live: true, burstMs: true,
     .describe('The engine that speaks what the other cannot; `none` for none.'),
   lips: OPTIONS.lips.schema.unwrap().optional().describe('Who moves the lips.'),
   captions: queryFlag.optional().describe('Show each sentence while it is spoken.'),
-  tags: jsonObject(TagsSchema)
+  tags: jsonObject(TagTableSchema)
     .optional()
     .describe(
       'What `[word]` in the text does: a JSON object of commands, or of `{"commands":[…],"pauseMs":…}`, by their word; in the place of the service’s table.',

@@ -17,6 +17,11 @@ export class Dictionary {
     this.#pattern = words.length > 0 ? new RegExp(words.map(patternOf).join('|'), 'giu') : undefined;
   }
 
+  /** How each word is said; written words in lower case. */
+  get entries(): ReadonlyMap<string, string> {
+    return this.#readings;
+  }
+
   /** How many entries there are. */
   get size(): number {
     return this.#readings.size;

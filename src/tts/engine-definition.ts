@@ -85,7 +85,10 @@ export function keyOptions(defaultName: string) {
   return {
     keyEnv: z
       .string()
-      .min(1)
+      .regex(
+        /^[A-Z][A-Z0-9_]{0,100}$/,
+        'it must be the name of an environment variable, in capitals, and never the key',
+      )
       .default(defaultName)
       .describe('The environment variable that holds the key. The key itself is never an option.'),
   };

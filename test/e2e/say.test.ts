@@ -1,6 +1,12 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { SimulatedAvatar } from '../../src/simulator/index.js';
 import { joinAvatar, startBridge, until } from '../support/bridge-rig.js';
-import { command, killCommands } from '../support/command.js';
+import { command, inProcess, killCommands } from '../support/command.js';
+import { inProject } from '../support/paths.js';
+import { FakeEngine } from '../support/tts/fake-engine.js';
 import { startService, type ServiceRig } from '../support/service-rig.js';
 
 let rig: ServiceRig | undefined;
@@ -65,6 +71,83 @@ describe('say', () => {
     const engines = command(['voices', '--engines']);
     expect(await engines.exit).toBe(0);
     expect(engines.out).toMatch(/voicevox/);
+  });
+});
+
+describe('the README', () => {
+  it('shows a line that speaks live with the built-in voice to a simulated avatar', async () => {
+    const readme = readFileSync(inProject('README.md'), 'utf8');
+    const [simulator, say] = ['simulator', 'say'].map((name) => {
+      const line = new RegExp(`^npm run bridge -- (${name}.*?)(?: +#.*)?$`, 'm').exec(readme)![1]!;
+      return [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain!);
+    }) as [string[], string[]];
+    rig = await startService();
+    const env = { MMDAGENT_BRIDGE_PORT: String(rig.port) };
+    const avatar = command(simulator, { env });
+    await until(() => rig!.bridge.findAgent('default')?.state === 'ready', 'the simulated avatar', 20_000);
+    const spoken = command(say, { env });
+    expect(await spoken.exit, spoken.err).toBe(0);
+    expect(spoken.out).toMatch(/the text: finished: heard [1-9]/);
+    avatar.child.kill('SIGINT');
+    await avatar.exit;
+    expect(avatar.out).toMatch(/heard/);
+  });
+});
+
+describe('a bridge.yaml', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'say-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it('gives the service its voice, its tags and its options, when it lies where the service is started', async () => {
+    writeFileSync(
+      join(folder, 'bridge.yaml'),
+      'engine: flite\nvoice: rms\nport: 0\ntags:\n  nod: NOD|{1}\nlips: avatar\n',
+    );
+    const serve = command(['serve', '--json'], { cwd: folder });
+    await serve.says(/listening on/);
+    const port = /listening on http:\/\/[^:]+:(\d+)/.exec(serve.out + serve.err)![1]!;
+    const avatar = new SimulatedAvatar({ url: `ws://127.0.0.1:${port}/chat`, readyAfterMs: 60 });
+    await avatar.connect();
+    const say = command(['say', 'Yes. [nod 3]'], { env: { MMDAGENT_BRIDGE_PORT: port } });
+    expect(await say.exit, say.err).toBe(0);
+    const voices = command(['voices'], { env: { MMDAGENT_BRIDGE_PORT: port } });
+    expect(await voices.exit, voices.err).toBe(0);
+    expect(voices.out).toMatch(/rms/);
+    const lines = avatar.report().commands.map(({ line }) => line);
+    expect(lines).toContain('NOD|3');
+    expect(lines.join()).not.toContain('LIPSYNC_START|0|pau');
+    avatar.leave();
+    serve.child.kill('SIGTERM');
+    expect(await serve.exit).toBe(0);
+  });
+
+  it('goes with the text of a command that names it, and a broken one is told with its line', async () => {
+    const engine = new FakeEngine({ name: 'own' });
+    rig = await startService({ say: { engine, voice: 'theirs' } });
+    const avatar = await rig.avatar();
+    const path = join(folder, 'mine.yaml');
+    writeFileSync(path, 'rate: 1.25\ndictionary:\n  TTS: speech\ntags:\n  bow: BOW|x\n');
+    const say = await inProcess([
+      'say',
+      '--port',
+      String(rig.port),
+      '--config',
+      path,
+      '--pitch',
+      '2',
+      '[bow] TTS.',
+    ]);
+    expect([say.exit, say.err]).toEqual([0, '']);
+    expect(engine.asked).toEqual([
+      { text: 'speech.', speech: { voice: 'theirs', rate: 1.25, pitchSemitones: 2 } },
+    ]);
+    expect(avatar.report().commands.map(({ line }) => line)).toContain('BOW|x');
+    writeFileSync(path, 'rate: 1\nvoise: x\n');
+    for (const name of ['serve', 'say', 'voices']) {
+      const broken = await inProcess([name, '--config', path, ...(name === 'say' ? ['x'] : [])]);
+      expect([name, broken.exit]).toEqual([name, 2]);
+      expect(broken.err).toContain(`${path}, line 2: there is no 'voise'`);
+    }
   });
 });
 

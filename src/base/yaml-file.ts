@@ -1,0 +1,126 @@
+import { readFile } from 'node:fs/promises';
+import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type Document, type Node } from 'yaml';
+import type { z } from 'zod';
+import { BridgeError } from './errors.js';
+
+/** A fault in a file, by the keys that lead to it. */
+export interface YamlFault {
+  readonly path: readonly (string | number)[];
+  readonly message: string;
+}
+
+/** A file of YAML (JSON is a part of it) whose faults can be told by their lines. */
+export class YamlFile {
+  readonly path: string;
+  readonly #document: Document;
+  readonly #lines: LineCounter;
+  readonly #what: string;
+
+  private constructor(path: string, what: string, text: string) {
+    this.path = path;
+    this.#what = what;
+    this.#lines = new LineCounter();
+    this.#document = parseDocument(text, { lineCounter: this.#lines, prettyErrors: false });
+  }
+
+  /**
+   * Reads a file.
+   * @param what how messages name it: `The configuration`
+   * @throws BridgeError FILE_NOT_FOUND, FILE_UNREADABLE, or CONFIG_INVALID when it is no YAML
+   */
+  static async read(path: string, what: string): Promise<YamlFile> {
+    let text: string;
+    try {
+      text = await readFile(path, 'utf8');
+    } catch (error) {
+      const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+      throw new BridgeError(
+        missing ? 'FILE_NOT_FOUND' : 'FILE_UNREADABLE',
+        missing ? `There is no file '${path}'.` : `'${path}' could not be read: ${(error as Error).message}.`,
+        { cause: error },
+      );
+    }
+    const file = new YamlFile(path, what, text);
+    const [fault] = file.#document.errors;
+    if (fault) throw file.#error(file.#lines.linePos(fault.pos[0]).line, fault.message);
+    return file;
+  }
+
+  /** What it says; an empty file says an empty object. @throws BridgeError CONFIG_INVALID */
+  value(): unknown {
+    try {
+      return (this.#document.toJS() as unknown) ?? {};
+    } catch (error) {
+      throw this.#error(1, (error as Error).message);
+    }
+  }
+
+  /**
+   * What it says, as a schema reads it.
+   * @throws BridgeError CONFIG_INVALID that names the file, the line and the key
+   */
+  checked<Schema extends z.ZodType>(schema: Schema): z.output<Schema> {
+    const result = schema.safeParse(this.value());
+    if (result.success) return result.data;
+    throw this.fault(faultOf(result.error));
+  }
+
+  /** A fault of what it says, as an error that names the line. */
+  fault({ path, message }: YamlFault): BridgeError {
+    return this.#error(this.#lineOf(path), message);
+  }
+
+  #error(line: number, message: string): BridgeError {
+    return new BridgeError(
+      'CONFIG_INVALID',
+      `${this.#what} ${this.path}, line ${line}: ${message.replace(/\.?$/, '.')}`,
+    );
+  }
+
+  /** Of the key at the end of a path, or as near to it as the file goes. */
+  #lineOf(path: readonly (string | number)[]): number {
+    let node: Node | null | undefined = this.#document.contents;
+    let offset = node?.range?.[0] ?? 0;
+    for (const step of path) {
+      if (isAlias(node)) node = node.resolve(this.#document);
+      if (isMap(node)) {
+        const pair = node.items.find(({ key }) => isScalar(key) && String(key.value) === String(step));
+        if (!pair) break;
+        offset = (pair.key as Node).range?.[0] ?? offset;
+        node = pair.value as Node | null;
+      } else if (isSeq(node)) {
+        node = node.items[Number(step)] as Node | undefined;
+        offset = node?.range?.[0] ?? offset;
+      } else break;
+    }
+    return Math.max(1, this.#lines.linePos(offset).line);
+  }
+}
+
+/**
+ * The first fault that a schema found, with the keys that lead to it.
+ * @param known the keys that there are at the top, to name when there is another
+ */
+export function faultOf(error: z.ZodError, known?: readonly string[]): YamlFault {
+  const issue = deepest(error.issues[0]!);
+  const path = issue.path.map((step) => (typeof step === 'number' ? step : String(step)));
+  if (issue.code === 'unrecognized_keys') {
+    const key = issue.keys[0]!;
+    const where = path.length > 0 ? ` in ${path.join('.')}` : '';
+    const list = known === undefined || path.length > 0 ? '' : `; there are ${known.join(', ')}`;
+    return { path: [...path, key], message: `there is no '${key}'${where}${list}` };
+  }
+  const message = issue.code === 'invalid_key' ? issue.issues[0]!.message : issue.message;
+  return { path, message: `${path.join('.') || 'it'} cannot be used: ${message}` };
+}
+
+/** Of the ways in which a value could have been right, the one that it came furthest along tells the most. */
+function deepest(issue: z.core.$ZodIssue): z.core.$ZodIssue {
+  if (issue.code !== 'invalid_union') return issue;
+  const found = issue.errors
+    .flatMap((branch) => branch.slice(0, 1))
+    .map((inner) => deepest({ ...inner, path: [...issue.path, ...inner.path] }))
+    .filter(({ code, path }) => code === 'unrecognized_keys' || path.length > issue.path.length);
+  const [first] = found.sort((a, b) => b.path.length - a.path.length);
+  return first ?? issue;
+}
