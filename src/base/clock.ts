@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+
 /** A timer that was asked for and can be called off. */
 export interface Timer {
   cancel(): void;
@@ -57,6 +59,8 @@ export async function within<T>(
   run: (late: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const controller = new AbortController();
+  // Any number may listen, and that is no leak.
+  setMaxListeners(0, controller.signal);
   const timer = clock.after(deadlineMs, () => controller.abort());
   try {
     return await run(controller.signal);

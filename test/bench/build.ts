@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import ts from 'typescript';
 import { inProject } from '../support/paths.js';
 
-const FOLDERS = ['src', 'test/bench', 'test/support'];
+const FOLDERS = ['src', 'test/bench', 'test/support', 'test/keeper'];
 /** Served as it is written. */
 const PAGE = 'src/console';
 

@@ -10,6 +10,7 @@ import { links } from './links.js';
 import { position } from './position.js';
 import { decoding } from './decoding.js';
 import { firstFrame } from './first-frame.js';
+import { keeper } from './keeper.js';
 import { lateness } from './lateness.js';
 import { memory } from './memory.js';
 import { microphone } from './microphone.js';
@@ -32,6 +33,7 @@ const BENCHES: readonly Bench[] = [
   links,
   position,
   text,
+  keeper,
   extras,
 ];
 

@@ -59,12 +59,12 @@ export class Client {
 }
 
 /** A request on a connection of its own. @returns the answer's JSON, or undefined when the connection broke */
-export function ask<T>(keeper: Keeper, path: string): Promise<T | undefined> {
+export function ask<T>(port: number, path: string): Promise<T | undefined> {
   return new Promise((resolve) => {
-    const request = get({ host: '127.0.0.1', port: keeper.port, path, agent: false }, (response) => {
+    const request = get({ host: '127.0.0.1', port, path, agent: false }, (response) => {
       let text = '';
       response.on('data', (data) => (text += String(data)));
-      response.on('end', () => resolve(JSON.parse(text) as T));
+      response.on('end', () => resolve(response.statusCode === 200 ? (JSON.parse(text) as T) : undefined));
       response.on('error', () => resolve(undefined));
     });
     request.on('error', () => resolve(undefined));

@@ -1,8 +1,10 @@
 /*
  * A worker as `serve` runs one, with the least that a test needs to steer it: plain requests on the avatars' own port.
  * /speak?agent=NAME&seed=N&samples=N  speaks noise of that seed and answers once the speech has ended
+ * /flood?agent=NAME&count=N  sends it that many commands at once; /heard  answers with every TEST_ message that came
  * /pid  answers with the process id; /agents with the names of those that are ready
  */
+import type { Agent } from '../../../src/agent/agent.js';
 import { createBridge } from '../../../src/bridge.js';
 import { Door } from '../../../src/keeper/door.js';
 import { noise } from '../../support/signals.js';
@@ -27,6 +29,14 @@ const logger = {
   child: () => logger,
 };
 const bridge = await createBridge({ door, logger, port: 0, maxQueued: 1000 });
+
+const heard: string[] = [];
+const listen = (agent: Agent): void =>
+  void agent.on('message', ({ text }) => {
+    if (text.startsWith('TEST_')) heard.push(text);
+  });
+bridge.agents().forEach(listen);
+bridge.on('agent', listen);
 
 bridge.listener.handleRequests((request, response) => {
   const url = new URL(request.url ?? '/', 'http://localhost');
@@ -61,6 +71,8 @@ bridge.listener.handleRequests((request, response) => {
           .filter(({ state }) => state === 'ready')
           .map(({ name }) => name),
       );
+    case '/heard':
+      return answer(heard);
     case '/restart':
       door.restart();
       return answer({});

@@ -1,0 +1,304 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { Keeper } from '../../src/keeper/keeper.js';
+import { Ledger } from '../../src/keeper/ledger.js';
+import { SimulatedAvatar } from '../../src/simulator/index.js';
+import { LEAD_MS, speechLikeNoise } from './load.js';
+import { now, sharedClock, sleep } from './now.js';
+import { spread } from './statistics.js';
+import type { Bench, Row } from './table.js';
+import { wavOf } from './wav.js';
+
+/** What a crash and a restart cost those who listen, and what the keeper costs all the time. */
+export const keeper: Bench = {
+  name: 'keeper',
+  title: 'From SIGKILL of the worker to the next frame; planned restarts; what the keeper costs',
+  async run(quick) {
+    const rows = [
+      ...(await crashes(quick, true)),
+      ...(await crashes(quick, false)),
+      ...(await restarts(quick)),
+      ...costs(quick),
+      ...(await endurance(quick)),
+    ];
+    return rows;
+  },
+};
+
+/** The command `serve` in processes of its own, and one simulated avatar here. */
+class Served {
+  readonly avatar: SimulatedAvatar;
+  readonly port: number;
+  readonly #child: ChildProcess;
+  /** When sound that is not silence came, on the shared clock. */
+  readonly soundMs: number[] = [];
+  /** …and sound of any kind. */
+  readonly unitMs: number[] = [];
+
+  private constructor(child: ChildProcess, port: number) {
+    this.#child = child;
+    this.port = port;
+    this.avatar = new SimulatedAvatar({
+      url: `ws://127.0.0.1:${port}/chat`,
+      record: false,
+      clock: sharedClock,
+    });
+    this.avatar.on('audio', ({ samples }) => {
+      this.unitMs.push(now());
+      if (samples.some((sample) => sample !== 0)) this.soundMs.push(now());
+    });
+  }
+
+  static async start(args: readonly string[]): Promise<Served> {
+    const main = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+    const child = spawn(
+      process.execPath,
+      [main, 'serve', '--port', '0', '--lead-ms', String(LEAD_MS), ...args],
+      {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
+    );
+    let out = '';
+    child.stdout.on('data', (data: Buffer) => (out += data.toString()));
+    while (!out.includes('\n')) await once(child.stdout, 'data');
+    const { port } = JSON.parse(out.slice(0, out.indexOf('\n'))) as { port: number };
+    const served = new Served(child, port);
+    await served.avatar.connect();
+    await served.ready();
+    return served;
+  }
+
+  /** The keeper's process id. */
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
+  /** The process that answers. */
+  async worker(): Promise<number> {
+    return ((await this.#get('/api')) as { pid: number }).pid;
+  }
+
+  /** Processes beside the keeper. */
+  workers(): number[] {
+    return readFileSync(`/proc/${this.pid}/task/${this.pid}/children`, 'utf8')
+      .split(' ')
+      .filter(Boolean)
+      .map(Number);
+  }
+
+  async ready(): Promise<void> {
+    for (;;) {
+      const { agents } = (await this.#get('/api/agents')) as { agents: { state: string }[] };
+      if (agents[0]?.state === 'ready') return;
+      await sleep(10);
+    }
+  }
+
+  /** Has a sound spoken. @returns when it has been taken on, or with `finished` when it has been heard */
+  async speak(sound: Int16Array, wait: 'accepted' | 'finished'): Promise<void> {
+    const answer = await fetch(`http://127.0.0.1:${this.port}/api/agents/default/speech?wait=${wait}`, {
+      method: 'POST',
+      body: wavOf(sound, 16_000) as BodyInit,
+      headers: { connection: 'close', 'content-type': 'audio/wav' },
+    });
+    await answer.text();
+    if (!answer.ok) throw new Error(`a speech was refused: ${answer.status}`);
+  }
+
+  async restart(): Promise<void> {
+    const before = await this.worker();
+    process.kill(this.pid, 'SIGHUP');
+    while ((await this.worker()) === before) await sleep(10);
+  }
+
+  async close(): Promise<void> {
+    this.avatar.leave();
+    const gone = once(this.#child, 'exit');
+    this.#child.kill('SIGKILL');
+    await gone;
+  }
+
+  async #get(path: string): Promise<unknown> {
+    const headers = { connection: 'close' };
+    return (await fetch(`http://127.0.0.1:${this.port}${path}`, { headers })).json();
+  }
+}
+
+async function crashes(quick: boolean, standby: boolean): Promise<Row[]> {
+  const served = await Served.start(standby ? [] : ['--no-standby']);
+  const unitMs: number[] = [];
+  const frameMs: number[] = [];
+  const sound = speechLikeNoise(1);
+  try {
+    for (let i = 0; i < (quick ? 1 : 12); i += 1) {
+      // The one in reserve starts 2 s after the one before it has taken over, and takes its own time.
+      if (standby) while (served.workers().length < 2) await sleep(50);
+      if (standby) await sleep(quick ? 500 : 2500);
+      await served.ready();
+      await served.speak(speechLikeNoise(4), 'accepted');
+      await sleep(400 + ((i * 17) % 80));
+      const pid = await served.worker();
+      const killedMs = now();
+      process.kill(pid, 'SIGKILL');
+      // Waits at the keeper's port until there is a worker again.
+      await served.speak(sound, 'finished');
+      unitMs.push(served.unitMs.find((atMs) => atMs > killedMs + 5)! - killedMs);
+      // What was under way when it was killed has come by then.
+      frameMs.push(served.soundMs.find((atMs) => atMs > killedMs + 45)! - killedMs);
+    }
+    const what = standby ? 'with one in reserve' : 'without';
+    const [unit, frame] = [spread(unitMs), spread(frameMs)];
+    const rows: Row[] = [
+      { what: `SIGKILL to the first unit, ${what}, p50`, figure: unit.p50, unit: 'ms', aim: '<= lead' },
+      { what: `SIGKILL to the first unit, ${what}, max`, figure: unit.max, unit: 'ms' },
+      {
+        what: `SIGKILL to the next speech’s frame, ${what}, p50`,
+        figure: frame.p50,
+        unit: 'ms',
+        baseline: { what: 'what it still plays, and its tail', figure: LEAD_MS + 90 },
+      },
+      { what: `SIGKILL to the next speech’s frame, ${what}, max`, figure: frame.max, unit: 'ms' },
+    ];
+    if (!standby) return rows;
+    const { alive, attempts } = served.avatar.report();
+    const [active, reserve] = served.workers();
+    return [
+      ...rows,
+      { what: 'the avatar’s connections', figure: alive ? attempts : NaN, unit: 'of 1' },
+      { what: 'memory of the keeper', figure: residentMb(served.pid), unit: 'MB' },
+      { what: 'memory of the worker', figure: residentMb(active), unit: 'MB' },
+      { what: 'memory of the one in reserve', figure: residentMb(reserve), unit: 'MB' },
+    ];
+  } finally {
+    await served.close();
+  }
+}
+
+async function restarts(quick: boolean): Promise<Row[]> {
+  const served = await Served.start(['--no-standby']);
+  try {
+    const restarted: number[] = [];
+    const straight: number[] = [];
+    for (let i = 0; i < (quick ? 1 : 10); i += 1) {
+      for (const [gaps, between] of [
+        [straight, async () => Promise.resolve()],
+        [restarted, () => served.restart()],
+      ] as const) {
+        await served.ready();
+        const before = served.avatar.report().segments.length;
+        await served.speak(speechLikeNoise(quick ? 2 : 3), 'accepted');
+        await sleep(200);
+        await between();
+        await served.speak(speechLikeNoise(0.5), 'finished');
+        const [first, second] = served.avatar.report().segments.slice(before);
+        gaps.push(second!.heardFromMs! - first!.heardUntilMs!);
+      }
+    }
+    const [gap, baseline] = [spread(restarted), spread(straight)];
+    const report = served.avatar.report();
+    return [
+      ...(['p50', 'p99'] as const).map((key) => ({
+        what: `planned restart: from one speech to the next, ${key}`,
+        figure: gap[key],
+        unit: 'ms',
+        baseline: { what: 'without', figure: baseline[key] },
+      })),
+      { what: `gaps within speeches, ${restarted.length} restarts`, figure: report.gapCount, unit: '' },
+    ];
+  } finally {
+    await served.close();
+  }
+}
+
+/** The record that each frame leaves; the keeper itself is not in the way of any. */
+function costs(quick: boolean): Row[] {
+  const ledger = Ledger.create();
+  try {
+    const line = ledger.writer(0);
+    const count = quick ? 1000 : 100_000;
+    const startMs = now();
+    for (let i = 0; i < count; i += 1) {
+      line.frameBegins(640);
+      line.done();
+    }
+    const eachUs = ((now() - startMs) * 1000) / count;
+    return [{ what: 'the record of a frame, in the worker', figure: eachUs, unit: 'µs' }];
+  } finally {
+    ledger.close();
+  }
+}
+
+/** Many planned restarts, by the smallest worker there is, with connections held all the while. */
+async function endurance(quick: boolean): Promise<Row[]> {
+  const log: string[] = [];
+  const subject = new Keeper({
+    program: {
+      module: fileURLToPath(new URL('../keeper/support/trivial.js', import.meta.url)),
+      args: [],
+      execArgv: [],
+    },
+    log: (level, message) => void (level === 'error' && log.push(message)),
+  });
+  while (subject.port === undefined) await sleep(5);
+  const clients: Socket[] = [];
+  try {
+    for (let i = 0; i < 5; i += 1) {
+      const client = connect(subject.port, '127.0.0.1');
+      clients.push(client);
+      client.write('keep');
+      await once(client, 'data');
+    }
+    const restart = async (): Promise<void> => {
+      const before = subject.workers[0]?.pid;
+      subject.restart();
+      while (subject.workers.length !== 1 || subject.workers[0]!.pid === before) await sleep(2);
+    };
+    const count = quick ? 5 : 500;
+    const warm = Math.ceil(count / 10);
+    for (let i = 0; i < warm; i += 1) await restart();
+    const [files, heap] = [openFiles(), heapKb()];
+    for (let i = warm; i < count; i += 1) await restart();
+    return [
+      {
+        what: `open files after ${count} restarts`,
+        figure: openFiles(),
+        unit: '',
+        baseline: { what: `after ${warm}`, figure: files },
+      },
+      {
+        what: `heap after ${count} restarts`,
+        figure: heapKb(),
+        unit: 'KB',
+        baseline: { what: `after ${warm}`, figure: heap },
+      },
+      {
+        what: 'connections held through all of them',
+        figure: clients.filter(({ destroyed }) => !destroyed).length,
+        unit: 'of 5',
+      },
+    ];
+  } finally {
+    for (const client of clients) client.destroy();
+    subject.stop();
+    subject.stop();
+    await subject.ended;
+  }
+}
+
+function openFiles(): number {
+  return readdirSync('/proc/self/fd').length;
+}
+
+function heapKb(): number {
+  (globalThis as { gc?: () => void }).gc?.();
+  return process.memoryUsage().heapUsed / 1024;
+}
+
+function residentMb(pid: number | undefined): number {
+  if (pid === undefined) return NaN;
+  const pages = Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]);
+  return (pages * 4096) / 1e6;
+}
