@@ -21,11 +21,8 @@ const STAGES: readonly Stage[] = ['fresh', 'request', 'answering', 'open'];
 export interface SlotState {
   readonly stage: Stage;
   readonly openedAtMs: number;
-  /** Samples sent since the last segment end; what was being written when the worker ended is not counted. */
+  /** Samples sent since the last segment end; the last frame of them may not have left, if that was when the worker ended. */
   readonly segmentSamples: number;
-  /** What was being written: a frame of so many samples, or the end of the segment. It may or may not have left. */
-  readonly unfinished:
-    { readonly kind: 'frame'; readonly samples: number } | { readonly kind: 'end' } | undefined;
   /** When the avatar has played all that it was sent. */
   readonly dryAtMs: number;
   /** True when the worker had stopped reading between two messages. */
@@ -41,7 +38,7 @@ export function sharedNowMs(): number {
 
 /**
  * What a worker's successor must know of each connection, written down by the worker as it happens: in a file without a
- * name that lives in memory, because SIGKILL leaves no time for last words. A line costs about 2 µs, and nobody reads
+ * name that lives in memory, because SIGKILL leaves no time for last words. A line costs a microsecond or two (`npm run bench`, keeper), and nobody reads
  * it but a successor. The keeper itself only clears lines.
  */
 export class Ledger {
@@ -76,18 +73,11 @@ export class Ledger {
   read(slot: number): SlotState {
     const page = Buffer.alloc(SLOT_BYTES);
     readSync(this.fd, page, 0, SLOT_BYTES, slot * SLOT_BYTES);
-    const busy = page[1]!;
     const factsBytes = page.readUInt16LE(HEAD_BYTES);
     return {
       stage: STAGES[page[0]!] ?? 'fresh',
       openedAtMs: page.readDoubleLE(16),
       segmentSamples: page.readUInt32LE(4),
-      unfinished:
-        busy === FRAME
-          ? { kind: 'frame', samples: page.readUInt32LE(8) }
-          : busy === END
-            ? { kind: 'end' }
-            : undefined,
       dryAtMs: page.readDoubleLE(24),
       inboundWhole: page[2] === 1,
       facts: parsed(page.toString('utf8', HEAD_BYTES + 2, HEAD_BYTES + 2 + factsBytes)),
@@ -106,7 +96,6 @@ export class Ledger {
 }
 
 const EMPTY = Buffer.alloc(HEAD_BYTES + 2);
-const [NONE, FRAME, END] = [0, 1, 2] as const;
 
 /** Writes down one connection's state. Each call is one small write, which a kill cannot cut in two. */
 export class SlotWriter {
@@ -127,38 +116,23 @@ export class SlotWriter {
     this.#write();
   }
 
-  /** A frame is about to be written to the socket. */
-  frameBegins(samples: number): void {
-    this.#head[1] = FRAME;
-    this.#head.writeUInt32LE(samples, 8);
+  /** A frame is about to be written to the socket. Counted before, so that no frame leaves uncounted. */
+  frame(samples: number): void {
+    const dryAtMs = Math.max(sharedNowMs(), this.#head.readDoubleLE(24)) + samples / SAMPLES_PER_MS;
+    this.#head.writeUInt32LE((this.#head.readUInt32LE(4) + samples) >>> 0, 4);
+    this.#head.writeDoubleLE(dryAtMs, 24);
     this.#write();
   }
 
-  /** …and the end of a segment. */
-  endBegins(): void {
-    this.#head[1] = END;
+  /** The end of a segment has been written. After it, so that a successor rather ends one twice than never. */
+  ended(): void {
+    this.#head.writeUInt32LE(0, 4);
     this.#write();
   }
 
-  /** What began has been written. */
-  done(): void {
-    const busy = this.#head[1]!;
-    this.#head[1] = NONE;
-    if (busy === END) this.#head.writeUInt32LE(0, 4);
-    if (busy === FRAME) {
-      const samples = this.#head.readUInt32LE(8);
-      this.#head.writeUInt32LE((this.#head.readUInt32LE(4) + samples) >>> 0, 4);
-      const dryAtMs = Math.max(sharedNowMs(), this.#head.readDoubleLE(24)) + samples / SAMPLES_PER_MS;
-      this.#head.writeDoubleLE(dryAtMs, 24);
-    }
-    this.#write();
-  }
-
-  /** Forgets what a predecessor left unfinished. */
-  settle(segmentSamples: number): void {
-    this.#head[1] = NONE;
+  /** Goes on from what a predecessor wrote: it is not known where in a message the reading is. */
+  takeOver(): void {
     this.#head[2] = 0;
-    this.#head.writeUInt32LE(segmentSamples, 4);
     this.#write();
   }
 

@@ -142,7 +142,7 @@ export class WebSocketConnection implements Connection {
     const bytes = roomFor(frameBytes(unit.length) + markBytes(mark) + markBytes(windowMark));
     const end = writeFrame(bytes, 0, isAudio(unit) ? BINARY : TEXT, unit);
     this.#writeMark(bytes, this.#writeMark(bytes, end, mark), windowMark);
-    this.#noteBegin(unit);
+    this.#noteFrame(unit);
     writeFrom(this.#socket, bytes);
     this.#noteEnd(unit);
   }
@@ -167,14 +167,14 @@ export class WebSocketConnection implements Connection {
     this.#passing?.(false);
   }
 
-  #noteBegin(unit: Uint8Array): void {
-    if (!this.#lease || !isAudio(unit)) return;
-    if (isFrame(unit)) this.#lease.line.frameBegins((unit.length - FRAME_HEADER_BYTES) / 2);
-    else if (isSegmentEnd(unit)) this.#lease.line.endBegins();
+  #noteFrame(unit: Uint8Array): void {
+    if (this.#lease && isAudio(unit) && isFrame(unit)) {
+      this.#lease.line.frame((unit.length - FRAME_HEADER_BYTES) / 2);
+    }
   }
 
   #noteEnd(unit: Uint8Array): void {
-    if (this.#lease && isAudio(unit)) this.#lease.line.done();
+    if (this.#lease && isAudio(unit) && isSegmentEnd(unit)) this.#lease.line.ended();
   }
 }
 

@@ -4,7 +4,6 @@ import { WebSocketServer } from 'ws';
 import type { Clock } from '../base/clock.js';
 import { BridgeError } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
-import { samplesToMs } from '../base/units.js';
 import type { Connection, LinkState } from '../agent/connection.js';
 import type { Lease } from '../keeper/door.js';
 import { sharedNowMs, type SlotState } from '../keeper/ledger.js';
@@ -100,15 +99,12 @@ export class AvatarRoute {
         if (skippedBytes > 0) logger.warn({ remote, skippedBytes }, 'a message of the avatar was lost');
       },
     });
-    if (state.unfinished)
-      logger.warn({ remote, ...state.unfinished }, 'the last unit may or may not have left');
-    lease.line.settle(state.segmentSamples);
+    lease.line.takeOver();
     const connection = new WebSocketConnection(webSocket, socket, { remote, openedAtMs, lease, inbound });
-    const doubtMs = state.unfinished?.kind === 'frame' ? samplesToMs(state.unfinished.samples) : 0;
     this.#accept(connection, name, {
       ...link,
       openSamples: state.segmentSamples,
-      dryAtMs: state.dryAtMs + doubtMs + sharedToLocalMs,
+      dryAtMs: state.dryAtMs + sharedToLocalMs,
     });
   }
 

@@ -35,16 +35,10 @@ describe('the ledger', () => {
           const line = ledger.writer(0);
           let open = 0;
           for (const unit of units) {
-            if (unit === 'end') line.endBegins();
-            else line.frameBegins(unit);
-            const during = ledger.read(0);
-            expect(during.segmentSamples).toBe(open);
-            expect(during.unfinished).toEqual(
-              unit === 'end' ? { kind: 'end' } : { kind: 'frame', samples: unit },
-            );
-            line.done();
+            if (unit === 'end') line.ended();
+            else line.frame(unit);
             open = unit === 'end' ? 0 : open + unit;
-            expect(ledger.read(0)).toMatchObject({ segmentSamples: open, unfinished: undefined });
+            expect(ledger.read(0).segmentSamples).toBe(open);
           }
         },
       ),
@@ -56,10 +50,7 @@ describe('the ledger', () => {
     const ledger = openLedger();
     const line = ledger.writer(0);
     const beforeMs = sharedNowMs();
-    for (let i = 0; i < 10; i += 1) {
-      line.frameBegins(640);
-      line.done();
-    }
+    for (let i = 0; i < 10; i += 1) line.frame(640);
     const { dryAtMs } = ledger.read(0);
     expect(dryAtMs - beforeMs).toBeGreaterThanOrEqual(400);
     expect(dryAtMs - sharedNowMs()).toBeLessThanOrEqual(400);
@@ -90,8 +81,7 @@ describe('the ledger', () => {
     await exit;
     expect(ledger.read(2)).toMatchObject({
       stage: 'open',
-      segmentSamples: 640,
-      unfinished: { kind: 'frame', samples: 320 },
+      segmentSamples: 960,
       facts: { name: 'default' },
     });
     expect(Math.abs(ledger.read(2).openedAtMs - sharedNowMs())).toBeLessThan(60_000);
@@ -102,13 +92,11 @@ describe('the ledger', () => {
     const first = ledger.writer(0);
     first.stage('answering');
     first.stage('open');
-    first.frameBegins(640);
-    first.done();
-    first.frameBegins(640);
+    first.frame(640);
+    first.inboundWhole();
     const second = ledger.writer(0);
-    second.settle(640);
-    second.frameBegins(128);
-    second.done();
-    expect(ledger.read(0)).toMatchObject({ stage: 'open', segmentSamples: 768, unfinished: undefined });
+    second.takeOver();
+    second.frame(128);
+    expect(ledger.read(0)).toMatchObject({ stage: 'open', segmentSamples: 768, inboundWhole: false });
   });
 });
