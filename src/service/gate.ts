@@ -7,6 +7,8 @@ import { checkHost, checkOrigin, type HostNames } from './guards.js';
 export interface GateRules {
   /** Whoever reaches the service may have it: it tells nothing and does nothing. */
   readonly public?: boolean;
+  /** It answers while the service ends, too. */
+  readonly toTheEnd?: boolean;
   /** It is a page: links from anywhere may lead to it, and who is not logged in is led to the login. */
   readonly page?: boolean;
 }

@@ -180,7 +180,7 @@ async function buildApi(context: ServiceContext): Promise<Api> {
     const preflight = allowOrigin(gate, request, reply);
     try {
       gate.admit(request.raw, preflight ? { public: true } : rules);
-      if (closing.aborted) throw closing.reason as BridgeError;
+      if (closing.aborted && rules.toTheEnd !== true) throw closing.reason as BridgeError;
       if (preflight) void reply.code(204).send();
       else next();
     } catch (error) {

@@ -49,6 +49,10 @@ describe('serve', () => {
     expect(spoken.exit).toBe(0);
     avatar.leave();
     await run.says('went');
+    // Programs that read the log find by fields what a line is about.
+    const fields = run.json().slice(1);
+    expect(fields.map(({ agent }) => agent)).toEqual(fields.map(() => 'default'));
+    expect(fields.filter(({ speech }) => speech === 's1')).toHaveLength(2);
     expect(messages(run).slice(1)).toEqual([
       expect.stringMatching(/^default: the avatar came, from 127\.0\.0\.1:\d+$/),
       expect.stringMatching(/^default: ready after \d+ ms, model 0$/),

@@ -4,16 +4,27 @@ import { ProblemSchema } from '../problem.js';
 
 const StatusSchema = z.object({ status: z.literal('ok') }).meta({ id: 'Status' });
 
-/** For whoever watches over the process. They tell nothing else, and ask for no token. */
+/**
+ * For whoever watches over the process. They tell nothing else, and ask for no token.
+ *
+ * `/healthz` is to be asked before a process is killed: it answers as long as the event loop turns, to the very end.
+ * `/readyz` is to be asked before requests are sent: it stops as soon as the service begins to end. Whether avatars are
+ * there is neither's affair: they come and go, and speeches wait for them.
+ */
 export const healthRoutes: RouteFamily = (api) => {
-  for (const [url, operationId, summary] of [
-    ['/healthz', 'health', 'The process lives and its event loop turns'],
-    ['/readyz', 'readiness', 'It takes requests; 503 once it is ending'],
+  for (const [url, operationId, summary, toTheEnd] of [
+    ['/healthz', 'health', 'The process lives and its event loop turns; also while it ends', true],
+    [
+      '/readyz',
+      'readiness',
+      'It takes requests, whether avatars are there or not; 503 once it is ending',
+      false,
+    ],
   ] as const) {
     api.route({
       method: 'GET',
       url,
-      config: { gate: { public: true } },
+      config: { gate: { public: true, toTheEnd } },
       schema: {
         operationId,
         summary,
