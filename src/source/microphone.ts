@@ -149,7 +149,7 @@ class Microphone implements MicrophoneSound {
     return new BridgeError(
       'RECORDER_MISSING',
       names.length === 1
-        ? `The recorder ${names[0]!} is not installed, or not on PATH.`
+        ? `The recorder ${names[0]!} is not installed, or ${this.#candidates[0]?.mayLack ?? 'not on PATH'}.`
         : `No program that can record was found on PATH: ${names.join(', ')}.`,
       install === undefined ? {} : { advice: `Install it, for example with: ${install}` },
     );

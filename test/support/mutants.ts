@@ -54,12 +54,8 @@ const EXPECTED = ['SOUND_EMPTY', 'SOUND_UNKNOWN', 'SOUND_BROKEN', 'SOUND_TOO_LAR
  * Decodes damaged copies of a file: each must end with an error that says so or with sound; sound must be finite and no
  * louder than sound can be; where a tenth of a second or more is missing there must have been a word.
  */
-export async function expectHonesty(
-  decode: Decode,
-  bytes: Uint8Array,
-  whole: Decoded,
-  mutants: number,
-): Promise<void> {
+export async function expectHonesty(decode: Decode, bytes: Uint8Array, mutants: number): Promise<void> {
+  const whole = await decodeAll(decode, bytes);
   for (let seed = 0; seed < mutants; seed++) {
     const { how, bytes: damaged } = mutant(bytes, seed);
     const note = `seed ${seed}: ${how}`;

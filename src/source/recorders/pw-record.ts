@@ -11,6 +11,7 @@ export const pwRecord: Recorder = {
   platforms: ['linux'],
   needsDevice: false,
   install: { linux: 'apt install pipewire-bin' },
+  mayLack: 'is too old to know --raw',
   available,
   listDevices,
   command: ({ device, sampleRateHz, periodMs }) => ({

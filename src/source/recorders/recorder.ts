@@ -59,6 +59,8 @@ export interface Recorder {
   readonly needsDevice: boolean;
   /** How it is got, per system: one line each. */
   readonly install: Readonly<Partial<Record<NodeJS.Platform, string>>>;
+  /** What an installed one may lack, so that it is not taken: a phrase that ends `is not installed, or …`. */
+  readonly mayLack?: string;
   /** The program's absolute path, or undefined when it is not installed or cannot do what is needed. */
   available(): Promise<string | undefined>;
   /**

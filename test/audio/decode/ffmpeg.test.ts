@@ -9,7 +9,6 @@ import {
   decodeAll,
   describeWith,
   encode,
-  pieces,
   reference,
   run,
   snrDb,
@@ -17,10 +16,10 @@ import {
   testSignal,
   wavOf,
 } from '../../support/codecs.js';
+import { decoderWorkshop, expectFreedEarly } from '../../support/decoder.js';
 import { expectHonesty } from '../../support/mutants.js';
 
-const folder = await temporaryFolder();
-const wav = wavOf(testSignal(2, 44_100, 2), 44_100, 2);
+const { folder, make } = await decoderWorkshop(44_100);
 // A folder of this file's own, in which nothing may be found: no sound touches the disk.
 process.env.TMPDIR = await temporaryFolder();
 const stored = (): Promise<string[]> => readdir(tmpdir());
@@ -59,7 +58,7 @@ await describeWith(['ffmpeg'], 'decodeWithFfmpeg', () => {
     ['adpcm.wav', 'WAV (adpcm_ima_wav)', ['-c:a', 'adpcm_ima_wav']],
   ])('gives the whole of %s, sample for sample as ffmpeg reads the file', async (name, format, options) => {
     const file = join(folder, name);
-    const bytes = await encode(wav, file, ...options);
+    const bytes = await make(name, ...options);
     const heard = await decodeAll(decodeWithFfmpeg, bytes, 1500);
     const wanted = await reference(file, 16_000, 1);
     expect(heard).toMatchObject({ sampleRateHz: 16_000, channels: 1, warnings: [] });
@@ -104,14 +103,14 @@ await describeWith(['ffmpeg'], 'decodeWithFfmpeg', () => {
   });
 
   it('warns when the sound ends before the length that its head claims', async () => {
-    const bytes = await encode(wav, join(folder, 'cut.m4a'), '-c:a', 'aac', '-movflags', '+faststart');
+    const bytes = await make('cut.m4a', '-c:a', 'aac', '-movflags', '+faststart');
     const heard = await decodeAll(decodeWithFfmpeg, bytes.subarray(0, bytes.length / 2));
     expect(heard.warnings.join()).toMatch(/the sound is cut off: \d+ ms/);
     expect(heard.samples.length).toBeGreaterThan(8000);
   });
 
   it('fails with what ffmpeg says when nothing of it can be decoded', async () => {
-    const bytes = await encode(wav, join(folder, 'nothing.m4a'), '-c:a', 'aac', '-movflags', '+faststart');
+    const bytes = await make('nothing.m4a', '-c:a', 'aac', '-movflags', '+faststart');
     const work = decodeAll(decodeWithFfmpeg, bytes.subarray(0, 600));
     expect(await codeOf(work)).toMatch(
       /^SOUND_BROKEN: the sound \(MP4\) could not be decoded: ffmpeg says "/,
@@ -124,8 +123,8 @@ await describeWith(['ffmpeg'], 'decodeWithFfmpeg', () => {
       ['m2.ogg', ['-c:a', 'libvorbis']],
       ['m3.aiff', ['-ar', '8000', '-ac', '1']],
     ] as const) {
-      const bytes = await encode(wav, join(folder, name), '-t', '1', ...options);
-      await expectHonesty(decodeWithFfmpeg, bytes, await decodeAll(decodeWithFfmpeg, bytes), 12);
+      const bytes = await make(name, '-t', '1', ...options);
+      await expectHonesty(decodeWithFfmpeg, bytes, 12);
     }
   });
 
@@ -145,31 +144,14 @@ await describeWith(['ffmpeg'], 'decodeWithFfmpeg', () => {
 
   it('frees the source when nobody wants the rest', async () => {
     for (const options of [[], ['-movflags', '+faststart']]) {
-      const bytes = await encode(wav, join(folder, 'early.m4a'), '-c:a', 'aac', ...options);
-      let freed = false;
-      const source = (async function* () {
-        try {
-          yield* pieces(bytes, 1000);
-        } finally {
-          freed = true;
-        }
-      })();
-      const context: SoundContext = {
-        signal: new AbortController().signal,
-        info: () => undefined,
-        warn: () => undefined,
-      };
-      for await (const block of decodeWithFfmpeg(source, 'x', context)) {
-        expect(block.samples.length).toBeGreaterThan(0);
-        break;
-      }
-      expect(freed).toBe(true);
+      const bytes = await make('early.m4a', '-c:a', 'aac', ...options);
+      await expectFreedEarly(decodeWithFfmpeg, bytes);
       expect(await stored()).toEqual([]);
     }
   });
 
   it('ends with the reason when it is aborted while the source hangs', async () => {
-    const bytes = await encode(wav, join(folder, 'hang.aac'), '-c:a', 'aac');
+    const bytes = await make('hang.aac', '-c:a', 'aac');
     const abort = new AbortController();
     const source = (async function* () {
       yield bytes.subarray(0, 8000);
@@ -186,7 +168,7 @@ await describeWith(['ffmpeg'], 'decodeWithFfmpeg', () => {
   });
 
   it('passes the failure of the source on', async () => {
-    const bytes = await encode(wav, join(folder, 'fail.aac'), '-c:a', 'aac');
+    const bytes = await make('fail.aac', '-c:a', 'aac');
     const source = (async function* () {
       yield bytes.subarray(0, 8000);
       throw new BridgeError('SOURCE_FAILED', 'The address broke off.');

@@ -4,25 +4,11 @@ import { expect, it } from 'vitest';
 import { decodeFlac } from '../../../src/audio/decode/flac.js';
 import { flacCrc16, parseFlacFrame } from '../../../src/audio/decode/flac-frame.js';
 import { EffortError, FlacSplitter } from '../../../src/audio/decode/flac-splitter.js';
-import type { Decode } from '../../../src/audio/pcm.js';
-import { decodeSound } from '../../../src/audio/probe.js';
-import {
-  bytesOf,
-  decodeAll,
-  describeWith,
-  encode,
-  pieces,
-  reference,
-  snrDb,
-  temporaryFolder,
-  testSignal,
-  wavOf,
-} from '../../support/codecs.js';
+import { bytesOf, decodeAll, describeWith, encode, reference, snrDb, wavOf } from '../../support/codecs.js';
+import { anySound, decoderWorkshop, expectFreedEarly } from '../../support/decoder.js';
 import { expectHonesty, seeded } from '../../support/mutants.js';
 
-const folder = await temporaryFolder();
-const wav = wavOf(testSignal(2, 44_100, 2), 44_100, 2);
-const anySound: Decode = (chunks, label, context) => decodeSound(chunks, label, context);
+const { folder, wav, make } = await decoderWorkshop(44_100);
 
 /** Where the frames begin. */
 function framesAt(flac: Buffer): number {
@@ -44,7 +30,7 @@ await describeWith(['ffmpeg'], 'decodeFlac', () => {
     ['small.flac', 8_000, 2, 16, ['-ar', '8000', '-frame_size', '64']],
   ])('gives %s bit for bit as ffmpeg does', async (name, sampleRateHz, channels, bits, options) => {
     const file = join(folder, name);
-    const bytes = await encode(wav, file, ...options);
+    const bytes = await make(name, ...options);
     const heard = await decodeAll(anySound, bytes, 3001);
     const wanted = await reference(file, sampleRateHz, channels);
     expect(heard).toMatchObject({ sampleRateHz, channels, warnings: [] });
@@ -55,7 +41,7 @@ await describeWith(['ffmpeg'], 'decodeFlac', () => {
   });
 
   it('gives the same for any chunking', async () => {
-    const bytes = await encode(wav, join(folder, 'chunks.flac'), '-t', '1');
+    const bytes = await make('chunks.flac', '-t', '1');
     const whole = await decodeAll(decodeFlac, bytes, bytes.length);
     expect(bytesOf((await decodeAll(anySound, bytes, 1)).samples).equals(bytesOf(whole.samples))).toBe(true);
     await fc.assert(
@@ -71,8 +57,8 @@ await describeWith(['ffmpeg'], 'decodeFlac', () => {
   });
 
   it('passes over metadata and tags of any size, and plays files one behind the other', async () => {
-    const one = await encode(wav, join(folder, 'one.flac'), '-t', '1');
-    const two = await encode(wav, join(folder, 'two.flac'), '-ar', '32000', '-ac', '1', '-t', '0.5');
+    const one = await make('one.flac', '-t', '1');
+    const two = await make('two.flac', '-ar', '32000', '-ac', '1', '-t', '0.5');
     const picture = Buffer.alloc(4 + 3_000_000, 0xff);
     picture.writeUInt32BE((6 << 24) | 3_000_000, 0);
     const covered = Buffer.concat([one.subarray(0, 42), picture, one.subarray(42)]);
@@ -86,7 +72,7 @@ await describeWith(['ffmpeg'], 'decodeFlac', () => {
   });
 
   it('plays a stream whose writer did not know its length', async () => {
-    const bytes = await encode(wav, join(folder, 'live.flac'));
+    const bytes = await make('live.flac');
     bytes.fill(0, 22, 42);
     bytes[21]! &= 0xf0;
     const heard = await decodeAll(decodeFlac, bytes);
@@ -96,7 +82,7 @@ await describeWith(['ffmpeg'], 'decodeFlac', () => {
   });
 
   it('leaves a damaged frame out, and it alone', async () => {
-    const bytes = await encode(wav, join(folder, 'bit.flac'), '-frame_size', '4410');
+    const bytes = await make('bit.flac', '-frame_size', '4410');
     for (const at of [framesAt(bytes) + 3000, Math.round(bytes.length * 0.7)]) bytes[at]! ^= 4;
     const heard = await decodeAll(decodeFlac, bytes);
     expect(heard.samples.length).toBe(2 * (88_200 - 2 * 4410));
@@ -106,7 +92,7 @@ await describeWith(['ffmpeg'], 'decodeFlac', () => {
   });
 
   it('says when the end is missing, or everything', async () => {
-    const bytes = await encode(wav, join(folder, 'cut.flac'));
+    const bytes = await make('cut.flac');
     const heard = await decodeAll(decodeFlac, bytes.subarray(0, bytes.length / 2));
     expect(heard.warnings).toEqual([
       expect.stringMatching(/^the sound is cut off: \d{3,4} ms of the length/),
@@ -165,25 +151,12 @@ await describeWith(['ffmpeg'], 'decodeFlac', () => {
       ['m2.flac', wavOf(hiss, 16_000, 1), ['-frame_size', '512']],
     ] as const) {
       const bytes = await encode(source, join(folder, name), ...options);
-      await expectHonesty(decodeFlac, bytes, await decodeAll(decodeFlac, bytes), 60);
+      await expectHonesty(decodeFlac, bytes, 60);
     }
   });
 
   it('frees the source when nobody wants the rest', async () => {
-    const bytes = await encode(wav, join(folder, 'early.flac'));
-    let freed = false;
-    const source = (async function* () {
-      try {
-        yield* pieces(bytes, 20_000);
-      } finally {
-        freed = true;
-      }
-    })();
-    const context = { signal: new AbortController().signal, info: () => undefined, warn: () => undefined };
-    for await (const block of decodeFlac(source, 'x', context)) {
-      expect(block.channels).toBe(2);
-      break;
-    }
-    expect(freed).toBe(true);
+    const bytes = await make('early.flac');
+    await expectFreedEarly(decodeFlac, bytes, 20_000);
   });
 });

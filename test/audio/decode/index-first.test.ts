@@ -6,19 +6,10 @@ import { indexFirst } from '../../../src/audio/decode/index-first.js';
 import { CAF, indexedContainer, MP4 } from '../../../src/audio/decode/indexed-container.js';
 import { Lookahead } from '../../../src/audio/decode/lookahead.js';
 import { readFile } from '../../../src/source/file.js';
-import {
-  decodeAll,
-  describeWith,
-  encode,
-  pieces,
-  reference,
-  snrDb,
-  temporaryFolder,
-  testSignal,
-  wavOf,
-} from '../../support/codecs.js';
+import { decodeAll, describeWith, pieces, reference, snrDb } from '../../support/codecs.js';
+import { decoderWorkshop } from '../../support/decoder.js';
 
-const folder = await temporaryFolder();
+const { folder, make } = await decoderWorkshop(44_100);
 const MIB = 2 ** 20;
 
 async function collect(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
@@ -157,8 +148,6 @@ describe('an MP4 whose index stands behind its sound', () => {
 });
 
 await describeWith(['ffmpeg'], 'files with the index at the end', () => {
-  const wav = wavOf(testSignal(2, 44_100, 2), 44_100, 2);
-
   it.each([
     ['memo.m4a', MP4, ['-c:a', 'aac']],
     ['video.mp4', MP4, ['-f', 'mp4', '-c:a', 'aac', '-write_tmcd', '0']],
@@ -166,7 +155,7 @@ await describeWith(['ffmpeg'], 'files with the index at the end', () => {
     ['packets.caf', CAF, ['-c:a', 'alac']],
   ] as const)('%s by its path and as a stream give the whole sound', async (name, container, options) => {
     const path = join(folder, name);
-    const bytes = await encode(wav, path, ...options);
+    const bytes = await make(name, ...options);
     expect(indexedContainer(bytes)).toBe(container);
     const wanted = await reference(path, 16_000, 1);
     const streamed = await decodeAll(decodeWithFfmpeg, bytes);

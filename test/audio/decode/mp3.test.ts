@@ -3,24 +3,11 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { parseMpegHeader } from '../../../src/audio/decode/mpeg-header.js';
 import { decodeMp3 } from '../../../src/audio/decode/mp3.js';
-import { decodeSound } from '../../../src/audio/probe.js';
-import type { Decode } from '../../../src/audio/pcm.js';
-import {
-  decodeAll,
-  describeWith,
-  encode,
-  pieces,
-  reference,
-  snrDb,
-  temporaryFolder,
-  testSignal,
-  wavOf,
-} from '../../support/codecs.js';
+import { decodeAll, describeWith, reference, snrDb } from '../../support/codecs.js';
+import { anySound, decoderWorkshop, expectFreedEarly } from '../../support/decoder.js';
 import { expectHonesty } from '../../support/mutants.js';
 
-const folder = await temporaryFolder();
-const wav = wavOf(testSignal(2, 44_100, 2), 44_100, 2);
-const anySound: Decode = (chunks, label, context) => decodeSound(chunks, label, context);
+const { folder, make } = await decoderWorkshop(44_100);
 
 /** An ID3v2 tag with a picture of that many bytes. */
 function id3v2(bytes: number): Buffer {
@@ -55,7 +42,7 @@ await describeWith(['ffmpeg'], 'decodeMp3', () => {
     ['layer2.mp2', 'MP2', 44_100, 2, ['-c:a', 'mp2']],
   ])('gives %s to the sample, as ffmpeg does', async (name, format, sampleRateHz, channels, options) => {
     const file = join(folder, name);
-    const bytes = await encode(wav, file, ...options);
+    const bytes = await make(name, ...options);
     const heard = await decodeAll(anySound, bytes);
     const wanted = await reference(file, sampleRateHz, channels);
     expect(heard).toMatchObject({ sampleRateHz, channels, warnings: [] });
@@ -65,14 +52,14 @@ await describeWith(['ffmpeg'], 'decodeMp3', () => {
   });
 
   it('knows the length when the encoder wrote it, and cuts off what the encoder added', async () => {
-    const bytes = await encode(wav, join(folder, 'length.mp3'));
+    const bytes = await make('length.mp3');
     const heard = await decodeAll(decodeMp3, bytes);
     expect(heard.samples.length).toBe(2 * 88_200);
     expect(heard.infos[0]!.durationMs).toBeCloseTo(2000, 3);
   });
 
   it('gives the same for any chunking', async () => {
-    const bytes = await encode(wav, join(folder, 'chunks.mp3'), '-q:a', '5');
+    const bytes = await make('chunks.mp3', '-q:a', '5');
     const whole = await decodeAll(decodeMp3, bytes, bytes.length);
     expect((await decodeAll(anySound, bytes, 1)).samples).toEqual(whole.samples);
     await fc.assert(
@@ -88,8 +75,8 @@ await describeWith(['ffmpeg'], 'decodeMp3', () => {
   });
 
   it('passes over tags of any size, and plays files one behind the other without a gap', async () => {
-    const one = await encode(wav, join(folder, 'one.mp3'), '-id3v2_version', '0', '-write_id3v1', '0');
-    const two = await encode(wav, join(folder, 'two.mp3'), '-ar', '32000', '-ac', '1', '-id3v2_version', '0');
+    const one = await make('one.mp3', '-id3v2_version', '0', '-write_id3v1', '0');
+    const two = await make('two.mp3', '-ar', '32000', '-ac', '1', '-id3v2_version', '0');
     const first = await decodeAll(decodeMp3, one);
     const second = await decodeAll(decodeMp3, two);
     const joined = Buffer.concat([
@@ -111,16 +98,7 @@ await describeWith(['ffmpeg'], 'decodeMp3', () => {
   });
 
   it('joins a stream in the middle of a frame', async () => {
-    const bytes = await encode(
-      wav,
-      join(folder, 'radio.mp3'),
-      '-b:a',
-      '320k',
-      '-write_xing',
-      '0',
-      '-id3v2_version',
-      '0',
-    );
+    const bytes = await make('radio.mp3', '-b:a', '320k', '-write_xing', '0', '-id3v2_version', '0');
     const heard = await decodeAll(anySound, bytes.subarray(1500));
     expect(heard.infos[0]!.format).toBe('MP3');
     expect(heard.warnings).toEqual([]);
@@ -128,7 +106,7 @@ await describeWith(['ffmpeg'], 'decodeMp3', () => {
   });
 
   it('leaves out what is not MP3 in the middle, and says so', async () => {
-    const bytes = await encode(wav, join(folder, 'stray.mp3'), '-b:a', '128k');
+    const bytes = await make('stray.mp3', '-b:a', '128k');
     const stray = Buffer.from('<html>502 Bad Gateway</html>'.repeat(100));
     const heard = await decodeAll(
       decodeMp3,
@@ -142,7 +120,7 @@ await describeWith(['ffmpeg'], 'decodeMp3', () => {
   });
 
   it('says when the end is missing', async () => {
-    const tagged = await encode(wav, join(folder, 'cut.mp3'));
+    const tagged = await make('cut.mp3');
     const heard = await decodeAll(decodeMp3, tagged.subarray(0, tagged.length / 2));
     expect(heard.warnings).toEqual([
       expect.stringMatching(/^the sound is cut off: \d{3,4} ms of the length/),
@@ -155,9 +133,8 @@ await describeWith(['ffmpeg'], 'decodeMp3', () => {
   ])(
     'of %s rate and untold length says so too, unless the cut lies between two frames',
     async (name, rate) => {
-      const bytes = await encode(
-        wav,
-        join(folder, `${name}.mp3`),
+      const bytes = await make(
+        `${name}.mp3`,
         ...['-t', '0.5', '-write_xing', '0', '-write_id3v1', '0', '-id3v2_version', '0', ...rate],
       );
       const ends: number[] = [];
@@ -193,27 +170,13 @@ await describeWith(['ffmpeg'], 'decodeMp3', () => {
       ['m1.mp3', ['-q:a', '4']],
       ['m2.mp3', ['-b:a', '64k', '-ac', '1']],
     ] as const) {
-      const bytes = await encode(wav, join(folder, name), '-t', '1', ...options);
-      const whole = await decodeAll(decodeMp3, bytes);
-      await expectHonesty(decodeMp3, bytes, whole, 60);
+      const bytes = await make(name, '-t', '1', ...options);
+      await expectHonesty(decodeMp3, bytes, 60);
     }
   });
 
   it('frees the source when nobody wants the rest', async () => {
-    const bytes = await encode(wav, join(folder, 'early.mp3'));
-    let freed = false;
-    const source = (async function* () {
-      try {
-        yield* pieces(bytes, 1000);
-      } finally {
-        freed = true;
-      }
-    })();
-    const context = { signal: new AbortController().signal, info: () => undefined, warn: () => undefined };
-    for await (const block of decodeMp3(source, 'x', context)) {
-      expect(block.channels).toBe(2);
-      break;
-    }
-    expect(freed).toBe(true);
+    const bytes = await make('early.mp3');
+    await expectFreedEarly(decodeMp3, bytes);
   });
 });

@@ -4,27 +4,13 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { decodeOggOpus } from '../../../src/audio/decode/ogg-opus.js';
 import { OpusPackets, loadOpus } from '../../../src/audio/decode/opus.js';
-import type { Decode } from '../../../src/audio/pcm.js';
-import { decodeSound } from '../../../src/audio/probe.js';
-import {
-  decodeAll,
-  describeWith,
-  encode,
-  pieces,
-  reference,
-  run,
-  snrDb,
-  temporaryFolder,
-  testSignal,
-  wavOf,
-} from '../../support/codecs.js';
+import { decodeAll, describeWith, encode, reference, run, snrDb } from '../../support/codecs.js';
+import { anySound, decoderWorkshop, expectFreedEarly } from '../../support/decoder.js';
 import { expectHonesty } from '../../support/mutants.js';
 import { flacPicture, oggChecksum, pagesOf } from '../../support/ogg.js';
 
-const folder = await temporaryFolder();
-const wav = wavOf(testSignal(2, 48_000, 2), 48_000, 2);
+const { folder, wav, make } = await decoderWorkshop(48_000);
 const opus = ['-c:a', 'libopus'];
-const anySound: Decode = (chunks, label, context) => decodeSound(chunks, label, context);
 const path = process.env.PATH;
 
 afterEach(() => {
@@ -46,7 +32,7 @@ await describeWith(['ffmpeg'], 'decodeOggOpus', () => {
     ['high.opus', 2, ['-b:a', '510k', '-vbr', 'off']],
   ])('gives %s whole, without lead-in and surplus, and like ffmpeg', async (name, channels, options) => {
     const file = join(folder, name);
-    const bytes = await encode(wav, file, ...opus, ...options);
+    const bytes = await make(name, ...opus, ...options);
     const heard = await decodeAll(anySound, bytes);
     const wanted = await reference(file, 16_000, channels);
     expect(heard).toMatchObject({ sampleRateHz: 16_000, channels, warnings: [] });
@@ -57,7 +43,7 @@ await describeWith(['ffmpeg'], 'decodeOggOpus', () => {
   });
 
   it('gives the same for any chunking', async () => {
-    const bytes = await encode(wav, join(folder, 'chunks.opus'), ...opus, '-t', '1');
+    const bytes = await make('chunks.opus', ...opus, '-t', '1');
     const whole = await decodeAll(decodeOggOpus, bytes, bytes.length);
     expect(equal((await decodeAll(anySound, bytes, 1)).samples, whole.samples)).toBe(true);
     await fc.assert(
@@ -72,9 +58,9 @@ await describeWith(['ffmpeg'], 'decodeOggOpus', () => {
   });
 
   it('plays a file with cover art in its comments, many pages of it', async () => {
-    const plain = await encode(wav, join(folder, 'plain.opus'), ...opus);
+    const plain = await make('plain.opus', ...opus);
     const picture = ['-metadata:s:a', `METADATA_BLOCK_PICTURE=${flacPicture(80_000)}`];
-    const covered = await encode(wav, join(folder, 'cover.opus'), ...opus, ...picture);
+    const covered = await make('cover.opus', ...opus, ...picture);
     expect(covered.length).toBeGreaterThan(plain.length + 100_000);
     const heard = await decodeAll(anySound, covered, 1000);
     expect(heard.warnings).toEqual([]);
@@ -82,8 +68,8 @@ await describeWith(['ffmpeg'], 'decodeOggOpus', () => {
   });
 
   it('plays chained files through, each one whole', async () => {
-    const one = await encode(wav, join(folder, 'one.opus'), ...opus, '-t', '1.2345', '-serial_offset', '1');
-    const two = await encode(wav, join(folder, 'two.opus'), ...opus, '-ac', '1', '-serial_offset', '2');
+    const one = await make('one.opus', ...opus, '-t', '1.2345', '-serial_offset', '1');
+    const two = await make('two.opus', ...opus, '-ac', '1', '-serial_offset', '2');
     const [first, second] = [await decodeAll(decodeOggOpus, one), await decodeAll(decodeOggOpus, two)];
     const heard = await decodeAll(anySound, Buffer.concat([one, two, one]), 3000);
     expect(heard.warnings).toEqual([]);
@@ -99,8 +85,8 @@ await describeWith(['ffmpeg'], 'decodeOggOpus', () => {
     expect(heard.infos).toMatchObject([{ format: 'Ogg (opus)', channels: 6 }]);
     expect(heard.samples.length).toBe((await reference(surround, 16_000, 1)).length);
 
-    const mono = await encode(wav, join(folder, 'mono.opus'), ...opus, '-ac', '1');
-    const vorbis = await encode(wav, join(folder, 'next.ogg'), '-c:a', 'libvorbis');
+    const mono = await make('mono.opus', ...opus, '-ac', '1');
+    const vorbis = await make('next.ogg', '-c:a', 'libvorbis');
     const both = await decodeAll(anySound, Buffer.concat([mono, vorbis]));
     const ends =
       (await decodeAll(anySound, mono)).samples.length + (await decodeAll(anySound, vorbis)).samples.length;
@@ -128,7 +114,7 @@ await describeWith(['ffmpeg'], 'decodeOggOpus', () => {
   });
 
   it('starts a recording that begins in the middle of its count, and applies the gain of the head', async () => {
-    const bytes = await encode(wav, join(folder, 'gain.opus'), ...opus);
+    const bytes = await make('gain.opus', ...opus);
     const plain = await decodeAll(decodeOggOpus, bytes);
     for (const page of pagesOf(bytes)) {
       if (page.readBigUInt64LE(6) > 0n) page.writeBigUInt64LE(page.readBigUInt64LE(6) + 4_800_000n, 6);
@@ -143,7 +129,7 @@ await describeWith(['ffmpeg'], 'decodeOggOpus', () => {
   });
 
   it('says what is missing: pages, the end, everything', async () => {
-    const bytes = await encode(wav, join(folder, 'holes.opus'), ...opus, '-page_duration', '200000');
+    const bytes = await make('holes.opus', ...opus, '-page_duration', '200000');
     const pages = pagesOf(bytes);
     const without = Buffer.concat(pages.filter((_, i) => i !== 5 && i !== 6));
     expect((await decodeAll(decodeOggOpus, without)).warnings).toEqual([
@@ -155,7 +141,7 @@ await describeWith(['ffmpeg'], 'decodeOggOpus', () => {
   });
 
   it('plays a page with a wrong bit, and says so', async () => {
-    const bytes = await encode(wav, join(folder, 'bit.opus'), ...opus);
+    const bytes = await make('bit.opus', ...opus);
     bytes[bytes.length / 2]! ^= 1;
     const heard = await decodeAll(decodeOggOpus, bytes);
     expect(heard.samples.length).toBe(2 * 32_000);
@@ -167,31 +153,18 @@ await describeWith(['ffmpeg'], 'decodeOggOpus', () => {
       ['m1.opus', ['-page_duration', '100000']],
       ['m2.opus', ['-b:a', '510k', '-vbr', 'off']],
     ] as const) {
-      const bytes = await encode(wav, join(folder, name), ...opus, '-t', '1', ...options);
-      await expectHonesty(decodeOggOpus, bytes, await decodeAll(decodeOggOpus, bytes), 60);
+      const bytes = await make(name, ...opus, '-t', '1', ...options);
+      await expectHonesty(decodeOggOpus, bytes, 60);
     }
   });
 
   it('frees the source when nobody wants the rest', async () => {
-    const bytes = await encode(wav, join(folder, 'early.opus'), ...opus);
-    let freed = false;
-    const source = (async function* () {
-      try {
-        yield* pieces(bytes, 1000);
-      } finally {
-        freed = true;
-      }
-    })();
-    const context = { signal: new AbortController().signal, info: () => undefined, warn: () => undefined };
-    for await (const block of decodeOggOpus(source, 'x', context)) {
-      expect(block.channels).toBe(2);
-      break;
-    }
-    expect(freed).toBe(true);
+    const bytes = await make('early.opus', ...opus);
+    await expectFreedEarly(decodeOggOpus, bytes);
   });
 
   it('decodes a hundred streams side by side, each one right', async () => {
-    const bytes = await encode(wav, join(folder, 'many.opus'), ...opus, '-t', '0.2');
+    const bytes = await make('many.opus', ...opus, '-t', '0.2');
     const alone = await decodeAll(decodeOggOpus, bytes);
     const all = await Promise.all(Array.from({ length: 100 }, () => decodeAll(decodeOggOpus, bytes, 500)));
     for (const heard of all) expect(equal(heard.samples, alone.samples)).toBe(true);

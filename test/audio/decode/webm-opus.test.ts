@@ -6,27 +6,12 @@ import { EBML, readElement, writeElement } from '../../../src/audio/decode/ebml.
 import { WebmBlocks, type WebmBlock } from '../../../src/audio/decode/webm-blocks.js';
 import { splitLaces } from '../../../src/audio/decode/webm-laces.js';
 import { decodeWebmOpus } from '../../../src/audio/decode/webm-opus.js';
-import type { Decode } from '../../../src/audio/pcm.js';
-import { decodeSound } from '../../../src/audio/probe.js';
-import {
-  bytesOf,
-  decodeAll,
-  describeWith,
-  encode,
-  pieces,
-  reference,
-  run,
-  snrDb,
-  temporaryFolder,
-  testSignal,
-  wavOf,
-} from '../../support/codecs.js';
+import { bytesOf, decodeAll, describeWith, reference, run, snrDb } from '../../support/codecs.js';
+import { anySound, decoderWorkshop, expectFreedEarly } from '../../support/decoder.js';
 import { expectHonesty } from '../../support/mutants.js';
 
-const folder = await temporaryFolder();
-const wav = wavOf(testSignal(2, 48_000, 2), 48_000, 2);
+const { folder, wav, make } = await decoderWorkshop(48_000);
 const opus = ['-c:a', 'libopus'];
-const anySound: Decode = (chunks, label, context) => decodeSound(chunks, label, context);
 const path = process.env.PATH;
 
 afterEach(() => {
@@ -115,7 +100,7 @@ await describeWith(['ffmpeg'], 'decodeWebmOpus', () => {
     ['live.webm', 2, ['-live', '1', '-cluster_time_limit', '100']],
   ])('gives %s whole, without lead-in and surplus, and like ffmpeg', async (name, channels, options) => {
     const file = join(folder, name);
-    const bytes = await encode(wav, file, ...opus, ...options);
+    const bytes = await make(name, ...opus, ...options);
     const heard = await decodeAll(anySound, bytes);
     const wanted = await reference(file, 16_000, channels);
     expect(heard).toMatchObject({ sampleRateHz: 16_000, channels, warnings: [] });
@@ -125,7 +110,7 @@ await describeWith(['ffmpeg'], 'decodeWebmOpus', () => {
   });
 
   it('gives the same for any chunking', async () => {
-    const bytes = await encode(wav, join(folder, 'chunks.webm'), ...opus, '-t', '1');
+    const bytes = await make('chunks.webm', ...opus, '-t', '1');
     const whole = await decodeAll(decodeWebmOpus, bytes, bytes.length);
     expect(bytesOf((await decodeAll(anySound, bytes, 1)).samples).equals(bytesOf(whole.samples))).toBe(true);
     await fc.assert(
@@ -146,15 +131,7 @@ await describeWith(['ffmpeg'], 'decodeWebmOpus', () => {
     ['fixed lacing', 8, 2],
     ['EBML lacing', 8, 3],
   ] as const)('plays %s', async (name, count, lacing) => {
-    const bytes = await encode(
-      wav,
-      join(folder, 'packets.webm'),
-      ...opus,
-      '-b:a',
-      '200k',
-      '-vbr',
-      lacing === 2 ? 'off' : 'on',
-    );
+    const bytes = await make('packets.webm', ...opus, '-b:a', '200k', '-vbr', lacing === 2 ? 'off' : 'on');
     const file = join(folder, `${name}.webm`);
     await writeFile(file, fileOf(bytes, laced(packetsOf(bytes), count, lacing)));
     const heard = await decodeAll(anySound, await readFile(file));
@@ -175,9 +152,9 @@ await describeWith(['ffmpeg'], 'decodeWebmOpus', () => {
   });
 
   it('plays files one behind the other, and hands what is not for it to ffmpeg', async () => {
-    const one = await encode(wav, join(folder, 'one.webm'), ...opus, '-t', '1');
-    const mono = await encode(wav, join(folder, 'mono.webm'), ...opus, '-ac', '1');
-    const vorbis = await encode(wav, join(folder, 'vorbis.webm'), '-c:a', 'libvorbis');
+    const one = await make('one.webm', ...opus, '-t', '1');
+    const mono = await make('mono.webm', ...opus, '-ac', '1');
+    const vorbis = await make('vorbis.webm', '-c:a', 'libvorbis');
     const [first, second] = [await decodeAll(anySound, one), await decodeAll(anySound, mono)];
     const heard = await decodeAll(anySound, Buffer.concat([one, mono, one]), 1000);
     expect(heard.warnings).toEqual([]);
@@ -197,7 +174,7 @@ await describeWith(['ffmpeg'], 'decodeWebmOpus', () => {
   });
 
   it('says what is missing: packets, the end, everything', async () => {
-    const bytes = await encode(wav, join(folder, 'holes.webm'), ...opus);
+    const bytes = await make('holes.webm', ...opus);
     const packets = packetsOf(bytes);
     const holes = fileOf(bytes, laced([...packets.slice(0, 20), ...packets.slice(50)], 1, 0));
     const heard = await decodeAll(decodeWebmOpus, holes);
@@ -214,27 +191,14 @@ await describeWith(['ffmpeg'], 'decodeWebmOpus', () => {
       ['m1.webm', ['-cluster_time_limit', '200']],
       ['m2.webm', ['-ac', '1', '-b:a', '24k']],
     ] as const) {
-      const bytes = await encode(wav, join(folder, name), ...opus, '-t', '1', ...options);
-      await expectHonesty(decodeWebmOpus, bytes, await decodeAll(decodeWebmOpus, bytes), 60);
+      const bytes = await make(name, ...opus, '-t', '1', ...options);
+      await expectHonesty(decodeWebmOpus, bytes, 60);
     }
   });
 
   it('frees the source when nobody wants the rest', async () => {
-    const bytes = await encode(wav, join(folder, 'early.webm'), ...opus);
-    let freed = false;
-    const source = (async function* () {
-      try {
-        yield* pieces(bytes, 1000);
-      } finally {
-        freed = true;
-      }
-    })();
-    const context = { signal: new AbortController().signal, info: () => undefined, warn: () => undefined };
-    for await (const block of decodeWebmOpus(source, 'x', context)) {
-      expect(block.channels).toBe(2);
-      break;
-    }
-    expect(freed).toBe(true);
+    const bytes = await make('early.webm', ...opus);
+    await expectFreedEarly(decodeWebmOpus, bytes);
   });
 });
 
