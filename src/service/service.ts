@@ -27,6 +27,7 @@ import { agentRoutes } from './routes/agents.js';
 import { catalogueRoutes } from './routes/catalogue.js';
 import { commandRoutes } from './routes/commands.js';
 import { consoleRoutes } from './routes/console.js';
+import { docsRoutes } from './routes/docs.js';
 import { eventRoutes } from './routes/events.js';
 import { healthRoutes } from './routes/health.js';
 import { loginRoutes } from './routes/login.js';
@@ -44,6 +45,7 @@ import { allowOrigin, setSecurityHeaders } from './security-headers.js';
 /** Every family of routes; a new one is a file and a line here. */
 const FAMILIES: readonly RouteFamily[] = [
   rootRoutes,
+  docsRoutes,
   loginRoutes,
   healthRoutes,
   metricsRoutes,

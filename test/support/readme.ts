@@ -1,13 +1,16 @@
-import { ERRORS } from '../../src/base/errors.js';
+import { BridgeError, ERRORS, type ErrorCode } from '../../src/base/errors.js';
+import { createBridge } from '../../src/bridge.js';
 import { defaultText, OPTIONS, type OptionSpec } from '../../src/config.js';
+import { statusOf } from '../../src/service/problem.js';
+import { attachService } from '../../src/service/service.js';
 
 /** The parts of the README that are made from the code, by the name of their markers. */
-export const generatedSections: Record<string, () => string> = {
+export const generatedSections: Record<string, () => string | Promise<string>> = {
   options: () => {
     const rows = Object.values(OPTIONS).map((spec: OptionSpec) => {
       const fallback = defaultText(spec);
       const shown = fallback === undefined ? '' : `\`${fallback}\``;
-      return `| \`${spec.flag}\` | \`${spec.env}\` | ${shown} | ${spec.range} | ${spec.help} |`;
+      return `| \`${spec.flag}\` | \`${spec.env}\` | ${shown} | ${cell(spec.range)} | ${cell(spec.help)} |`;
     });
     return [
       '| flag | environment | default | takes | what it does |',
@@ -15,26 +18,58 @@ export const generatedSections: Record<string, () => string> = {
       ...rows,
     ].join('\n');
   },
+  api: async () => {
+    const rows = (await operations()).map(
+      ({ method, path, summary, bodies }) =>
+        `| \`${method.toUpperCase()} ${path}\` | ${bodies.map((type) => `\`${type}\``).join(', ')} | ${cell(summary)} |`,
+    );
+    return ['| request | body | what it does |', '| --- | --- | --- |', ...rows].join('\n');
+  },
   errors: () => {
-    const rows = Object.entries(ERRORS).map(
-      ([code, { kind, retryable, advice }]) =>
-        `| \`${code}\` | ${kind} | ${retryable ? 'yes' : 'no'} | ${advice} |`,
-    );
-    return ['| code | kind | retry helps | what you can do |', '| --- | --- | --- | --- |', ...rows].join(
-      '\n',
-    );
+    const rows = Object.entries(ERRORS).map(([code, { kind, retryable, advice }]) => {
+      const status = statusOf(new BridgeError(code as ErrorCode, ''));
+      return `| \`${code}\` | ${kind} | ${status} | ${retryable ? 'yes' : 'no'} | ${cell(advice)} |`;
+    });
+    const head = '| code | kind | HTTP | retry helps | what you can do |';
+    return [head, '| --- | --- | --- | --- | --- |', ...rows].join('\n');
   },
 };
 
+/** A text as it may stand in a table. */
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|');
+}
+
+/** What the API's own document lists, by path. */
+async function operations() {
+  const bridge = await createBridge({ port: 0 });
+  try {
+    const { url } = await attachService(bridge);
+    const document = (await (await fetch(`${url}/api/openapi.json`)).json()) as {
+      paths: Record<string, Record<string, { summary: string; requestBody?: { content: object } }>>;
+    };
+    return Object.entries(document.paths)
+      .flatMap(([path, methods]) =>
+        Object.entries(methods).map(([method, { summary, requestBody }]) => ({
+          ...{ method, path, summary },
+          bodies: Object.keys(requestBody?.content ?? {}),
+        })),
+      )
+      .sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
+  } finally {
+    await bridge.close();
+  }
+}
+
 /** The README with every generated section written anew between `<!-- begin NAME -->` and `<!-- end NAME -->`. */
-export function withGenerated(readme: string): string {
+export async function withGenerated(readme: string): Promise<string> {
   let text = readme;
   for (const [name, make] of Object.entries(generatedSections)) {
     const [begin, end] = [`<!-- begin ${name} -->`, `<!-- end ${name} -->`];
     const from = text.indexOf(begin);
     const to = text.indexOf(end);
     if (from < 0 || to < from) throw new Error(`the README has no section between ${begin} and ${end}`);
-    text = `${text.slice(0, from + begin.length)}\n\n${make()}\n\n${text.slice(to)}`;
+    text = `${text.slice(0, from + begin.length)}\n\n${await make()}\n\n${text.slice(to)}`;
   }
   return text;
 }

@@ -4,4 +4,4 @@ import { withGenerated } from './readme.js';
 
 // `npm run docs`: writes the README's generated tables anew.
 const path = inProject('README.md');
-writeFileSync(path, withGenerated(readFileSync(path, 'utf8')));
+writeFileSync(path, await withGenerated(readFileSync(path, 'utf8')));
