@@ -52,6 +52,8 @@ export class Listener {
   readonly #leases = new WeakMap<Duplex, Lease>();
   /** Connections that have been answered and wait for their next request. */
   readonly #idle = new Set<Socket>();
+  /** Connections whose end is listened for, once for all their requests. */
+  readonly #followed = new WeakSet<Socket>();
   #retired = false;
 
   /** @param tls when given, it speaks TLS only */
@@ -140,6 +142,8 @@ export class Listener {
     if (socket.destroyed) return;
     if (this.#retired) return void socket.end();
     this.#idle.add(socket);
+    if (this.#followed.has(socket)) return;
+    this.#followed.add(socket);
     socket.once('close', () => this.#idle.delete(socket));
   }
 
