@@ -19,8 +19,8 @@ export type Word =
   | { readonly word: 'gone'; readonly name: string }
   /** The answer to everything that has been told so far. */
   | { readonly word: 'understood' }
-  /** To the one before: end what this agent speaks. */
-  | { readonly word: 'interrupt'; readonly name: string }
+  /** To the one before: end, hold or go on with what this agent speaks. */
+  | { readonly word: 'interrupt' | 'pause' | 'resume'; readonly name: string }
   /** …send it a command. */
   | { readonly word: 'command'; readonly name: string; readonly line: string }
   /** To the one after: events of the service, for those who follow them. */
@@ -116,6 +116,10 @@ export class Succession {
         return this.events.emit('understood', undefined);
       case 'interrupt':
         return void roster.find(word.name)?.interrupt();
+      case 'pause':
+        return roster.find(word.name)?.pause();
+      case 'resume':
+        return roster.find(word.name)?.resume();
       case 'command':
         roster
           .find(word.name)
@@ -127,6 +131,8 @@ export class Succession {
   #predecessor(name: string): Predecessor {
     return {
       interrupt: () => this.tell({ word: 'interrupt', name }),
+      pause: () => this.tell({ word: 'pause', name }),
+      resume: () => this.tell({ word: 'resume', name }),
       send: (line) => this.tell({ word: 'command', name, line }),
     };
   }

@@ -188,11 +188,13 @@ export class Agent implements FrameSink {
 
   /** Holds the speech where it is. */
   pause(): void {
+    if (this.expected) this.#predecessor?.pause();
     this.#player.pause();
   }
 
   /** Goes on after `pause()`. */
   resume(): void {
+    if (this.expected) this.#predecessor?.resume();
     this.#player.resume();
   }
 

@@ -15,7 +15,7 @@ export const addRestart: AddCommand = (program, run) => {
     .command('restart')
     .summary('restart the service without losing an avatar')
     .description(
-      'Has the service start its code anew, with what its --env-file holds by now. A new process takes over as soon as ' +
+      'Has the service start its code anew, with what its configuration says by now. A new process takes over as soon as ' +
         'it is ready; what is spoken goes on in the old one to its end. Avatars stay connected, and no sample is lost.',
     )
     .option('--json', 'as JSON');

@@ -11,13 +11,15 @@ import { processLog, type ProcessLog } from './log.js';
 import type { Terminal } from './terminal.js';
 
 const TLS_ALONE =
-  'without a keeper: a TLS session lives in one process, so that avatars end with it when it crashes or is restarted';
+  'it runs without a keeper: a TLS session lives in one process, so that avatars end with it when it crashes or is restarted';
 
 /** How the service is to run. */
 export interface ServePlan {
   readonly options: BridgeOptions;
   /** How long speeches may go on when it is ended, in ms. */
   readonly stopDeadlineMs: number;
+  /** Runs in one process. */
+  readonly noKeeper: boolean;
   /** Runs without a second worker in reserve. */
   readonly noStandby: boolean;
   readonly json: boolean;
@@ -43,17 +45,18 @@ export async function serveUntilInterrupted(surroundings: Surroundings, plan: Se
 
 async function serve(
   { onInterrupt }: Surroundings,
-  { options, stopDeadlineMs }: ServePlan,
+  { options, stopDeadlineMs, noKeeper }: ServePlan,
   log: ProcessLog,
   terminal: Terminal | undefined,
   door: Door | undefined,
 ): Promise<number> {
   const { logger } = log;
-  const bridge = await createBridge({ ...options, logger, ...(door && { door }) });
+  const kept = door !== undefined && !noKeeper && options.tlsCert === undefined;
+  const bridge = await createBridge({ ...options, logger, ...(kept && { door }) });
   logHappenings(bridge, logger);
   const service = await attachService(bridge);
   // One that takes over from another has nothing new to say.
-  if (!door || door.number === 1) announce(bridge, service.url, terminal, logger);
+  if (!kept || door.number === 1) announce(bridge, service.url, terminal, logger);
   if (bridge.listener.secure) logger.info({}, TLS_ALONE);
 
   // A fault in one corner must not end the process: every speech under way would end with it.
@@ -76,9 +79,10 @@ async function serve(
       };
       onInterrupt(() => {
         // A terminal tells the whole family; the keeper tells its workers what is to be done.
-        if (!bridge.succession?.kept) stop();
+        if (!door?.open) stop();
       });
-      bridge.succession?.enter({ stop, over });
+      if (bridge.succession) bridge.succession.enter({ stop, over });
+      else door?.leave(stop);
     });
   } finally {
     process.off('uncaughtException', onFault);

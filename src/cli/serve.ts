@@ -3,11 +3,9 @@ import { SERVE_KEYS, SERVICE_KEYS } from '../config.js';
 import { readConfig } from './config-file.js';
 import { requireLoopback } from '../service/guards.js';
 import type { AddCommand } from './command.js';
-import { readEnvFile } from './env-file.js';
 import { addOptions, readOptions } from './flags.js';
 
 interface ServeFlags {
-  envFile?: string;
   json?: boolean;
   verbose?: boolean;
 }
@@ -22,10 +20,6 @@ export const addServe: AddCommand = (program, run) => {
         'Ending it ends the avatars that are connected: they do not survive the loss of their connection. A crash or ' +
         'a restart (`mmdagent-bridge restart`, or SIGHUP) does not: a parent process holds them meanwhile.',
     )
-    .option(
-      '--env-file <path>',
-      'a file of lines such as MMDAGENT_BRIDGE_LEAD_MS=200, read at each restart too; flags go before it',
-    )
     .option('--json', 'log as JSON, as it does anyway when no person looks on')
     .option('--verbose', 'log everything');
   addOptions(command, [...SERVICE_KEYS, ...SERVE_KEYS]);
@@ -33,10 +27,7 @@ export const addServe: AddCommand = (program, run) => {
     run(
       command,
       async (surroundings) => {
-        const env =
-          flags.envFile === undefined
-            ? surroundings.env
-            : { ...surroundings.env, ...readEnvFile(flags.envFile) };
+        const { env } = surroundings;
         const file = await readConfig(command, env);
         const options = readOptions(command, SERVICE_KEYS, env, file.options);
         requireLoopback(options.host, readToken(options));

@@ -119,6 +119,20 @@ export class Door {
     this.#tell({ type: 'ready' });
   }
 
+  /** Says that this process listens by itself, and that nothing of it can be held. @param stop the service is to end */
+  leave(stop: () => void): void {
+    const nothing = (): void => undefined;
+    this.#listener = {
+      fresh: nothing,
+      held: nothing,
+      retire: nothing,
+      orphaned: nothing,
+      relayed: nothing,
+      stop,
+    };
+    this.#tell({ type: 'alone' });
+  }
+
   /** Asks for a planned restart. */
   restart(): void {
     this.#tell({ type: 'restart' });

@@ -29,9 +29,9 @@ export type KeeperLevel = 'info' | 'warn' | 'error';
 
 /**
  * `starting`; `reserve`: ready, with nothing to do; `active`: the one that gets the connections; `retiring`: another one
- * gets them, and it ends when those that it has are done with.
+ * gets them, and it ends when those that it has are done with; `alone`: it listens by itself, and the end of it is the end.
  */
-export type WorkerState = 'starting' | 'reserve' | 'active' | 'retiring';
+export type WorkerState = 'starting' | 'reserve' | 'active' | 'retiring' | 'alone';
 
 /** A copy of a connection's socket, and the worker that has the other one. */
 interface Held {
@@ -96,6 +96,12 @@ export class Keeper {
   /** Starts a new worker; when it is ready it takes over, and the old one ends when it has nothing left to do. */
   restart(): void {
     if (this.#stopping !== 'no') return;
+    if (this.#in('alone').length > 0) {
+      return this.#log(
+        'warn',
+        'It runs without a keeper, and is not restarted: the avatars would end with it.',
+      );
+    }
     if (this.#replacement) return this.#log('warn', 'A restart is under way already.');
     if (!this.#active) return this.#log('warn', 'A new worker is being started already.');
     this.#log('info', 'Restarting: a new worker starts, and takes over when it is ready.');
@@ -111,7 +117,7 @@ export class Keeper {
     clearTimeout(this.#startTimer);
     this.#server.close();
     for (const worker of this.#in('starting', 'reserve')) this.#dismiss(worker);
-    for (const worker of this.#in('active', 'retiring')) {
+    for (const worker of this.#in('active', 'retiring', 'alone')) {
       if (atOnce) worker.kill('SIGKILL');
       else worker.send({ type: 'stop' });
     }
@@ -222,6 +228,8 @@ export class Keeper {
       case 'yield':
         if (worker === active) this.#succession();
         return;
+      case 'alone':
+        return void this.#workers.set(worker, 'alone');
       case 'restart':
         return this.restart();
     }

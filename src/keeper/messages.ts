@@ -30,6 +30,8 @@ export type ToKeeper =
   | { readonly type: 'yield' }
   /** The next worker may have it. */
   | { readonly type: 'pass'; readonly slot: number }
+  /** It serves by itself, and nothing is to be held: of the keeper it needs the word to stop alone. */
+  | { readonly type: 'alone' }
   /** Asks for a planned restart. */
   | { readonly type: 'restart' }
   /** Something for the worker that has taken over, or from that one for those that retire; word for word. */

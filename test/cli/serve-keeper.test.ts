@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SimulatedAvatar } from '../../src/simulator/index.js';
+import { selfSigned } from '../support/certificate.js';
 import { heardLast } from '../keeper/support/heard.js';
 import { command, inProcess, killCommands, type CommandRun } from '../support/command.js';
 import { until, wavOf } from '../support/service-rig.js';
@@ -77,9 +78,9 @@ describe('serve with its keeper', () => {
   });
 
   it('restarts on purpose with new options while a speech goes on, of which no sample is lost', async () => {
-    const envFile = join(folder, 'env');
-    await writeFile(envFile, 'MMDAGENT_BRIDGE_LEAD_MS=100\n');
-    const { run, port, avatar, worker } = await serveWithAvatar(['--env-file', envFile]);
+    const config = join(folder, 'bridge.yaml');
+    await writeFile(config, 'leadMs: 100\n');
+    const { run, port, avatar, worker } = await serveWithAvatar(['--config', config]);
     const pid = await worker();
     const watching = command(['watch', '--port', port]);
     await watching.says('Following');
@@ -87,7 +88,7 @@ describe('serve with its keeper', () => {
     const speaking = command(['speak', '--port', port, await soundFile(sound)]);
     await speaking.says('speaking');
 
-    await writeFile(envFile, 'MMDAGENT_BRIDGE_LEAD_MS=300\n');
+    await writeFile(config, 'leadMs: 300\n');
     const restarted = await inProcess(['restart', '--port', port]);
     expect(restarted.out).toMatch(/^A new process has taken over after \d+ ms, version \d/);
     expect(await worker()).not.toBe(pid);
@@ -140,6 +141,18 @@ describe('serve with its keeper', () => {
     expect(await worker()).toBe(pid);
     avatar.leave();
     await until(() => !lives(pid));
+  });
+
+  it('says that it cannot hold avatars that speak TLS, and ends as it is told to', async () => {
+    const { cert, key } = selfSigned(folder, ['IP:127.0.0.1']);
+    const config = join(folder, 'bridge.yaml');
+    await writeFile(config, `tlsCert: ${cert}\ntlsKey: ${key}\n`);
+    const run = command(['serve', '--port', '0', '--config', config]);
+    await run.says('it runs without a keeper: a TLS session lives in one process');
+    run.child.kill('SIGHUP');
+    await run.says('is not restarted');
+    run.child.kill('SIGTERM');
+    expect(await run.exit).toBe(0);
   });
 
   it('has nothing to restart in one process', async () => {
