@@ -90,7 +90,7 @@ async function recorders(): Promise<Finding[]> {
     const inputs = devices.length === 1 ? '1 input' : `${devices.length} inputs`;
     return {
       what,
-      state: 'ok',
+      state: error ? '-' : 'ok',
       found: error ? `${path}; ${printable(error.message)}` : `${path}, ${inputs}`,
     };
   });

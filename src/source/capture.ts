@@ -6,6 +6,7 @@ import type { Clock } from '../base/clock.js';
 import { Complaints } from '../base/complaints.js';
 import { BridgeError, toBridgeError } from '../base/errors.js';
 import type { CaptureOptions, Recorder } from './recorders/recorder.js';
+import { lastLines } from './recorders/run.js';
 import { SampleReader } from './sample-reader.js';
 import { Watchdog } from './watchdog.js';
 
@@ -168,14 +169,4 @@ class MuteDetector {
     this.#leftSamples -= samples.length;
     return this.#leftSamples <= 0;
   }
-}
-
-/** The last three lines of what a program printed, in one. */
-function lastLines(text: string): string {
-  const lines = text.split(/[\r\n]+/).map((line) => line.trim());
-  return lines
-    .filter((line) => line !== '')
-    .slice(-3)
-    .join('; ')
-    .replace(/\.$/, '');
 }

@@ -316,7 +316,7 @@ export class Player implements SpeechOwner {
   // ---- from waiting to feeding ------------------------------------------------------------------------------------
 
   #advance(): void {
-    if (this.#closed || this.#preparing || this.#pacer.run || this.#paused) return;
+    if (this.#closed || this.#preparing || this.#pacer.run || this.#paused) return this.#readAhead();
     const next = this.#waiting.first();
     if (!next) {
       if (this.#runs.size === 0) this.#events.emit('idle', undefined);
@@ -342,6 +342,15 @@ export class Player implements SpeechOwner {
       );
   }
 
+  /**
+   * Opens the sound of a speech that joins once all of the one before it has been read: a decoder takes time to start,
+   * and asked for at the last frame it would be late.
+   */
+  #readAhead(): void {
+    const next = this.#waiting.first();
+    if (next?.speech.options.join && this.#pacer.run?.feed.ended) next.feed.start();
+  }
+
   #begin(run: Run): void {
     if (this.#preparing !== run) return;
     this.#preparing = undefined;
@@ -360,7 +369,10 @@ export class Player implements SpeechOwner {
     const { feed, speech } = run;
     if (feed.info && !speech.info) speech.setInfo(feed.info);
     if (feed.ended && !feed.error) run.cues.setEnd(feed.readSamples);
-    if (run === this.#pacer.run) return this.#pacer.pump(this.#now());
+    if (run === this.#pacer.run) {
+      if (feed.ended) this.#readAhead();
+      return this.#pacer.pump(this.#now());
+    }
     if (feed.exhausted && run.sentSamples === 0 && this.#runs.has(speech)) {
       // Nothing will ever come: its caller need not wait for an agent to hear so.
       this.#settle(run, 'failed', feed.error ?? emptyError(run));

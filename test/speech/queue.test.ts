@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { BridgeError } from '../../src/base/errors.js';
+import type { Sound } from '../../src/audio/pcm.js';
+import { concat } from '../support/signals.js';
 import { HandSound, ramp, rig, sound } from '../support/speech-rig.js';
 
 describe('the queue', () => {
@@ -62,6 +64,32 @@ describe('the queue', () => {
     for (const speech of speeches) {
       expect(await speech.finished).toMatchObject({ how: 'completed', heardMs: 312.5, gaps: { count: 0 } });
     }
+  });
+
+  it('joins one whose sound takes a second to open: it is opened when the one before it has been read', async () => {
+    const { clock, sink, player } = rig();
+    const first = new HandSound();
+    player.speak(first);
+    first.push(ramp(32_000));
+    await clock.advance(100);
+    let openedAtMs = 0;
+    const slow: Sound = {
+      label: 'slow.m4a',
+      live: false,
+      async *open() {
+        openedAtMs = clock.nowMs();
+        await new Promise<void>((resolve) => clock.after(1000, resolve));
+        yield { samples: ramp(8000, 32_001), sampleRateHz: 16_000, channels: 1 };
+      },
+    };
+    player.speak(slow, { join: true });
+    await clock.advance(300);
+    expect(openedAtMs, 'not before there is room for it').toBe(0);
+    first.end();
+    await clock.advance(5000);
+    expect(sink.playback().gapsMs).toEqual([]);
+    expect(sink.heard.subarray(0, 40_000)).toEqual(concat([ramp(32_000), ramp(8000, 32_001)]));
+    expect(sink.segments()).toHaveLength(1);
   });
 
   it('does not wait for a joined speech whose sound is late', async () => {

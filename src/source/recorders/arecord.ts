@@ -1,7 +1,7 @@
 import { findProgram, startProgram } from '../../base/child.js';
 import { BridgeError } from '../../base/errors.js';
 import { rawFormat, sortDevices, type Device, type Recorder } from './recorder.js';
-import { ask } from './run.js';
+import { ask, lastLines } from './run.js';
 
 /** ALSA's recorder: for a system without a sound server, and through ALSA's plugins with one. */
 export const arecord: Recorder = {
@@ -33,7 +33,7 @@ async function listDevices(signal: AbortSignal): Promise<Device[]> {
   if (path === undefined) return [];
   const answer = await ask(path, ['-L'], signal);
   if (!answer.ok)
-    throw new BridgeError('RECORDER_FAILED', `arecord cannot list devices: ${answer.stderr.trim()}.`);
+    throw new BridgeError('RECORDER_FAILED', `arecord cannot list devices: ${lastLines(answer.stderr)}.`);
   return parsePcmList(answer.stdout);
 }
 

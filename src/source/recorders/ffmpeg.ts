@@ -1,7 +1,7 @@
 import { findProgram, startProgram } from '../../base/child.js';
 import { BridgeError } from '../../base/errors.js';
 import { rawFormat, sortDevices, type CaptureOptions, type Device, type Recorder } from './recorder.js';
-import { ask } from './run.js';
+import { ask, lastLines } from './run.js';
 
 /**
  * ffmpeg with the input of the system it runs on: PulseAudio, or ALSA for a device that begins with `alsa:`, on Linux;
@@ -54,7 +54,7 @@ async function listDevices(platform: NodeJS.Platform, signal: AbortSignal): Prom
     return parseDshow((await list('-f', 'dshow', '-list_devices', 'true', '-i', 'dummy')).stderr);
   const answer = await list('-sources', 'pulse');
   if (!answer.ok)
-    throw new BridgeError('RECORDER_FAILED', `ffmpeg cannot list devices: ${answer.stderr.trim()}.`);
+    throw new BridgeError('RECORDER_FAILED', `ffmpeg cannot list devices: ${lastLines(answer.stderr)}.`);
   return parseSources(answer.stdout);
 }
 

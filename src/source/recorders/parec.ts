@@ -1,7 +1,7 @@
 import { findProgram, startProgram } from '../../base/child.js';
 import { BridgeError } from '../../base/errors.js';
 import { rawFormat, sortDevices, type Device, type Recorder } from './recorder.js';
-import { ask } from './run.js';
+import { ask, lastLines } from './run.js';
 
 /** PulseAudio's recorder, which PipeWire's pulse server takes as well: the first choice on Linux. */
 export const parec: Recorder = {
@@ -33,7 +33,7 @@ async function listDevices(signal: AbortSignal): Promise<Device[]> {
   if (pactl === undefined) return [];
   const info = await ask(pactl, ['info'], signal);
   if (!info.ok)
-    throw new BridgeError('RECORDER_FAILED', `PulseAudio does not answer: ${info.stderr.trim()}.`);
+    throw new BridgeError('RECORDER_FAILED', `PulseAudio does not answer: ${lastLines(info.stderr)}.`);
   const defaultId = /^Default Source: (.*)$/m.exec(info.stdout)?.[1];
   const sources = await ask(pactl, ['list', 'sources'], signal);
   return parseSources(sources.stdout, defaultId);

@@ -56,3 +56,13 @@ export async function ask(path: string, args: readonly string[], signal: AbortSi
   if (failed) throw new BridgeError('RECORDER_FAILED', `${program.name} ${failed}.`, { cause: exit.error });
   return { ok: exit.code === 0, stdout: Buffer.concat(chunks).toString('utf8'), stderr: lines.join('\n') };
 }
+
+/** The last three lines of what a program printed, in one. */
+export function lastLines(text: string): string {
+  const lines = text.split(/[\r\n]+/).map((line) => line.trim());
+  return lines
+    .filter((line) => line !== '')
+    .slice(-3)
+    .join('; ')
+    .replace(/\.$/, '');
+}
