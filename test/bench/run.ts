@@ -15,6 +15,7 @@ import { lateness } from './lateness.js';
 import { memory } from './memory.js';
 import { microphone } from './microphone.js';
 import { profileInto } from './processes.js';
+import { service } from './service.js';
 import { text } from './text.js';
 import { table, type Bench } from './table.js';
 
@@ -33,6 +34,7 @@ const BENCHES: readonly Bench[] = [
   links,
   position,
   text,
+  service,
   keeper,
   extras,
 ];
