@@ -7,6 +7,7 @@
 import json
 import sys
 import urllib.error
+import urllib.parse
 import urllib.request
 
 path = sys.argv[1]
@@ -23,8 +24,11 @@ try:
     print("agents:", ", ".join(f"{a['name']} ({a['state']})" for a in call("GET", "/api/agents")["agents"]) or "none")
     call("POST", "/api/agents/default/commands", json.dumps({"commands": ["MOTION_ADD|0|bow|bow.vmd"]}).encode(),
          {"content-type": "application/json"})
+    # Commands at moments of the sound, as it is heard.
+    cues = json.dumps([{"atMs": 500, "send": "MOTION_ADD|0|nod|nod.vmd"}])
+    query = urllib.parse.urlencode({"wait": "finished", "cues": cues})
     with open(path, "rb") as sound:
-        end = call("PUT", "/api/agents/default/speech?wait=finished", sound.read(),
+        end = call("PUT", "/api/agents/default/speech?" + query, sound.read(),
                    {"content-type": "application/octet-stream"})
     print(json.dumps(end, indent=2))
 except urllib.error.HTTPError as error:
