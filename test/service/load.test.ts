@@ -51,7 +51,7 @@ describe('two hundred clients at once', () => {
     rig = await startService(LEAD);
     const avatar = await rig.avatar();
     const others = await Promise.all(['a', 'b', 'c', 'd'].map((name) => rig.avatar({ name })));
-    const spoken = speakThrough(avatar, 4);
+    const spoken = speakThrough(avatar, 3);
     await until(() => avatar.report().samplesReceived > 0);
     const names = ['a', 'b', 'c', 'd'];
     const short = wavOf(noise(1600, 9000));
@@ -74,7 +74,7 @@ describe('two hundred clients at once', () => {
           follower.end();
           const [response] = (await once(follower, 'response')) as [IncomingMessage];
           await once(response, 'data');
-          await sleep(500);
+          await sleep(200);
           follower.destroy();
           return response.statusCode!;
         }
@@ -164,7 +164,7 @@ describe('an upload of an hour', () => {
     await until(() => avatar.report().samplesReceived > 0);
     const before = { read: taken!.bytesRead, memory: process.memoryUsage().rss };
     const startMs = performance.now();
-    await until(() => avatar.report().samplesReceived > 16_000 * 3.5, 30_000);
+    await until(() => avatar.report().samplesReceived > 16_000 * 2, 30_000);
     const seconds = (performance.now() - startMs) / 1000;
     // Read from the system: what sounded meanwhile, a lead, and what is read ahead once: not the rest.
     const aheadBytes = rig.service.limits.uploadAheadBytes + 32_000 * (LEAD.bufferMs / 1000) + 2 * 64 * 1024;
@@ -187,7 +187,7 @@ describe('the cues of a stream', () => {
     const client = await StreamClient.open(rig.port);
     client.say({ type: 'start', format: 's16le:16000:1' });
     const send = `A|${'x'.repeat(1900)}`;
-    for (let i = 0; i < 5000; i += 1) client.say({ type: 'cue', atMs: 3_600_000, send });
+    for (let i = 0; i < 4500; i += 1) client.say({ type: 'cue', atMs: 3_600_000, send });
     const { error } = await client.next('error');
     expect([error.code, error.detail]).toEqual([
       'CUE_LIMIT',

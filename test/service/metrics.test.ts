@@ -29,7 +29,7 @@ describe('the metrics', () => {
   it('count what was sent to the byte, and how speeches ended', async () => {
     rig = await startService({ leadMs: 500 });
     const avatar = await rig.avatar();
-    await speak(25_600);
+    await speak(10_240);
     await speak(1_000);
     await rig.ask('POST', '/api/agents/default/speech?wait=finished', { body: 'no sound' });
     await rig.ask('POST', '/api/agents/default/commands', { json: { commands: ['A|1', 'B|2'] } });
@@ -38,9 +38,9 @@ describe('the metrics', () => {
     const metrics = await scrape();
     // 1,000 samples are padded to whole blocks of 256, in a frame of their own.
     expect(metrics.get(of('frames_total'))).toBe(audioFrames);
-    expect(samplesReceived).toBe(25_600 + 1_024);
-    expect(metrics.get(of('audio_seconds_total'))).toBe(26_624 / 16_000);
-    expect(metrics.get(of('audio_bytes_total'))).toBe(audioFrames * 7 + 26_624 * 2);
+    expect(samplesReceived).toBe(10_240 + 1_024);
+    expect(metrics.get(of('audio_seconds_total'))).toBe(11_264 / 16_000);
+    expect(metrics.get(of('audio_bytes_total'))).toBe(audioFrames * 7 + 11_264 * 2);
     expect(metrics.get(of('speeches_total', 'default', ',how="completed"'))).toBe(2);
     expect(metrics.get(of('speeches_total', 'default', ',how="failed"'))).toBe(1);
     expect(metrics.get(of('connections_total'))).toBe(1);
@@ -53,7 +53,7 @@ describe('the metrics', () => {
     expect(metrics.get(of('mark_round_trip_seconds', 'default', ',quantile="1"'))).toBeGreaterThan(0);
     expect(metrics.get('mmdagent_bridge_first_sound_seconds_count')).toBe(2);
     expect(metrics.get('mmdagent_bridge_speech_wait_seconds_count')).toBe(3);
-    expect(metrics.get('mmdagent_bridge_wakeup_lateness_seconds_count')).toBeGreaterThan(10);
+    expect(metrics.get('mmdagent_bridge_wakeup_lateness_seconds_count')).toBeGreaterThan(3);
     expect(metrics.get('mmdagent_bridge_agents{state="ready"}')).toBe(1);
     expect(
       metrics.get(

@@ -37,7 +37,15 @@ export interface ApiDocument {
 }
 
 /** Routes that the document leaves out: pages, and itself. */
-const PAGES = ['/', '/login', '/api/openapi.json', '/console/main.js', '/console/none.js', '/api/none'];
+const PAGES = [
+  '/',
+  '/login',
+  '/api/docs',
+  '/api/openapi.json',
+  '/console/main.js',
+  '/console/none.js',
+  '/api/none',
+];
 
 /** Reads the document. */
 export async function readDocument(

@@ -47,10 +47,11 @@ describe('without the token', () => {
       for (const headers of [{}, bearer(WRONG[0]!), { authorization: `Basic ${btoa(`:${TOKEN}`)}` }]) {
         const answer = await rig.ask(method, path, { headers });
         // The page leads a person to the login; what is asked for by programs is refused.
-        const expected = path === '/' ? [303, ''] : [401, 'TOKEN_REQUIRED'];
+        const page = path === '/' || path === '/api/docs';
+        const expected = page ? [303, ''] : [401, 'TOKEN_REQUIRED'];
         const code = answer.text === '' ? '' : answer.json['code'];
         expect([method, path, answer.status, code]).toEqual([method, path, ...expected]);
-        if (path === '/') expect(answer.headers.location).toBe('/login?next=%2F');
+        if (page) expect(answer.headers.location).toBe(`/login?next=${encodeURIComponent(path)}`);
         else expect(answer.headers['www-authenticate']).toBe('Bearer');
         expect(answer.text).not.toContain('default');
       }
