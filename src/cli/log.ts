@@ -1,5 +1,4 @@
 import pino, { type DestinationStream, type Logger } from 'pino';
-import pretty from 'pino-pretty';
 
 /** What may wait for a log reader that does not read, in bytes; past it lines are left out rather than avatars held up. */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;
@@ -26,13 +25,13 @@ export interface ProcessLog {
  * The log on standard output: lines for people at a terminal, JSON otherwise. Writing never waits: a reader that has
  * stopped must not stop the avatars' sound.
  */
-export function processLog(options: {
+export async function processLog(options: {
   json: boolean;
   level: LogLevel;
   colors: boolean;
   /** Texts that no line may hold. */
   secrets?: readonly string[];
-}): ProcessLog {
+}): Promise<ProcessLog> {
   const destination = pino.destination({ dest: 1, sync: false, maxLength: MAX_WAITING_BYTES });
   // A reader that has gone is no reason to end: avatars live by this process.
   destination.on('error', () => undefined);
@@ -47,6 +46,8 @@ export function processLog(options: {
     }
   };
   if (options.json) return { logger: pino(settings, cleaned(destination, clean)), flush };
+  // A worker that takes over must be quick, and writes JSON nearly everywhere.
+  const { default: pretty } = await import('pino-pretty');
   const lines = pretty({
     destination,
     colorize: options.colors,

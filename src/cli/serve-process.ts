@@ -34,7 +34,7 @@ export async function serveUntilInterrupted(surroundings: Surroundings, plan: Se
   const { options } = plan;
   const level = plan.verbose ? 'debug' : (options.logLevel ?? 'info');
   const secrets = [readToken(options), options.agentToken].filter((secret) => secret !== undefined);
-  const log = processLog({ json, level, colors, secrets });
+  const log = await processLog({ json, level, colors, secrets });
   const door = Door.ofProcess({ standby: !plan.noStandby, log: { json, level } });
   try {
     return await serve(surroundings, plan, log, json ? undefined : terminal, door);
