@@ -66,6 +66,7 @@ export class Keeper {
   #stopping: 'no' | 'asked' | 'at once' = 'no';
   #everReady = false;
   #startCount = 0;
+  #activeSinceMs = 0;
   #finished = false;
   #end!: (status: number) => void;
 
@@ -268,6 +269,7 @@ export class Keeper {
   #activate(worker: WorkerProcess): void {
     this.#endYielding();
     this.#workers.set(worker, 'active');
+    this.#activeSinceMs = performance.now();
     this.#replacement = undefined;
     this.#giveAll();
     this.#fillReserve();
@@ -320,10 +322,14 @@ export class Keeper {
       }
       return this.#fillReserve(this.#backoff.next(end.livedMs));
     }
+    // One that stood in reserve for long has done nothing yet that would speak for it.
+    const livedMs = state === 'active' ? performance.now() - this.#activeSinceMs : end.livedMs;
+    const waitMs = this.#backoff.next(livedMs);
     const [reserve] = this.#in('reserve');
     if (reserve) {
       this.#log('error', `The worker is gone: ${end.reason}. The one in reserve takes over; ${held}.`);
-      return this.#activate(reserve);
+      this.#activate(reserve);
+      return this.#fillReserve(waitMs);
     }
     if (this.#in('starting').length > 0) {
       return this.#log(
@@ -331,7 +337,6 @@ export class Keeper {
         `A worker is gone: ${end.reason}. The next one is starting already; ${held}.`,
       );
     }
-    const waitMs = this.#backoff.next(end.livedMs);
     const when = waitMs === 0 ? 'at once' : `in ${waitMs} ms`;
     this.#log('error', `The worker is gone: ${end.reason}. Another one is started ${when}; ${held}.`);
     this.#startLater(waitMs);
