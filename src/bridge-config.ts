@@ -57,7 +57,6 @@ const OWN_KEYS = {
   engineOptions: z.record(z.string(), z.unknown()).optional(),
   engines: z.record(z.string(), z.record(z.string(), z.unknown())).optional(),
   tags: z.union([z.string().min(1), TagTableSchema]).optional(),
-  unknownTags: z.enum(['speak', 'drop']).optional(),
   dictionary: z.union([z.string().min(1), z.record(z.string().min(1), word)]).optional(),
 };
 
@@ -91,7 +90,7 @@ export async function loadBridgeConfig(path: string): Promise<BridgeConfig> {
   const file = await YamlFile.read(path, 'The configuration');
   const raw = file.value();
   refuseSecrets(file, raw);
-  const known = [...KEYS.map(nameOf), 'engineOptions', 'engines', 'tags', 'unknownTags', 'dictionary'];
+  const known = [...KEYS.map(nameOf), 'engineOptions', 'engines', 'tags', 'dictionary'];
   const result = ConfigSchema.safeParse(raw);
   if (!result.success) throw file.fault(faultOf(result.error, known));
   const own = result.data;
@@ -105,7 +104,7 @@ export async function loadBridgeConfig(path: string): Promise<BridgeConfig> {
     const path = PATH_KEYS.includes(key) ? beside(file, given as string) : given;
     options[key] = (OPTIONS[key] as OptionSpec).schema.parse(path);
   }
-  const { tags, dictionary, unknownTags, captions } = own;
+  const { tags, dictionary, captions } = own;
   return {
     path,
     options,
@@ -115,7 +114,6 @@ export async function loadBridgeConfig(path: string): Promise<BridgeConfig> {
       ...(tags !== undefined && {
         tags: typeof tags === 'string' ? await loadTags(beside(file, tags)) : (tags as TagTable),
       }),
-      ...(unknownTags !== undefined && { unknownTags }),
       ...(dictionary !== undefined && {
         dictionary:
           typeof dictionary === 'string'

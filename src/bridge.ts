@@ -143,6 +143,7 @@ export async function createBridge(options: BridgeOptions = {}): Promise<Bridge>
   const narrator = new Narrator(settings, engines, {
     lips: values.lips,
     captions: values.captions,
+    unknownTags: values.unknownTags,
     ...mannerOf(say),
   });
   const roster = new Roster((name) => new BridgeAgent(name, settings, narrator), {

@@ -195,6 +195,12 @@ export const OPTIONS = {
     'What [word] in a text does: commands by their word.',
     ['serve'],
   ),
+  unknownTags: option(
+    '--unknown-tags <what>',
+    z.enum(['drop', 'speak']).default('drop'),
+    'drop or speak',
+    'What becomes of a [word] that is no tag of the table.',
+  ),
   dictionary: option(
     '--dictionary <file>',
     z.string().min(1).optional(),

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { loadBridgeConfig } from '../src/bridge-config.js';
+import { joinAvatar, startBridge } from './support/bridge-rig.js';
 import { inProject } from './support/paths.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'bridge-config-'));
@@ -83,5 +84,21 @@ describe('a configuration', () => {
       code: 'FILE_NOT_FOUND',
     });
     await expect(loadBridgeConfig(file('tags: none.yaml\n'))).rejects.toThrow(/none\.yaml/);
+  });
+});
+
+describe('a bridge made of a configuration', () => {
+  it('speaks with its voice, and does what its tags say', async () => {
+    const { options, engines, say } = await loadBridgeConfig(
+      file('engine: flite\nvoice: rms\nlips: avatar\ntags:\n  nod: NOD|{1}\nunknownTags: speak\n'),
+    );
+    const bridge = await startBridge({ ...options, engines, say });
+    expect(bridge.engines.settle({})).toMatchObject({ engine: 'flite', voice: 'rms' });
+    // Another engine is not asked for a voice that it cannot have.
+    expect(bridge.engines.settle({ engine: 'espeak' })).not.toHaveProperty('voice');
+    const avatar = await joinAvatar(bridge);
+    const end = await bridge.agent().say('[nod 7] Yes.').finished;
+    expect(end).toMatchObject({ how: 'completed', cuesSent: 1 });
+    expect(avatar.report().commands.map(({ line }) => line)).toContain('NOD|7');
   });
 });

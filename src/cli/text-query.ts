@@ -7,7 +7,7 @@ import { addOptions, addOverrides, readOverrides, type Env } from './flags.js';
 
 const VOICE_KEYS = [
   ...(['engine', 'voice', 'language', 'baseUrl', 'fallback', 'rate', 'pitch', 'volume'] as const),
-  ...(['lips', 'captions'] as const),
+  ...(['lips', 'captions', 'unknownTags'] as const),
 ] satisfies OptionKey[];
 const ENGINE_KEYS = ['engine', 'baseUrl'] as const satisfies OptionKey[];
 const FILE_KEYS = ['config', 'tags', 'dictionary'] as const satisfies OptionKey[];
@@ -56,7 +56,7 @@ export async function textQuery(command: Command, env: Env, program: string | un
     lips: flags.lips ?? options.lips,
     captions: flags.captions ?? options.captions ?? (say.captions === undefined ? undefined : true),
     tags: say.tags && JSON.stringify(say.tags),
-    unknownTags: say.unknownTags,
+    unknownTags: flags.unknownTags ?? options.unknownTags,
     dictionary: say.dictionary && JSON.stringify(Object.fromEntries(say.dictionary.entries)),
   };
   if (encodeURIComponent(JSON.stringify(query)).length > MAX_QUERY_CHARS) {

@@ -18,7 +18,7 @@ export const addWatch: AddCommand = (program, run) => {
     .description(
       'Follows everything the avatars say and do, a line each, until Ctrl-C or the end of the service.',
     )
-    .option('--agent <name>', 'only this avatar (default: all)')
+    .option('--agent <name>', 'only this avatar, or these, with commas between them (default: all)')
     .option('--json', 'as JSON, an object a line');
   addClientOptions(command, { agent: false });
   command.action((flags: WatchFlags) =>

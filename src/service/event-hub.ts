@@ -2,7 +2,7 @@ import { eventTime, type ServiceEventJson } from './events.js';
 
 /** Who is told of events, as text that is ready for the wire. */
 export interface Follower {
-  /** Only events of this agent. */
+  /** Only events of this agent, or of these, with commas between them. */
   readonly agent: string | undefined;
   /** It draws meters: it is told of peaks and vitals too. */
   readonly meters?: boolean;
@@ -14,6 +14,11 @@ export interface Follower {
   end(): void;
   /** It was too slow: it is cut off at once. */
   drop(): void;
+}
+
+/** True when an agent is among those that were asked for. No name has a comma in it. */
+export function concerns(wanted: string | undefined, agent: string): boolean {
+  return wanted === undefined || wanted === agent || wanted.split(',').includes(agent);
 }
 
 /** An event that is kept for those who come back. */
@@ -163,14 +168,13 @@ export class EventHub {
       yield eventText({ type: 'missed', time: eventTime(), count });
     }
     for (const kept of this.#kept) {
-      if (kept.id > lastId && (agent === undefined || kept.agent === agent)) yield kept.text;
+      if (kept.id > lastId && concerns(agent, kept.agent)) yield kept.text;
     }
   }
 
   #tell(agent: string, text: string, whom: (follower: Follower) => boolean = () => true): void {
     for (const follower of [...this.#followers]) {
-      const concerned = follower.agent === undefined || follower.agent === agent;
-      if (concerned && whom(follower)) this.#write(follower, text);
+      if (concerns(follower.agent, agent) && whom(follower)) this.#write(follower, text);
     }
   }
 

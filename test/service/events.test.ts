@@ -192,10 +192,9 @@ describe('the stream of events', () => {
     await until(async () => (await rig.about()).followers === 0);
     const second = await follow('/api/events', { 'last-event-id': last });
     await until(() => second.seen.some(({ data }) => data['text'] === 'A|3'));
-    expect(second.seen.map(({ data }) => data['text']).filter((text) => text !== undefined)).toEqual([
-      'A|2',
-      'A|3',
-    ]);
+    // The avatar may still tell of its own readiness meanwhile.
+    const texts = second.seen.map(({ data }) => String(data['text']));
+    expect(texts.filter((text) => text.startsWith('A|'))).toEqual(['A|2', 'A|3']);
     expect(second.seen.filter(({ event }) => event === 'missed')).toEqual([]);
   });
 

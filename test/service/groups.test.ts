@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
 import { compareHeard } from '../../src/simulator/index.js';
 import { inProcess } from '../support/command.js';
-import { linesOf, startService, until, wavOf, type ServiceRig } from '../support/service-rig.js';
+import { eventsOf, linesOf, startService, until, wavOf, type ServiceRig } from '../support/service-rig.js';
 import { noise } from '../support/signals.js';
 import { FakeEngine } from '../support/tts/fake-engine.js';
 
@@ -88,6 +88,24 @@ describe('several agents in one path', () => {
       { agent: 'a', dropped: 1 },
       { agent: 'b', dropped: 0 },
     ]);
+  });
+
+  it('are followed together', async () => {
+    await threeAvatars();
+    const follower = rig.open('GET', '/api/agents/a,c/events');
+    follower.end();
+    const [response] = (await once(follower, 'response')) as [IncomingMessage];
+    const names = new Set<unknown>();
+    for await (const { data } of eventsOf(response)) {
+      if (data['type'] === 'snapshot') {
+        const agents = data['agents'] as { name: string }[];
+        expect(agents.map(({ name }) => name)).toEqual(['a', 'c']);
+        for (const name of ['b', 'a', 'c']) await rig.bridge.agent(name).send('HI|x');
+      } else if (data['type'] === 'message' && data['text'] === 'HI|x') names.add(data['agent']);
+      if (names.size === 2) break;
+    }
+    expect([...names].sort()).toEqual(['a', 'c']);
+    response.destroy();
   });
 
   it('name the one that there is not, and speak to none', async () => {

@@ -1,12 +1,15 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { ALL_AGENTS } from '../../agent/roster.js';
 import { BridgeError } from '../../base/errors.js';
-import { knownAgent, type RouteFamily, type ServiceContext } from '../context.js';
+import type { RouteFamily, ServiceContext } from '../context.js';
+import { concerns } from '../event-hub.js';
 import { AgentEventSchema, eventTime, FollowerEventSchema, SpeechEventSchema } from '../events.js';
 import { LineWriter } from '../line-writer.js';
-import { AgentParams, queryFlag } from '../params.js';
+import { queryFlag, TargetParams } from '../params.js';
 import { ProblemSchema } from '../problem.js';
 import { agentJson } from '../schemas.js';
+import { agentsOf } from '../target.js';
 
 const STREAM_TYPE = 'text/event-stream';
 
@@ -46,7 +49,10 @@ export const eventRoutes: RouteFamily = (api, context) => {
       operationId: 'followEvents',
       summary: 'Everything that happens',
       querystring: MetersQuery.extend({
-        agent: z.string().optional().describe('Only events of this agent.'),
+        agent: z
+          .string()
+          .optional()
+          .describe('Only events of this agent, or of these, with commas between them.'),
       }),
     },
     handler: (request, reply) => follow(context, request, reply, request.query),
@@ -59,12 +65,12 @@ export const eventRoutes: RouteFamily = (api, context) => {
     schema: {
       ...schema,
       operationId: 'followAgent',
-      summary: 'Everything that happens to one agent',
-      params: AgentParams,
+      summary: 'Everything that happens to one agent, or to several',
+      params: TargetParams,
       querystring: MetersQuery,
     },
     handler: (request, reply) => {
-      knownAgent(context, request.params.name);
+      agentsOf(context, request.params.name);
       return follow(context, request, reply, { ...request.query, agent: request.params.name });
     },
   });
@@ -74,14 +80,16 @@ function follow(
   { bridge, hub, followers, limits }: ServiceContext,
   request: FastifyRequest,
   reply: FastifyReply,
-  { agent, meters = false }: { agent?: string | undefined; meters?: boolean | undefined },
+  query: { agent?: string | undefined; meters?: boolean | undefined },
 ): void {
+  const { meters = false } = query;
+  const agent = query.agent === ALL_AGENTS ? undefined : query.agent;
   const lastId = lastEventId(request.headers['last-event-id']);
   const leave = followers.take();
   reply.hijack();
   const lines = new LineWriter(reply.raw, limits.maxFollowerBytes);
   lines.open(STREAM_TYPE, reply.getHeaders());
-  const agents = bridge.agents().filter(({ name }) => agent === undefined || name === agent);
+  const agents = bridge.agents().filter(({ name }) => concerns(agent, name));
   const unfollow = hub.follow(
     {
       agent,
