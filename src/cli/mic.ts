@@ -96,6 +96,8 @@ export const addMic: AddCommand = (program, run) => {
               if (event.type === 'sent') return recording?.take(event.samples);
               if (event.type === 'frame') return listening.latency.left(event.atMs);
               if (flags.json) return surroundings.terminal.json(listening.latency.toldIn(event));
+              // How it is sent to the service says nothing to a person.
+              if (event.type === 'info') return;
               const line = speechLine(speechName(agent, 'microphone', event), event);
               if (line !== undefined && event.type !== 'ended') surroundings.terminal.say(line);
             },

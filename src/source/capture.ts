@@ -2,7 +2,7 @@ import { CaptureClock } from '../audio/capture-clock.js';
 import { LiveQueue } from '../audio/live-queue.js';
 import type { SoundContext } from '../audio/pcm.js';
 import type { Program } from '../base/child.js';
-import type { Clock } from '../base/clock.js';
+import type { Clock, Timer } from '../base/clock.js';
 import { Complaints } from '../base/complaints.js';
 import { BridgeError, toBridgeError } from '../base/errors.js';
 import type { CaptureOptions, Recorder } from './recorders/recorder.js';
@@ -32,6 +32,9 @@ export interface Recorded {
   readonly capturedAtMs: number;
 }
 
+/** So long a word of the recorder is held back: Ctrl-C reaches it as well, and what it says then is its farewell. */
+const FAREWELL_MS = 100;
+
 /** A microphone that gives nothing but zeros for so long is switched off somewhere. */
 const MUTED_AFTER_MS = 5_000;
 
@@ -50,6 +53,8 @@ export class Capture {
   readonly #onAbort: () => void;
   #heard = false;
   #stopped = false;
+  readonly #held: string[] = [];
+  #words: Timer | undefined;
 
   /** Starts the recorder. Stop it, or abort the context. */
   constructor(setup: CaptureSetup, context: SoundContext) {
@@ -64,8 +69,7 @@ export class Capture {
       signal,
       onStderrLine: (line) => {
         // Before any sound they belong to the error that follows; at its end they are only its farewell.
-        if (this.#heard && !this.#stopped && !signal.aborted)
-          this.#complaints.say(`${recorder.name}: ${line}`);
+        if (this.#heard && !this.#stopped) this.#hold(`${recorder.name}: ${line}`);
       },
     });
     this.#watchdog = new Watchdog(clock, noDataMs, () => {
@@ -95,10 +99,24 @@ export class Capture {
   /** Ends the recorder and waits until it is gone. */
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.#words?.cancel();
+    this.#release();
     this.#context.signal.removeEventListener('abort', this.#onAbort);
     this.#queue.end();
     this.#complaints.end();
     await this.#program.stop();
+  }
+
+  /** Passes a word of the recorder on in a moment, unless nobody wants the sound any more by then. */
+  #hold(words: string): void {
+    this.#held.push(words);
+    this.#words ??= this.#setup.clock.after(FAREWELL_MS, () => this.#release());
+  }
+
+  #release(): void {
+    this.#words = undefined;
+    const held = this.#held.splice(0);
+    if (!this.#context.signal.aborted) for (const words of held) this.#complaints.say(words);
   }
 
   async #read(): Promise<void> {

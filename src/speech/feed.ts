@@ -84,6 +84,11 @@ export class Feed {
     this.#complaints = new Complaints((message) => onDrop?.(message), live.clock);
   }
 
+  /** True for a live sound that falls silent on its own account, as a gate does: its pauses are no gaps. */
+  get pauses(): boolean {
+    return this.live && (this.#options.live?.burstMs ?? 0) > 0;
+  }
+
   /** How old live sound is when it leaves: nothing for other sound, and before its first frame. */
   get latency(): FeedLatency | undefined {
     return this.#latency;

@@ -162,8 +162,8 @@ export class Pacer {
     this.#dryBeforeMs = 0;
     if (first) this.#options.onBegun(run);
     // A gap is a silence inside a sound: neither the pause before it, nor one that was asked for.
-    else if (dryMs > 0 && !resumed) this.#options.onGap(run, dryMs, this.#starved ? 'source' : 'stall');
-    if (dryMs > 0 && run.feed.live) run.primed = false;
+    else if (dryMs > 0 && !resumed && !(run.feed.pauses && dryMs >= CLOSE_AFTER_DRY_MS))
+      this.#options.onGap(run, dryMs, this.#starved ? 'source' : 'stall');
     this.#starved = false;
     this.#options.onFrame(run, samples.length, byClock ? this.#timing(frameDueMs, leadSamples) : undefined);
   }
@@ -188,8 +188,11 @@ export class Pacer {
   /** The next samples to send, or nothing when the sound has not come that far. */
   #next(run: Run, nowMs: number, byWheel: boolean): Int16Array | undefined {
     const { feed } = run;
-    if (feed.live && !run.primed) {
-      // A live sound comes at the pace at which it is played: the lead has to be gathered before the first frame.
+    const state = this.#options.outlet.schedule.at(nowMs);
+    if (feed.live && (!run.primed || state.dryMs > 0)) {
+      // A live sound comes at the pace at which it is played: the lead has to be gathered before the first frame, and
+      // anew before the first one behind a silence.
+      run.primed = false;
       const target = Math.min(this.#leadSamples(run), msToSamples(this.#options.bufferMs) / 2);
       if (feed.bufferedSamples < target && !feed.ended) return undefined;
       run.primed = true;
@@ -197,9 +200,8 @@ export class Pacer {
     if (feed.bufferedSamples >= this.#frameSamples || feed.ended) return feed.take(this.#frameSamples);
     // Less than a frame is there. Before the agent runs dry it goes out as it is: a syllable's end must not wait for
     // the next burst. Only at the wheel's pace, so that a source of single samples does not make frames of them.
-    const state = this.#options.outlet.schedule.at(nowMs);
     const nearlyDry = this.#options.outlet.schedule.running && state.heldSamples <= this.#nearlyDrySamples;
-    return byWheel && nearlyDry && !feed.live ? feed.take(this.#frameSamples) : undefined;
+    return byWheel && nearlyDry ? feed.take(this.#frameSamples) : undefined;
   }
 
   #arm(nowMs: number): void {
@@ -232,7 +234,7 @@ export class Pacer {
     if (dryMs < CLOSE_AFTER_DRY_MS) return;
     // The padding, if any, begins a new anchor: what came before it has to be remembered.
     if (this.endSegment(run) > 0) this.#dryBeforeMs = dryMs;
-    this.#options.onPause(run, dryMs);
+    if (!run.feed.pauses) this.#options.onPause(run, dryMs);
   }
 
   #leadSamples(run: Run): number {

@@ -191,6 +191,59 @@ describe('live sound that piles up', () => {
   });
 });
 
+describe('a gate that closes between two utterances', () => {
+  it('lets the end of the first one out at once, closes the mouth, and counts no gap', async () => {
+    const { clock, sink, player } = rig({ lead: 80 });
+    const hand = new HandSound(true, 260);
+    const speech = player.speak(hand);
+    const warnings: string[] = [];
+    speech.on('warning', (warning) => warnings.push(warning));
+    const ages: number[] = [];
+    speech.on('frame', ({ ageMs }) => ages.push(ageMs));
+    const say = async (level: number, pieces: number): Promise<void> => {
+      for (let i = 0; i < pieces; i += 1) {
+        hand.push(new Int16Array(PERIOD).fill(level), clock.nowMs() - PERIOD_MS);
+        await clock.advance(PERIOD_MS);
+      }
+    };
+    await say(500, 51);
+    await clock.advance(2000);
+    const first = sink.heard;
+    expect(first.length / 16).toBeGreaterThan(51 * PERIOD_MS - 5);
+    expect(sink.segments()).toHaveLength(1);
+    await say(900, 50);
+    hand.end();
+    await clock.advance(1000);
+    const second = sink.heard.subarray(first.length);
+    expect(second.findIndex((sample) => sample > 400)).toBe(0);
+    expect(second[200], 'nothing of the first').toBeGreaterThan(800);
+    expect(Math.max(...ages)).toBeLessThan(200);
+    expect(warnings).toEqual([]);
+    expect((await speech.finished).gaps.count).toBe(0);
+  });
+});
+
+describe('a live source that falters', () => {
+  it('makes one silence of it, not one after another: the lead is gathered anew first', async () => {
+    const { clock, sink, player } = rig({ lead: 80 });
+    const hand = new HandSound(true);
+    const speech = player.speak(hand);
+    const flow = async (pieces: number): Promise<void> => {
+      for (let i = 0; i < pieces; i += 1) {
+        hand.push(hiss(), clock.nowMs() - PERIOD_MS);
+        await clock.advance(PERIOD_MS);
+      }
+    };
+    await flow(50);
+    await clock.advance(180);
+    await flow(200);
+    expect(sink.playback().gapsMs).toHaveLength(1);
+    hand.end();
+    await clock.advance(1000);
+    expect((await speech.finished).gaps).toMatchObject({ count: 1, bySource: 1 });
+  });
+});
+
 describe('a gate’s pre-roll', () => {
   it.each([0, 200, 250, 700, 2000])('of %i ms comes through whole', async (preRollMs) => {
     const { clock, sink, player } = rig({ lead: 80 });
