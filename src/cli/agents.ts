@@ -1,6 +1,6 @@
 import type { AgentJson } from '../service/schemas.js';
-import { openClient, type AddCommand } from './command.js';
-import { EXIT, Interrupted } from './exit-codes.js';
+import { withService, type AddCommand } from './command.js';
+import { EXIT } from './exit-codes.js';
 import { addClientOptions } from './flags.js';
 import { printable, seconds, table } from './terminal.js';
 
@@ -15,21 +15,15 @@ export const addAgents: AddCommand = (program, run) => {
   command.action((flags: { json?: boolean }) =>
     run(
       command,
-      async ({ terminal, env, onInterrupt }) => {
-        const session = openClient(command, env);
-        const off = onInterrupt(() => session.abort(new Interrupted()));
-        try {
-          await session.client.check();
-          const { agents } = await session.client.get<{ agents: AgentJson[] }>('/api/agents');
+      (surroundings) =>
+        withService(command, surroundings, async ({ client }) => {
+          const { terminal } = surroundings;
+          const { agents } = await client.get<{ agents: AgentJson[] }>('/api/agents');
           if (flags.json) terminal.json(agents);
           else if (agents.length === 0) terminal.say('No avatar is connected.');
           else table([HEADS, ...agents.map(row)]).forEach((line) => terminal.say(line));
           return EXIT.ok;
-        } finally {
-          off();
-          session.close();
-        }
-      },
+        }),
       flags,
     ),
   );

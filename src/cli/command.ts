@@ -2,8 +2,10 @@ import type { Readable } from 'node:stream';
 import type { Command } from 'commander';
 import { BridgeError } from '../base/errors.js';
 import { readToken } from '../base/token.js';
+import type { AboutJson } from '../service/routes/root.js';
 import { ServiceClient, type ClientSettings } from './client.js';
 import { readClientTls } from './client-tls.js';
+import { Interrupted } from './exit-codes.js';
 import { readOptions, type ClientOptions, type Env } from './flags.js';
 import type { Terminal } from './terminal.js';
 
@@ -92,4 +94,24 @@ export function openClient(command: Command, env: Env): ClientSession {
     abort: (reason) => controller.abort(reason),
     close: clear,
   };
+}
+
+/**
+ * Runs the body of a command once the service has answered. Ctrl-C ends every wait.
+ * @param body is given the way to the service, and what it says of itself
+ * @throws Interrupted; BridgeError as `readService` and `ServiceClient.check`, TIMEOUT
+ */
+export async function withService<Result>(
+  command: Command,
+  { env, onInterrupt }: Pick<Surroundings, 'env' | 'onInterrupt'>,
+  body: (session: ClientSession, about: AboutJson) => Promise<Result>,
+): Promise<Result> {
+  const session = openClient(command, env);
+  const off = onInterrupt(() => session.abort(new Interrupted()));
+  try {
+    return await body(session, await session.client.check());
+  } finally {
+    off();
+    session.close();
+  }
 }

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import type { AgentJson, InterruptionJson, SpeechJson, SpeechResultJson } from '../service/schemas.js';
 import type { ServiceClient } from './client.js';
-import { openClient, type AddCommand, type Runner } from './command.js';
-import { EXIT, Interrupted } from './exit-codes.js';
+import { withService, type AddCommand, type Runner } from './command.js';
+import { EXIT } from './exit-codes.js';
 import { addClientOptions, readOptions } from './flags.js';
 import { endLine, isSeveral } from './speech-lines.js';
 import { printable, seconds, table, type Terminal } from './terminal.js';
@@ -108,19 +108,12 @@ function act(command: Command, run: Runner, body: Body): Promise<void> {
   const json = command.opts<{ json?: boolean }>().json === true;
   return run(
     command,
-    async ({ terminal, env, onInterrupt }) => {
-      const { agent } = readOptions(command, ['agent'], env);
-      const session = openClient(command, env);
-      const off = onInterrupt(() => session.abort(new Interrupted()));
-      try {
-        await session.client.check();
-        await body(session.client, `/api/agents/${encodeURIComponent(agent)}`, agent, terminal, json);
+    (surroundings) =>
+      withService(command, surroundings, async ({ client }) => {
+        const { agent } = readOptions(command, ['agent'], surroundings.env);
+        await body(client, `/api/agents/${encodeURIComponent(agent)}`, agent, surroundings.terminal, json);
         return EXIT.ok;
-      } finally {
-        off();
-        session.close();
-      }
-    },
+      }),
     { json },
   );
 }

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BridgeError } from '../base/errors.js';
 import type { AboutJson } from '../service/routes/root.js';
-import { openClient, type AddCommand } from './command.js';
-import { EXIT, Interrupted } from './exit-codes.js';
+import { withService, type AddCommand } from './command.js';
+import { EXIT } from './exit-codes.js';
 import { addClientOptions } from './flags.js';
 
 /** How long a new process may take to be ready, in ms; the keeper gives it no longer. */
@@ -23,12 +23,9 @@ export const addRestart: AddCommand = (program, run) => {
   command.action((flags: { json?: boolean }) =>
     run(
       command,
-      async ({ terminal, env, onInterrupt }) => {
-        const session = openClient(command, env);
-        const off = onInterrupt(() => session.abort(new Interrupted()));
-        const { client, signal } = session;
-        try {
-          const before = await client.check();
+      (surroundings) =>
+        withService(command, surroundings, async ({ client, signal }, before) => {
+          const { terminal } = surroundings;
           const startMs = performance.now();
           await client.post('/api/restart');
           const after = await another(before, () => client.check(), signal);
@@ -36,11 +33,7 @@ export const addRestart: AddCommand = (program, run) => {
           if (flags.json) terminal.json({ version: after.version, pid: after.pid, tookMs });
           else terminal.say(`A new process has taken over after ${tookMs} ms, version ${after.version}.`);
           return EXIT.ok;
-        } finally {
-          off();
-          session.close();
-        }
-      },
+        }),
       flags,
     ),
   );

@@ -3,8 +3,8 @@ import { BridgeError } from '../base/errors.js';
 import type { CommandResultJson } from '../service/schemas.js';
 import { problemOf, type ServiceClient } from './client.js';
 import { readStream } from '../source/memory.js';
-import { openClient, type AddCommand, type Surroundings } from './command.js';
-import { EXIT, Interrupted } from './exit-codes.js';
+import { withService, type AddCommand, type Surroundings } from './command.js';
+import { EXIT } from './exit-codes.js';
 import { addClientOptions, readOptions } from './flags.js';
 import { printable } from './terminal.js';
 
@@ -43,23 +43,17 @@ export const addSend: AddCommand = (program, run) => {
       command,
       async (surroundings) => {
         const { agent } = readOptions(command, ['agent'], surroundings.env);
-        const session = openClient(command, surroundings.env);
-        const off = surroundings.onInterrupt(() => session.abort(new Interrupted()));
-        try {
-          if (lines.includes('-') && lines.length > 1) {
-            throw new BridgeError(
-              'OPTION_INVALID',
-              '- stands alone: lines come as arguments or from standard input.',
-            );
-          }
-          await session.client.check();
-          const given = lines[0] === '-' ? standardInput(surroundings, session.signal) : [lines];
-          for await (const batch of given) await send(surroundings, session.client, agent, batch, flags);
-          return EXIT.ok;
-        } finally {
-          off();
-          session.close();
+        if (lines.includes('-') && lines.length > 1) {
+          throw new BridgeError(
+            'OPTION_INVALID',
+            '- stands alone: lines come as arguments or from standard input.',
+          );
         }
+        return withService(command, surroundings, async ({ client, signal }) => {
+          const given = lines[0] === '-' ? standardInput(surroundings, signal) : [lines];
+          for await (const batch of given) await send(surroundings, client, agent, batch, flags);
+          return EXIT.ok;
+        });
       },
       flags,
     ),

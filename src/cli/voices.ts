@@ -1,4 +1,4 @@
-import { openClient, type AddCommand } from './command.js';
+import { withService, type AddCommand } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { addClientOptions } from './flags.js';
 import { printable, table } from './terminal.js';
@@ -18,7 +18,8 @@ export const addVoices: AddCommand = (program, run) => {
   command.action((flags: { json?: boolean; engines?: boolean }) =>
     run(
       command,
-      async ({ terminal, env }) => {
+      async (surroundings) => {
+        const { terminal, env } = surroundings;
         if (flags.engines) {
           const engines = ENGINES.map(({ name, summary }) => ({ name, summary }));
           if (flags.json) terminal.json(engines);
@@ -27,13 +28,11 @@ export const addVoices: AddCommand = (program, run) => {
           return EXIT.ok;
         }
         const asked = await engineQuery(command, env);
-        const session = openClient(command, env);
-        try {
-          await session.client.check();
+        return withService(command, surroundings, async ({ client }) => {
           const query = new URLSearchParams();
           for (const [name, value] of Object.entries(asked))
             if (value !== undefined) query.set(name, String(value));
-          const answer = await session.client.get<{
+          const answer = await client.get<{
             voices: { id: string; name: string; language?: string }[];
           }>(`/api/voices?${query.toString()}`);
           if (flags.json) terminal.json(answer);
@@ -44,9 +43,7 @@ export const addVoices: AddCommand = (program, run) => {
             table([['ID', 'NAME', 'LANGUAGE'], ...rows]).forEach((line) => terminal.say(line));
           }
           return EXIT.ok;
-        } finally {
-          session.close();
-        }
+        });
       },
       flags,
     ),

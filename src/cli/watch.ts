@@ -1,5 +1,6 @@
 import type { ServiceEventJson } from '../service/events.js';
-import { openClient, type AddCommand } from './command.js';
+import { OPTIONS } from '../config.js';
+import { withService, type AddCommand } from './command.js';
 import { EXIT, Interrupted } from './exit-codes.js';
 import { addClientOptions } from './flags.js';
 import { speechLine } from './speech-lines.js';
@@ -18,28 +19,31 @@ export const addWatch: AddCommand = (program, run) => {
     .description(
       'Follows everything the avatars say and do, a line each, until Ctrl-C or the end of the service.',
     )
-    .option('--agent <name>', 'only this avatar, or these, with commas between them (default: all)')
+    .option(
+      '--agent <name>',
+      `only this avatar, or these, with commas between them (default: all; ${OPTIONS.agent.env})`,
+    )
     .option('--json', 'as JSON, an object a line');
   addClientOptions(command, { agent: false });
   command.action((flags: WatchFlags) =>
     run(
       command,
-      async ({ terminal, env, onInterrupt, onOutputGone }) => {
-        const session = openClient(command, env);
-        const offs = [onInterrupt, onOutputGone].map((on) => on(() => session.abort(new Interrupted())));
-        try {
-          await session.client.check();
-          for await (const event of session.client.events(flags.agent)) {
-            if (flags.json) terminal.json(event);
-            else tell(terminal, event, flags.agent);
+      (surroundings) =>
+        withService(command, surroundings, async ({ client, abort }) => {
+          const { terminal, env, onOutputGone } = surroundings;
+          const only = flags.agent ?? (env[OPTIONS.agent.env] || undefined);
+          const off = onOutputGone(() => abort(new Interrupted()));
+          try {
+            for await (const event of client.events(only)) {
+              if (flags.json) terminal.json(event);
+              else tell(terminal, event, only);
+            }
+            if (!flags.json) terminal.warn('The service has ended.');
+            return EXIT.ok;
+          } finally {
+            off();
           }
-          if (!flags.json) terminal.warn('The service has ended.');
-          return EXIT.ok;
-        } finally {
-          offs.forEach((off) => off());
-          session.close();
-        }
-      },
+        }),
       flags,
     ),
   );

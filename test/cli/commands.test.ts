@@ -55,7 +55,6 @@ describe('send', () => {
         /Agent bob did not connect within 50 ms/,
       ],
     ];
-    const before = avatar.report().commandCount;
     for (const [args, status, code, text] of cases) {
       const { exit, out, err } = await run(['send', ...args]);
       expect([args, exit]).toEqual([args, status]);
@@ -63,7 +62,8 @@ describe('send', () => {
       expect(err).toContain(`[${code}]`);
       expect(out).toBe('');
     }
-    expect(avatar.report().commandCount).toBe(before);
+    const lines = avatar.report().commands.map(({ line }) => line);
+    expect(lines.filter((line) => !/^(LIPSYNC_START|__AV_)/.test(line))).toEqual([]);
   });
 });
 
@@ -95,6 +95,27 @@ describe('watch', () => {
     expect(events.slice(1).every(({ agent }) => agent === 'mei')).toBe(true);
     watching.child.kill('SIGINT');
     expect(await watching.exit).toBe(130);
+  });
+
+  it('tells of those alone that --agent or the environment names', async () => {
+    rig = await startService();
+    const env = { MMDAGENT_BRIDGE_AGENT: 'mei' };
+    const two = command(['watch', '--json', '--agent', 'mei,miku', '--port', String(rig.port)]);
+    const one = command(['watch', '--json', '--port', String(rig.port)], { env });
+    const all = command(['watch', '--json', '--agent', 'all', '--port', String(rig.port)], { env });
+    const watching = [two, one, all];
+    for (const { says } of watching) await says('snapshot');
+    for (const name of ['default', 'miku', 'mei']) await rig.avatar({ name });
+    for (const { says } of watching) await says(/"ready".*"mei"|"mei".*"ready"/);
+    const told = watching.map((run) => [
+      ...new Set(
+        run
+          .json()
+          .slice(1)
+          .map(({ agent }) => agent),
+      ),
+    ]);
+    expect(told).toEqual([['miku', 'mei'], ['mei'], ['default', 'miku', 'mei']]);
   });
 
   it('ends when nobody reads it any more', async () => {
@@ -172,6 +193,37 @@ describe('stop, pause and resume', () => {
     expect(all.out).toMatch(/^default is silent: 0\.\d\d s heard\n$/);
     const unknown = await run(['stop', 's99']);
     expect(unknown).toMatchObject({ exit: 3, err: expect.stringContaining('[SPEECH_UNKNOWN]') as string });
+  });
+});
+
+describe('--json', () => {
+  it('tells machines what every command has done, and what went wrong', async () => {
+    rig = await startService();
+    await rig.avatar();
+    const { json: speech } = await rig.ask('POST', '/api/agents/default/speech?label=one.wav', {
+      body: wavOf(sine(16_000 * 5, 440, 9000)),
+    });
+    const id = speech['id']!;
+    const cases: [string[], object][] = [
+      [['send', 'A|1'], { command: 'A|1', sent: true }],
+      [['queue'], [{ id, label: 'one.wav' }]],
+      [['pause'], { name: 'default', paused: true }],
+      [['resume'], { name: 'default', paused: false }],
+      [['stop', id], { id, end: { how: 'stopped' } }],
+      [['stop'], { heardMs: 0, dropped: 0 }],
+      [['voices'], { voices: expect.any(Array) as unknown[] }],
+      [
+        ['voices', '--engines'],
+        expect.arrayContaining([expect.objectContaining({ name: 'offline' })]) as object,
+      ],
+      [['send', 'SNDSTRM'], { type: 'error', error: { code: 'COMMAND_INVALID' } }],
+      [['restart'], { type: 'error', error: { code: 'KEEPER_NONE' } }],
+    ];
+    for (const [args, answer] of cases) {
+      const { out, err } = await run([...args, '--json']);
+      expect([args, err]).toEqual([args, '']);
+      expect({ args, told: JSON.parse(out) as unknown }).toMatchObject({ args, told: answer });
+    }
   });
 });
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SimulatorReport } from '../../src/simulator/index.js';
 import { command, inProcess, killCommands } from '../support/command.js';
-import { startService, wavOf, type ServiceRig } from '../support/service-rig.js';
+import { startService, until, wavOf, type ServiceRig } from '../support/service-rig.js';
 import { noise } from '../support/signals.js';
 
 let rig: ServiceRig;
@@ -50,6 +50,23 @@ describe('simulator', () => {
     const files = await Promise.all([record, join(folder, 'heard-2.wav')].map((path) => readFile(path)));
     expect(files.map(({ length }) => length).sort((a, b) => b - a)).toEqual([44 + 8192 * 2, 44]);
     expect(run.out).toMatch(/simulator \d: heard 8192 samples \(0\.51 s\)/);
+  });
+
+  it('tells machines with --json', async () => {
+    rig = await startService();
+    let press: (() => void) | undefined;
+    const running = inProcess(['simulator', '--json', '--port', String(rig.port)], {
+      ctrlC: (given) => (press = given),
+    });
+    await until(() => rig.bridge.findAgent('default')?.state === 'ready');
+    press!();
+    const { exit, out, err } = await running;
+    expect([exit, err]).toEqual([0, '']);
+    const told = out
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { type: string });
+    expect(told.map(({ type }) => type)).toEqual(expect.arrayContaining(['connected', 'command', 'ready']));
   });
 
   it('ends with 1 when its connection is gone, as the real one dies', async () => {
