@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -11,8 +11,9 @@ import { VERSION } from '../../src/base/version.js';
 import { inProject, projectDir } from '../support/paths.js';
 
 const run = promisify(execFile);
+const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
 
-/** What the README shows, in a project of its own. */
+/** What the README shows, with a simulated avatar, in a project of its own. */
 const CONSUMER = `
 import { BridgeError, createBridge, motion, SimulatedAvatar, type Speech, type SpeechEnd } from 'mmdagent-audio-bridge';
 
@@ -37,7 +38,6 @@ describe('the packed package', () => {
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'package-'));
-    const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
     // The build is there already; no script is to run.
     const { stdout } = await run(npm, ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], {
       cwd: projectDir,
@@ -80,6 +80,8 @@ describe('the packed package', () => {
     await symlink(main, join(bin, 'mmdagent-bridge'));
     const version = await run(join(bin, 'mmdagent-bridge'), ['--version'], { cwd: folder });
     expect(version.stdout.trim()).toBe(VERSION);
+    const checkout = await run(npm, ['run', '-s', 'bridge', '--', '--version'], { cwd: projectDir });
+    expect(checkout.stdout.trim()).toBe(VERSION);
     const demo = await run(join(bin, 'mmdagent-bridge'), ['demo'], { cwd: folder });
     expect(demo.stdout.trimEnd()).toMatch(/The avatar heard every sample\.$/);
   });
@@ -100,6 +102,8 @@ describe('the packed package', () => {
   it('resolves its types, strictly, and works as a library', async () => {
     await writeFile(join(folder, 'package.json'), '{"type":"module"}');
     await writeFile(join(folder, 'consumer.ts'), CONSUMER);
+    const readme = await readFile(join(installed, 'README.md'), 'utf8');
+    await writeFile(join(folder, 'readme.ts'), /```ts\n([^`]*)```/.exec(readme)![1]!);
     const options = {
       module: 'NodeNext',
       target: 'ES2022',
@@ -110,7 +114,7 @@ describe('the packed package', () => {
     };
     await writeFile(
       join(folder, 'tsconfig.json'),
-      JSON.stringify({ compilerOptions: options, files: ['consumer.ts'] }),
+      JSON.stringify({ compilerOptions: options, files: ['consumer.ts', 'readme.ts'] }),
     );
     const tsc = inProject('node_modules/typescript/bin/tsc');
     let faults = '';
