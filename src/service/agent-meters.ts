@@ -85,8 +85,9 @@ export class AgentMeters {
   #watch(agent: Agent): void {
     const { name } = agent;
     agent.on('connected', () => (this.#of(name, true).connections += 1));
-    agent.on('lost', () => {
-      this.#of(name).losses += 1;
+    agent.on('lost', ({ code }) => {
+      // Another process has it now.
+      if (code !== 'RESTARTING') this.#of(name).losses += 1;
       // It may be forgotten now, and its counts with it.
       this.#readSent(agent);
     });

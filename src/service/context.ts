@@ -27,6 +27,8 @@ export interface ServiceContext {
   readonly uploads: Places;
   readonly followers: Places;
   readonly streams: Places;
+  /** Commands that wait for an avatar. */
+  readonly waits: Places;
   /** Speeches that came in requests, each with what is left to do for its request. */
   readonly open: Map<Speech, Promise<unknown>>;
   readonly metrics: Metrics;

@@ -6,6 +6,8 @@ export interface ServiceLimits {
   readonly maxUploads: number;
   /** Streams (WebSockets of clients) at once. */
   readonly maxStreams: number;
+  /** Commands that wait for an avatar at once. */
+  readonly maxWaits: number;
   /** The longest message of a stream, in bytes. */
   readonly maxStreamMessageBytes: number;
   /** Sound of a stream that waits to be spoken, in bytes: from here on its client is asked to wait. */
@@ -36,6 +38,7 @@ export interface ServiceLimits {
 export const DEFAULT_LIMITS: ServiceLimits = {
   maxUploads: 256,
   maxStreams: 256,
+  maxWaits: 256,
   maxStreamMessageBytes: 128 * 1024,
   streamPauseBytes: 128 * 1024,
   streamShutBytes: 512 * 1024,

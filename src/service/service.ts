@@ -105,6 +105,7 @@ export async function attachService(bridge: Bridge, options: ServiceOptions = {}
   };
   const context: ServiceContext = {
     ...sources,
+    waits: new Places(limits.maxWaits, 'STREAM_LIMIT', 'waits for avatars'),
     limits,
     metrics: new Metrics(sources, limits.maxMeteredAgents),
     gate,

@@ -4,6 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { compareHeard, type SimulatedAvatar } from '../../src/simulator/index.js';
+import { rawUpgrade, statusOf } from '../support/raw-http.js';
 import { startService, until, wavOf, type ServiceRig } from '../support/service-rig.js';
 import { noise } from '../support/signals.js';
 import { StreamClient } from '../support/stream-client.js';
@@ -201,5 +202,45 @@ describe('the cues of a stream', () => {
     client.say({ type: 'end' });
     await client.next('ended', 2);
     expect(avatar.report().commands.map(({ line }) => line)).toContain('CUE|now');
+  });
+});
+
+describe('what callers can open', () => {
+  it('has a bound each, and what is closed makes room again', async () => {
+    rig = await startService({ maxQueued: 1, maxAgents: 2 }, { limits: { maxStreams: 2, maxWaits: 1 } });
+    await rig.avatar();
+    const path = '/api/agents/default/stream';
+    const streams = [await StreamClient.open(rig.port), await StreamClient.open(rig.port)];
+    const third = await rawUpgrade(rig.port, path);
+    expect([statusOf(third), third.includes('STREAM_LIMIT')]).toEqual([429, true]);
+    streams[0]!.socket.close();
+    await until(async () => (await rig.about()).streams === 1);
+    expect(statusOf(await rawUpgrade(rig.port, path))).toBe(101);
+
+    const speak = (agent: string): ReturnType<ServiceRig['ask']> =>
+      rig.ask('POST', `/api/agents/${agent}/speech`, { body: wavOf(noise(32_000, 9000)) });
+    await speak('default');
+    await until(() => rig.bridge.agent().speeches[0]!.hasStarted);
+    await speak('default');
+    const full = await speak('default');
+    expect([full.status, full.json['code'], full.json['retryable']]).toEqual([429, 'QUEUE_FULL', true]);
+    const waiting = rig.open('POST', '/api/agents/nobody/speech');
+    waiting.on('error', () => undefined).write('RIFF');
+    await until(() => rig.bridge.findAgent('nobody') !== undefined);
+    const patient = rig.open('POST', '/api/agents/nobody/commands', {
+      headers: { 'content-type': 'application/json' },
+    });
+    patient.on('error', () => undefined).end(JSON.stringify({ commands: ['A|1'], waitMs: 60_000 }));
+    await until(async () => {
+      const json = { commands: ['A|1'], waitMs: 100 };
+      return (await rig.ask('POST', '/api/agents/nobody/commands', { json })).status === 429;
+    });
+    patient.destroy();
+    const another = await speak('another');
+    expect([another.status, another.json['code']]).toEqual([429, 'AGENT_LIMIT']);
+    waiting.destroy();
+    await rig.ask('POST', '/api/agents/default/interrupt');
+    await until(() => rig.bridge.agents().length === 1);
+    expect((await speak('default')).status).toBe(202);
   });
 });

@@ -41,15 +41,20 @@ export const commandRoutes: RouteFamily = (api, context) => {
     handler: async (request, reply) => {
       const { name } = request.params;
       const { commands, waitMs = 0 } = request.body;
-      const agents = agentsOf(context, name, (one) =>
-        waitMs > 0 ? context.bridge.visitAgent(one) : knownAgent(context, one),
-      );
-      for (const command of commands) agents[0]!.checkCommand(command);
-      const gone = new AbortController();
-      reply.raw.once('close', () => gone.abort(new BridgeError('CLOSED', 'The client went away.')));
-      const signal = AbortSignal.any([gone.signal, context.closing]);
-      if (isGroupName(name)) return { agents: await sendToAll(agents, commands, { waitMs, signal }) };
-      return { agent: name, results: await sendCommands(agents[0]!, commands, { waitMs, signal }) };
+      const leave = waitMs > 0 ? context.waits.take() : undefined;
+      try {
+        const agents = agentsOf(context, name, (one) =>
+          waitMs > 0 ? context.bridge.visitAgent(one) : knownAgent(context, one),
+        );
+        for (const command of commands) agents[0]!.checkCommand(command);
+        const gone = new AbortController();
+        reply.raw.once('close', () => gone.abort(new BridgeError('CLOSED', 'The client went away.')));
+        const signal = AbortSignal.any([gone.signal, context.closing]);
+        if (isGroupName(name)) return { agents: await sendToAll(agents, commands, { waitMs, signal }) };
+        return { agent: name, results: await sendCommands(agents[0]!, commands, { waitMs, signal }) };
+      } finally {
+        leave?.();
+      }
     },
   });
 };
