@@ -71,6 +71,8 @@ export interface EngineCapabilities {
   readonly timing: 'phonemes' | 'spans' | 'none';
   /** It sets `volume` itself; for others the sound is scaled afterwards. */
   readonly volume: boolean;
+  /** What it has no scale for: left out, and warned of. */
+  readonly lacks?: readonly ('rate' | 'pitchSemitones')[];
   /** The longest text it takes, in characters. */
   readonly maxChars?: number;
 }
@@ -114,7 +116,10 @@ export type SpeechFunction = (text: string, signal: AbortSignal) => AsyncIterabl
 export function functionEngine(speak: SpeechFunction, name = 'own engine'): TtsEngine {
   return {
     name,
-    capabilities: { streams: true, parallel: 2, timing: 'none', volume: false },
+    capabilities: {
+      ...({ streams: true, parallel: 2, timing: 'none', volume: false } as const),
+      lacks: ['rate', 'pitchSemitones'],
+    },
     async *synthesise(text, _options, { signal }) {
       for await (const bytes of speak(text, signal)) yield { kind: 'audio', bytes };
     },

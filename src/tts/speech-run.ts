@@ -67,6 +67,7 @@ export class SpeechRun {
       this.#soundBell.ring();
     };
     signal.addEventListener('abort', onAbort, { once: true });
+    this.#warnOfLacks(context);
     void this.#readScript(context);
     try {
       for (let entry = await this.#next(signal); entry; entry = await this.#next(signal)) {
@@ -80,6 +81,16 @@ export class SpeechRun {
       signal.removeEventListener('abort', onAbort);
       this.#abort.abort(new BridgeError('SPEECH_STOPPED', 'The rest of the text is not wanted.'));
       this.#scriptBell.ring();
+    }
+  }
+
+  /** What was asked for and cannot be had is not left out in silence. */
+  #warnOfLacks(context: SoundContext): void {
+    const { engine, speech = {} } = this.#options;
+    for (const key of engine.capabilities.lacks ?? []) {
+      if (speech[key] === undefined) continue;
+      const what = key === 'rate' ? 'speed' : 'pitch';
+      context.warn(`The engine ${engine.name} cannot change its ${what}; it is left as the voice has it.`);
     }
   }
 

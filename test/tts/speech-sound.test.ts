@@ -403,6 +403,15 @@ describe('speechSound and what stands in the text', () => {
     expect(plain.texts).toEqual(['**AI** is']);
   });
 
+  it('warns once of what was asked for and the engine cannot do', async () => {
+    const engine = new FakeEngine({ capabilities: { lacks: ['rate', 'pitchSemitones'] } });
+    const heard = listen(speechSound(text, { engine, speech: { pitchSemitones: 2, volume: 1 } }));
+    await heard.done;
+    expect(heard.warnings).toEqual([
+      'The engine fake cannot change its pitch; it is left as the voice has it.',
+    ]);
+  });
+
   it('hands the engine no more than it takes at once', async () => {
     const engine = new FakeEngine({ capabilities: { maxChars: 40 } });
     const long = 'word '.repeat(60).trim();

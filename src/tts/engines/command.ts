@@ -42,6 +42,10 @@ export const command = defineEngine({
         parallel: options.parallel,
         timing: 'none',
         volume: has(template, 'volume'),
+        lacks: [
+          ...(has(template, 'rate') ? [] : (['rate'] as const)),
+          ...(has(template, 'pitch') ? [] : (['pitchSemitones'] as const)),
+        ],
       },
       async *synthesise(text, speech, { signal }): AsyncGenerator<SynthesisPart, void, undefined> {
         const args = template.map((word) => fill(word, text, speech));

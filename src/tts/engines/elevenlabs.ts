@@ -64,6 +64,7 @@ class ElevenLabsEngine implements TtsEngine {
       parallel: options.parallel ?? 2,
       timing: options.transport === 'websocket' ? ('spans' as const) : ('none' as const),
       volume: false,
+      lacks: ['pitchSemitones'] as const,
       maxChars: 2500,
     };
   }

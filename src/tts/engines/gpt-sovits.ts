@@ -27,6 +27,7 @@ export const gptSovits = defineEngine({
         parallel: options.parallel ?? 1,
         timing: 'none',
         volume: false,
+        lacks: ['pitchSemitones'],
       },
       async *synthesise(text, speech, { signal }): AsyncGenerator<SynthesisPart, void, undefined> {
         const query = {

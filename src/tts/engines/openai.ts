@@ -76,6 +76,7 @@ class OpenAiEngine implements TtsEngine {
       parallel: options.parallel ?? flavour.parallel,
       timing: options.wordTimes ? ('spans' as const) : ('none' as const),
       volume: false,
+      lacks: ['pitchSemitones'] as const,
       maxChars: MAX_CHARS,
     };
     this.#isOpenAi = new URL(options.baseUrl).hostname.endsWith('.openai.com');

@@ -60,7 +60,10 @@ class PiperServer implements TtsEngine {
   constructor(options: Options, host: EngineHost) {
     this.#options = options;
     const parallel = options.parallel ?? 1;
-    this.capabilities = { streams: false, parallel, timing: 'none', volume: false } as const;
+    this.capabilities = {
+      ...({ streams: false, parallel, timing: 'none', volume: false } as const),
+      lacks: ['pitchSemitones'] as const,
+    };
     this.#client = httpClient(this.name, options, host);
   }
 
@@ -107,7 +110,10 @@ class PiperServer implements TtsEngine {
 
 class PiperProgram implements TtsEngine {
   readonly name = 'piper';
-  readonly capabilities = { streams: true, parallel: 1, timing: 'none', volume: false } as const;
+  readonly capabilities = {
+    ...({ streams: true, parallel: 1, timing: 'none', volume: false } as const),
+    lacks: ['pitchSemitones'],
+  } as const;
   readonly #options: Options;
   readonly #model: string;
   readonly #host: EngineHost;

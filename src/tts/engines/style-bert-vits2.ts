@@ -37,6 +37,7 @@ export const styleBertVits2 = defineEngine({
         parallel: options.parallel ?? 1,
         timing: 'none',
         volume: false,
+        lacks: ['pitchSemitones'],
         maxChars: MAX_CHARS,
       },
       async *synthesise(text, speech, { signal }): AsyncGenerator<SynthesisPart, void, undefined> {
