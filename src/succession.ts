@@ -1,4 +1,4 @@
-import { within, type Clock } from './base/clock.js';
+import { delay, within, type Clock } from './base/clock.js';
 import { Emitter } from './base/emitter.js';
 import type { Logger } from './base/logger.js';
 import type { Predecessor } from './agent/predecessor.js';
@@ -8,6 +8,8 @@ import { enterBy } from './transport/entrance.js';
 import type { ListenAddress, Listener } from './transport/listener.js';
 import type { AvatarRoute } from './transport/websocket.js';
 
+/** How long requests that are being answered may take after the last speech, in ms. */
+const ANSWER_MS = 5000;
 /** How long speeches may go on when another process has taken over, in ms. */
 const HAND_OVER_MS = 600_000;
 
@@ -98,8 +100,13 @@ export class Succession {
     }
     this.tell({ word: 'expect', names: here.map(({ name }) => name) });
     this.events.emit('retire', undefined);
-    listener.retire();
+    const answered = listener.retire();
     await within(clock, HAND_OVER_MS, (late) => roster.handOver(late));
+    const grace = new AbortController();
+    await Promise.race([
+      answered.then(() => grace.abort()),
+      delay(clock, ANSWER_MS, grace.signal).catch(() => undefined),
+    ]);
   }
 
   #hear(word: Word): void {

@@ -3,6 +3,7 @@ import {
   STATUS_CODES,
   type IncomingMessage,
   type RequestListener,
+  type ServerResponse,
   type Server,
 } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
@@ -49,19 +50,28 @@ export class Listener {
   readonly #routes: UpgradeRoute[] = [];
   #onRequest: RequestListener | undefined;
   #refused: ((path: string, reason: string) => void) | undefined;
-  readonly #leases = new WeakMap<Duplex, Lease>();
+  /** Connections that have been handed in and whose first request has not come. */
+  readonly #leases = new Map<Duplex, { readonly socket: Socket; readonly lease: Lease }>();
+  readonly #answering = new Set<ServerResponse>();
   /** Connections that have been answered and wait for their next request. */
   readonly #idle = new Set<Socket>();
   /** Connections whose end is listened for, once for all their requests. */
   readonly #followed = new WeakSet<Socket>();
   #retired = false;
+  #onRetired: (() => void) | undefined;
 
   /** @param tls when given, it speaks TLS only */
   constructor(tls?: TlsFiles) {
     const onRequest: RequestListener = (request, response) => {
-      this.#takeLease(request.socket)?.release();
-      this.#idle.delete(request.socket);
-      response.once('close', () => this.#onIdle(request.socket));
+      const { socket } = request;
+      this.#takeLease(socket)?.release();
+      this.#idle.delete(socket);
+      this.#answering.add(response);
+      response.once('close', () => {
+        this.#answering.delete(response);
+        this.#onIdle(socket);
+        this.#checkRetired();
+      });
       if (this.#onRequest) return this.#onRequest(request, response);
       response.writeHead(404, { 'content-type': 'text/plain; charset=utf-8' });
       response.end('This bridge serves avatars only: connect with a WebSocket.\n');
@@ -110,23 +120,37 @@ export class Listener {
    * @param lease released as soon as it proves to be a plain request, or closes
    */
   take(socket: Socket, lease: Lease): void {
+    if (this.#retired && lease.held) return passUnread(socket, lease);
     lease.line.stage('request');
-    this.#leases.set(socket, lease);
+    this.#leases.set(socket, { socket, lease });
     // Connections that are handed in are not watched by the server's own timeouts.
     const timer = setTimeout(() => {
       if (this.#leases.has(socket)) socket.destroy();
     }, REQUEST_TIMEOUT_MS).unref();
     socket.once('close', () => {
       clearTimeout(timer);
+      this.#leases.delete(socket);
       lease.release();
+      this.#checkRetired();
     });
     this.server.emit('connection', socket);
   }
 
-  /** Another process answers from now on: a connection that waits for its next request is closed, to come back there. */
-  retire(): void {
+  /**
+   * Another process answers from now on. A connection that waits for its next request is closed, to come back there; one
+   * whose first request has not come is handed to it.
+   * @returns when every request that did come here has been answered
+   */
+  retire(): Promise<void> {
     this.#retired = true;
     for (const socket of this.#idle) socket.end();
+    for (const { socket, lease } of this.#leases.values()) {
+      if (lease.held && socket.bytesRead === 0) passUnread(socket, lease);
+    }
+    return new Promise((resolve) => {
+      this.#onRetired = resolve;
+      this.#checkRetired();
+    });
   }
 
   /** Stops listening and ends every plain HTTP connection; upgraded sockets belong to their routes. */
@@ -147,14 +171,19 @@ export class Listener {
     socket.once('close', () => this.#idle.delete(socket));
   }
 
+  #checkRetired(): void {
+    if (this.#leases.size === 0 && this.#answering.size === 0) this.#onRetired?.();
+  }
+
   #takeLease(socket: Duplex): Lease | undefined {
-    const lease = this.#leases.get(socket);
+    const lease = this.#leases.get(socket)?.lease;
     this.#leases.delete(socket);
     return lease;
   }
 
   #onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const lease = this.#takeLease(socket);
+    this.#checkRetired();
     // Before a route has taken the socket, an error on it is nobody's and must not end the process.
     socket.on('error', () => socket.destroy());
     let url: URL;
@@ -169,6 +198,13 @@ export class Listener {
     this.#refused?.(url.pathname, 'no such path');
     refuseUpgrade(socket, 404, `There is no WebSocket at ${url.pathname}.`);
   }
+}
+
+/** Gives a connection that nothing has been read from to the next process. */
+function passUnread(socket: Socket, lease: Lease): void {
+  lease.line.stage('fresh');
+  socket.destroy();
+  lease.pass();
 }
 
 /**

@@ -121,7 +121,7 @@ describe('serve with its keeper', () => {
   it('restarts at SIGHUP, and ends what an old process still speaks when it is told to', async () => {
     const { run, port, avatar, worker } = await serveWithAvatar();
     const pid = await worker();
-    const speaking = command(['speak', '--port', port, await soundFile(noise(160_000, 9000, 3))]);
+    const speaking = command(['speak', '--port', port, await soundFile(noise(960_000, 9000, 3))]);
     await speaking.says('speaking');
     run.child.kill('SIGHUP');
     await until(() => worker().then((now) => now !== pid));
