@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { BridgeError } from './errors.js';
+import { fileError } from './file-error.js';
 
 /** A token: fit for a header, an address and a WebSocket's subprotocol as it stands, and too long to be guessed. */
 export const TOKEN_PATTERN = /^[\w.~-]{16,256}$/;
@@ -33,9 +34,7 @@ export function readToken(options: {
   try {
     text = readFileSync(tokenFile, 'utf8').trim();
   } catch (error) {
-    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-    const what = missing ? `There is no file ${tokenFile}` : `${tokenFile} cannot be read`;
-    throw new BridgeError(missing ? 'FILE_NOT_FOUND' : 'FILE_UNREADABLE', `${what}.`, { cause: error });
+    throw fileError(error, tokenFile);
   }
   if (TOKEN_PATTERN.test(text)) return text;
   throw new BridgeError(

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type Document, type Node } from 'yaml';
 import type { z } from 'zod';
 import { BridgeError } from './errors.js';
+import { fileError } from './file-error.js';
 
 /** A fault in a file, by the keys that lead to it. */
 export interface YamlFault {
@@ -33,12 +34,7 @@ export class YamlFile {
     try {
       text = await readFile(path, 'utf8');
     } catch (error) {
-      const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-      throw new BridgeError(
-        missing ? 'FILE_NOT_FOUND' : 'FILE_UNREADABLE',
-        missing ? `There is no file '${path}'.` : `'${path}' could not be read: ${(error as Error).message}.`,
-        { cause: error },
-      );
+      throw fileError(error, path);
     }
     const file = new YamlFile(path, what, text);
     const [fault] = file.#document.errors;

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { InvalidArgumentError, Option } from 'commander';
 import { BridgeError } from '../base/errors.js';
+import { fileError } from '../base/file-error.js';
 import { parseCueFile } from '../speech/cue-file.js';
 import type { Cue } from '../speech/cues.js';
 import type { AgentJson } from '../service/schemas.js';
@@ -194,12 +195,7 @@ async function readCues(path: string): Promise<Cue[]> {
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-    throw new BridgeError(
-      missing ? 'FILE_NOT_FOUND' : 'FILE_UNREADABLE',
-      missing ? `There is no file '${path}'.` : `'${path}' could not be read.`,
-      { cause: error },
-    );
+    throw fileError(error, path);
   }
   return parseCueFile(text, `'${path}'`);
 }

@@ -1,7 +1,7 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { abortable } from '../base/abortable.js';
-import { BridgeError } from '../base/errors.js';
+import { fileError } from '../base/file-error.js';
 import type { EncodedChunk, Sound } from '../audio/pcm.js';
 import { planIndexFirst } from '../audio/decode/index-first.js';
 import { decodeSound, type DecodeOptions } from '../audio/probe.js';
@@ -55,7 +55,7 @@ export async function* readFile(
       yield buffer.subarray(0, bytesRead);
     }
   } catch (error) {
-    throw signal.aborted ? error : fileError(error, path);
+    throw signal.aborted ? error : fileError(error, path, 'sound file');
   } finally {
     const closing = file?.close().catch(() => undefined);
     if (!signal.aborted) await closing;
@@ -88,26 +88,5 @@ async function* stretch(
     if (chunk.length === 0) return;
     yield chunk;
     at += chunk.length;
-  }
-}
-
-/** What went wrong with a file, in a sentence that names it. */
-function fileError(error: unknown, path: string): BridgeError {
-  if (error instanceof BridgeError) return error;
-  const code = (error as NodeJS.ErrnoException).code;
-  const cause = { cause: error };
-  switch (code) {
-    case 'ENOENT':
-    case 'ENOTDIR':
-      return new BridgeError('FILE_NOT_FOUND', `There is no file '${path}'.`, cause);
-    case 'EISDIR':
-      return new BridgeError('FILE_UNREADABLE', `'${path}' is a folder, not a sound file.`, cause);
-    case 'EACCES':
-    case 'EPERM':
-      return new BridgeError('FILE_UNREADABLE', `'${path}' may not be read: permission is missing.`, cause);
-    default: {
-      const reason = error instanceof Error ? error.message : String(error);
-      return new BridgeError('FILE_UNREADABLE', `'${path}' could not be read: ${reason}.`, cause);
-    }
   }
 }

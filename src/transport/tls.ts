@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { BridgeError } from '../base/errors.js';
+import { fileError } from '../base/file-error.js';
 
 /** A certificate chain and its key, in PEM. */
 export interface TlsFiles {
@@ -40,11 +41,6 @@ export function readPem(path: string): Buffer {
   try {
     return readFileSync(path);
   } catch (error) {
-    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-    throw missing
-      ? new BridgeError('FILE_NOT_FOUND', `There is no file ${path}.`, { cause: error })
-      : new BridgeError('FILE_UNREADABLE', `${path} cannot be read: ${(error as Error).message}.`, {
-          cause: error,
-        });
+    throw fileError(error, path);
   }
 }

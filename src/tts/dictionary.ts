@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { parse } from 'yaml';
 import { BridgeError } from '../base/errors.js';
+import { fileError } from '../base/file-error.js';
 
 /** Replacements before synthesis: as it is written, as it is to be said. */
 export class Dictionary {
@@ -43,12 +44,7 @@ export class Dictionary {
     try {
       text = await readFile(path, 'utf8');
     } catch (error) {
-      const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-      throw new BridgeError(
-        missing ? 'FILE_NOT_FOUND' : 'FILE_UNREADABLE',
-        `The dictionary ${path} cannot be read: ${(error as Error).message}.`,
-        { cause: error },
-      );
+      throw fileError(error, path);
     }
     return new Dictionary(
       /\.(?:ya?ml|json)$/i.test(path) ? parseMapping(text, path) : parseLines(text, path),

@@ -192,6 +192,9 @@ describe('speak', () => {
       [[file('notes.wav')], 1, 'SOUND_UNKNOWN', /notes\.wav is of no format that is known: .*Dear diary/],
       [[file('mute.wav')], 1, 'SOUND_EMPTY', /mute\.wav/],
       [['--cues', file('bad.json'), file('short.wav')], 1, 'CUES_INVALID', /bad\.json/],
+      [['--cues', folder, file('short.wav')], 1, 'FILE_UNREADABLE', /'.*' is a folder, not a file/],
+      [['--token-file', folder, file('short.wav')], 1, 'FILE_UNREADABLE', /is a folder, not a file/],
+      [['--tls-ca', folder, file('short.wav')], 1, 'FILE_UNREADABLE', /is a folder, not a file/],
       [
         ['--lead-ms', '5', file('short.wav')],
         2,
