@@ -1,6 +1,7 @@
 import { beforeAll } from 'vitest';
 import { createConverter } from '../../src/audio/convert.js';
 import type { PcmBlock, Sound } from '../../src/audio/pcm.js';
+import type { Clock } from '../../src/base/clock.js';
 import { silentLogger } from '../../src/base/logger.js';
 import { BridgeError } from '../../src/base/errors.js';
 import { Player } from '../../src/speech/player.js';
@@ -29,9 +30,9 @@ export class RigSink implements FrameSink {
   sentSamples = 0;
   prepared: SegmentNeeds[] = [];
   prepare: FrameSink['prepare'] = async (needs) => void this.prepared.push(needs);
-  readonly #clock: FakeClock;
+  readonly #clock: Pick<Clock, 'nowMs'>;
 
-  constructor(clock: FakeClock) {
+  constructor(clock: Pick<Clock, 'nowMs'>) {
     this.#clock = clock;
   }
 
