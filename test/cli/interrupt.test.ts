@@ -66,6 +66,8 @@ describe('Ctrl-C', () => {
     const waiting = (): boolean => rig.bridge.agent().speeches.length === 2;
     const { exit } = await interrupted(['speak', inProject('samples/hello.wav')], waiting);
     expect(exit).toBe(130);
+    // When it goes before it has heard that it was taken on, the service notices a moment later.
+    await until(() => rig.bridge.agent().speeches.length === 1);
     // The other one is not ours to stop.
     expect(rig.bridge.agent().speeches.map(({ label }) => label)).toEqual(['the text']);
     await rig.ask('POST', '/api/agents/default/interrupt');
