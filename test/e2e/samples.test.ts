@@ -1,10 +1,14 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { afterEach, describe, expect, it } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { killCommands, start } from '../support/command.js';
 import { describeWith } from '../support/needs.js';
 import { inProject, projectDir } from '../support/paths.js';
-import { startService, until, type ServiceRig } from '../support/service-rig.js';
+import { startService, until, wavOf, type ServiceRig } from '../support/service-rig.js';
+import { sine } from '../support/signals.js';
 import { FakeEngine } from '../support/tts/fake-engine.js';
 
 const run = promisify(execFile);
@@ -48,6 +52,10 @@ describe.concurrent('the samples run as their first lines say', () => {
 
 await describeWith(['python3'], 'the samples in Python run as their first lines say', () => {
   let rig: ServiceRig;
+  const folder = mkdtempSync(join(tmpdir(), 'samples-'));
+  const short = join(folder, 'short.wav');
+  writeFileSync(short, wavOf(sine(16_000, 440, 9000)));
+  afterAll(() => rmSync(folder, { recursive: true }));
   afterEach(async () => {
     await killCommands();
     await rig.close();
@@ -80,7 +88,7 @@ await describeWith(['python3'], 'the samples in Python run as their first lines 
     const run = start('python3', args);
     expect(await run.exit, run.out + run.err).toBe(0);
     expect(run.out).toMatch(/completed/);
-    expect(avatar.report().samplesHeard).toBeGreaterThan(60_000);
+    expect(avatar.report().samplesHeard).toBeGreaterThan(15_000);
   });
 
   it('dialogue.py', async () => {

@@ -1,6 +1,9 @@
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
-import { afterEach, describe, expect, it } from 'vitest';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
 import { compareHeard } from '../../src/simulator/index.js';
 import { inProcess } from '../support/command.js';
 import { eventsOf, linesOf, startService, until, wavOf, type ServiceRig } from '../support/service-rig.js';
@@ -148,10 +151,13 @@ describe('the command with several agents', () => {
 
   it('speaks, says, sends and steers, and tells of each', async () => {
     await threeAvatars();
-    const spoken = await run('speak', '--agent', 'a,b', 'samples/hello.wav');
+    const file = join(mkdtempSync(join(tmpdir(), 'groups-')), 'short.wav');
+    onTestFinished(() => rmSync(dirname(file), { recursive: true }));
+    writeFileSync(file, wavOf(noise(8000, 9000)));
+    const spoken = await run('speak', '--agent', 'a,b', file);
     expect([spoken.exit, spoken.err]).toEqual([0, '']);
-    expect(spoken.out).toMatch(/a: hello\.wav: finished: heard 4\.\d+ s/);
-    expect(spoken.out).toMatch(/b: hello\.wav: finished: heard 4\.\d+ s/);
+    expect(spoken.out).toMatch(/a: short\.wav: finished: heard 0\.50 s/);
+    expect(spoken.out).toMatch(/b: short\.wav: finished: heard 0\.50 s/);
     const said = await run('say', '--agent', 'all', 'Hello.');
     expect([said.exit, said.out.match(/the text: finished/g)?.length]).toEqual([0, 3]);
     const sent = await run('send', '--agent', 'a,c', 'HI|x');
@@ -161,7 +167,7 @@ describe('the command with several agents', () => {
     expect((await run('pause', '--agent', 'a,b')).out).toBe('a: paused\nb: paused\n');
     expect((await run('resume', '--agent', 'all')).out).toMatch(/a: going on\nb: going on/);
     expect((await run('queue', '--agent', 'a,b')).out).toMatch(/a, b have nothing to speak/);
-    const missing = await run('speak', '--agent', 'a,nobody', 'samples/hello.wav');
+    const missing = await run('speak', '--agent', 'a,nobody', file);
     expect([missing.exit, missing.err]).toMatchObject([3, expect.stringMatching(/"nobody"/)]);
   });
 });

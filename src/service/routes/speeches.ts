@@ -23,7 +23,7 @@ import { agentsOf, isGroupName } from '../target.js';
 const tags = ['speeches'];
 
 /** How long an interruption's answer waits for the silence, in ms. */
-const SILENCE_MS = 5000;
+const SILENCE_MS = 3000;
 
 /** The speeches of an agent: what there is, stopping, pausing, cues. */
 export const speechesRoutes: RouteFamily = (api, context) => {
