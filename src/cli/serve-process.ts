@@ -38,6 +38,10 @@ export async function serveUntilInterrupted(surroundings: Surroundings, plan: Se
   const door = Door.ofProcess({ standby: !plan.noStandby, log: { json, level } });
   try {
     return await serve(surroundings, plan, log, json ? undefined : terminal, door);
+  } catch (error) {
+    // One that was being started when its keeper went has nobody to serve, and nothing to say.
+    if (door && !door.open) return EXIT.ok;
+    throw error;
   } finally {
     log.flush();
   }
