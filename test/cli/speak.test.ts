@@ -213,6 +213,16 @@ describe('speak', () => {
     expect(avatar.report().samplesReceived).toBe(0);
   });
 
+  it('speaks a file that is cut off up to there, and says so', async () => {
+    rig = await startService();
+    const avatar = await rig.avatar();
+    await writeFile(file('cut.wav'), wavOf(short).subarray(0, 44 + 2 * 4096));
+    const { exit, out } = await speakHere([file('cut.wav')]);
+    expect(exit).toBe(0);
+    expect(out).toContain('cut.wav: warning: cut.wav is cut off: its last 244 ms are missing.');
+    expect(compareHeard(short.subarray(0, 4096), avatar.heard()).exact).toBe(true);
+  });
+
   it('tells an error to machines as JSON', async () => {
     rig = await startService();
     const run = await speakHere(['--json', file('nothing.wav')]);
