@@ -31,6 +31,23 @@ describe('a speech by upload', () => {
     expect(avatar.report().faults).toEqual([]);
   });
 
+  it('with a thousand cues at one moment is heard whole, and each of them runs in its order', async () => {
+    rig = await startService({ leadMs: 500 });
+    const avatar = await rig.avatar();
+    const sound = noise(16_000, 20_000);
+    const send = Array.from({ length: 1000 }, (_, i) => `CUE|${i}`);
+    const speech = rig.bridge.agent().speak(wavOf(sound), {
+      cues: send.map((line) => ({ atMs: 400, send: line })),
+    });
+    expect(await speech.finished).toMatchObject({ how: 'completed', cuesSent: 1000, gaps: { byStall: 0 } });
+    const lines = (): string[] =>
+      avatar.report().commands.flatMap(({ line }) => (line.startsWith('CUE|') ? [line] : []));
+    await until(() => lines().at(-1) === send.at(-1));
+    expect(lines()).toEqual(send.slice(-lines().length));
+    expect(compareHeard(sound, avatar.heard())).toMatchObject({ exact: true });
+    expect(avatar.report()).toMatchObject({ gapCount: 0, faults: [], alive: true });
+  });
+
   it('is taken by PUT too, as `curl -T` sends it, of any type', async () => {
     rig = await startService();
     await rig.avatar();
