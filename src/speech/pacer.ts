@@ -189,7 +189,9 @@ export class Pacer {
   #next(run: Run, nowMs: number, byWheel: boolean): Int16Array | undefined {
     const { feed } = run;
     const state = this.#options.outlet.schedule.at(nowMs);
-    if (feed.live && (!run.primed || state.dryMs > 0)) {
+    // What a gate left behind goes out even when its moment was missed: it must not wait for the next words.
+    const leftBehind = feed.pauses && feed.bufferedSamples < this.#frameSamples;
+    if (feed.live && (!run.primed || (state.dryMs > 0 && !leftBehind))) {
       // A live sound comes at the pace at which it is played: the lead has to be gathered before the first frame, and
       // anew before the first one behind a silence.
       run.primed = false;

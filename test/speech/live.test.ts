@@ -192,35 +192,40 @@ describe('live sound that piles up', () => {
 });
 
 describe('a gate that closes between two utterances', () => {
-  it('lets the end of the first one out at once, closes the mouth, and counts no gap', async () => {
-    const { clock, sink, player } = rig({ lead: 80 });
-    const hand = new HandSound(true, 260);
-    const speech = player.speak(hand);
-    const warnings: string[] = [];
-    speech.on('warning', (warning) => warnings.push(warning));
-    const ages: number[] = [];
-    speech.on('frame', ({ ageMs }) => ages.push(ageMs));
-    const say = async (level: number, pieces: number): Promise<void> => {
-      for (let i = 0; i < pieces; i += 1) {
-        hand.push(new Int16Array(PERIOD).fill(level), clock.nowMs() - PERIOD_MS);
-        await clock.advance(PERIOD_MS);
-      }
-    };
-    await say(500, 51);
-    await clock.advance(2000);
-    const first = sink.heard;
-    expect(first.length / 16).toBeGreaterThan(51 * PERIOD_MS - 5);
-    expect(sink.segments()).toHaveLength(1);
-    await say(900, 50);
-    hand.end();
-    await clock.advance(1000);
-    const second = sink.heard.subarray(first.length);
-    expect(second.findIndex((sample) => sample > 400)).toBe(0);
-    expect(second[200], 'nothing of the first').toBeGreaterThan(800);
-    expect(Math.max(...ages)).toBeLessThan(200);
-    expect(warnings).toEqual([]);
-    expect((await speech.finished).gaps.count).toBe(0);
-  });
+  it.each([0, 250])(
+    'lets the end of the first one out, also when it is %i ms late for it',
+    async (stallMs) => {
+      const { clock, sink, player } = rig({ lead: 80 });
+      const hand = new HandSound(true, 260);
+      const speech = player.speak(hand);
+      const warnings: string[] = [];
+      speech.on('warning', (warning) => warnings.push(warning));
+      const ages: number[] = [];
+      speech.on('frame', ({ ageMs }) => ages.push(ageMs));
+      const say = async (level: number, pieces: number): Promise<void> => {
+        for (let i = 0; i < pieces; i += 1) {
+          hand.push(new Int16Array(PERIOD).fill(level), clock.nowMs() - PERIOD_MS);
+          await clock.advance(PERIOD_MS);
+        }
+      };
+      await say(500, 51);
+      if (stallMs > 0) await clock.stall(stallMs);
+      await clock.advance(2000);
+      const first = sink.heard;
+      expect(first.length / 16).toBeGreaterThan(51 * PERIOD_MS - 5);
+      expect(sink.segments()).toHaveLength(1);
+      await say(900, 50);
+      hand.end();
+      await clock.advance(1000);
+      const second = sink.heard.subarray(first.length);
+      expect(second.findIndex((sample) => sample > 400)).toBe(0);
+      expect(second[200], 'nothing of the first').toBeGreaterThan(800);
+      expect(Math.max(...ages)).toBeLessThan(200 + stallMs);
+      const { gaps } = await speech.finished;
+      expect(gaps.totalMs).toBeLessThanOrEqual(stallMs);
+      if (stallMs === 0) expect([gaps.count, warnings]).toEqual([0, []]);
+    },
+  );
 });
 
 describe('a live source that falters', () => {
