@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import type { Clock, Timer } from '../base/clock.js';
 import { FrameWatch } from './frame-watch.js';
+import { Standstill } from './standstill.js';
 
 /** The two halves of a frame may lie this far apart; then the avatar dies (protocol.md §2). */
 const TORN_AFTER_MS = 10;
@@ -66,6 +67,11 @@ export class AvatarLink {
   readonly #tcp: Socket;
   /** How much came in the same read as the 101. */
   readonly #headBytes: number;
+  /**
+   * True when this process stood still while the 101 came. An avatar would have read it in time: what came behind it
+   * meanwhile must not be held against the sender.
+   */
+  readonly late: boolean;
   readonly #events: LinkEvents;
   readonly #options: LinkOptions;
   readonly #watch = new FrameWatch();
@@ -82,12 +88,14 @@ export class AvatarLink {
     socket: AvatarSocket,
     tcp: Socket,
     headBytes: number,
+    late: boolean,
     events: LinkEvents,
     options: LinkOptions,
   ) {
     this.#socket = socket;
     this.#tcp = tcp;
-    this.#headBytes = headBytes;
+    this.#headBytes = late ? 0 : headBytes;
+    this.late = late;
     this.#events = events;
     this.#options = options;
   }
@@ -98,7 +106,9 @@ export class AvatarLink {
       let socket: AvatarSocket | undefined;
       let link: AvatarLink | undefined;
       const abort = (): void => socket?.terminate();
+      const standstill = new Standstill();
       const settle = (result: DialResult): void => {
+        standstill.close();
         options.signal.removeEventListener('abort', abort);
         resolve(result);
       };
@@ -114,7 +124,7 @@ export class AvatarLink {
           maxPayload: MAX_MESSAGE_BYTES,
           finishRequest: (request) => {
             request.prependListener('upgrade', (_response: IncomingMessage, tcp: Socket, head: Buffer) => {
-              link = new AvatarLink(socket!, tcp, head.length, events, options);
+              link = new AvatarLink(socket!, tcp, head.length, standstill.justNow, events, options);
             });
             request.end();
           },

@@ -262,7 +262,9 @@ export class SimulatedAvatar extends Emitter<SimulatorEvents> {
     this.#messagesReceived++;
     this.#bytesReceived += payload.length;
     const nowMs = this.#sinceUpgradeMs();
-    if (withUpgrade || nowMs < WITH_UPGRADE_MS) {
+    if (this.#link?.late) {
+      // Nothing can be said of when it came.
+    } else if (withUpgrade || nowMs < WITH_UPGRADE_MS) {
       const held = withUpgrade ? '; it was read only when more came' : '';
       this.#broken('message-with-upgrade', `A message ${Math.round(nowMs)} ms after the upgrade${held}.`);
     } else if (nowMs < QUIET_START_MS) {

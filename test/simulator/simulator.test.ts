@@ -31,6 +31,8 @@ class BareServer {
   refusals: number[] = [];
   /** Written together with the 101. */
   withUpgrade: string[] = [];
+  /** How long the whole process stands still behind it. */
+  stallMs = 0;
   socket!: WebSocket;
   tcp!: Socket;
 
@@ -61,7 +63,11 @@ class BareServer {
         socket.on('pong', (data: Buffer) => server.pongs.push(Buffer.from(data)));
         socket.on('error', () => undefined);
         for (const text of server.withUpgrade) socket.send(text);
-        process.nextTick(() => tcp.uncork());
+        process.nextTick(() => {
+          tcp.uncork();
+          const untilMs = performance.now() + server.stallMs;
+          while (performance.now() < untilMs);
+        });
       });
     });
     cleanups.push(() => {
@@ -202,6 +208,18 @@ describe('what comes together with the 101', () => {
     await until(() => simulator.report().commandCount === 2);
     expect(simulator.report().commands.map(({ line }) => line)).toEqual(['A|1', 'B|1']);
     expect(rules(simulator)).toEqual(['message-with-upgrade']);
+  });
+});
+
+describe('a simulator whose own process stood still while the 101 came', () => {
+  it('blames nobody for what was behind it by then, and reads it', async () => {
+    const server = await BareServer.open();
+    server.withUpgrade = ['A|1\n'];
+    const simulator = new SimulatedAvatar({ url: server.url });
+    server.stallMs = 120;
+    await simulator.connect();
+    await until(() => simulator.report().commandCount === 1);
+    expect(rules(simulator)).toEqual([]);
   });
 });
 
