@@ -43,7 +43,7 @@ describe('speak', () => {
   it('ends with 0 when the avatar has heard the file, sample by sample', async () => {
     rig = await startService();
     const avatar = await rig.avatar();
-    const run = speak([file('short.wav')]);
+    const run = speak([file('short.wav'), '--lead-ms', '500']);
     expect(await run.exit).toBe(0);
     expect(compareHeard(short, avatar.heard()).exact).toBe(true);
     expect(run.out.split('\n')).toEqual([
@@ -305,9 +305,11 @@ describe('speak', () => {
   it('shows its progress in one line that changes in place, at a terminal', async () => {
     rig = await startService();
     await rig.avatar();
-    const { exit, out } = await speakHere([file('short.wav')], rig.port, { columns: 100 });
+    const { exit, out } = await speakHere([file('short.wav'), '--lead-ms', '400'], rig.port, {
+      columns: 100,
+    });
     expect(exit).toBe(0);
-    expect(out).toMatch(/short\.wav \[#+\.*\] 0\.\d\d s \/ 0\.50 s {2}held \d+ ms \(lead 120\)\r/);
+    expect(out).toMatch(/short\.wav \[#+\.*\] 0\.\d\d s \/ 0\.50 s {2}held \d+ ms \(lead 400\)\r/);
     const shown = out.split('\n').map((line) => line.split('\r\x1b[2K').at(-1));
     expect(shown.slice(-2)).toEqual(['short.wav: finished: heard 0.50 s of 0.50 s, no gaps', '']);
     const narrow = await speakHere([file('short.wav')], rig.port, { columns: 30 });

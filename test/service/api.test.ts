@@ -130,7 +130,7 @@ describe('the API', () => {
   });
 
   it('survives garbage of any kind on any route', async () => {
-    rig = await startService();
+    rig = await startService({ leadMs: 1000 });
     const avatar = await rig.avatar();
     const sound = noise(16_000 * 3, 9000);
     const speech = rig.ask('POST', `${AGENT}/speech?wait=finished`, { body: wavOf(sound) });

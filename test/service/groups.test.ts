@@ -130,7 +130,9 @@ describe('several agents in one path', () => {
   it('are not held back by one that stops reading, whose end is told all the same', async () => {
     const [a, b, c] = await threeAvatars();
     const sound = noise(32_000, 9000);
-    const answer = rig.ask('POST', '/api/agents/a,b,c/speech?wait=finished', { body: wavOf(sound) });
+    const answer = rig.ask('POST', '/api/agents/a,b,c/speech?wait=finished&leadMs=500', {
+      body: wavOf(sound),
+    });
     await until(() => rig.bridge.agent('b').snapshot().speaking);
     b!.stopReading();
     const { status, json } = await answer;

@@ -38,7 +38,10 @@ await describeWith(
       process.env.AUDIODRIVER = 'pulseaudio';
       pulse.play(SIGNAL);
     });
-    afterAll(() => pulse.stop());
+    afterAll(() => {
+      delete process.env.AUDIODRIVER;
+      return pulse.stop();
+    });
 
     it.concurrent.each([
       ['parec', undefined],

@@ -67,8 +67,11 @@ export async function startService(
       });
       avatars.push(avatar);
       await avatar.connect();
-      if (given.readyAfterMs !== Infinity)
-        await until(() => rig.bridge.findAgent(name ?? 'default')?.state === 'ready');
+      // Set up to its last command, so that whatever comes then is the test's own doing.
+      const isSetUp = (): boolean =>
+        rig.bridge.findAgent(name ?? 'default')?.state === 'ready' &&
+        avatar.report().commands.some(({ line }) => line.startsWith('__AV_SETMODEL'));
+      if (given.readyAfterMs !== Infinity) await until(isSetUp);
       return avatar;
     },
     open: (method, path, more = {}) =>

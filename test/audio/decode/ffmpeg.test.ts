@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, expect, it } from 'vitest';
+import { afterAll, afterEach, expect, it } from 'vitest';
 import { decodeWithFfmpeg } from '../../../src/audio/decode/ffmpeg.js';
 import type { SoundContext } from '../../../src/audio/pcm.js';
 import { BridgeError } from '../../../src/base/errors.js';
@@ -21,7 +21,12 @@ import { expectHonesty } from '../../support/mutants.js';
 
 const { folder, make } = await decoderWorkshop(44_100);
 // A folder of this file's own, in which nothing may be found: no sound touches the disk.
+const temporary = process.env.TMPDIR;
 process.env.TMPDIR = await temporaryFolder();
+afterAll(() => {
+  if (temporary === undefined) delete process.env.TMPDIR;
+  else process.env.TMPDIR = temporary;
+});
 const stored = (): Promise<string[]> => readdir(tmpdir());
 
 async function codeOf(work: Promise<unknown>): Promise<string> {

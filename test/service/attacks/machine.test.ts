@@ -111,9 +111,6 @@ describe('without --allow-dangerous', () => {
     rig = await startService();
     const avatar = await rig.avatar();
     const { port } = rig;
-    // Set up, so that nothing else is on its way.
-    await rig.bridge.agent().whenReady();
-    await until(() => avatar.report().commands.some(({ line }) => line.startsWith('__AV_SETMODEL')));
     const before = avatar.report().commandCount;
     const dangerous = [
       'EXECUTE|calc.exe',

@@ -33,7 +33,7 @@ describe('a stream', () => {
   });
 
   it('speaks raw sound sample by sample, tells all about it, and takes the next speech', async () => {
-    rig = await startService();
+    rig = await startService({ leadMs: 1000 });
     const avatar = await rig.avatar();
     const client = await StreamClient.open(rig.port);
     const [first, second] = [noise(256 * 40, 20_000, 1), noise(256 * 20, 20_000, 2)];
