@@ -102,7 +102,7 @@ export const OPTIONS = {
   ),
   leadMs: option(
     '--lead-ms <ms>',
-    z.union([z.literal('auto'), z.number().min(20).max(2000)]).default(120),
+    z.union([z.literal('auto'), z.number().min(20).max(2000)]).default('auto'),
     '20 to 2000 ms, or auto',
     'What an avatar holds unplayed: the cushion against gaps, and how long it speaks on after an interruption.',
   ),
@@ -391,7 +391,8 @@ export function resolveOptions<Key extends OptionKey>(
 /** Reads the text of a flag or an environment value as the option's own type. */
 function fromText(spec: OptionSpec, text: string): unknown {
   const fallback: unknown = spec.schema.parse(undefined);
-  if (typeof fallback === 'number' && text !== 'auto') return text.trim() === '' ? NaN : Number(text);
+  const isNumber = typeof fallback === 'number' || fallback === 'auto';
+  if (isNumber && text !== 'auto') return text.trim() === '' ? NaN : Number(text);
   if (typeof fallback === 'boolean') {
     if (/^(1|true|yes|on)$/i.test(text)) return true;
     if (/^(0|false|no|off)$/i.test(text)) return false;
