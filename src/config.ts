@@ -388,14 +388,13 @@ export function resolveOptions<Key extends OptionKey>(
   return values as Pick<OptionValues, Key>;
 }
 
-/** Reads the text of a flag or an environment value as the option's own type. */
+const SWITCH = new Map([
+  ...['1', 'true', 'yes', 'on'].map((word) => [word, true] as const),
+  ...['0', 'false', 'no', 'off'].map((word) => [word, false] as const),
+]);
+
+/** Reads the text of a flag or an environment value as what the option takes: the text itself, a number or a switch. */
 function fromText(spec: OptionSpec, text: string): unknown {
-  const fallback: unknown = spec.schema.parse(undefined);
-  const isNumber = typeof fallback === 'number' || fallback === 'auto';
-  if (isNumber && text !== 'auto') return text.trim() === '' ? NaN : Number(text);
-  if (typeof fallback === 'boolean') {
-    if (/^(1|true|yes|on)$/i.test(text)) return true;
-    if (/^(0|false|no|off)$/i.test(text)) return false;
-  }
-  return text;
+  const readings = [text, text.trim() === '' ? NaN : Number(text), SWITCH.get(text.toLowerCase())];
+  return readings.find((reading) => reading !== undefined && spec.schema.safeParse(reading).success) ?? text;
 }

@@ -27,6 +27,11 @@ describe('options', () => {
     expect(() => resolveOptions(['port'], { prot: 1 })).toThrow(/no option prot. Known are: port/);
   });
 
+  it('take a word where auto is one of the words', () => {
+    expect(resolveOptions(['lips'], { lips: 'engine' }, {})).toEqual({ lips: 'engine' });
+    expect(resolveOptions(['lips'], {}, { MMDAGENT_BRIDGE_LIPS: 'avatar' })).toEqual({ lips: 'avatar' });
+  });
+
   it('take a number or auto for the lead, and words for a switch', () => {
     expect(resolveOptions(['leadMs'], { leadMs: 'auto' }).leadMs).toBe('auto');
     expect(resolveOptions(['leadMs'], { leadMs: '80' }).leadMs).toBe(80);
