@@ -21,6 +21,9 @@ import { speechSnapshot, type AgentSnapshot, type AgentState } from './snapshot.
 import { SpeechStream } from './speech-stream.js';
 import { encodeCommand, type AgentMessage } from './wire.js';
 
+/** Who waits for no absent agent still gives one that is there and has stopped reading so long to come back, in ms. */
+const MIN_STALL_TIMEOUT_MS = 10_000;
+
 /**
  * One avatar, by name. It outlives its connections: speeches can be asked for before the avatar is there, and go on
  * with the next one of that name after it was lost.
@@ -63,7 +66,7 @@ export class Agent implements FrameSink {
       lead: this.#lead ?? (settings.leadMs as number),
       maxQueued: settings.maxQueued,
       bufferMs: settings.bufferMs,
-      stallTimeoutMs: settings.agentTimeoutMs,
+      stallTimeoutMs: Math.max(settings.agentTimeoutMs, MIN_STALL_TIMEOUT_MS),
       checkCommand: (line) => void this.#encode(line),
       nextId: () => settings.nextSpeechId(),
     });
