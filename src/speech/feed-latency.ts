@@ -42,6 +42,11 @@ export class FeedLatency {
     this.#source.add(madeBefore, samplesToMs(this.#convertedSamples - made) - driftMs);
   }
 
+  /** So many samples came out of the conversion without new sound. */
+  convertedMore(samples: number): void {
+    this.#convertedSamples += samples;
+  }
+
   /** A frame leaves that begins with the sample of this number. */
   leaves(sample: number, nowMs: number): LiveFrame | undefined {
     const capturedMs = this.#captured.msOf(sample);

@@ -61,6 +61,9 @@ export class Feed {
   readonly #queue = new SampleQueue();
   readonly #latency: FeedLatency | undefined;
   readonly #complaints: Complaints | undefined;
+  #filters: { readonly converter: Converter; readonly drift: DriftCorrector } | undefined;
+  #cameMs = -Infinity;
+  #settled = true;
   #taken = false;
   #droppedSamples = 0;
   #readSamples = 0;
@@ -124,6 +127,11 @@ export class Feed {
     return this.#droppedSamples;
   }
 
+  /** When live sound came last, in ms of its clock. */
+  get cameMs(): number {
+    return this.#cameMs;
+  }
+
   /** All samples that came out of the sound so far, the dropped ones included. */
   get readSamples(): number {
     return this.#readSamples;
@@ -156,6 +164,18 @@ export class Feed {
     return taken;
   }
 
+  /** A live sound pauses: what its filters hold until more comes is pushed out by silence. */
+  settle(): void {
+    if (this.#settled || this.#ended) return;
+    this.#settled = true;
+    const { converter, drift } = this.#filters!;
+    const rest = converter.flush();
+    this.#latency!.convertedMore(rest.length);
+    const samples = drift.push(Int16Array.of(...rest, ...DRIFT_TAIL));
+    this.#readSamples += samples.length;
+    this.#queue.push(samples);
+  }
+
   /** Puts samples back in front: what was sent but not heard when an agent was lost. */
   unread(samples: Int16Array): void {
     this.#queue.unshift(samples);
@@ -177,7 +197,10 @@ export class Feed {
     let drift: DriftCorrector | undefined;
     try {
       converter = await createConverter();
-      if (this.live && this.#options.live) drift = await createDriftCorrector(this.#options.live);
+      if (this.live && this.#options.live) {
+        drift = await createDriftCorrector(this.#options.live);
+        this.#filters = { converter, drift };
+      }
       const blocks = this.#sound.open({
         signal,
         info: (info) => {
@@ -193,7 +216,8 @@ export class Feed {
         else this.#push(converter.push(block));
       }
       const rest = converter.flush();
-      this.#push(drift ? drift.push(Int16Array.of(...rest, ...DRIFT_TAIL)) : rest);
+      if (!drift) this.#push(rest);
+      else if (!this.#settled) this.#push(drift.push(Int16Array.of(...rest, ...DRIFT_TAIL)));
       this.#end(undefined);
     } catch (error) {
       if (!this.#cancelled)
@@ -216,6 +240,8 @@ export class Feed {
   #pushLive(block: PcmBlock, converter: Converter, drift: DriftCorrector): void {
     const { clock, heldMs } = this.#options.live!;
     const nowMs = clock.nowMs();
+    this.#cameMs = nowMs;
+    this.#settled = false;
     drift.observe(samplesToMs(this.#queue.samples) + heldMs(), nowMs);
     const converted = converter.push(block);
     const samples = drift.push(converted);

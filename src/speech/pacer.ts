@@ -10,6 +10,9 @@ import type { Wheel, WheelTask } from './wheel.js';
 /** When a sound pauses by itself this long, the segment is closed so that the mouth closes too. */
 const CLOSE_AFTER_DRY_MS = 300;
 
+/** Live sound that nothing has followed for the lead, and for no less than this, is all that there is for now. */
+const MIN_QUIET_MS = 100;
+
 /** How well in time a frame left. */
 export interface FrameTiming {
   /** How late, in ms. */
@@ -195,8 +198,13 @@ export class Pacer {
       // A live sound comes at the pace at which it is played: the lead has to be gathered before the first frame, and
       // anew before the first one behind a silence.
       run.primed = false;
-      const target = Math.min(this.#leadSamples(run), msToSamples(this.#options.bufferMs) / 2);
-      if (feed.bufferedSamples < target && !feed.ended) return undefined;
+      if (feed.bufferedSamples < this.#cushionSamples(run) && !feed.ended) {
+        if (feed.bufferedSamples === 0 || nowMs < this.#quietAtMs(run)) return undefined;
+        // A word shorter than the lead must not wait for the next one.
+        feed.settle();
+        run.primed = true;
+        return feed.take(this.#frameSamples);
+      }
       run.primed = true;
     }
     if (feed.bufferedSamples >= this.#frameSamples || feed.ended) return feed.take(this.#frameSamples);
@@ -206,6 +214,16 @@ export class Pacer {
     return byWheel && nearlyDry ? feed.take(this.#frameSamples) : undefined;
   }
 
+  /** What a live sound has to gather before it flows. */
+  #cushionSamples(run: Run): number {
+    return Math.min(this.#leadSamples(run), msToSamples(this.#options.bufferMs) / 2);
+  }
+
+  /** The moment from which a live sound has paused, if nothing comes before. */
+  #quietAtMs(run: Run): number {
+    return run.feed.cameMs + Math.max(samplesToMs(this.#cushionSamples(run)), MIN_QUIET_MS);
+  }
+
   #arm(nowMs: number): void {
     const run = this.#run;
     const { outlet, wheel } = this.#options;
@@ -213,6 +231,8 @@ export class Pacer {
     if (!run || this.#held || outlet.frozen) return;
     const lead = this.#leadSamples(run);
     if (!schedule.maySend(nowMs, lead)) return this.#wakeAt(schedule.nextDueMs(lead));
+    if (run.feed.live && !run.primed && run.feed.bufferedSamples > 0)
+      return this.#wakeAt(Math.max(this.#quietAtMs(run), nowMs + wheel.slotMs));
     if (!schedule.running || !outlet.segmentOpen) return;
     // The sound is late. What matters next is the moment before the agent runs dry, then that at which to close.
     const nearlyDryAtMs = schedule.timeOf(schedule.sentSamples - this.#nearlyDrySamples);

@@ -228,6 +228,49 @@ describe('a gate that closes between two utterances', () => {
   );
 });
 
+describe('a word shorter than the lead', () => {
+  it.each([
+    [1, 80, 0],
+    [4, 500, 0],
+    [4, 120, 260],
+    [20, 500, 260],
+  ])(
+    'of %i pieces at a lead of %i ms is heard whole, without the next one',
+    async (pieces, lead, burstMs) => {
+      const { clock, sink, player } = rig({ lead });
+      const hand = new HandSound(true, burstMs);
+      const speech = player.speak(hand);
+      const warnings: string[] = [];
+      speech.on('warning', (warning) => warnings.push(warning));
+      const say = async (level: number): Promise<void> => {
+        const before = sink.frames.length;
+        for (let i = 0; i < pieces; i += 1) {
+          hand.push(new Int16Array(PERIOD).fill(level), clock.nowMs() - PERIOD_MS);
+          await clock.advance(PERIOD_MS);
+        }
+        const saidAtMs = clock.nowMs();
+        await clock.advance(5000);
+        const isLoud = (sample: number): boolean => Math.abs(sample - level) < level / 10;
+        const frames = sink.frames.slice(before).filter(({ samples }) => samples.some(isLoud));
+        const loud = frames.reduce((sum, { samples }) => sum + samples.filter(isLoud).length, 0);
+        // The clock’s correction may stretch it by a little, and its filter rounds the edges.
+        expect(Math.abs(loud - pieces * PERIOD)).toBeLessThan(16 + pieces * PERIOD * 0.005);
+        expect(frames.at(-1)!.atMs - saidAtMs).toBeLessThan(Math.max(lead, 100) + pieces * PERIOD_MS + 30);
+      };
+      await say(500);
+      expect(sink.segments(), 'the mouth is closed').toHaveLength(1);
+      await say(900);
+      await say(700);
+      hand.end();
+      await clock.advance(1000);
+      const end = await speech.finished;
+      expect(end).toMatchObject({ how: 'completed', droppedMs: 0 });
+      expect(end.latency!.maxMs).toBeLessThan(lead + 150 + pieces * PERIOD_MS);
+      if (burstMs > 0) expect([end.gaps.count, warnings]).toEqual([0, []]);
+    },
+  );
+});
+
 describe('a live source that falters', () => {
   it('makes one silence of it, not one after another: the lead is gathered anew first', async () => {
     const { clock, sink, player } = rig({ lead: 80 });

@@ -263,6 +263,28 @@ describe('a stream', () => {
   });
 });
 
+describe('a word of a live stream that is shorter than the lead', () => {
+  it('is heard whole without the next one', async () => {
+    rig = await startService({ leadMs: 500 });
+    const avatar = await rig.avatar();
+    const client = await StreamClient.open(rig.port);
+    client.say({ type: 'start', format: 's16le:48000:1', live: true });
+    const word = sine(3840, 1000, 9000);
+    const heardMs = (): number => {
+      const heard = avatar.heard();
+      const isLoud = (sample: number): boolean => Math.abs(sample) > 1500;
+      return (heard.findLastIndex(isLoud) - heard.findIndex(isLoud)) / 16;
+    };
+    client.sound(word, 1920);
+    await until(() => heardMs() > 78);
+    client.sound(word, 1920);
+    await until(() => heardMs() > 158);
+    client.say({ type: 'end' });
+    expect(await client.next('ended')).toMatchObject({ how: 'completed', droppedMs: 0 });
+    expect(heardMs()).toBeLessThan(200);
+  });
+});
+
 describe('a client that goes away', () => {
   it('in good order has ended its speech, which is spoken to its end', async () => {
     rig = await startService();
