@@ -1,12 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createConverter } from '../../src/audio/convert.js';
-import { VoiceGate, type GateEvent, type GateOptions } from '../../src/audio/gate.js';
+import { type GateEvent, type GateOptions, VoiceGate } from '../../src/audio/gate.js';
 import { bytesSound } from '../../src/source/memory.js';
 import { describeWith } from '../support/needs.js';
 import { concat, cut, noise, randomNumbers, sameSound, sine } from '../support/signals.js';
 import { notingContext } from '../support/sound-context.js';
+import fc from 'fast-check';
 
 const MS = 16;
 

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { lazy, type SoundFormat } from '../../src/audio/decode/table.js';
 import type { Decode } from '../../src/audio/pcm.js';
 import { decodeSound } from '../../src/audio/probe.js';
-import { collect, inChunks, joinBlocks, recordedContext } from '../support/sound.js';
+import { notingContext } from '../support/sound-context.js';
+import { collect, joinBlocks, pieces } from '../support/sound.js';
 import { wavFile } from '../support/wav.js';
 
 const content = Buffer.from(Array.from({ length: 300_000 }, (_, i) => i % 251));
@@ -27,12 +28,12 @@ describe('decodeSound', () => {
       const bytes = sizes[0] === 1 ? content.subarray(0, 9000) : content;
       const chunks = (async function* () {
         yield new Uint8Array(0);
-        yield* inChunks(
+        yield* pieces(
           bytes,
           sizes.filter((size) => size > 0),
         );
       })();
-      const blocks = await collect(decodeSound(chunks, 'x', recordedContext(), { formats: [yes] }));
+      const blocks = await collect(decodeSound(chunks, 'x', notingContext(), { formats: [yes] }));
       expect(Buffer.from(joinBlocks(blocks).samples as Int16Array).equals(bytes)).toBe(true);
       expect(Math.max(...blocks.map((block) => block.samples.length))).toBeLessThanOrEqual(65_536);
     },
@@ -49,8 +50,8 @@ describe('decodeSound', () => {
       () => true,
       lazy(() => Promise.reject(new Error('the wrong one'))),
     );
-    const chunks = inChunks(content, [100]);
-    await collect(decodeSound(chunks, 'x', recordedContext(), { formats: [slow, never] }));
+    const chunks = pieces(content, [100]);
+    await collect(decodeSound(chunks, 'x', notingContext(), { formats: [slow, never] }));
     expect(seen).toEqual([100, 200, 300, 400, 500, 600, 700, 800, 900, 1000]);
   });
 
@@ -61,7 +62,7 @@ describe('decodeSound', () => {
       lazy(() => Promise.reject(new Error('the wrong one'))),
     );
     for (const bytes of [content, content.subarray(0, 70), content.subarray(0, 3)]) {
-      const sound = decodeSound(inChunks(bytes, [50]), 'x', recordedContext(), { formats: [greedy, yes] });
+      const sound = decodeSound(pieces(bytes, [50]), 'x', notingContext(), { formats: [greedy, yes] });
       expect(joinBlocks(await collect(sound)).samples).toHaveLength(bytes.length);
     }
   });
@@ -74,7 +75,7 @@ describe('decodeSound', () => {
         yield Uint8Array.of(byte);
       }
     })();
-    for await (const block of decodeSound(chunks, 'x', recordedContext())) {
+    for await (const block of decodeSound(chunks, 'x', notingContext())) {
       expect(block.samples).toHaveLength(1);
       break;
     }
@@ -83,14 +84,14 @@ describe('decodeSound', () => {
 
   it('recognises by the bytes even what is tiny', async () => {
     const bytes = wavFile({ data: Uint8Array.of(1, 0) });
-    const blocks = await collect(decodeSound(inChunks(bytes, [1]), 'x', recordedContext()));
+    const blocks = await collect(decodeSound(pieces(bytes, [1]), 'x', notingContext()));
     expect(blocks).toEqual([{ samples: Int16Array.of(1), sampleRateHz: 16_000, channels: 1 }]);
   });
 
   it('does not look at what is said to be raw', async () => {
     const raw = { encoding: 'u8', sampleRateHz: 8000, channels: 1 } as const;
     const bytes = wavFile({ data: content });
-    const blocks = await collect(decodeSound(inChunks(bytes, [1000]), 'x', recordedContext(), { raw }));
+    const blocks = await collect(decodeSound(pieces(bytes, [1000]), 'x', notingContext(), { raw }));
     expect(joinBlocks(blocks).samples).toHaveLength(bytes.length);
   });
 
@@ -108,8 +109,8 @@ describe('decodeSound', () => {
     ['zeros', new Uint8Array(5000), 'SOUND_UNKNOWN', 'the bytes 00000000000000000000000000000000.'],
   ])('says what it saw of %s', async (_what, text, code, message) => {
     for (const size of [1, 17, 100_000]) {
-      const chunks = inChunks(Buffer.from(text as string), [size]);
-      await expect(collect(decodeSound(chunks, 'x.mp3', recordedContext()))).rejects.toMatchObject({
+      const chunks = pieces(Buffer.from(text as string), [size]);
+      await expect(collect(decodeSound(chunks, 'x.mp3', notingContext()))).rejects.toMatchObject({
         code,
         message: expect.stringContaining(message) as string,
       });
@@ -122,7 +123,7 @@ describe('decodeSound', () => {
       yield content.subarray(0, 10);
       throw reason;
     })();
-    await expect(collect(decodeSound(chunks, 'x', recordedContext()))).rejects.toBe(reason);
+    await expect(collect(decodeSound(chunks, 'x', notingContext()))).rejects.toBe(reason);
   });
 
   it.each([
@@ -132,12 +133,12 @@ describe('decodeSound', () => {
     let closed = false;
     const chunks = (async function* () {
       try {
-        yield* inChunks(content, [100]);
+        yield* pieces(content, [100]);
       } finally {
         closed = true;
       }
     })();
-    const sound = decodeSound(chunks, 'x', recordedContext(), { formats: known ? [yes] : [] });
+    const sound = decodeSound(chunks, 'x', notingContext(), { formats: known ? [yes] : [] });
     const first = sound.next();
     if (known) await first;
     else await expect(first).rejects.toMatchObject({ code: 'SOUND_UNKNOWN' });

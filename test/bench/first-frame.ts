@@ -1,13 +1,13 @@
 import type { Agent } from '../../src/agent/agent.js';
 import { encodeFrame } from '../../src/agent/wire.js';
+import { wavOf } from '../support/wav.js';
 import { encodedSounds } from './formats.js';
 import { openLab } from './lab.js';
-import { loopback } from './loopback.js';
 import { speechLikeNoise } from './load.js';
+import { loopback } from './loopback.js';
 import { now, sleep } from './now.js';
 import { quantile, spread } from './statistics.js';
 import type { Bench, Row } from './table.js';
-import { wavOf } from './wav.js';
 
 const SECONDS = 1;
 const CHUNK_MS = 20;

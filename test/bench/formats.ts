@@ -3,8 +3,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findProgram } from '../../src/base/child.js';
+import { wavOf } from '../support/wav.js';
 import { speechLikeNoise } from './load.js';
-import { wavOf } from './wav.js';
 
 /** The same sound in one of the formats that people have at hand. */
 export interface EncodedSound {

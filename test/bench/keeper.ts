@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
@@ -6,11 +6,11 @@ import { fileURLToPath } from 'node:url';
 import { Keeper } from '../../src/keeper/keeper.js';
 import { Ledger } from '../../src/keeper/ledger.js';
 import { SimulatedAvatar } from '../../src/simulator/index.js';
+import { wavOf } from '../support/wav.js';
 import { LEAD_MS, speechLikeNoise } from './load.js';
 import { now, sharedClock, sleep } from './now.js';
 import { spread } from './statistics.js';
 import type { Bench, Row } from './table.js';
-import { wavOf } from './wav.js';
 
 /** What a crash and a restart cost those who listen, and what the keeper costs all the time. */
 export const keeper: Bench = {

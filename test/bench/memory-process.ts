@@ -1,10 +1,10 @@
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemClock, type Clock } from '../../src/base/clock.js';
+import { type Clock, systemClock } from '../../src/base/clock.js';
+import { wavFile } from '../support/wav.js';
 import { muteAgent } from './mute-agent.js';
 import { serve } from './processes.js';
-import { wavHead } from './wav.js';
 
 const SAMPLE_RATE_HZ = 24_000;
 
@@ -23,7 +23,7 @@ const tasks = {
     // A file with a hole: as long as it says, and no room taken on the disk.
     const dataBytes = minutes * 60 * SAMPLE_RATE_HZ * 2;
     const file = await open(path, 'w');
-    await file.write(wavHead(dataBytes, SAMPLE_RATE_HZ, 1));
+    await file.write(wavFile({ sampleRateHz: SAMPLE_RATE_HZ, dataBytes, riffBytes: 36 + dataBytes }));
     await file.truncate(44 + dataBytes);
     await file.close();
     let peakBytes = 0;

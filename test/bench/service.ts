@@ -1,6 +1,7 @@
 import { once } from 'node:events';
-import { request, type ClientRequest } from 'node:http';
+import { type ClientRequest, request } from 'node:http';
 import { WebSocket } from 'ws';
+import { wavOf } from '../support/wav.js';
 import type { EarsTasks } from './ears-process.js';
 import { speechLikeNoise } from './load.js';
 import { now, sleep } from './now.js';
@@ -8,7 +9,6 @@ import { Companion } from './processes.js';
 import type { ServiceTasks } from './service-process.js';
 import { spread } from './statistics.js';
 import type { Bench, Row } from './table.js';
-import { wavOf } from './wav.js';
 
 const RAW = 's16le:16000:1';
 const SECOND_BYTES = 32_000;

@@ -1,9 +1,9 @@
-import type { Readable } from 'node:stream';
-import { PassThrough } from 'node:stream';
+import { PassThrough, type Readable } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
-import { command, inProcess, killCommands, type InProcess } from '../support/command.js';
-import { startService, until, wavOf, type ServiceRig } from '../support/service-rig.js';
+import { command, type InProcess, inProcess, killCommands } from '../support/command.js';
+import { type ServiceRig, startService, until } from '../support/service-rig.js';
 import { sine } from '../support/signals.js';
+import { wavOf } from '../support/wav.js';
 
 let rig: ServiceRig;
 afterEach(async () => {

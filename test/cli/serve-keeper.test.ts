@@ -3,11 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SimulatedAvatar } from '../../src/simulator/index.js';
-import { selfSigned } from '../support/certificate.js';
 import { faultsOf, heardLast } from '../keeper/support/heard.js';
-import { command, inProcess, killCommands, type CommandRun } from '../support/command.js';
-import { until, wavOf } from '../support/service-rig.js';
+import { selfSigned } from '../support/certificate.js';
+import { command, type CommandRun, inProcess, killCommands } from '../support/command.js';
+import { until } from '../support/service-rig.js';
 import { noise } from '../support/signals.js';
+import { wavOf } from '../support/wav.js';
 
 let folder: string;
 const avatars: SimulatedAvatar[] = [];

@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SimulatedAvatar } from '../../src/simulator/index.js';
-import { command, inProcess, killCommands, start, type CommandRun } from '../support/command.js';
+import { command, type CommandRun, inProcess, killCommands, start } from '../support/command.js';
 import { inProject } from '../support/paths.js';
-import { until, wavOf } from '../support/service-rig.js';
+import { until } from '../support/service-rig.js';
 import { noise } from '../support/signals.js';
+import { wavOf } from '../support/wav.js';
 
 let folder: string;
 let short: string;

@@ -1,19 +1,20 @@
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import { createServer as createTcpServer, type AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { compareHeard } from '../../src/simulator/index.js';
 import {
   command,
-  inProcess,
-  killCommands,
   type InProcess,
+  inProcess,
   type InProcessOptions,
+  killCommands,
 } from '../support/command.js';
-import { startService, until, wavOf, type ServiceRig } from '../support/service-rig.js';
+import { type ServiceRig, startService, until } from '../support/service-rig.js';
 import { concat, noise, sine } from '../support/signals.js';
+import { wavOf } from '../support/wav.js';
 
 let rig: ServiceRig | undefined;
 let folder: string;

@@ -1,19 +1,20 @@
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo, type Server } from 'node:net';
+import { type AddressInfo, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { connect } from 'node:tls';
 import { afterAll, afterEach, expect, it } from 'vitest';
-import { createBridge, type Bridge, type BridgeOptions } from '../../src/bridge.js';
+import { type Bridge, type BridgeOptions, createBridge } from '../../src/bridge.js';
 import { attachService } from '../../src/service/service.js';
 import { SimulatedAvatar } from '../../src/simulator/index.js';
 import { selfSigned } from '../support/certificate.js';
-import { inProcess, type InProcess } from '../support/command.js';
+import { type InProcess, inProcess } from '../support/command.js';
 import { describeWith } from '../support/needs.js';
-import { until, wavOf } from '../support/service-rig.js';
+import { until } from '../support/service-rig.js';
 import { noise } from '../support/signals.js';
+import { wavOf } from '../support/wav.js';
 
 const TOKEN = 'a-token-of-32-letters-and-digits';
 

@@ -25,7 +25,7 @@ const MAX_HEARD = 20 * 8000;
 /** Live sound whose clock differs, or of which too much waits, is played faster or slower by up to so much. */
 const STRETCHES = [0.9965, 1, 1.0035];
 
-describeInBrowser('the microphone of the console', () => {
+await describeInBrowser('the microphone of the console', () => {
   let browser: Browser;
   let folder: string;
 

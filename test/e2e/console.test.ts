@@ -4,11 +4,11 @@ import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { compareHeard } from '../../src/simulator/index.js';
 import { describeInBrowser, dropFiles, openConsole, shoot, startWithAvatar } from '../support/browser.js';
 import { startBrowser } from '../support/chromium.js';
-import { startService, until, wavOf } from '../support/service-rig.js';
+import { startService, until } from '../support/service-rig.js';
 import { sine } from '../support/signals.js';
-import { wavFile } from '../support/wav.js';
+import { wavFile, wavOf } from '../support/wav.js';
 
-describeInBrowser('the console in a real browser', () => {
+await describeInBrowser('the console in a real browser', () => {
   let browser: Browser;
   beforeAll(async () => {
     browser = await startBrowser();

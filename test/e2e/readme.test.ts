@@ -8,8 +8,9 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { describeWith } from '../support/needs.js';
 import { inProject } from '../support/paths.js';
-import { startService, until, wavOf, type ServiceRig } from '../support/service-rig.js';
+import { type ServiceRig, startService, until } from '../support/service-rig.js';
 import { noise } from '../support/signals.js';
+import { wavOf } from '../support/wav.js';
 
 const run = promisify(execFile);
 

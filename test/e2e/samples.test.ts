@@ -1,15 +1,16 @@
 import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { killCommands, start } from '../support/command.js';
 import { describeWith } from '../support/needs.js';
 import { inProject, projectDir } from '../support/paths.js';
-import { startService, until, wavOf, type ServiceRig } from '../support/service-rig.js';
+import { type ServiceRig, startService, until } from '../support/service-rig.js';
 import { sine } from '../support/signals.js';
 import { FakeEngine } from '../support/tts/fake-engine.js';
+import { wavOf } from '../support/wav.js';
 
 const run = promisify(execFile);
 

@@ -8,11 +8,12 @@ import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { compareHeard } from '../../src/simulator/index.js';
 import { command, killCommands } from '../support/command.js';
+import { needs } from '../support/needs.js';
 import { inProject } from '../support/paths.js';
 import { PULSE_PROGRAMS, startPulse } from '../support/pulse.js';
+import { type ServiceRig, startService } from '../support/service-rig.js';
 import { noise } from '../support/signals.js';
-import { startService, wavOf, type ServiceRig } from '../support/service-rig.js';
-import { hasProgram } from '../support/sound.js';
+import { wavOf } from '../support/wav.js';
 
 const run = promisify(execFile);
 let rig: ServiceRig | undefined;
@@ -26,15 +27,14 @@ afterEach(async () => {
   rig = undefined;
 });
 
-/** Leaves a test out where a program is missing, with the reason; in CI that is a failure. */
-function needs(...programs: string[]): { skip: boolean } {
-  const missing = programs.filter((program) => !hasProgram(program));
-  if (missing.length > 0) console.warn(`skipped: ${missing.join(', ')} not installed`);
-  return { skip: missing.length > 0 && process.env['CI'] === undefined };
-}
+const [withEspeak, withFfmpeg, withPulse] = [
+  await needs('espeak-ng'),
+  await needs('ffmpeg'),
+  await needs(...PULSE_PROGRAMS),
+];
 
 describe('through the command', () => {
-  it('a program’s output is spoken while it is piped in', needs('espeak-ng'), async () => {
+  it('a program’s output is spoken while it is piped in', withEspeak, async () => {
     rig = await startService();
     const avatar = await rig.avatar();
     const { stdout } = await run('espeak-ng', ['--stdout', '-v', 'en', 'Piped speech.'], {
@@ -47,7 +47,7 @@ describe('through the command', () => {
     expect(Math.max(...avatar.heard())).toBeGreaterThan(1000);
   });
 
-  it('several formats in a row are spoken, joined without a gap', needs('ffmpeg'), async () => {
+  it('several formats in a row are spoken, joined without a gap', withFfmpeg, async () => {
     rig = await startService();
     const avatar = await rig.avatar();
     const files = ['a.mp3', 'b.flac', 'c.opus', 'd.webm', 'e.m4a'].map((name) => join(folder, name));
@@ -121,7 +121,7 @@ describe('through the command', () => {
     expect(compareHeard(samples, avatar.heard()).exact).toBe(true);
   });
 
-  it('a microphone is heard live, and Ctrl-C ends it', needs(...PULSE_PROGRAMS), async () => {
+  it('a microphone is heard live, and Ctrl-C ends it', withPulse, async () => {
     const pulse = await startPulse();
     try {
       pulse.play(noise(16_000, 9000, 7));

@@ -1,13 +1,14 @@
 import { once } from 'node:events';
-import { connect } from 'node:net';
 import type { IncomingMessage } from 'node:http';
-import fc from 'fast-check';
+import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { VERSION } from '../../src/base/version.js';
 import { ERRORS } from '../../src/base/errors.js';
+import { VERSION } from '../../src/base/version.js';
 import { compareHeard } from '../../src/simulator/index.js';
-import { answerOf, startService, until, wavOf, type ServiceRig } from '../support/service-rig.js';
+import { answerOf, type ServiceRig, startService, until } from '../support/service-rig.js';
 import { noise, sine } from '../support/signals.js';
+import { wavOf } from '../support/wav.js';
+import fc from 'fast-check';
 
 let rig: ServiceRig;
 afterEach(() => rig.close());

@@ -5,15 +5,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { commandCatalogue } from '../../src/agent/messages.js';
 import type { Speech } from '../../src/speech/speech.js';
 import { inProject } from '../support/paths.js';
-import {
-  eventsOf,
-  startService,
-  until,
-  wavOf,
-  type SentEvent,
-  type ServiceRig,
-} from '../support/service-rig.js';
+import { eventsOf, type SentEvent, type ServiceRig, startService, until } from '../support/service-rig.js';
 import { sine } from '../support/signals.js';
+import { wavOf } from '../support/wav.js';
 
 let rig: ServiceRig;
 beforeEach(async () => {

@@ -4,15 +4,9 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { EventHub, eventText, type Follower } from '../../src/service/event-hub.js';
 import type { ServiceEventJson } from '../../src/service/events.js';
-import {
-  eventsOf,
-  startService,
-  until,
-  wavOf,
-  type SentEvent,
-  type ServiceRig,
-} from '../support/service-rig.js';
+import { eventsOf, type SentEvent, type ServiceRig, startService, until } from '../support/service-rig.js';
 import { sine } from '../support/signals.js';
+import { wavOf } from '../support/wav.js';
 
 const message = (agent: string, text: string): ServiceEventJson & { agent: string } => ({
   type: 'message',

@@ -1,13 +1,14 @@
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
-import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { compareHeard } from '../../src/simulator/index.js';
 import { sayRaw } from '../support/raw-http.js';
-import { readDocument, type ApiDocument, type JsonSchema, type Operation } from '../support/routes.js';
-import { answerOf, startService, until, wavOf, type ServiceRig } from '../support/service-rig.js';
+import { type ApiDocument, type JsonSchema, type Operation, readDocument } from '../support/routes.js';
+import { answerOf, type ServiceRig, startService, until } from '../support/service-rig.js';
 import { noise } from '../support/signals.js';
 import { StreamClient } from '../support/stream-client.js';
+import { wavOf } from '../support/wav.js';
+import fc from 'fast-check';
 
 let rig: ServiceRig;
 afterEach(() => rig.close());

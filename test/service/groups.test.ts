@@ -6,9 +6,10 @@ import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
 import { compareHeard } from '../../src/simulator/index.js';
 import { inProcess } from '../support/command.js';
-import { eventsOf, linesOf, startService, until, wavOf, type ServiceRig } from '../support/service-rig.js';
+import { eventsOf, linesOf, type ServiceRig, startService, until } from '../support/service-rig.js';
 import { noise } from '../support/signals.js';
 import { FakeEngine } from '../support/tts/fake-engine.js';
+import { wavOf } from '../support/wav.js';
 
 let rig: ServiceRig;
 afterEach(() => rig.close());

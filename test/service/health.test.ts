@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { afterEach, describe, expect, it } from 'vitest';
-import { startService, until, wavOf, type ServiceRig } from '../support/service-rig.js';
+import { type ServiceRig, startService, until } from '../support/service-rig.js';
 import { noise } from '../support/signals.js';
+import { wavOf } from '../support/wav.js';
 
 let rig: ServiceRig;
 afterEach(() => rig.close());

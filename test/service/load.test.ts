@@ -5,9 +5,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { compareHeard, type SimulatedAvatar } from '../../src/simulator/index.js';
 import { rawUpgrade, statusOf } from '../support/raw-http.js';
-import { startService, until, wavOf, type ServiceRig } from '../support/service-rig.js';
+import { type ServiceRig, startService, until } from '../support/service-rig.js';
 import { noise } from '../support/signals.js';
 import { StreamClient } from '../support/stream-client.js';
+import { wavOf } from '../support/wav.js';
 
 let rig: ServiceRig;
 afterEach(() => rig.close());

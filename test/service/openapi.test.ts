@@ -4,7 +4,7 @@ import { ERRORS } from '../../src/base/errors.js';
 import { describeInBrowser, shoot } from '../support/browser.js';
 import { startBrowser } from '../support/chromium.js';
 import { inProject } from '../support/paths.js';
-import { startService, type ServiceRig } from '../support/service-rig.js';
+import { type ServiceRig, startService } from '../support/service-rig.js';
 
 let rig: ServiceRig;
 afterEach(() => rig.close());
@@ -95,7 +95,7 @@ describe('the document of the API', () => {
   });
 });
 
-describeInBrowser('the reference as a page', () => {
+await describeInBrowser('the reference as a page', () => {
   it('shows every operation, and asks no other host for anything', async () => {
     const { document } = await read();
     const browser = await startBrowser();

@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { compareHeard } from '../../src/simulator/index.js';
 import { startHttp, type TestServer } from '../support/http-server.js';
-import { startService, wavOf, type ServiceRig } from '../support/service-rig.js';
+import { type ServiceRig, startService } from '../support/service-rig.js';
 import { noise } from '../support/signals.js';
+import { wavOf } from '../support/wav.js';
 
 let rig: ServiceRig;
 let web: TestServer | undefined;

@@ -2,8 +2,9 @@ import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
 import { compareHeard } from '../../src/simulator/index.js';
-import { linesOf, answerOf, startService, until, wavOf, type ServiceRig } from '../support/service-rig.js';
+import { answerOf, linesOf, type ServiceRig, startService, until } from '../support/service-rig.js';
 import { noise, sine } from '../support/signals.js';
+import { wavOf } from '../support/wav.js';
 
 let rig: ServiceRig;
 afterEach(() => rig.close());

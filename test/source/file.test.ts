@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
+  closeSync,
   mkdtempSync,
   openSync,
-  closeSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -16,7 +16,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fileSound } from '../../src/source/file.js';
 import { inProject } from '../support/paths.js';
-import { collect, joinBlocks, recordedContext } from '../support/sound.js';
+import { notingContext } from '../support/sound-context.js';
+import { collect, joinBlocks } from '../support/sound.js';
 
 let folder: string;
 beforeAll(() => {
@@ -30,7 +31,7 @@ const put = (name: string, content: string | Uint8Array): string => {
   return path;
 };
 
-const speak = (path: string): Promise<unknown> => collect(fileSound(path).open(recordedContext()));
+const speak = (path: string): Promise<unknown> => collect(fileSound(path).open(notingContext()));
 
 /** How many descriptors this process has open below the test's folder; only Linux tells. */
 function openFiles(): number {
@@ -47,7 +48,7 @@ function openFiles(): number {
 
 describe('fileSound', () => {
   it('reads the sample that the project ships', async () => {
-    const context = recordedContext();
+    const context = notingContext();
     const sound = fileSound(inProject('samples/hello.wav'));
     expect(sound.label).toBe('hello.wav');
     expect(sound.live).toBe(false);
@@ -108,7 +109,7 @@ describe('fileSound', () => {
     const path = put('long.wav', Buffer.concat([header, Buffer.alloc(4_000_000)]));
     const before = openFiles();
     let frames = 0;
-    for await (const block of fileSound(path).open(recordedContext())) {
+    for await (const block of fileSound(path).open(notingContext())) {
       frames += block.samples.length;
       if (process.platform === 'linux') expect(openFiles()).toBe(before + 1);
       break;
@@ -121,7 +122,7 @@ describe('fileSound', () => {
     const abort = new AbortController();
     const path = put('short.wav', readFileSync(inProject('samples/hello.wav')));
     const reason = new Error('enough');
-    const blocks = fileSound(path).open(recordedContext(abort.signal));
+    const blocks = fileSound(path).open(notingContext(abort.signal));
     const read = async (): Promise<void> => {
       for await (const block of blocks) abort.abort(block.channels === 1 ? reason : undefined);
     };
@@ -134,7 +135,7 @@ describe('fileSound', () => {
     execFileSync('mkfifo', [path]);
     const abort = new AbortController();
     const reason = new Error('enough');
-    const reading = collect(fileSound(path).open(recordedContext(abort.signal)));
+    const reading = collect(fileSound(path).open(notingContext(abort.signal)));
     setTimeout(() => abort.abort(reason), 50);
     await expect(reading).rejects.toBe(reason);
     // The opening that is still under way must end, or the process could not; it closes what it has opened.
@@ -147,7 +148,7 @@ describe('fileSound', () => {
     execFileSync('mkfifo', [path]);
     const abort = new AbortController();
     const reason = new Error('enough');
-    const reading = collect(fileSound(path).open(recordedContext(abort.signal)));
+    const reading = collect(fileSound(path).open(notingContext(abort.signal)));
     // Opening for both ways does not wait for the other side; it keeps the pipe from ending.
     const writer = openSync(path, 'r+');
     writeSync(writer, readFileSync(inProject('samples/hello.wav')).subarray(0, 1000));

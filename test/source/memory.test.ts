@@ -5,20 +5,21 @@ import { describe, expect, it } from 'vitest';
 import { bytesSound, samplesSound, streamSound } from '../../src/source/memory.js';
 import { toneSound } from '../../src/source/tone.js';
 import { inProject } from '../support/paths.js';
-import { collect, inChunks, joinBlocks, recordedContext } from '../support/sound.js';
+import { notingContext } from '../support/sound-context.js';
+import { collect, joinBlocks, pieces } from '../support/sound.js';
 
 const hello = readFileSync(inProject('samples/hello.wav'));
 
 describe('bytesSound', () => {
   it('speaks a file in memory, in blocks that are bounded', async () => {
-    const blocks = await collect(bytesSound(hello).open(recordedContext()));
+    const blocks = await collect(bytesSound(hello).open(notingContext()));
     expect(joinBlocks(blocks).samples).toHaveLength((hello.length - 44) / 2);
     for (const block of blocks) expect(block.samples.length).toBeLessThanOrEqual(32_768);
   });
 
   it('is empty when there are no bytes', async () => {
     const sound = bytesSound(new Uint8Array(0), { label: 'upload' });
-    await expect(collect(sound.open(recordedContext()))).rejects.toMatchObject({
+    await expect(collect(sound.open(notingContext()))).rejects.toMatchObject({
       code: 'SOUND_EMPTY',
       message: expect.stringContaining('upload') as string,
     });
@@ -27,7 +28,7 @@ describe('bytesSound', () => {
   it('takes headerless data when told how it is written', async () => {
     const raw = { encoding: 's16be', sampleRateHz: 8000, channels: 1 } as const;
     const heard = joinBlocks(
-      await collect(bytesSound(Uint8Array.of(1, 2, 3, 4), { raw }).open(recordedContext())),
+      await collect(bytesSound(Uint8Array.of(1, 2, 3, 4), { raw }).open(notingContext())),
     );
     expect(heard).toMatchObject({ samples: Int16Array.of(0x0102, 0x0304), sampleRateHz: 8000 });
   });
@@ -36,7 +37,7 @@ describe('bytesSound', () => {
 describe('samplesSound', () => {
   it('gives the samples as they are, without a copy', async () => {
     const samples = Float32Array.from({ length: 40_000 }, (_, i) => i / 40_000);
-    const context = recordedContext();
+    const context = notingContext();
     const blocks = await collect(samplesSound(samples, 24_000, { channels: 2 }).open(context));
     expect(joinBlocks(blocks)).toMatchObject({ samples, sampleRateHz: 24_000, channels: 2 });
     expect(blocks.every((block) => block.samples.buffer === samples.buffer)).toBe(true);
@@ -47,7 +48,7 @@ describe('samplesSound', () => {
 
   it('is empty when there are none', async () => {
     const sound = samplesSound(new Int16Array(0), 16_000);
-    await expect(collect(sound.open(recordedContext()))).rejects.toMatchObject({ code: 'SOUND_EMPTY' });
+    await expect(collect(sound.open(notingContext()))).rejects.toMatchObject({ code: 'SOUND_EMPTY' });
   });
 });
 
@@ -86,14 +87,14 @@ const KINDS = {
 
 describe.each(Object.entries(KINDS))('streamSound of %s', (_name, make) => {
   it('speaks it whole', async () => {
-    const { stream } = make(inChunks(hello, [1, 7, 4000]));
-    const heard = joinBlocks(await collect(streamSound(stream).open(recordedContext())));
+    const { stream } = make(pieces(hello, [1, 7, 4000]));
+    const heard = joinBlocks(await collect(streamSound(stream).open(notingContext())));
     expect(Buffer.from(heard.samples.buffer).equals(hello.subarray(44))).toBe(true);
   });
 
   it('closes it when the rest is not wanted', async () => {
-    const { stream, closed } = make(inChunks(hello, [4000]));
-    for await (const block of streamSound(stream).open(recordedContext())) {
+    const { stream, closed } = make(pieces(hello, [4000]));
+    for await (const block of streamSound(stream).open(notingContext())) {
       expect(block.channels).toBe(1);
       break;
     }
@@ -108,7 +109,7 @@ describe.each(Object.entries(KINDS))('streamSound of %s', (_name, make) => {
       })(),
     );
     const sound = streamSound(stream, { label: 'radio' });
-    await expect(collect(sound.open(recordedContext()))).rejects.toMatchObject({
+    await expect(collect(sound.open(notingContext()))).rejects.toMatchObject({
       code: 'SOURCE_FAILED',
       message: 'radio broke off: the cable is out',
     });
@@ -122,16 +123,16 @@ describe.each(Object.entries(KINDS))('streamSound of %s', (_name, make) => {
         await new Promise(() => undefined);
       })(),
     );
-    const reading = collect(streamSound(stream).open(recordedContext(abort.signal)));
+    const reading = collect(streamSound(stream).open(notingContext(abort.signal)));
     const reason = new Error('enough');
     setTimeout(() => abort.abort(reason), 20);
     await expect(reading).rejects.toBe(reason);
   });
 
   it('can be opened only once', async () => {
-    const sound = streamSound(make(inChunks(hello, [4000])).stream);
-    await collect(sound.open(recordedContext()));
-    expect(() => sound.open(recordedContext())).toThrow(/once/);
+    const sound = streamSound(make(pieces(hello, [4000])).stream);
+    await collect(sound.open(notingContext()));
+    expect(() => sound.open(notingContext())).toThrow(/once/);
   });
 });
 
@@ -147,7 +148,7 @@ describe('streamSound', () => {
       }
     })();
     let blocks = 0;
-    for await (const block of streamSound(endless).open(recordedContext())) {
+    for await (const block of streamSound(endless).open(notingContext())) {
       expect(block.samples).toHaveLength(500);
       if (++blocks === 10) break;
     }
@@ -157,7 +158,7 @@ describe('streamSound', () => {
   it('refuses text where bytes belong', async () => {
     const stream = new PassThrough({ encoding: 'utf8' });
     stream.end('hello');
-    await expect(collect(streamSound(stream).open(recordedContext()))).rejects.toMatchObject({
+    await expect(collect(streamSound(stream).open(notingContext()))).rejects.toMatchObject({
       code: 'SOURCE_FAILED',
       message: expect.stringContaining('string where bytes belong') as string,
     });
@@ -167,7 +168,7 @@ describe('streamSound', () => {
 describe('toneSound', () => {
   it('is as long, as high and as loud as asked, without a click at its ends', async () => {
     const sound = toneSound(500, 250, -6);
-    const { samples, sampleRateHz } = joinBlocks(await collect(sound.open(recordedContext())));
+    const { samples, sampleRateHz } = joinBlocks(await collect(sound.open(notingContext())));
     expect(sampleRateHz).toBe(16_000);
     expect(samples).toHaveLength(4000);
     const crossings = samples.filter((value, i) => i > 0 && value >= 0 && samples[i - 1]! < 0).length;

@@ -4,7 +4,7 @@ import { listRecorders } from '../../src/source/devices.js';
 import { microphoneSound } from '../../src/source/microphone.js';
 import { RECORDERS } from '../../src/source/recorders/table.js';
 import { describeWith } from '../support/needs.js';
-import { PULSE_PROGRAMS, startPulse, type PulseServer } from '../support/pulse.js';
+import { PULSE_PROGRAMS, type PulseServer, startPulse } from '../support/pulse.js';
 import { concat, findSound, softNoise } from '../support/signals.js';
 import { notingContext } from '../support/sound-context.js';
 

@@ -1,22 +1,22 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import type { RequestListener, ServerResponse } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, LookupFunction } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { RequestListener, ServerResponse } from 'node:http';
 import { setTimeout } from 'node:timers/promises';
-import type ipaddr from 'ipaddr.js';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
-import { isPublicAddress, publicLookup } from '../../src/source/public-address.js';
 import { openSound } from '../../src/source/open.js';
-import { urlSound, type UrlOptions } from '../../src/source/url.js';
+import { isPublicAddress, publicLookup } from '../../src/source/public-address.js';
+import { type UrlOptions, urlSound } from '../../src/source/url.js';
+import { startHttp, type TestServer } from '../support/http-server.js';
 import { describeWith } from '../support/needs.js';
 import { inProject } from '../support/paths.js';
-import { startHttp, type TestServer } from '../support/http-server.js';
 import { concat, noise, sameSound } from '../support/signals.js';
 import { notingContext } from '../support/sound-context.js';
 import { wavFile } from '../support/wav.js';
+import type ipaddr from 'ipaddr.js';
 
 // On Linux every 127.x.y.z is this machine: one of them plays the public internet.
 vi.mock('ipaddr.js', async (original) => {

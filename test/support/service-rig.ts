@@ -1,11 +1,10 @@
 import { once } from 'node:events';
-import { request, type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import { type ClientRequest, type IncomingMessage, request, type RequestOptions } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createBridge, type Bridge, type BridgeOptions } from '../../src/bridge.js';
+import { type Bridge, type BridgeOptions, createBridge } from '../../src/bridge.js';
 import type { AboutJson } from '../../src/service/routes/root.js';
 import { attachService, type Service, type ServiceOptions } from '../../src/service/service.js';
 import { SimulatedAvatar, type SimulatorOptions } from '../../src/simulator/index.js';
-import { wavFile } from './wav.js';
 
 /** A bridge with its control API on a free port, and whatever avatars a test adds. */
 export interface ServiceRig {
@@ -158,9 +157,4 @@ export async function until(condition: () => boolean | Promise<boolean>, timeout
     if (performance.now() > deadline) throw new Error(`It did not come to pass: ${condition.toString()}`);
     await sleep(10);
   }
-}
-
-/** A 16 kHz mono 16-bit WAV file of these samples. */
-export function wavOf(samples: Int16Array): Buffer {
-  return wavFile({ data: new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength) });
 }

@@ -7,13 +7,13 @@ export interface NotingContext extends SoundContext {
   abort(reason?: Error): void;
 }
 
-/** A context for a test; aborting it ends the sound. */
-export function notingContext(): NotingContext {
+/** A context for a test; aborting it ends the sound, and so does the signal. */
+export function notingContext(signal?: AbortSignal): NotingContext {
   const controller = new AbortController();
   const infos: SoundInfo[] = [];
   const warnings: string[] = [];
   return {
-    signal: controller.signal,
+    signal: signal ? AbortSignal.any([signal, controller.signal]) : controller.signal,
     infos,
     warnings,
     info: (info) => void infos.push(info),

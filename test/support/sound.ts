@@ -1,23 +1,28 @@
-import { spawnSync } from 'node:child_process';
-import type { EncodedChunk, PcmBlock, SoundContext, SoundInfo } from '../../src/audio/pcm.js';
+import type { PcmBlock } from '../../src/audio/pcm.js';
 
-/** A context that writes down what a sound said of itself. */
-export interface RecordedContext extends SoundContext {
-  readonly infos: SoundInfo[];
-  readonly warnings: string[];
+/** Everything that an iterable yields. */
+export async function collect<T>(iterable: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const item of iterable) all.push(item);
+  return all;
 }
 
-/** A context for a sound under test. */
-export function recordedContext(signal: AbortSignal = new AbortController().signal): RecordedContext {
-  const infos: SoundInfo[] = [];
-  const warnings: string[] = [];
-  return {
-    signal,
-    infos,
-    warnings,
-    info: (info) => void infos.push(info),
-    warn: (message) => void warnings.push(message),
-  };
+/** Bytes in pieces: of one size, or of the sizes given, over and over. */
+export async function* pieces(
+  bytes: Uint8Array,
+  sizes: number | readonly number[],
+): AsyncGenerator<Uint8Array> {
+  const list = typeof sizes === 'number' ? [sizes] : sizes;
+  for (let at = 0, i = 0; at < bytes.length; i++) {
+    const size = Math.max(1, list[i % list.length]!);
+    yield bytes.subarray(at, at + size);
+    at += size;
+  }
+}
+
+/** Samples as the bytes that hold them, for writing them or for comparing quickly. */
+export function bytesOf(samples: Int16Array | Float32Array): Buffer {
+  return Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength);
 }
 
 /** All samples of a sound, interleaved, as one array of its kind, with the format of its blocks. */
@@ -43,37 +48,4 @@ export function joinBlocks(blocks: readonly PcmBlock[]): Heard {
     at += block.samples.length;
   }
   return { samples, sampleRateHz, channels, blocks: blocks.length };
-}
-
-/** Everything that an iterable yields. */
-export async function collect<T>(iterable: AsyncIterable<T>): Promise<T[]> {
-  const all: T[] = [];
-  for await (const item of iterable) all.push(item);
-  return all;
-}
-
-/** Bytes in chunks of the given sizes, over and over. */
-export async function* inChunks(bytes: Uint8Array, sizes: readonly number[]): AsyncGenerator<EncodedChunk> {
-  for (let at = 0, i = 0; at < bytes.length; i++) {
-    const size = sizes[i % sizes.length]!;
-    yield bytes.subarray(at, at + size);
-    at += size;
-  }
-}
-
-/**
- * Whether a program is there. Where a user's machine lacks it the tests that need it are skipped by name; in CI it must
- * be there.
- */
-export function hasProgram(program: string): boolean {
-  const found = spawnSync(program, ['--version'], { stdio: 'ignore' }).error === undefined;
-  if (!found && process.env['CI'] === 'true') throw new Error(`${program} is missing, and CI must not skip.`);
-  return found;
-}
-
-/** Runs a program to its end. @returns what it wrote to its standard output */
-export function run(program: string, args: readonly string[], input?: Uint8Array): Buffer {
-  const result = spawnSync(program, args, { input, maxBuffer: 1 << 28 });
-  if (result.status !== 0) throw new Error(`${program} failed: ${result.stderr.toString()}`);
-  return result.stdout;
 }

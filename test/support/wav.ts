@@ -1,3 +1,5 @@
+import { bytesOf } from './sound.js';
+
 /** How a test WAV file is put together, down to its lies. */
 export interface WavParts {
   readonly riff?: 'RIFF' | 'RIFX' | 'RF64';
@@ -46,6 +48,16 @@ export function wavFile(parts: WavParts = {}): Buffer {
   uint32(head, parts.riffBytes ?? body.length + 4, 4, big);
   head.write('WAVE', 8, 'latin1');
   return Buffer.concat([head, body]);
+}
+
+/** A plain WAV file of 16-bit samples. @param lies what its head says that is not so */
+export function wavOf(
+  samples: Int16Array,
+  sampleRateHz = 16_000,
+  channels = 1,
+  lies: Pick<WavParts, 'dataBytes' | 'riffBytes'> = {},
+): Buffer {
+  return wavFile({ data: bytesOf(samples), sampleRateHz, channels, ...lies });
 }
 
 /** The content of a `ds64` chunk. */

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { createEngine, ENGINES } from '../../src/tts/engines.js';
-import { tone, wavOf } from '../support/tts/sound.js';
+import { tone } from '../support/tts/sound.js';
 import { host, speak } from '../support/tts/speak.js';
+import { wavOf } from '../support/wav.js';
 
 describe('the table of engines', () => {
   it('has each name once, with a summary', () => {

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { createEngine } from '../../src/tts/engines.js';
-import { findFlite } from '../../src/tts/engines/flite.js';
 import { lipSyncLines } from '../../src/tts/lips.js';
 import { speechSound } from '../../src/tts/speech-sound.js';
+import { BUILT_IN_VOICE, describeWith } from '../support/needs.js';
 import { KEY, startGoogle, startOpenAi } from '../support/tts/cloud-engines.js';
 import { startElevenLabs } from '../support/tts/elevenlabs.js';
 import type { Manners } from '../support/tts/engine-server.js';
@@ -109,37 +109,34 @@ describe('a spoken text with engines behind HTTP', () => {
   });
 });
 
-describe.runIf(findFlite() !== undefined)(
-  'a spoken text with the built-in voice (skipped where it is not installed)',
-  () => {
-    it('speaks offline, with lips', async () => {
-      const engine = createEngine('flite', {}, host);
-      close = () => engine.close();
-      const heard = listen(speechSound('Hello there. How are you?', { engine }));
-      expect(await heard.done).toBeUndefined();
-      expect(heard.segments).toHaveLength(2);
-      expect(
-        heard.blocks.every(({ sampleRateHz, channels }) => sampleRateHz === 16_000 && channels === 1),
-      ).toBe(true);
-      for (const { phonemes, durationMs } of heard.segments) {
-        expect(Math.abs(totalMs(phonemes) - durationMs!)).toBeLessThan(10);
-      }
-    });
+await describeWith([BUILT_IN_VOICE], 'a spoken text with the built-in voice', () => {
+  it('speaks offline, with lips', async () => {
+    const engine = createEngine('flite', {}, host);
+    close = () => engine.close();
+    const heard = listen(speechSound('Hello there. How are you?', { engine }));
+    expect(await heard.done).toBeUndefined();
+    expect(heard.segments).toHaveLength(2);
+    expect(
+      heard.blocks.every(({ sampleRateHz, channels }) => sampleRateHz === 16_000 && channels === 1),
+    ).toBe(true);
+    for (const { phonemes, durationMs } of heard.segments) {
+      expect(Math.abs(totalMs(phonemes) - durationMs!)).toBeLessThan(10);
+    }
+  });
 
-    it('speaks in the place of an engine that is not there', async () => {
-      const flite = createEngine('flite', {}, host);
-      close = () => flite.close();
-      const engine = createEngine('voicevox', { baseUrl: 'http://127.0.0.1:9' }, host);
-      const heard = listen(
-        speechSound('Hello there.', { engine, fallback: { engine: flite, speech: {} }, retries: 0 }),
-      );
-      expect(await heard.done).toBeUndefined();
-      expect(heard.segments[0]!.engine).toBe('flite');
-      expect(heard.warnings).toEqual([
-        expect.stringMatching(
-          /^The engine flite speaks the rest of the text: The engine voicevox cannot be reached/,
-        ),
-      ]);
-    });
-  },
-);
+  it('speaks in the place of an engine that is not there', async () => {
+    const flite = createEngine('flite', {}, host);
+    close = () => flite.close();
+    const engine = createEngine('voicevox', { baseUrl: 'http://127.0.0.1:9' }, host);
+    const heard = listen(
+      speechSound('Hello there.', { engine, fallback: { engine: flite, speech: {} }, retries: 0 }),
+    );
+    expect(await heard.done).toBeUndefined();
+    expect(heard.segments[0]!.engine).toBe('flite');
+    expect(heard.warnings).toEqual([
+      expect.stringMatching(
+        /^The engine flite speaks the rest of the text: The engine voicevox cannot be reached/,
+      ),
+    ]);
+  });
+});

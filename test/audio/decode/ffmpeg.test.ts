@@ -1,23 +1,25 @@
 import { readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, expect, it } from 'vitest';
+import { afterAll, afterEach, expect, it, onTestFinished } from 'vitest';
 import { decodeWithFfmpeg } from '../../../src/audio/decode/ffmpeg.js';
 import type { SoundContext } from '../../../src/audio/pcm.js';
 import { BridgeError } from '../../../src/base/errors.js';
 import {
   decodeAll,
-  describeWith,
   encode,
+  int16Of,
   reference,
   run,
   snrDb,
   temporaryFolder,
   testSignal,
-  wavOf,
 } from '../../support/codecs.js';
 import { decoderWorkshop, expectFreedEarly } from '../../support/decoder.js';
+import { fakePath } from '../../support/fake-programs.js';
 import { expectHonesty } from '../../support/mutants.js';
+import { describeWith } from '../../support/needs.js';
+import { wavOf } from '../../support/wav.js';
 
 const { folder, make } = await decoderWorkshop(44_100);
 // A folder of this file's own, in which nothing may be found: no sound touches the disk.
@@ -77,7 +79,7 @@ await describeWith(['ffmpeg'], 'decodeWithFfmpeg', () => {
     ['stereo.ogg', 'pan=stereo|c0=c0|c1=c0', 'libvorbis'],
     ['surround.ac3', 'pan=5.1|FL=c0|FR=c0|FC=c0|BL=c0|BR=c0', 'ac3'],
   ])('makes %s one channel that is no louder than each of them', async (name, filter, codec) => {
-    const mono = wavOf(testSignal(1, 48_000, 1), 48_000, 1);
+    const mono = wavOf(int16Of(testSignal(1, 48_000, 1)), 48_000);
     const bytes = await encode(mono, join(folder, name), '-af', filter, '-c:a', codec);
     const { samples } = await decodeAll(decodeWithFfmpeg, bytes);
     const power = (values: Float32Array): number =>
@@ -140,7 +142,7 @@ await describeWith(['ffmpeg'], 'decodeWithFfmpeg', () => {
   });
 
   it('says how to get ffmpeg where there is none', async () => {
-    process.env.PATH = folder;
+    onTestFinished(fakePath({}));
     const work = decodeAll(decodeWithFfmpeg, Buffer.from('FORM\0\0\0\x20AIFFCOMM'));
     expect(await codeOf(work)).toBe(
       'FFMPEG_MISSING: the sound is AIFF audio, which needs the program ffmpeg, and there is no ffmpeg on the PATH.',

@@ -6,8 +6,10 @@ import { indexFirst } from '../../../src/audio/decode/index-first.js';
 import { CAF, indexedContainer, MP4 } from '../../../src/audio/decode/indexed-container.js';
 import { Lookahead } from '../../../src/audio/decode/lookahead.js';
 import { readFile } from '../../../src/source/file.js';
-import { decodeAll, describeWith, pieces, reference, snrDb } from '../../support/codecs.js';
+import { decodeAll, reference, snrDb } from '../../support/codecs.js';
 import { decoderWorkshop } from '../../support/decoder.js';
+import { describeWith } from '../../support/needs.js';
+import { pieces } from '../../support/sound.js';
 
 const { folder, make } = await decoderWorkshop(44_100);
 const MIB = 2 ** 20;

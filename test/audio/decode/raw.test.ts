@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseRawFormat, RAW_ENCODINGS, rawDecoder } from '../../../src/audio/decode/raw.js';
-import { collect, inChunks, joinBlocks, recordedContext } from '../../support/sound.js';
+import { notingContext } from '../../support/sound-context.js';
+import { collect, joinBlocks, pieces } from '../../support/sound.js';
 
 describe('parseRawFormat', () => {
   it.each(RAW_ENCODINGS)('knows %s', (encoding) => {
@@ -35,9 +36,9 @@ describe('parseRawFormat', () => {
 
 describe('rawDecoder', () => {
   const read = async (text: string, bytes: Uint8Array, sizes = [3]) => {
-    const context = recordedContext();
+    const context = notingContext();
     const decode = rawDecoder(parseRawFormat(text));
-    const blocks = await collect(decode(inChunks(bytes, sizes), 'standard input', context));
+    const blocks = await collect(decode(pieces(bytes, sizes), 'standard input', context));
     return { ...joinBlocks(blocks), ...context };
   };
 

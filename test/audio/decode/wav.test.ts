@@ -2,15 +2,16 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeWav, isForeignWav, WavParser } from '../../../src/audio/decode/wav.js';
 import { BridgeError } from '../../../src/base/errors.js';
-import { collect, inChunks, joinBlocks, recordedContext, type Heard } from '../../support/sound.js';
-import { ds64, extensible, fmtContent, wavFile, type Chunk, type WavParts } from '../../support/wav.js';
+import { notingContext } from '../../support/sound-context.js';
+import { collect, type Heard, joinBlocks, pieces } from '../../support/sound.js';
+import { type Chunk, ds64, extensible, fmtContent, wavFile, type WavParts } from '../../support/wav.js';
 
 const samples = Int16Array.from({ length: 1001 }, (_, i) => ((i * 7919) % 65536) - 32768);
 const data = Buffer.from(samples.buffer);
 
 async function read(bytes: Uint8Array, sizes = [bytes.length]): Promise<Heard & { warnings: string[] }> {
-  const context = recordedContext();
-  const blocks = await collect(decodeWav(inChunks(bytes, sizes), 'test.wav', context));
+  const context = notingContext();
+  const blocks = await collect(decodeWav(pieces(bytes, sizes), 'test.wav', context));
   return { ...joinBlocks(blocks), warnings: context.warnings };
 }
 
@@ -92,8 +93,8 @@ describe('layouts that it reads', () => {
       wavFile({ data, last: [ODD] }),
       wavFile({ data: data.subarray(0, 2000), channels: 2, sampleRateHz: 8000 }),
     ]);
-    const context = recordedContext();
-    const blocks = await collect(decodeWav(inChunks(bytes, [bytes.length]), 'test.wav', context));
+    const context = notingContext();
+    const blocks = await collect(decodeWav(pieces(bytes, [bytes.length]), 'test.wav', context));
     expect(blocks.map((block) => [block.samples.length, block.channels, block.sampleRateHz])).toEqual([
       [1001, 1, 16000],
       [1000, 2, 8000],
@@ -102,12 +103,12 @@ describe('layouts that it reads', () => {
   });
 
   it('says what it is as soon as the head has passed, with the length when it is known', () => {
-    const context = recordedContext();
+    const context = notingContext();
     const parser = new WavParser('test.wav', context);
     parser.push(
       wavFile({ data, channels: 2, sampleRateHz: 44_100, bits: 16, dataBytes: 44_100 * 4 }).subarray(0, 44),
     );
-    const context2 = recordedContext();
+    const context2 = notingContext();
     new WavParser('test.wav', context2).push(wavFile({ data, dataBytes: 0xffffffff }));
     expect(context.infos).toEqual([
       { format: 'WAV, 16-bit PCM', sampleRateHz: 44_100, channels: 2, durationMs: 1000 },
@@ -116,7 +117,7 @@ describe('layouts that it reads', () => {
   });
 
   it('hands out samples before the file is whole', () => {
-    const parser = new WavParser('test.wav', recordedContext());
+    const parser = new WavParser('test.wav', notingContext());
     const bytes = wavFile({ data });
     expect(parser.push(bytes.subarray(0, 44))).toEqual([]);
     expect(parser.push(bytes.subarray(44, 49))).toMatchObject([{ samples: samples.subarray(0, 2) }]);
@@ -310,7 +311,7 @@ describe('damage', () => {
           let bytes = source;
           for (const { at, remove, insert } of edits)
             bytes = Buffer.concat([bytes.subarray(0, at), insert, bytes.subarray(at + remove)]);
-          const parser = new WavParser('test.wav', recordedContext());
+          const parser = new WavParser('test.wav', notingContext());
           let total = 0;
           try {
             for (let at = 0; at < bytes.length; at += chunk)

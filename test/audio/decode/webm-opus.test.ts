@@ -1,22 +1,26 @@
 import fc from 'fast-check';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { EBML, readElement, writeElement } from '../../../src/audio/decode/ebml.js';
-import { WebmBlocks, type WebmBlock } from '../../../src/audio/decode/webm-blocks.js';
+import { type WebmBlock, WebmBlocks } from '../../../src/audio/decode/webm-blocks.js';
 import { splitLaces } from '../../../src/audio/decode/webm-laces.js';
 import { decodeWebmOpus } from '../../../src/audio/decode/webm-opus.js';
-import { bytesOf, decodeAll, describeWith, reference, run, snrDb } from '../../support/codecs.js';
-import { anySound, decoderWorkshop, expectFreedEarly } from '../../support/decoder.js';
+import { decodeAll, reference, run, snrDb } from '../../support/codecs.js';
+import {
+  anySound,
+  decoderWorkshop,
+  expectAnyChunking,
+  expectFreedEarly,
+  expectLikeFfmpeg,
+} from '../../support/decoder.js';
+import { fakePath } from '../../support/fake-programs.js';
 import { expectHonesty } from '../../support/mutants.js';
+import { describeWith } from '../../support/needs.js';
+import { bytesOf } from '../../support/sound.js';
 
 const { folder, wav, make } = await decoderWorkshop(48_000);
 const opus = ['-c:a', 'libopus'];
-const path = process.env.PATH;
-
-afterEach(() => {
-  process.env.PATH = path;
-});
 
 function int16(value: number): Buffer {
   const bytes = Buffer.alloc(2);
@@ -99,30 +103,13 @@ await describeWith(['ffmpeg'], 'decodeWebmOpus', () => {
     ['sound.mka', 2, []],
     ['live.webm', 2, ['-live', '1', '-cluster_time_limit', '100']],
   ])('gives %s whole, without lead-in and surplus, and like ffmpeg', async (name, channels, options) => {
-    const file = join(folder, name);
     const bytes = await make(name, ...opus, ...options);
-    const heard = await decodeAll(anySound, bytes);
-    const wanted = await reference(file, 16_000, channels);
-    expect(heard).toMatchObject({ sampleRateHz: 16_000, channels, warnings: [] });
-    expect(heard.infos).toMatchObject([{ format: 'WebM Opus', sampleRateHz: 48_000, channels }]);
-    expect(Math.abs(heard.samples.length / channels - 32_000)).toBeLessThanOrEqual(1);
-    expect(snrDb(heard.samples, wanted)).toBeGreaterThan(channels === 1 ? 25 : 50);
+    const { infos } = await expectLikeFfmpeg(bytes, join(folder, name), channels);
+    expect(infos).toMatchObject([{ format: 'WebM Opus', sampleRateHz: 48_000, channels }]);
   });
 
   it('gives the same for any chunking', async () => {
-    const bytes = await make('chunks.webm', ...opus, '-t', '1');
-    const whole = await decodeAll(decodeWebmOpus, bytes, bytes.length);
-    expect(bytesOf((await decodeAll(anySound, bytes, 1)).samples).equals(bytesOf(whole.samples))).toBe(true);
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(fc.integer({ min: 1, max: 3000 }), { minLength: 1, maxLength: 8 }),
-        async (sizes) => {
-          const heard = await decodeAll(decodeWebmOpus, bytes, sizes);
-          expect(bytesOf(heard.samples).equals(bytesOf(whole.samples))).toBe(true);
-        },
-      ),
-      { numRuns: 10 },
-    );
+    await expectAnyChunking(decodeWebmOpus, await make('chunks.webm', ...opus, '-t', '1'));
   });
 
   it.each([
@@ -168,7 +155,7 @@ await describeWith(['ffmpeg'], 'decodeWebmOpus', () => {
     const both = await decodeAll(anySound, Buffer.concat([mono, vorbis]), 999);
     expect(both.samples.length).toBe(second.samples.length + other.samples.length);
 
-    process.env.PATH = folder;
+    onTestFinished(fakePath({}));
     await expect(decodeAll(anySound, vorbis)).rejects.toMatchObject({ code: 'FFMPEG_MISSING' });
     expect((await decodeAll(anySound, mono)).samples.length).toBe(32_000);
   });

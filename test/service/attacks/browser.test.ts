@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { rawUpgrade, statusOf } from '../../support/raw-http.js';
 import { everyRoute } from '../../support/routes.js';
-import { startService, until, wavOf, type ServiceRig } from '../../support/service-rig.js';
+import { type ServiceRig, startService, until } from '../../support/service-rig.js';
 import { noise } from '../../support/signals.js';
+import { wavOf } from '../../support/wav.js';
 
 const TOKEN = 'a-token-of-32-letters-and-digits';
 const EVIL = 'https://evil.example';

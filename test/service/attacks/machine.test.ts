@@ -1,14 +1,15 @@
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { watch } from 'node:fs';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { SimulatedAvatar } from '../../../src/simulator/index.js';
 import { command, killCommands } from '../../support/command.js';
 import { rawGet, statusOf } from '../../support/raw-http.js';
-import { startService, until, wavOf, type ServiceRig } from '../../support/service-rig.js';
+import { type ServiceRig, startService, until } from '../../support/service-rig.js';
 import { noise } from '../../support/signals.js';
-import { SimulatedAvatar } from '../../../src/simulator/index.js';
 import { StreamClient } from '../../support/stream-client.js';
+import { wavOf } from '../../support/wav.js';
 
 let rig: ServiceRig | undefined;
 let folder: string | undefined;

@@ -4,9 +4,10 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { compareHeard } from '../../../src/simulator/index.js';
 import type { Speech } from '../../../src/speech/speech.js';
-import { startService, until, wavOf, type ServiceRig } from '../../support/service-rig.js';
+import { type ServiceRig, startService, until } from '../../support/service-rig.js';
 import { noise, sine } from '../../support/signals.js';
 import { StreamClient } from '../../support/stream-client.js';
+import { wavOf } from '../../support/wav.js';
 
 let rig: ServiceRig;
 afterEach(() => rig.close());

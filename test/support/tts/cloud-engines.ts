@@ -1,11 +1,13 @@
+import { bytesOf } from '../sound.js';
+import { wavOf } from '../wav.js';
 import {
   EngineServer,
-  textField,
   type Manners,
   type SeenRequest,
   type StandInReply,
+  textField,
 } from './engine-server.js';
-import { bytesOf, speechMs, tone, wavOf } from './sound.js';
+import { speechMs, tone } from './sound.js';
 
 /** The key that every stand-in of a cloud service wants. */
 export const KEY = 'test-key-+/=secret-0123456789';

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { WebSocketServer, type WebSocket } from 'ws';
+import { type WebSocket, WebSocketServer } from 'ws';
+import { bytesOf } from '../sound.js';
 import { elevenLabsRoute, KEY } from './cloud-engines.js';
 import { EngineServer, type Manners } from './engine-server.js';
-import { bytesOf, speechMs, tone } from './sound.js';
+import { speechMs, tone } from './sound.js';
 
 /** What the stand-in is like. */
 export interface ElevenLabsManners extends Manners {

@@ -1,4 +1,4 @@
-import { delay, type Clock } from '../../../src/base/clock.js';
+import { type Clock, delay } from '../../../src/base/clock.js';
 import { BridgeError, type ErrorCode } from '../../../src/base/errors.js';
 import type {
   EngineCapabilities,
@@ -7,7 +7,9 @@ import type {
   SynthesisPart,
   TtsEngine,
 } from '../../../src/tts/engine.js';
-import { bytesOf, speechMs, tone, wavOf } from './sound.js';
+import { bytesOf } from '../sound.js';
+import { wavOf } from '../wav.js';
+import { speechMs, tone } from './sound.js';
 
 /** How an engine in memory behaves. */
 export interface FakeEngineOptions {

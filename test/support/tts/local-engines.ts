@@ -1,5 +1,7 @@
-import { EngineServer, textField, type Manners } from './engine-server.js';
-import { bytesOf, speechMs, tone, wavOf } from './sound.js';
+import { bytesOf } from '../sound.js';
+import { wavOf } from '../wav.js';
+import { EngineServer, type Manners, textField } from './engine-server.js';
+import { speechMs, tone } from './sound.js';
 
 /** The rate of COEIROINK's models, in which its mora durations count. */
 export const COEIROINK_RATE_HZ = 44_100;

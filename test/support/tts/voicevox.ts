@@ -1,5 +1,10 @@
+import { bytesOf } from '../sound.js';
+import { wavOf } from '../wav.js';
 import { EngineServer, type Manners } from './engine-server.js';
-import { bytesOf, tone, wavOf } from './sound.js';
+import { tone } from './sound.js';
+
+/** What a server writes that does not know its lengths yet. */
+const UNKNOWN_LENGTH = { riffBytes: 0xffff_ffff, dataBytes: 0xffff_ffff };
 
 interface Mora {
   text: string;
@@ -104,7 +109,7 @@ export function startVoicevox(manners: VoicevoxManners = {}): Promise<EngineServ
     const samples = tone(ms, rateHz, channels);
     return streams
       ? {
-          body: Buffer.concat([wavOf(new Int16Array(0), rateHz, channels, 'unknown'), bytesOf(samples)]),
+          body: Buffer.concat([wavOf(new Int16Array(0), rateHz, channels, UNKNOWN_LENGTH), bytesOf(samples)]),
           chunked: true,
         }
       : { body: wavOf(samples, rateHz, channels) };

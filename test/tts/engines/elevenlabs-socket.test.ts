@@ -1,11 +1,11 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { createEngine } from '../../../src/tts/engines.js';
 import type { TtsEngine } from '../../../src/tts/engine.js';
+import { createEngine } from '../../../src/tts/engines.js';
 import { KEY } from '../../support/tts/cloud-engines.js';
 import {
-  startElevenLabs,
   type ElevenLabsManners,
   type ElevenLabsStandIn,
+  startElevenLabs,
 } from '../../support/tts/elevenlabs.js';
 import { speechMs } from '../../support/tts/sound.js';
 import { host, speak } from '../../support/tts/speak.js';

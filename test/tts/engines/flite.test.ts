@@ -3,17 +3,15 @@ import { readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createEngine } from '../../../src/tts/engines.js';
-import { findFlite, parseSegments } from '../../../src/tts/engines/flite.js';
+import { parseSegments } from '../../../src/tts/engines/flite.js';
+import { BUILT_IN_VOICE, describeWith } from '../../support/needs.js';
 import { inProject } from '../../support/paths.js';
 import { host, speak, totalMs } from '../../support/tts/speak.js';
 
-const installed = findFlite() !== undefined;
-if (!installed && process.env['CI'] === 'true')
-  throw new Error('The optional voice is missing, and CI must not skip.');
 const engine = createEngine('flite', {}, host);
 afterAll(() => engine.close());
 
-describe.runIf(installed)('the engine flite (skipped where its package is not installed)', () => {
+await describeWith([BUILT_IN_VOICE], 'the engine flite', () => {
   it('speaks English in 16 kHz mono, with phonemes that last as long as the sound', async () => {
     const spoken = await speak(engine, 'Hello there. How are you?');
     expect(spoken).toMatchObject({ sampleRateHz: 16_000, channels: 1, warnings: [] });

@@ -1,13 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { createEngine } from '../../../src/tts/engines.js';
 import { languageOf } from '../../../src/tts/engines/offline.js';
-import { findFlite } from '../../../src/tts/engines/flite.js';
-import { hasProgram } from '../../support/sound.js';
+import { BUILT_IN_VOICE, describeWith } from '../../support/needs.js';
 import { host, speak } from '../../support/tts/speak.js';
 
-const both = findFlite() !== undefined && hasProgram('espeak-ng');
-
-describe.runIf(both)('the engine offline (skipped without the built-in voice or espeak-ng)', () => {
+await describeWith([BUILT_IN_VOICE, 'espeak-ng'], 'the engine offline', () => {
   const engine = createEngine('offline', {}, host);
 
   it('speaks English with the built-in voice and other scripts with espeak-ng', async () => {

@@ -5,9 +5,11 @@ import { describe, expect, it } from 'vitest';
 import { splitCommand } from '../../../src/tts/command-line.js';
 import { createEngine } from '../../../src/tts/engines.js';
 import { parseVoices } from '../../../src/tts/engines/espeak.js';
-import { hasProgram } from '../../support/sound.js';
-import { bytesOf, tone, wavOf } from '../../support/tts/sound.js';
+import { describeWith } from '../../support/needs.js';
+import { bytesOf } from '../../support/sound.js';
+import { tone } from '../../support/tts/sound.js';
 import { host, speak } from '../../support/tts/speak.js';
+import { wavOf } from '../../support/wav.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'bridge-tts-'));
 const node = JSON.stringify(process.execPath);
@@ -160,37 +162,34 @@ describe('the engine piper, as a program', () => {
   });
 });
 
-describe.runIf(hasProgram('espeak-ng'))(
-  'the engine espeak (skipped where espeak-ng is not installed)',
-  () => {
-    const engine = createEngine('espeak', {}, host);
+await describeWith(['espeak-ng'], 'the engine espeak with its program', () => {
+  const engine = createEngine('espeak', {}, host);
 
-    it('speaks, faster and slower, louder and quieter', async () => {
-      const plain = await speak(engine, 'Hello there, how are you today?');
-      expect(plain).toMatchObject({ sampleRateHz: 22_050, warnings: [] });
-      expect(plain.ms).toBeGreaterThan(1000);
-      const fast = await speak(engine, 'Hello there, how are you today?', { rate: 2, volume: 0.3 });
-      expect(fast.ms).toBeLessThan(plain.ms * 0.7);
-      expect(fast.peak).toBeLessThan(plain.peak * 0.6);
-    });
+  it('speaks, faster and slower, louder and quieter', async () => {
+    const plain = await speak(engine, 'Hello there, how are you today?');
+    expect(plain).toMatchObject({ sampleRateHz: 22_050, warnings: [] });
+    expect(plain.ms).toBeGreaterThan(1000);
+    const fast = await speak(engine, 'Hello there, how are you today?', { rate: 2, volume: 0.3 });
+    expect(fast.ms).toBeLessThan(plain.ms * 0.7);
+    expect(fast.peak).toBeLessThan(plain.peak * 0.6);
+  });
 
-    it('speaks a text that looks like an option, and other languages', async () => {
-      expect((await speak(engine, '--version')).ms).toBeGreaterThan(300);
-      expect((await speak(engine, 'Guten Tag', { language: 'de' })).peak).toBeGreaterThan(0.1);
-    });
+  it('speaks a text that looks like an option, and other languages', async () => {
+    expect((await speak(engine, '--version')).ms).toBeGreaterThan(300);
+    expect((await speak(engine, 'Guten Tag', { language: 'de' })).peak).toBeGreaterThan(0.1);
+  });
 
-    it('lists voices', async () => {
-      const voices = await engine.voices(signal);
-      expect(voices.find(({ id }) => id === 'de')).toMatchObject({ name: 'German', language: 'de' });
-    });
+  it('lists voices', async () => {
+    const voices = await engine.voices(signal);
+    expect(voices.find(({ id }) => id === 'de')).toMatchObject({ name: 'German', language: 'de' });
+  });
 
-    it('tells a voice that is not there', async () => {
-      await expect(speak(engine, 'x', { voice: 'klingon-x' })).rejects.toMatchObject({
-        code: 'ENGINE_FAILED',
-      });
+  it('tells a voice that is not there', async () => {
+    await expect(speak(engine, 'x', { voice: 'klingon-x' })).rejects.toMatchObject({
+      code: 'ENGINE_FAILED',
     });
-  },
-);
+  });
+});
 
 describe('the engine espeak', () => {
   it('reads the table of voices', () => {
