@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 /** Tests that put something else in the place of a module. */
-const ALONE = ['test/source/url.test.ts', 'test/service/attacks/token.test.ts'];
+const ALONE = ['test/source/url-private.test.ts', 'test/service/attacks/token.test.ts'];
 
 export default defineConfig({
   test: {

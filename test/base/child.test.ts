@@ -1,9 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { findProgram, startProgram, type Program, type ProgramOptions } from '../../src/base/child.js';
+import { findProgram, type Program, type ProgramOptions, startProgram } from '../../src/base/child.js';
+import { isAlive } from '../support/processes.js';
 
 let folder: string;
 
@@ -22,16 +22,6 @@ async function text(chunks: AsyncIterable<Uint8Array>): Promise<string> {
   const parts: Uint8Array[] = [];
   for await (const chunk of chunks) parts.push(chunk);
   return Buffer.concat(parts).toString();
-}
-
-/** A zombie is dead: a container's first process may never collect it. */
-function alive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return !existsSync('/proc') || !/\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
-  } catch {
-    return false;
-  }
 }
 
 async function* forever(
@@ -133,7 +123,7 @@ describe('startProgram', () => {
     }
     expect(count.chunks).toBeLessThan(20);
     expect(count.freed).toBe(true);
-    expect(alive(program.pid!)).toBe(false);
+    expect(isAlive(program.pid!)).toBe(false);
   });
 
   it('survives a program that ends without reading its input', async () => {
@@ -151,7 +141,7 @@ describe('startProgram', () => {
     }
     const program = script('setInterval(() => {}, 1000)', { stdin: broken() });
     await expect(text(program.stdout)).rejects.toThrow('the source broke off');
-    expect(alive(program.pid!)).toBe(false);
+    expect(isAlive(program.pid!)).toBe(false);
   });
 
   it('reports a program that is not there through exit, with no error left over', async () => {
@@ -193,7 +183,7 @@ describe('startProgram', () => {
       signal: AbortSignal.abort(new Error('too late')),
     });
     await expect(text(program.stdout)).rejects.toThrow('too late');
-    expect(alive(program.pid!)).toBe(false);
+    expect(isAlive(program.pid!)).toBe(false);
   });
 
   it('kills one that ignores the polite signal, after the grace time', async () => {
@@ -220,7 +210,7 @@ describe('startProgram', () => {
       break;
     }
     expect(performance.now() - begun).toBeLessThan(4500);
-    expect(alive(program.pid!)).toBe(false);
+    expect(isAlive(program.pid!)).toBe(false);
     process.kill(grandchild, 'SIGKILL');
   });
 
@@ -236,7 +226,7 @@ describe('startProgram', () => {
     const pid = Number(await text(outer.stdout));
     expect(outer.stderrTail()).toBe('');
     expect(pid).toBeGreaterThan(0);
-    for (let i = 0; i < 100 && alive(pid); i++) await new Promise((resolve) => setTimeout(resolve, 20));
-    expect(alive(pid)).toBe(false);
+    for (let i = 0; i < 100 && isAlive(pid); i++) await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(isAlive(pid)).toBe(false);
   });
 });

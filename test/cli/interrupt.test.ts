@@ -6,7 +6,8 @@ import type { SimulatedAvatar } from '../../src/simulator/index.js';
 import { inProcess, type InProcess, type InProcessOptions } from '../support/command.js';
 import { fakePath } from '../support/fake-programs.js';
 import { inProject } from '../support/paths.js';
-import { startService, until, type ServiceRig } from '../support/service-rig.js';
+import { isAlive } from '../support/processes.js';
+import { type ServiceRig, startService, until } from '../support/service-rig.js';
 
 let rig: ServiceRig;
 let avatar: SimulatedAvatar;
@@ -41,14 +42,6 @@ async function interrupted(
 
 const speaking = (): boolean => rig.bridge.agent().speeches.some(({ hasStarted }) => hasStarted);
 const lines = (): string[] => avatar.report().commands.map(({ line }) => line);
-
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-}
 
 /** Nothing is left of a command: neither its speech nor its place. */
 async function gone(): Promise<void> {
@@ -112,7 +105,7 @@ while :; do /usr/bin/head -c 3200 /dev/urandom; /bin/sleep 0.1; done`,
       // It is how a recording ends: nothing has failed.
       expect([exit, err]).toEqual([0, '']);
       const pid = Number(readFileSync(join(process.env['PATH']!, 'parec.pid'), 'utf8'));
-      await until(() => !isRunning(pid));
+      await until(() => !isAlive(pid));
       await gone();
       expect(avatar.report().samplesHeard).toBeGreaterThan(0);
     } finally {

@@ -6,6 +6,7 @@ import { SimulatedAvatar } from '../../src/simulator/index.js';
 import { faultsOf, heardLast } from '../keeper/support/heard.js';
 import { selfSigned } from '../support/certificate.js';
 import { command, type CommandRun, inProcess, killCommands } from '../support/command.js';
+import { isAlive } from '../support/processes.js';
 import { until } from '../support/service-rig.js';
 import { noise } from '../support/signals.js';
 import { wavOf } from '../support/wav.js';
@@ -143,7 +144,7 @@ describe('serve with its keeper', () => {
     await expectWhole(port, avatar);
     expect(await worker()).toBe(pid);
     avatar.leave();
-    await until(() => !lives(pid));
+    await until(() => !isAlive(pid));
   });
 
   it('says that it cannot hold avatars that speak TLS, and ends as it is told to', async () => {
@@ -167,12 +168,3 @@ describe('serve with its keeper', () => {
     expect(await run.exit).toBe(0);
   });
 });
-
-function lives(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}

@@ -21,7 +21,11 @@ const sockets = (): Promise<number> =>
 
 /** Waits until nothing of what clients had opened is left, but for so many avatars. */
 async function nothingLeft(avatars: number): Promise<void> {
-  await until(() => rig.bridge.agents().every(({ speeches }) => speeches.length === 0), 30_000);
+  await until(
+    () => rig.bridge.agents().every(({ speeches }) => speeches.length === 0),
+    'the end of all',
+    30_000,
+  );
   await until(async () => {
     const { uploads, streams, followers } = await rig.about();
     return uploads === 0 && streams === 0 && followers === 0;
@@ -166,7 +170,7 @@ describe('an upload of an hour', () => {
     await until(() => avatar.report().samplesReceived > 0);
     const before = { read: taken!.bytesRead, memory: process.memoryUsage().rss };
     const startMs = performance.now();
-    await until(() => avatar.report().samplesReceived > 16_000 * 2, 30_000);
+    await until(() => avatar.report().samplesReceived > 16_000 * 2, 'two seconds of sound', 30_000);
     const seconds = (performance.now() - startMs) / 1000;
     // Read from the system: what sounded meanwhile, a lead, and what is read ahead once: not the rest.
     const aheadBytes = rig.service.limits.uploadAheadBytes + 32_000 * (LEAD.bufferMs / 1000) + 2 * 64 * 1024;

@@ -1,51 +1,20 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import type { RequestListener, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, LookupFunction } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
-import { openSound } from '../../src/source/open.js';
-import { isPublicAddress, publicLookup } from '../../src/source/public-address.js';
-import { type UrlOptions, urlSound } from '../../src/source/url.js';
-import { startHttp, type TestServer } from '../support/http-server.js';
+import { afterAll, describe, expect, it } from 'vitest';
+import { urlSound } from '../../src/source/url.js';
+import { selfSigned } from '../support/certificate.js';
 import { describeWith } from '../support/needs.js';
 import { inProject } from '../support/paths.js';
-import { concat, noise, sameSound } from '../support/signals.js';
+import { noise, sameSound } from '../support/signals.js';
 import { notingContext } from '../support/sound-context.js';
 import { wavFile } from '../support/wav.js';
-import type ipaddr from 'ipaddr.js';
-
-// On Linux every 127.x.y.z is this machine: one of them plays the public internet.
-vi.mock('ipaddr.js', async (original) => {
-  const real = (await original<{ default: typeof ipaddr }>()).default;
-  const process = (address: string) =>
-    address === '127.0.0.99' ? real.process('8.8.8.8') : real.process(address);
-  return { default: { ...real, isValid: real.isValid.bind(real), process } };
-});
-
-const servers: TestServer[] = [];
-afterEach(async () => {
-  await Promise.all(servers.splice(0).map((server) => server.close()));
-});
-
-async function serve(answer: RequestListener, host?: string, port?: number): Promise<TestServer> {
-  const server = await startHttp(answer, host, port);
-  servers.push(server);
-  return server;
-}
-
-const SAMPLES = noise(8000, 20_000);
-const WAV = wavFile({ data: new Uint8Array(SAMPLES.buffer) });
-
-async function hear(url: string, options: UrlOptions = {}, context = notingContext()): Promise<Int16Array> {
-  const heard: Int16Array[] = [];
-  for await (const block of urlSound(url, options).open(context))
-    heard.push((block.samples as Int16Array).slice());
-  return concat(heard);
-}
+import { hear, SAMPLES, serve, WAV } from './support/web.js';
 
 function sendSlowly(response: ServerResponse, pieces: readonly Uint8Array[], everyMs = 5): void {
   void (async () => {
@@ -116,14 +85,14 @@ describe('urlSound', () => {
       seen.push(request.headers.authorization);
       response.end(WAV);
     });
-    const { origin, port } = await serve((request, response) => {
+    const { origin, port, asked } = await serve((request, response) => {
       seen.push(request.headers.authorization);
       const location = request.url === '/a' ? '../b?c=d' : `${other.origin}/voice.wav`;
       response.writeHead(302, { location }).end();
     });
     const sound = await hear(`http://user:secret@127.0.0.1:${port}/a`);
     expect(sameSound(sound, SAMPLES)).toBe(true);
-    expect(servers[1]!.asked).toEqual(['/a', '/b?c=d']);
+    expect(asked).toEqual(['/a', '/b?c=d']);
     const basic = expect.stringMatching(/^Basic /) as string;
     expect(seen).toEqual([basic, basic, undefined]);
     expect(origin).not.toBe(other.origin);
@@ -233,7 +202,7 @@ describe('urlSound', () => {
   });
 
   it('tells when the other side breaks off, is not there, or has no such name', async () => {
-    const { origin } = await serve((_, response) => {
+    const { origin, close } = await serve((_, response) => {
       response.setHeader('content-length', WAV.length);
       response.write(WAV.subarray(0, 3000), () => response.destroy());
     });
@@ -251,7 +220,7 @@ describe('urlSound', () => {
       code: 'SOURCE_FAILED',
       message: expect.stringMatching(/broke off after 3000 bytes: /) as string,
     });
-    await servers[0]!.close();
+    await close();
     await expect(hear(origin)).rejects.toThrow(/ECONNREFUSED/);
     const unknown: LookupFunction = (host, _options, callback) =>
       callback(Object.assign(new Error(`getaddrinfo ENOTFOUND ${host}`), { code: 'ENOTFOUND' }), '', 0);
@@ -277,145 +246,12 @@ describe('urlSound', () => {
   });
 });
 
-describe('urlSound for a remote caller', () => {
-  const answers: RequestListener = (_, response) => void response.end(WAV);
-
-  it('refuses addresses of this machine and its network in every spelling', async () => {
-    const { port, asked } = await serve(answers);
-    const hosts = [
-      '127.0.0.1',
-      '2130706433',
-      '0x7f.1',
-      '[::1]',
-      '[::ffff:127.0.0.1]',
-      'localhost',
-      '0.0.0.0',
-      '10.0.0.1',
-    ];
-    for (const host of [
-      ...hosts,
-      '169.254.169.254',
-      '[fe80::1]',
-      '[fd00::1]',
-      '[64:ff9b::a00:1]',
-      '100.64.0.1',
-    ])
-      await expect(hear(`http://${host}:${port}/`, { allowPrivate: false }), host).rejects.toMatchObject({
-        code: 'SOURCE_DENIED',
-      });
-    expect(asked).toEqual([]);
-    expect((await hear(`http://127.0.0.1:${port}/`)).length).toBe(8000);
-  });
-
-  it('refuses a public name with a private address, before anything is sent to it', async () => {
-    const { port, asked } = await serve(answers);
-    const lookup: LookupFunction = (_host, options, callback) =>
-      options.all ? callback(null, [{ address: '127.0.0.1', family: 4 }]) : callback(null, '127.0.0.1', 4);
-    await expect(hear(`http://voice.test:${port}/`, { allowPrivate: false, lookup })).rejects.toMatchObject({
-      code: 'SOURCE_DENIED',
-      message: 'voice.test is an address inside this machine or its private network.',
-    });
-    expect(asked).toEqual([]);
-  });
-
-  it.runIf(process.platform === 'linux')(
-    'judges each redirect anew, by address and by name, also when the name now answers otherwise',
-    async () => {
-      const inside = await serve(answers);
-      const outside = await serve((request, response) => {
-        const location =
-          request.url === '/to-address' ? `${inside.origin}/` : `http://voice.test:${inside.port}/`;
-        if (request.url === '/voice.wav') response.end(WAV);
-        else response.writeHead(302, { location }).end();
-      }, '127.0.0.99');
-      let lookups = 0;
-      const rebinding: LookupFunction = (_host, options, callback) => {
-        const address = lookups++ === 0 ? '127.0.0.99' : '127.0.0.1';
-        if (options.all) callback(null, [{ address, family: 4 }]);
-        else callback(null, address, 4);
-      };
-      const options = { allowPrivate: false, lookup: rebinding };
-      const at = (path: string) => `http://voice.test:${outside.port}${path}`;
-      expect((await hear(at('/voice.wav'), options)).length).toBe(8000);
-      await expect(hear(`${outside.origin}/to-address`, options)).rejects.toMatchObject({
-        code: 'SOURCE_DENIED',
-      });
-      lookups = 0;
-      await expect(hear(at('/to-name'), options)).rejects.toMatchObject({ code: 'SOURCE_DENIED' });
-      expect(lookups).toBe(2);
-      expect(inside.asked).toEqual([]);
-    },
-  );
-});
-
-describe('publicLookup', () => {
-  const answering = (addresses: string[]): LookupFunction =>
-    publicLookup((_host, options, callback) => {
-      const found = addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }));
-      if (options.all) callback(null, found);
-      else callback(null, found[0]!.address, found[0]!.family);
-    });
-
-  it('hands on only the public ones of several addresses', async () => {
-    const lookup = answering(['10.0.0.1', '93.184.215.14', '::1', '2606:2800:21f:cb07:6820:80da:af6b:8b2c']);
-    const found = await new Promise((resolve) =>
-      lookup('voice.test', { all: true }, (_error, addresses) => resolve(addresses)),
-    );
-    expect(found).toEqual([
-      { address: '93.184.215.14', family: 4 },
-      { address: '2606:2800:21f:cb07:6820:80da:af6b:8b2c', family: 6 },
-    ]);
-  });
-
-  it('fails when there is none', async () => {
-    const error = await new Promise((resolve) =>
-      answering(['192.168.1.1'])('nas.test', {}, (failure) => resolve(failure)),
-    );
-    expect(error).toMatchObject({ code: 'SOURCE_DENIED' });
-  });
-
-  it('takes nothing for public that is no address', () => {
-    expect(isPublicAddress('voice.test')).toBe(false);
-    expect(isPublicAddress('')).toBe(false);
-  });
-});
-
-describe('openSound', () => {
-  it('takes an address as a string or a URL, and a remote caller’s bounds with it', async () => {
-    const { origin, asked } = await serve((_, response) => void response.end(WAV));
-    for (const input of [`${origin}/a`, new URL(`${origin}/b`)]) {
-      let samples = 0;
-      for await (const block of openSound(input, {}).open(notingContext())) samples += block.samples.length;
-      expect(samples).toBe(8000);
-      const refused = openSound(input, { allowPrivate: false }).open(notingContext())[Symbol.asyncIterator]();
-      await expect(refused.next()).rejects.toMatchObject({ code: 'SOURCE_DENIED' });
-    }
-    expect(asked).toEqual(['/a', '/b']);
-    expect(() => openSound(new URL('ftp://host/x'), {})).toThrow(/kind ftp:/);
-  });
-});
-
 await describeWith(['openssl'], 'urlSound over https', () => {
   const folder = mkdtempSync(join(tmpdir(), 'https-'));
-  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
   afterAll(() => rmSync(folder, { recursive: true }));
 
   it('speaks from a server whose certificate is trusted, and refuses one that is not', async () => {
-    const { status } = spawnSync('openssl', [
-      ...[
-        'req',
-        '-x509',
-        '-newkey',
-        'ec',
-        '-pkeyopt',
-        'ec_paramgen_curve:prime256v1',
-        '-nodes',
-        '-days',
-        '2',
-      ],
-      ...['-keyout', key, '-out', cert, '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'],
-    ]);
-    expect(status).toBe(0);
+    const { cert, key } = selfSigned(folder, ['DNS:localhost']);
     const options = { key: readFileSync(key), cert: readFileSync(cert) };
     // Answers later than a connection may take: the two times must not be mixed up.
     const server = createHttpsServer(

@@ -3,6 +3,8 @@ import { createBridge, type Bridge, type BridgeOptions } from '../../src/bridge.
 import type { Agent } from '../../src/agent/agent.js';
 import { SimulatedAvatar, type SimulatorOptions } from '../../src/simulator/index.js';
 
+export { until } from './until.js';
+
 /** A bridge on a free loopback port, closed when the test ends. */
 export async function startBridge(options: BridgeOptions = {}): Promise<Bridge> {
   const bridge = await createBridge({ port: 0, ...options });
@@ -32,13 +34,4 @@ export function next<T>(agent: Agent, event: Parameters<Agent['on']>[0]): Promis
       resolve(payload as T);
     });
   });
-}
-
-/** Settles when `condition` holds; fails after `timeoutMs`. */
-export async function until(condition: () => boolean, what: string, timeoutMs = 10_000): Promise<void> {
-  const endMs = performance.now() + timeoutMs;
-  while (!condition()) {
-    if (performance.now() > endMs) throw new Error(`waited in vain for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }

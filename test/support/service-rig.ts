@@ -1,10 +1,12 @@
 import { once } from 'node:events';
 import { type ClientRequest, type IncomingMessage, request, type RequestOptions } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type Bridge, type BridgeOptions, createBridge } from '../../src/bridge.js';
 import type { AboutJson } from '../../src/service/routes/root.js';
 import { attachService, type Service, type ServiceOptions } from '../../src/service/service.js';
 import { SimulatedAvatar, type SimulatorOptions } from '../../src/simulator/index.js';
+import { until } from './until.js';
+
+export { until } from './until.js';
 
 /** A bridge with its control API on a free port, and whatever avatars a test adds. */
 export interface ServiceRig {
@@ -147,14 +149,5 @@ export async function* eventsOf(response: IncomingMessage): AsyncGenerator<SentE
         data: JSON.parse(fields['data']) as Record<string, unknown>,
       };
     }
-  }
-}
-
-/** Waits until something is so; generous, because a test machine may be busy. */
-export async function until(condition: () => boolean | Promise<boolean>, timeoutMs = 15_000): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
-  while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`It did not come to pass: ${condition.toString()}`);
-    await sleep(10);
   }
 }

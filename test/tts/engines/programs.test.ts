@@ -6,6 +6,7 @@ import { splitCommand } from '../../../src/tts/command-line.js';
 import { createEngine } from '../../../src/tts/engines.js';
 import { parseVoices } from '../../../src/tts/engines/espeak.js';
 import { describeWith } from '../../support/needs.js';
+import { isAlive } from '../../support/processes.js';
 import { bytesOf } from '../../support/sound.js';
 import { tone } from '../../support/tts/sound.js';
 import { host, speak } from '../../support/tts/speak.js';
@@ -218,14 +219,5 @@ function read(path: string): string {
     return readFileSync(path, 'utf8');
   } catch {
     return '';
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
   }
 }
