@@ -27,6 +27,9 @@ import {
 /** The end of a sound comes up to so long after the agent's buffer ran out by our clock, in ms (protocol.md §4). */
 const TAIL_MS = 90;
 
+/** Each frame is put together here: it has left when the connection's `send` returns. */
+const frameRoom = Buffer.allocUnsafeSlow(MAX_FRAME_BYTES);
+
 /** The events of a link. */
 export interface LinkEvents {
   message: AgentMessage;
@@ -54,8 +57,6 @@ export class Link {
   readonly connection: Connection;
   readonly outbound: Outbound;
   readonly #options: LinkOptions;
-  /** Each frame is put together here: it has left when the connection's `send` returns. */
-  readonly #frameRoom = Buffer.allocUnsafeSlow(MAX_FRAME_BYTES);
   readonly #marks: Marks;
   readonly #reader = new MessageReader();
   readonly #readiness: Readiness;
@@ -198,7 +199,7 @@ export class Link {
   /** Sends one frame of 1 to 640 samples, and a mark behind it when one is due. */
   frame(samples: Int16Array): void {
     this.#sentSamples += samples.length;
-    this.#send(encodeFrame(samples, this.#frameRoom), false);
+    this.#send(encodeFrame(samples, frameRoom), false);
   }
 
   /** Ends the segment, with a mark behind it. */

@@ -156,7 +156,7 @@ export function encodeFrame(samples: Int16Array, room?: Buffer): WireUnit {
   }
   const payloadBytes = count * 2;
   const bytes = FRAME_HEADER_BYTES + payloadBytes;
-  const unit = room ? room.subarray(0, bytes) : Buffer.allocUnsafe(bytes);
+  const unit = room?.length === bytes ? room : (room?.subarray(0, bytes) ?? Buffer.allocUnsafe(bytes));
   unit.set(SND);
   for (let at = 3, place = 1000; at < FRAME_HEADER_BYTES; at += 1, place /= 10) {
     unit[at] = ZERO_DIGIT + (Math.floor(payloadBytes / place) % 10);

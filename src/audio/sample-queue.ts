@@ -1,6 +1,8 @@
 /** Samples that wait, in the order in which they came. Copies only what is taken across the blocks that came. */
 export class SampleQueue {
   #blocks: Int16Array[] = [];
+  /** Samples of the first block that have been taken. */
+  #taken = 0;
   #samples = 0;
 
   /** Samples that wait. */
@@ -18,6 +20,8 @@ export class SampleQueue {
   /** Puts samples back in front. */
   unshift(samples: Int16Array): void {
     if (samples.length === 0) return;
+    if (this.#taken > 0) this.#blocks[0] = this.#blocks[0]!.subarray(this.#taken);
+    this.#taken = 0;
     this.#blocks.unshift(samples);
     this.#samples += samples.length;
   }
@@ -26,11 +30,12 @@ export class SampleQueue {
   takeBlock(maxSamples = Infinity): Int16Array | undefined {
     const first = this.#blocks[0];
     if (first === undefined || maxSamples < 1) return undefined;
-    if (first.length <= maxSamples) this.#blocks.shift();
-    else this.#blocks[0] = first.subarray(maxSamples);
-    const taken = first.length <= maxSamples ? first : first.subarray(0, maxSamples);
-    this.#samples -= taken.length;
-    return taken;
+    const from = this.#taken;
+    const to = Math.min(from + maxSamples, first.length);
+    if (to === first.length) this.#blocks.shift();
+    this.#taken = to === first.length ? 0 : to;
+    this.#samples -= to - from;
+    return to - from === first.length ? first : first.subarray(from, to);
   }
 
   /** @returns the oldest samples, so many or as many as there are; undefined when none are there */
@@ -59,6 +64,7 @@ export class SampleQueue {
   /** Drops all. */
   clear(): void {
     this.#blocks = [];
+    this.#taken = 0;
     this.#samples = 0;
   }
 }

@@ -22,6 +22,7 @@ export class Outlet {
   #schedule = new Schedule();
   #segmentSamples = 0;
   #sinkBase = 0;
+  #sentAtMs = -Infinity;
   #frozen = false;
   /** What it had read when it was found to have stopped: the only position that is sure to have been played. */
   #readAtFreeze: number | undefined;
@@ -51,6 +52,11 @@ export class Outlet {
     return (BLOCK_SAMPLES - (this.#segmentSamples % BLOCK_SAMPLES)) % BLOCK_SAMPLES;
   }
 
+  /** The moment at which it sent last, in monotonic ms. */
+  get sentAtMs(): number {
+    return this.#sentAtMs;
+  }
+
   /** What the agent holds unplayed by now, in ms. */
   get heldMs(): number {
     return samplesToMs(this.#schedule.at(this.#clock.nowMs()).heldSamples);
@@ -69,6 +75,7 @@ export class Outlet {
     this.#sink.frame(samples);
     this.#segmentSamples += samples.length;
     const nowMs = this.#clock.nowMs();
+    this.#sentAtMs = nowMs;
     return this.#schedule.sent(samples.length, nowMs, this.#wheel.align(nowMs));
   }
 

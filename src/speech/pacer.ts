@@ -19,6 +19,8 @@ export interface FrameTiming {
   readonly latenessMs: number;
   /** What the agent held just before it, in ms. */
   readonly heldMs: number;
+  /** When, in monotonic ms. */
+  readonly leftAtMs: number;
 }
 
 /** What a pacer stands on, and whom it tells. */
@@ -56,6 +58,8 @@ export class Pacer {
   #run: Run | undefined;
   #held = false;
   #starved = false;
+  /** It may send and has nothing to send. */
+  #short = false;
   /** How long the agent had been dry when the segment was closed for it; part of the gap that the next frame ends. */
   #dryBeforeMs = 0;
   #task: WheelTask | undefined;
@@ -135,29 +139,28 @@ export class Pacer {
   /** Sends all that may leave now, then asks the wheel for the next moment. `dueMs` is the moment it was asked for. */
   pump(nowMs: number, dueMs?: number): void {
     this.#cancelTask();
+    this.#short = false;
     const { outlet } = this.#options;
     while (this.#run && !this.#held && !outlet.frozen) {
       const run = this.#run;
-      if (!outlet.schedule.maySend(nowMs, this.#leadSamples(run))) break;
+      const { schedule } = outlet;
+      const leadSamples = this.#leadSamples(run);
+      if (!schedule.maySend(nowMs, leadSamples)) return this.#wakeAt(schedule.nextDueMs(leadSamples));
       const samples = this.#next(run, nowMs, dueMs !== undefined);
-      if (!samples) {
-        if (run.feed.exhausted) {
-          if (this.#options.onExhausted(run, nowMs)) continue;
-        } else if (outlet.schedule.running) {
-          this.#starved = true;
-        }
-        break;
-      }
-      this.#send(run, samples, dueMs);
+      if (samples) this.#send(run, samples, leadSamples, dueMs);
+      else if (!run.feed.exhausted || !this.#options.onExhausted(run, nowMs)) return this.#wait(nowMs);
     }
-    this.#arm(nowMs);
   }
 
-  #send(run: Run, samples: Int16Array, dueMs: number | undefined): void {
+  /** Samples came: they leave at once where they were waited for. */
+  fed(nowMs: number): void {
+    if (this.#short) this.pump(nowMs);
+  }
+
+  #send(run: Run, samples: Int16Array, leadSamples: number, dueMs: number | undefined): void {
     const { schedule } = this.#options.outlet;
     const first = !run.begun;
     const byClock = dueMs !== undefined && !this.#starved && !first;
-    const leadSamples = this.#leadSamples(run);
     const frameDueMs = schedule.nextDueMs(leadSamples);
     const resumed = run.fadeInNext;
     run.fadeInNext = false;
@@ -173,8 +176,9 @@ export class Pacer {
 
   /** By the moment at which the frame has left, not that of the wake-up: the agents before it in a slot took time. */
   #timing(frameDueMs: number, leadSamples: number): FrameTiming {
-    const latenessMs = Math.max(0, this.#options.clock.nowMs() - frameDueMs);
-    return { latenessMs, heldMs: Math.max(0, samplesToMs(leadSamples) - latenessMs) };
+    const { sentAtMs } = this.#options.outlet;
+    const latenessMs = Math.max(0, sentAtMs - frameDueMs);
+    return { latenessMs, heldMs: Math.max(0, samplesToMs(leadSamples) - latenessMs), leftAtMs: sentAtMs };
   }
 
   #transmit(run: Run, samples: Int16Array): number {
@@ -191,10 +195,10 @@ export class Pacer {
   /** The next samples to send, or nothing when the sound has not come that far. */
   #next(run: Run, nowMs: number, byWheel: boolean): Int16Array | undefined {
     const { feed } = run;
-    const state = this.#options.outlet.schedule.at(nowMs);
+    const { schedule } = this.#options.outlet;
     // What a gate left behind goes out even when its moment was missed: it must not wait for the next words.
     const leftBehind = feed.pauses && feed.bufferedSamples < this.#frameSamples;
-    if (feed.live && (!run.primed || (state.dryMs > 0 && !leftBehind))) {
+    if (feed.live && (!run.primed || (schedule.at(nowMs).dryMs > 0 && !leftBehind))) {
       // A live sound comes at the pace at which it is played: the lead has to be gathered before the first frame, and
       // anew before the first one behind a silence.
       run.primed = false;
@@ -210,8 +214,9 @@ export class Pacer {
     if (feed.bufferedSamples >= this.#frameSamples || feed.ended) return feed.take(this.#frameSamples);
     // Less than a frame is there. Before the agent runs dry it goes out as it is: a syllable's end must not wait for
     // the next burst. Only at the wheel's pace, so that a source of single samples does not make frames of them.
-    const nearlyDry = this.#options.outlet.schedule.running && state.heldSamples <= this.#nearlyDrySamples;
-    return byWheel && nearlyDry ? feed.take(this.#frameSamples) : undefined;
+    if (!byWheel || !schedule.running) return undefined;
+    const nearlyDry = schedule.at(nowMs).heldSamples <= this.#nearlyDrySamples;
+    return nearlyDry ? feed.take(this.#frameSamples) : undefined;
   }
 
   /** What a live sound has to gather before it flows. */
@@ -224,13 +229,14 @@ export class Pacer {
     return run.feed.cameMs + Math.max(samplesToMs(this.#cushionSamples(run)), MIN_QUIET_MS);
   }
 
-  #arm(nowMs: number): void {
+  /** There is nothing to send. */
+  #wait(nowMs: number): void {
     const run = this.#run;
     const { outlet, wheel } = this.#options;
     const { schedule } = outlet;
     if (!run || this.#held || outlet.frozen) return;
-    const lead = this.#leadSamples(run);
-    if (!schedule.maySend(nowMs, lead)) return this.#wakeAt(schedule.nextDueMs(lead));
+    this.#short = true;
+    if (schedule.running && !run.feed.exhausted) this.#starved = true;
     if (run.feed.live && !run.primed && run.feed.bufferedSamples > 0)
       return this.#wakeAt(Math.max(this.#quietAtMs(run), nowMs + wheel.slotMs));
     if (!schedule.running || !outlet.segmentOpen) return;

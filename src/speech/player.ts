@@ -371,7 +371,7 @@ export class Player implements SpeechOwner {
     if (feed.ended && !feed.error) run.cues.setEnd(feed.readSamples);
     if (run === this.#pacer.run) {
       if (feed.ended) this.#readAhead();
-      return this.#pacer.pump(this.#now());
+      return this.#pacer.fed(this.#now());
     }
     if (feed.exhausted && run.sentSamples === 0 && this.#runs.has(speech)) {
       // Nothing will ever come: its caller need not wait for an agent to hear so.
@@ -386,7 +386,8 @@ export class Player implements SpeechOwner {
 
   #onFrame(run: Run, samples: number, timing: FrameTiming | undefined): void {
     const { lead } = this.#options;
-    if (timing && lead instanceof AdaptiveLead) lead.frameLeft(timing.heldMs, timing.latenessMs, this.#now());
+    if (timing && lead instanceof AdaptiveLead)
+      lead.frameLeft(timing.heldMs, timing.latenessMs, timing.leftAtMs);
     if (this.#events.listenerCount('frame') > 0) this.#events.emit('frame', { samples, timing });
     if (run.cues.size > 0) this.#cues.arm();
     this.#playout.follow();

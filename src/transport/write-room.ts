@@ -4,6 +4,8 @@ import type { Duplex } from 'node:stream';
 const ROOM_BYTES = 2048;
 
 let room = Buffer.allocUnsafeSlow(ROOM_BYTES);
+/** The beginning of the room that was asked for last: most writes are of one size. */
+let asked = room;
 
 /**
  * Room for bytes that are put together and given to `writeFrom` at once, before room is asked for again. Nearly every
@@ -12,11 +14,13 @@ let room = Buffer.allocUnsafeSlow(ROOM_BYTES);
  * @param bytes how many
  */
 export function roomFor(bytes: number): Buffer {
-  return bytes <= ROOM_BYTES ? room.subarray(0, bytes) : Buffer.allocUnsafeSlow(bytes);
+  if (bytes > ROOM_BYTES) return Buffer.allocUnsafeSlow(bytes);
+  if (bytes !== asked.length) asked = room.subarray(0, bytes);
+  return asked;
 }
 
 /** Writes what was put together in `roomFor`'s room. What the system has not taken at once keeps its memory. */
 export function writeFrom(socket: Duplex, bytes: Buffer): void {
   socket.write(bytes);
-  if (socket.writableLength > 0 && bytes.buffer === room.buffer) room = Buffer.allocUnsafeSlow(ROOM_BYTES);
+  if (socket.writableLength > 0 && bytes === asked) room = asked = Buffer.allocUnsafeSlow(ROOM_BYTES);
 }
