@@ -1,18 +1,27 @@
-import { problemOf } from './client.js';
-import { openClient, type AddCommand } from './command.js';
+import { toBridgeError } from '../base/errors.js';
+import { OPTIONS } from '../config.js';
+import type { AgentJson } from '../service/schemas.js';
+import type { Cue } from '../speech/cues.js';
+import { problemOf, type ServiceClient } from './client.js';
+import { openClient, type AddCommand, type Surroundings } from './command.js';
 import { EXIT, Interrupted } from './exit-codes.js';
 import { addClientOptions, addOverrides, readOptions, readOverrides } from './flags.js';
-import { addTextOptions, textQuery } from './text-query.js';
-import { endLine, isSeveral, progressLine, speechLine, speechName } from './speech-lines.js';
+import { OwnVoice } from './own-voice.js';
+import { endLine, infoLine, isSeveral, progressLine, speechLine, speechName } from './speech-lines.js';
 import { SpeechRequest } from './speech-request.js';
+import { printable } from './terminal.js';
+import { addTextOptions, readTextWish, textQuery } from './text-query.js';
 
 interface SayFlags {
   interrupt?: boolean;
   command?: string;
+  raw?: string;
   json?: boolean;
 }
 
 const LABEL = 'the text';
+/** In what a sound that is made here goes to the service. */
+const OWN_FORMAT = 's16le:16000:1';
 
 /** `say TEXT`: text to speech through the running service. */
 export const addSay: AddCommand = (program, run) => {
@@ -27,8 +36,9 @@ export const addSay: AddCommand = (program, run) => {
     .option('--interrupt', 'end what is spoken and drop what waits, and speak at once')
     .option(
       '--command <line>',
-      'for --engine command: a program that writes a sound (needs serve --allow-dangerous)',
+      'a program of this machine that writes a sound: run by this command, as you, without a shell; it reads the text, or has it for {text}',
     )
+    .option('--raw <format>', 'what --command writes, when it has no head, such as s16le:22050:1')
     .option('--json', 'what happens as JSON, an object a line');
   addTextOptions(command);
   addOverrides(command, ['leadMs', 'model']);
@@ -39,23 +49,43 @@ export const addSay: AddCommand = (program, run) => {
       async ({ terminal, env, stdin, onInterrupt }) => {
         const { agent } = readOptions(command, ['agent'], env);
         const { leadMs, model } = readOverrides(command, ['leadMs', 'model']);
-        const manner = await textQuery(command, env, flags.command);
+        const { command: program, raw } = flags;
+        const wish = await readTextWish(command, env, {
+          ...(program !== undefined && { command: program }),
+          ...(raw !== undefined && { raw }),
+        });
         const session = openClient(command, env);
+        const text = words.length === 1 && words[0] === '-' ? stdin : one(words.join(' '));
+        let own: OwnVoice | undefined;
         try {
           await session.client.check();
-          const request = new SpeechRequest(session.client, {
+          if (wish.runsHere)
+            own = new OwnVoice(text, wish, {
+              ...{ label: LABEL, env },
+              model: model ?? (await modelOf(session.client, agent)),
+              info: (info) => {
+                if (!flags.json) terminal.say(infoLine(LABEL, info));
+              },
+              warn: (message) => {
+                if (flags.json) terminal.warn(`warning: ${printable(message)}`);
+                else terminal.say(`${LABEL}: warning: ${printable(message)}`);
+              },
+              cue: (cue) => request.cue(cue).catch((error: unknown) => warnOfCue(terminal, cue, error)),
+            });
+          const request: SpeechRequest = new SpeechRequest(session.client, {
             agent,
             label: LABEL,
-            route: 'say',
-            bytes: words.length === 1 && words[0] === '-' ? stdin : one(words.join(' ')),
+            ...(own ? { bytes: own.bytes() } : { route: 'say', bytes: text }),
             query: {
-              ...manner,
+              ...(own ? { raw: OWN_FORMAT } : textQuery(wish)),
               model,
               leadMs: leadMs === 'auto' ? undefined : leadMs,
               when: flags.interrupt ? 'interrupt' : undefined,
             },
             onEvent: (event) => {
               if (flags.json) return terminal.json(event);
+              // What this process made of the text is told by itself.
+              if (own && event.type === 'info') return;
               const name = speechName(agent, LABEL, event);
               if (event.type === 'position') return terminal.live(progressLine(name, event, undefined));
               const later = event.type === 'ended' && !isSeveral(agent);
@@ -81,6 +111,7 @@ export const addSay: AddCommand = (program, run) => {
             off();
           }
         } finally {
+          await own?.stop();
           session.close();
         }
       },
@@ -88,6 +119,23 @@ export const addSay: AddCommand = (program, run) => {
     ),
   );
 };
+
+/** The alias that the service has for the model of the first of these agents. */
+async function modelOf(client: ServiceClient, agent: string): Promise<string> {
+  const { agents } = await client.get<{ agents: AgentJson[] }>('/api/agents');
+  const names = agent.split(',');
+  return (
+    (agents.find(({ name }) => names.includes(name)) ?? agents[0])?.model ??
+    OPTIONS.model.schema.parse(undefined)
+  );
+}
+
+/** A command that may not be sent ends nothing; one that comes after the end is told with the end. */
+function warnOfCue(terminal: Surroundings['terminal'], { send }: Cue, error: unknown): void {
+  const { code, message } = toBridgeError(error, 'INTERNAL', 'the command could not be sent');
+  if (code !== 'SPEECH_UNKNOWN')
+    terminal.warn(`warning: ${printable(send)} is not sent: ${printable(message)}`);
+}
 
 async function* one(text: string): AsyncGenerator<Uint8Array, void, undefined> {
   yield Buffer.from(text);

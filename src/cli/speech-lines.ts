@@ -20,12 +20,8 @@ export function speechLine(label: string, event: SpeechEventJson): string | unde
   switch (event.type) {
     case 'waiting':
       return `${name}: ${lowerFirst(printable(event.message))}`;
-    case 'info': {
-      const channels =
-        event.channels === 1 ? 'mono' : event.channels === 2 ? 'stereo' : `${event.channels} channels`;
-      const length = event.durationMs === null ? '' : `, ${seconds(event.durationMs)}`;
-      return `${name}: ${printable(event.format)}, ${event.sampleRateHz} Hz, ${channels}${length}`;
-    }
+    case 'info':
+      return infoLine(label, event);
     case 'state':
       return event.state === 'speaking'
         ? `${name}: speaking`
@@ -44,6 +40,17 @@ export function speechLine(label: string, event: SpeechEventJson): string | unde
     case 'position':
       return undefined;
   }
+}
+
+/** What a sound is: `hello.wav: WAV, 16-bit PCM, 16000 Hz, mono, 0.50 s`. */
+export function infoLine(
+  label: string,
+  info: { format: string; sampleRateHz: number; channels: number; durationMs?: number | null | undefined },
+): string {
+  const { format, sampleRateHz, channels, durationMs } = info;
+  const how = channels === 1 ? 'mono' : channels === 2 ? 'stereo' : `${channels} channels`;
+  const length = durationMs === null || durationMs === undefined ? '' : `, ${seconds(durationMs)}`;
+  return `${printable(label)}: ${printable(format)}, ${sampleRateHz} Hz, ${how}${length}`;
 }
 
 /** How a speech ended: `heard 4.41 s of 4.41 s, no gaps`. */

@@ -75,6 +75,13 @@ export class SpeechRequest {
     await this.#stopped;
   }
 
+  /** Adds a command at a moment of it, once the service has taken it on. @throws BridgeError as the service answers it */
+  async cue(cue: Cue): Promise<void> {
+    await Promise.all(
+      this.#ids.map((id) => this.#client.post(`${this.#path}/speeches/${id}/cues`, { cues: [cue] })),
+    );
+  }
+
   async #stopOne(id: string): Promise<void> {
     try {
       await this.#client.delete(`${this.#path}/speeches/${id}`);

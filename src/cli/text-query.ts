@@ -1,7 +1,10 @@
 import type { Command } from 'commander';
+import type { CaptionOptions } from '../agent/captions.js';
 import { BridgeError } from '../base/errors.js';
-import type { OptionKey } from '../config.js';
-import { DEFAULT_ENGINE } from '../tts/engine-pool.js';
+import type { OptionKey, OptionValues } from '../config.js';
+import type { Dictionary } from '../tts/dictionary.js';
+import { DEFAULT_ENGINE, type EngineSettings, type VoiceChoice } from '../tts/engine-pool.js';
+import type { TagTable } from '../tts/tags.js';
 import { readConfig } from './config-file.js';
 import { addOptions, addOverrides, readOverrides, type Env } from './flags.js';
 
@@ -11,6 +14,9 @@ const VOICE_KEYS = [
 ] satisfies OptionKey[];
 const ENGINE_KEYS = ['engine', 'baseUrl'] as const satisfies OptionKey[];
 const FILE_KEYS = ['config', 'tags', 'dictionary'] as const satisfies OptionKey[];
+
+/** The engine that is a program of the caller's choice. */
+const PROGRAM_ENGINE = 'command';
 
 /** What goes with a request has to fit into its head. */
 const MAX_QUERY_CHARS = 8000;
@@ -28,36 +34,78 @@ export function addEngineOptions(command: Command): Command {
   return addOptions(addOverrides(command, ENGINE_KEYS), FILE_KEYS.slice(0, 1));
 }
 
+/** How a text is to be spoken: the flags, else the configuration's own word; what is left out is as the service has it. */
+export interface TextWish {
+  readonly voice: VoiceChoice;
+  /** What the configuration says of single engines. */
+  readonly engines: Readonly<Record<string, EngineSettings>>;
+  readonly lips: OptionValues['lips'] | undefined;
+  readonly captions: boolean | CaptionOptions | undefined;
+  readonly tags: TagTable | undefined;
+  readonly unknownTags: OptionValues['unknownTags'] | undefined;
+  readonly dictionary: Dictionary | undefined;
+  /** The engine is a program that the caller names: it is the caller, not the service, that runs it. */
+  readonly runsHere: boolean;
+}
+
+/** A program as `--command` and `--raw` name it. */
+export interface ProgramFlags {
+  readonly command?: string;
+  readonly raw?: string;
+}
+
 /**
- * How a text is to be spoken: the flags, else the configuration's own word, else as the service has it.
- * @param program the command line for `--engine command`
+ * Reads how a text is to be spoken.
  * @throws BridgeError OPTION_INVALID, or as `readConfig`
  */
-export async function textQuery(command: Command, env: Env, program: string | undefined): Promise<Query> {
+export async function readTextWish(command: Command, env: Env, program: ProgramFlags): Promise<TextWish> {
   const flags = readOverrides(command, VOICE_KEYS);
   const { options, engines, say } = await readConfig(command, env);
-  const named = flags.engine ?? options.engine;
+  checkProgram(program, flags.engine);
+  const named = program.command === undefined ? (flags.engine ?? options.engine) : PROGRAM_ENGINE;
   const engine = named ?? (DEFAULT_ENGINE in engines ? DEFAULT_ENGINE : undefined);
   const settings = engine === undefined ? undefined : engines[engine];
   const own = {
     ...(flags.baseUrl !== undefined && { baseUrl: flags.baseUrl }),
-    ...(program !== undefined && { command: program }),
+    ...program,
   };
   const engineOptions = Object.keys(own).length > 0 ? own : settings?.options;
-  const query: Query = {
-    engine,
-    voice: flags.voice ?? settings?.voice,
-    language: flags.language ?? settings?.language,
-    engineOptions: engineOptions && JSON.stringify(engineOptions),
-    fallback: flags.fallback ?? options.fallback,
-    rate: flags.rate ?? options.rate,
-    pitchSemitones: flags.pitch ?? options.pitch,
-    volume: flags.volume ?? options.volume,
+  const shown = flags.captions ?? options.captions ?? say.captions !== undefined;
+  return {
+    voice: given({
+      engine,
+      engineOptions,
+      voice: flags.voice ?? settings?.voice,
+      language: flags.language ?? settings?.language,
+      fallback: flags.fallback ?? options.fallback,
+      rate: flags.rate ?? options.rate,
+      pitchSemitones: flags.pitch ?? options.pitch,
+      volume: flags.volume ?? options.volume,
+    }),
+    engines,
     lips: flags.lips ?? options.lips,
-    captions: flags.captions ?? options.captions ?? (say.captions === undefined ? undefined : true),
-    tags: say.tags && JSON.stringify(say.tags),
+    captions: shown ? (say.captions ?? true) : (flags.captions ?? options.captions),
+    tags: say.tags,
     unknownTags: flags.unknownTags ?? options.unknownTags,
-    dictionary: say.dictionary && JSON.stringify(Object.fromEntries(say.dictionary.entries)),
+    dictionary: say.dictionary,
+    runsHere: engine === PROGRAM_ENGINE && engineOptions !== undefined && 'command' in engineOptions,
+  };
+}
+
+/**
+ * The same as a request says it.
+ * @throws BridgeError OPTION_INVALID when it is too long for a request
+ */
+export function textQuery(wish: TextWish): Query {
+  const { engineOptions, ...voice } = wish.voice;
+  const query = {
+    ...(voice as Query),
+    engineOptions: engineOptions && JSON.stringify(engineOptions),
+    lips: wish.lips,
+    captions: wish.captions === undefined ? undefined : wish.captions !== false,
+    tags: wish.tags && JSON.stringify(wish.tags),
+    unknownTags: wish.unknownTags,
+    dictionary: wish.dictionary && JSON.stringify(Object.fromEntries(wish.dictionary.entries)),
   };
   if (encodeURIComponent(JSON.stringify(query)).length > MAX_QUERY_CHARS) {
     throw new BridgeError(
@@ -66,6 +114,17 @@ export async function textQuery(command: Command, env: Env, program: string | un
     );
   }
   return query;
+}
+
+function checkProgram({ command, raw }: ProgramFlags, engine: string | undefined): void {
+  if (command !== undefined && engine !== undefined && engine !== PROGRAM_ENGINE)
+    throw new BridgeError('OPTION_INVALID', `--command is for --engine command, not for ${engine}.`);
+  if (raw !== undefined && command === undefined)
+    throw new BridgeError('OPTION_INVALID', '--raw is for --command: it says what that program writes.');
+}
+
+function given(choice: { [Key in keyof VoiceChoice]: VoiceChoice[Key] | undefined }): VoiceChoice {
+  return Object.fromEntries(Object.entries(choice).filter(([, value]) => value !== undefined));
 }
 
 /** Which engine is meant. @throws BridgeError OPTION_INVALID, or as `readConfig` */

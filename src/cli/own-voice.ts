@@ -1,0 +1,90 @@
+import { Captions } from '../agent/captions.js';
+import { createConverter } from '../audio/convert.js';
+import type { SoundInfo } from '../audio/pcm.js';
+import { systemClock } from '../base/clock.js';
+import type { Cue } from '../speech/cues.js';
+import { EnginePool } from '../tts/engine-pool.js';
+import { speechSound, type SpeechSound } from '../tts/speech-sound.js';
+import type { Env } from './flags.js';
+import type { TextWish } from './text-query.js';
+
+/** What a text that is spoken here tells. */
+export interface OwnVoiceOptions {
+  readonly label: string;
+  /** Alias of the model that commands of tags mean. */
+  readonly model: string;
+  /** Where engines find their keys. */
+  readonly env: Env;
+  info(info: SoundInfo): void;
+  warn(message: string): void;
+  /** A command at a moment of the sound. The sound goes on once it has settled. */
+  cue(cue: Cue): Promise<void>;
+}
+
+/**
+ * A text made into sound by this process, as its user: what a program on the command line says needs nobody's leave but
+ * that of whoever typed it, and the service hears nothing of it but the sound.
+ */
+export class OwnVoice {
+  readonly #options: OwnVoiceOptions;
+  readonly #pool: EnginePool;
+  readonly #sound: SpeechSound;
+  readonly #abort = new AbortController();
+  readonly #cues: Cue[] = [];
+
+  /** @throws BridgeError ENGINE_UNKNOWN, ENGINE_KEY_MISSING or OPTION_INVALID */
+  constructor(text: AsyncIterable<Uint8Array>, wish: TextWish, options: OwnVoiceOptions) {
+    this.#options = options;
+    this.#pool = new EnginePool({ environment: options.env, clock: systemClock }, { engines: wish.engines });
+    const { engine, speech, fallback } = this.#pool.choose(wish.voice);
+    const { tags, unknownTags, dictionary, captions } = wish;
+    this.#sound = speechSound(decoded(text), {
+      ...{ engine, speech, label: options.label, tagVariables: { model: options.model } },
+      ...(fallback && { fallback }),
+      ...(tags && { tags }),
+      ...(unknownTags && { unknownTags }),
+      ...(dictionary && { dictionary }),
+    });
+    const shown = captions ? new Captions(captions === true ? {} : captions) : undefined;
+    const { events } = this.#sound;
+    events.on('segment', (segment) => this.#cues.push(...(shown?.segment(segment) ?? [])));
+    events.on('mark', ({ tag, atMs }) => this.#cues.push(...tag.commands.map((send) => ({ atMs, send }))));
+  }
+
+  /** The sound, 16 kHz mono s16le, as it is made. @throws as `speechSound` */
+  async *bytes(): AsyncGenerator<Uint8Array, void, undefined> {
+    const { label, info, warn } = this.#options;
+    const converter = await createConverter(label);
+    try {
+      for await (const block of this.#sound.open({ signal: this.#abort.signal, info, warn })) {
+        await this.#tellCues();
+        const samples = converter.push(block);
+        // A copy: the converter may use its buffer again before the upload has taken it.
+        if (samples.length > 0) yield Buffer.from(samples.slice().buffer);
+      }
+      await this.#tellCues();
+      const rest = converter.flush();
+      if (rest.length > 0) yield Buffer.from(rest.slice().buffer);
+    } finally {
+      converter.close();
+    }
+  }
+
+  /** Ends the programs; nothing more is wanted. */
+  async stop(): Promise<void> {
+    this.#abort.abort(new Error('the rest of the text is not wanted'));
+    await this.#pool.close();
+  }
+
+  /** Before the sound that they belong to. */
+  async #tellCues(): Promise<void> {
+    for (const cue of this.#cues.splice(0)) await this.#options.cue(cue);
+  }
+}
+
+/** Text out of bytes that come in any pieces. */
+async function* decoded(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<string, void, undefined> {
+  const decoder = new TextDecoder();
+  for await (const chunk of bytes) yield decoder.decode(chunk, { stream: true });
+  yield decoder.decode();
+}

@@ -1,0 +1,151 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { compareHeard } from '../../src/simulator/index.js';
+import { command, inProcess, killCommands, type InProcessOptions } from '../support/command.js';
+import { isAlive } from '../support/processes.js';
+import { type ServiceRig, startService, until } from '../support/service-rig.js';
+import { noise } from '../support/signals.js';
+import { wavOf } from '../support/wav.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'say-command-'));
+const file = (name: string): string => join(folder, name);
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+let rig: ServiceRig | undefined;
+afterEach(async () => {
+  await killCommands();
+  await rig?.close();
+  rig = undefined;
+});
+
+/** A program for the tests, as `--command` names it: a script that Node runs. */
+function script(name: string, code: string): string {
+  writeFileSync(file(`${name}.mjs`), code);
+  return `${JSON.stringify(process.execPath)} ${JSON.stringify(file(`${name}.mjs`))}`;
+}
+
+const word = noise(256 * 20, 9000, 1);
+writeFileSync(file('word.wav'), wavOf(word));
+const speaks = `import { appendFileSync, readFileSync } from 'node:fs';
+let text = '';
+for await (const chunk of process.stdin) text += chunk;
+appendFileSync(${JSON.stringify(file('asked'))}, JSON.stringify({ text, parent: process.ppid }) + '\\n');
+process.stdout.write(readFileSync(${JSON.stringify(file('word.wav'))}));`;
+const asked = (): { text: string; parent: number }[] =>
+  readFileSync(file('asked'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { text: string; parent: number });
+
+const say = (args: string[], options?: InProcessOptions): ReturnType<typeof inProcess> =>
+  inProcess(['say', '--port', String(rig!.port), ...args], options);
+
+describe('say --command', () => {
+  it('runs the program itself, not in the service, which needs no leave for it', async () => {
+    rig = await startService();
+    const avatar = await rig.avatar();
+    const program = script('speaks', speaks);
+    const args = ['--engine', 'command', '--command', program, '--lead-ms', '1000', 'Hello there.'];
+    const run = command(['say', '--port', String(rig.port), ...args]);
+    expect(await run.exit, run.err).toBe(0);
+    expect(asked()).toEqual([{ text: 'Hello there.\n', parent: run.child.pid }]);
+    expect(compareHeard(word, avatar.heard()).exact).toBe(true);
+    expect(run.out.split('\n')).toEqual([
+      'the text: command, WAV, 16-bit PCM, 16000 Hz, mono, 0.32 s',
+      'the text: speaking',
+      'the text: finished: heard 0.32 s of 0.32 s, no gaps',
+      '',
+    ]);
+  });
+
+  it('speaks while the text is written, and does what its tags, captions and dictionary say', async () => {
+    rig = await startService();
+    const avatar = await rig.avatar();
+    rmSync(file('asked'), { force: true });
+    writeFileSync(
+      file('bridge.yaml'),
+      [
+        'engine: command',
+        `engineOptions: { command: '${script('yaml', speaks)}' }`,
+        'captions: { size: 5 }',
+        'dictionary: { TTS: speech }',
+        "tags: { nod: 'NOD|{model}', run: 'EXECUTE|calc.exe' }",
+      ].join('\n'),
+    );
+    const text = new Readable({ read: () => undefined });
+    const running = say(['--config', file('bridge.yaml'), '-'], { stdin: text });
+    text.push('This is TTS. ');
+    await until(() => avatar.report().samplesHeard > 2000);
+    text.push('[nod] And [run] this too.');
+    text.push(null);
+    const run = await running;
+    expect([run.exit, run.err]).toEqual([
+      0,
+      expect.stringMatching(/^warning: EXECUTE\|calc.exe is not sent: /),
+    ]);
+    expect(asked().map((one) => one.text)).toEqual(['This is speech.\n', 'And this too.\n']);
+    const lines = avatar.report().commands.map(({ line }) => line);
+    expect(lines).toContain('NOD|0');
+    expect(lines.join()).not.toContain('EXECUTE');
+    expect(lines.filter((line) => line.startsWith('CAPTION_START|'))).toHaveLength(2);
+    const nod = avatar.report().commands.find(({ line }) => line === 'NOD|0')!;
+    const caption = avatar.report().commands.findLast(({ line }) => line.startsWith('CAPTION_START|'))!;
+    expect(Math.abs(nod.atMs - caption.atMs)).toBeLessThan(200);
+  });
+
+  it('takes sound without a head by --raw', async () => {
+    rig = await startService();
+    const avatar = await rig.avatar();
+    writeFileSync(file('word.pcm'), new Uint8Array(word.buffer));
+    const program = script(
+      'raw',
+      `process.stdout.write((await import('node:fs')).readFileSync(${JSON.stringify(file('word.pcm'))}))`,
+    );
+    const run = await say(['--command', program, '--raw', 's16le:16000:1', 'x']);
+    expect([run.exit, run.err]).toEqual([0, '']);
+    expect(compareHeard(word, avatar.heard()).samplesHeard).toBe(word.length);
+  });
+
+  it('says what is wrong with the program, and that another engine takes none', async () => {
+    rig = await startService();
+    await rig.avatar();
+    const missing = await say(['--command', 'no-such-program-here', 'x']);
+    expect(missing.exit).not.toBe(0);
+    expect(missing.err).toMatch(/no-such-program-here, which is not on PATH/);
+    const failing = await say([
+      '--command',
+      script('fails', `console.error('no voice'); process.exit(3)`),
+      'x',
+    ]);
+    expect(failing.err).toMatch(/status 3: no voice/);
+    const other = await say(['--engine', 'flite', '--command', 'id', 'x']);
+    expect([other.exit, other.err]).toEqual([
+      2,
+      expect.stringContaining('--command is for --engine command'),
+    ]);
+    const raw = await say(['--raw', 's16le:16000:1', 'x']);
+    expect([raw.exit, raw.err]).toEqual([2, expect.stringContaining('--raw is for --command')]);
+    await until(() => rig!.bridge.agent().speeches.length === 0);
+  });
+
+  it('ends the program at Ctrl-C', async () => {
+    rig = await startService();
+    await rig.avatar();
+    const hangs = script(
+      'hangs',
+      `import { readFileSync, writeFileSync } from 'node:fs';
+process.stdout.write(readFileSync(${JSON.stringify(file('word.wav'))}).subarray(0, 4000));
+writeFileSync(${JSON.stringify(file('pid'))}, String(process.pid));
+setInterval(() => undefined, 1000);`,
+    );
+    const run = command(['say', '--port', String(rig.port), '--command', hangs, 'x']);
+    await run.says(/the text: speaking/);
+    run.child.kill('SIGINT');
+    expect(await run.exit).toBe(130);
+    const pid = Number(readFileSync(file('pid'), 'utf8'));
+    await until(() => !isAlive(pid));
+  });
+});
