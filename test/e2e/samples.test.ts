@@ -1,7 +1,12 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { killCommands, start } from '../support/command.js';
@@ -49,6 +54,89 @@ describe.concurrent('the samples run as their first lines say', () => {
     expect(output).toMatch(/avatar: stopped after \d+ ms/);
     expect(output).toMatch(/avatar: completed after 4\d{3} ms/);
   });
+});
+
+/** What answers as a language model does: OpenAI's chat completions, streamed, cut anywhere. */
+async function languageModel(answer: string): Promise<{ url: string; asked: unknown[]; close(): void }> {
+  const asked: unknown[] = [];
+  const server = createServer((request, response) => {
+    void (async () => {
+      asked.push(JSON.parse(await text(request)));
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      for (const content of answer.match(/.{1,7}/gu)!) {
+        const event = `data: ${JSON.stringify({ choices: [{ delta: { content } }] })}\n\n`;
+        for (const part of [event.slice(0, 9), event.slice(9)]) {
+          response.write(part);
+          await sleep(5);
+        }
+      }
+      response.end('data: [DONE]\n\n');
+    })();
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://127.0.0.1:${port}/v1`, asked, close: () => void server.close() };
+}
+
+/** Speaks every sentence in a third of a second. */
+async function* quickEngine(): AsyncGenerator<Uint8Array> {
+  yield wavOf(sine(5000, 440, 9000));
+}
+
+const ANSWER = 'Der Himmel ist blau. [nod] 空は青い。It is the air that scatters it.';
+
+async function speaksAnAnswer(program: string, args: readonly string[]): Promise<void> {
+  const rig = await startService({ say: { engine: quickEngine } });
+  const model = await languageModel(ANSWER);
+  try {
+    const avatar = await rig.avatar();
+    const run = start(program, [...args, 'Why?'], { env: { ...addressOf(rig), LLM_URL: model.url } });
+    expect(await run.exit, run.out + run.err).toBe(0);
+    expect(model.asked).toMatchObject([{ stream: true, messages: [{}, { role: 'user', content: 'Why?' }] }]);
+    const heard = [...run.out.matchAll(/^heard: +(.*)$/gm)].map(([, sentence]) => sentence);
+    expect(heard).toEqual(['Der Himmel ist blau.', '[nod] 空は青い。', 'It is the air that scatters it.']);
+    const { commands, samplesHeard } = avatar.report();
+    expect(commands.map(({ line }) => line)).toContain('MOTION_ADD|0|nod|nod.vmd');
+    expect(samplesHeard).toBeGreaterThanOrEqual(3 * 5000);
+  } finally {
+    model.close();
+    await rig.close();
+  }
+}
+
+function addressOf({ port }: ServiceRig): Record<string, string> {
+  return { BRIDGE: `127.0.0.1:${port}`, MMDAGENT_BRIDGE_URL: `ws://127.0.0.1:${port}` };
+}
+
+describe('llm.ts', () => {
+  const tsx = [inProject('node_modules/tsx/dist/cli.mjs'), inProject('samples/llm.ts')];
+  afterEach(killCommands);
+
+  it('speaks what a language model writes, and says what was heard', () =>
+    speaksAnAnswer(process.execPath, tsx));
+
+  it('speaks before all is written, and tells after an interruption what was not heard', async () => {
+    const rig = await startService({ say: { engine: quickEngine } });
+    try {
+      await rig.avatar();
+      const run = start(process.execPath, tsx, { env: addressOf(rig) });
+      await run.says(/^heard: +Light from the sun is white\.$/m);
+      run.child.kill('SIGINT');
+      expect(await run.exit, run.out + run.err).toBe(0);
+      expect(run.out).toMatch(/speaks after/);
+      expect(run.out).not.toMatch(/^heard: +That is why/m);
+    } finally {
+      await rig.close();
+    }
+  });
+});
+
+await describeWith(['python3'], 'llm.py', () => {
+  afterEach(killCommands);
+
+  it('speaks what a language model writes, and says what was heard', () =>
+    speaksAnAnswer('python3', [inProject('samples/llm.py')]));
 });
 
 await describeWith(['python3'], 'the samples in Python run as their first lines say', () => {
