@@ -1,4 +1,3 @@
-import type { Clock } from '../base/clock.js';
 import { msToSamples, samplesToMs } from '../base/units.js';
 import type { Gain } from '../audio/gain.js';
 import { fadeIn, fadeOut } from './fade.js';
@@ -27,13 +26,12 @@ export interface FrameTiming {
 export interface PacerOptions {
   readonly outlet: Outlet;
   readonly wheel: Wheel;
-  readonly clock: Clock;
   readonly frameMs: number;
   readonly bufferMs: number;
   /** The agent's volume, over that of each speech. */
   readonly volume: Gain;
   /** What the agent may hold, in ms, for this speech and now. */
-  leadMs(run: Run): number;
+  readonly leadMs: (run: Run) => number;
   /** Its first frame has left. */
   onBegun(run: Run): void;
   /** A frame has left. `timing` is there when it was due by the clock and not kept back by its sound. */

@@ -1,91 +1,66 @@
-import { BridgeError, toBridgeError } from '../base/errors.js';
+import { BridgeError } from '../base/errors.js';
 import { Emitter } from '../base/emitter.js';
-import { msToSamples, samplesToMs } from '../base/units.js';
+import { samplesToMs } from '../base/units.js';
 import { Gain } from '../audio/gain.js';
 import type { Sound } from '../audio/pcm.js';
 import type { Cue } from './cues.js';
-import { CueSender } from './cue-sender.js';
+import { Delivery } from './delivery.js';
+import { emptyError, speechEnd, stoppedError, type Ending } from './ending.js';
 import { Feed, type FeedOptions } from './feed.js';
 import { AdaptiveLead } from './lead.js';
-import { Outlet } from './outlet.js';
+import type { FrameTiming } from './pacer.js';
 import type { Interruption, PlayerEvents, PlayerOptions } from './player-options.js';
-import { Pacer, type FrameTiming } from './pacer.js';
-import { Playout } from './playout.js';
 import { Run } from './run.js';
-import {
-  Speech,
-  type SpeechEnd,
-  type SpeechOptions,
-  type SpeechOwner,
-  type SpeechPosition,
-} from './speech.js';
-import { WaitingList } from './waiting.js';
+import { Speech, type SpeechOptions, type SpeechOwner, type SpeechPosition } from './speech.js';
+import { Turns } from './turns.js';
 
 /** How long a cut fades by default, in ms: a click is a fault. */
 const FADE_MS = 15;
-/** A speech that joins has until the agent holds only this much, in ms, before the segment is closed without it. */
-const JOIN_UNTIL_HELD_MS = 20;
 /** Live sound kept back beyond the lead and what may come at once, before its oldest is dropped, in ms. */
 const LIVE_SLACK_MS = 300;
 /** Live sound on its way beyond the lead on average, in ms: half a capture period and half a frame. */
 const LIVE_FILL_MS = 40;
 
 /**
- * Speaks the speeches of one agent, one after the other. A speech waits, prepares (its sound opens, the agent gets
- * ready), feeds (its frames leave, by the pacer), drains (the agent plays the rest) and ends in one place, `#settle`.
+ * Speaks the speeches of one agent, one after the other. A speech waits and prepares (`Turns`), its frames leave and are
+ * heard (`Delivery`), and it ends in one place, `#settle`.
  */
 export class Player implements SpeechOwner {
   readonly #options: PlayerOptions;
   readonly #events: Emitter<PlayerEvents>;
-  readonly #outlet: Outlet;
-  readonly #pacer: Pacer;
-  readonly #playout: Playout;
-  readonly #cues: CueSender;
-  readonly #waiting: WaitingList;
+  readonly #turns: Turns;
+  readonly #delivery: Delivery;
   readonly #volume = new Gain();
   #gainDb = 0;
   readonly #runs = new Map<Speech, Run>();
-  #preparing: Run | undefined;
   #paused = false;
   #closed = false;
 
   constructor(options: PlayerOptions) {
-    const { sink, wheel, clock, logger } = options;
+    const { sink, maxQueued, logger } = options;
     this.#options = options;
-    this.#waiting = new WaitingList(options.maxQueued);
     this.#events = new Emitter((error) =>
       logger.error({ error: String(error) }, 'a speech event’s listener threw'),
     );
-    this.#outlet = new Outlet(sink, wheel, clock);
-    this.#cues = new CueSender(this.#outlet, wheel, sink, () => this.#playout.active);
-    this.#pacer = new Pacer({
-      outlet: this.#outlet,
-      wheel,
-      clock,
-      frameMs: options.frameMs,
-      bufferMs: options.bufferMs,
+    this.#turns = new Turns({
+      sink,
+      maxQueued,
+      onReady: (run) => this.#delivery.begin(run),
+      onFailed: (run, error) => {
+        this.#settle(run, { how: 'failed', error, heardMs: 0 });
+        this.#advance();
+      },
+    });
+    this.#delivery = new Delivery({
+      ...options,
       volume: this.#volume,
       leadMs: (run) => run.speech.options.leadMs ?? this.leadMs,
-      onBegun: (run) => run.speech.enter('speaking'),
-      onFrame: (run, samples, timing) => this.#onFrame(run, samples, timing),
+      joiner: (run) => this.#turns.joiner(run),
+      onJoined: (run) => this.#turns.join(run),
+      onFrame: (_run, samples, timing) => this.#onFrame(samples, timing),
       onGap: (run, lengthMs, cause) => this.#onGap(run, lengthMs, cause),
-      onPause: (run, afterMs) =>
-        run.speech.tell(
-          'warning',
-          `${run.speech.label} has paused: nothing came for ${Math.round(afterMs)} ms.`,
-        ),
-      onExhausted: (run, nowMs) => this.#onExhausted(run, nowMs),
-    });
-    this.#playout = new Playout({
-      outlet: this.#outlet,
-      wheel,
-      clock,
-      stallTimeoutMs: options.stallTimeoutMs,
-      feeding: () => this.#pacer.run,
-      onPosition: (run) => run.speech.tell('position', this.position(run.speech)),
-      onHeard: (run) => this.#settle(run, run.outcome!.how, run.outcome!.error, run.heardMs(Infinity)),
-      onGivenUp: () => this.#giveUp(),
-      onWatched: () => this.#advance(),
+      onEnd: (run, ending) => this.#settle(run, ending),
+      onFree: () => this.#advance(),
     });
   }
 
@@ -108,18 +83,18 @@ export class Player implements SpeechOwner {
 
   /** The speech that sounds or prepares, if any. */
   get current(): Speech | undefined {
-    return (this.#playout.draining[0] ?? this.#pacer.run ?? this.#preparing)?.speech;
+    return (this.#delivery.active[0] ?? this.#turns.preparing)?.speech;
   }
 
   /** Every speech that has not ended: those that sound first, then those that wait, in order. */
   get speeches(): Speech[] {
-    const preparing = this.#preparing ? [this.#preparing] : [];
-    return [...this.#playout.active, ...preparing, ...this.#waiting.list()].map((run) => run.speech);
+    const { preparing, waiting } = this.#turns;
+    return [...this.#delivery.active, ...(preparing ? [preparing] : []), ...waiting].map((run) => run.speech);
   }
 
   /** What the agent holds unplayed by now, in ms. */
   get heldMs(): number {
-    return this.#outlet.heldMs;
+    return this.#delivery.heldMs;
   }
 
   /** What the agent may hold unplayed now, in ms, unless a speech says otherwise. */
@@ -154,7 +129,7 @@ export class Player implements SpeechOwner {
         `The agent is speaking; ${sound.label} was to be spoken only when idle.`,
       );
     }
-    if (options.when !== 'interrupt') this.#waiting.checkRoom(sound.label);
+    if (options.when !== 'interrupt') this.#turns.checkRoom(sound.label);
     const speech = new Speech(this, this.#options.nextId(), sound.label, options);
     const run: Run = new Run(
       speech,
@@ -175,7 +150,7 @@ export class Player implements SpeechOwner {
       run.immediate = true;
     }
     this.#runs.set(speech, run);
-    this.#waiting.add(run);
+    this.#turns.add(run);
     this.#events.emit('speech', speech);
     // The caller gets the handle before anything happens to it, so no event of it can be missed.
     queueMicrotask(() => this.#advance());
@@ -189,7 +164,7 @@ export class Player implements SpeechOwner {
    * @returns what was heard, once it is silent
    */
   async interrupt(options: { fadeMs?: number; reason?: BridgeError } = {}): Promise<Interruption> {
-    const sounding = (this.#pacer.run ?? this.#playout.draining.at(-1))?.speech;
+    const sounding = this.#delivery.active.at(-1)?.speech;
     const dropped = this.#stopAll(options.fadeMs ?? FADE_MS, options.reason);
     const end = await sounding?.finished;
     return { heardMs: end?.heardMs ?? 0, dropped };
@@ -199,16 +174,14 @@ export class Player implements SpeechOwner {
   pause(): void {
     if (this.#paused) return;
     this.#paused = true;
-    this.#pacer.hold(FADE_MS);
-    if (this.#pacer.run?.begun) this.#pacer.run.speech.enter('paused');
+    this.#delivery.hold(FADE_MS);
   }
 
   /** Goes on after `pause()`. */
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
-    if (this.#pacer.run?.speech.state === 'paused') this.#pacer.run.speech.enter('speaking');
-    this.#pacer.release(this.#now());
+    this.#delivery.release();
     this.#advance();
   }
 
@@ -217,42 +190,21 @@ export class Player implements SpeechOwner {
    * what waits goes on waiting, and what prepares waits for the agent by itself.
    */
   lost(error: BridgeError): void {
-    const heardTo = this.#outlet.heardSamples(this.#now());
-    const hit = this.#playout.active;
-    this.#playout.clear();
-    this.#pacer.feed(undefined);
-    const resumed: Run[] = [];
-    for (const run of hit) {
-      if (run.speech.options.onAgentLost === 'resume' && run.outcome?.how !== 'stopped') {
-        const heard = Math.floor(run.fromSchedule(heardTo));
-        run.rewind(heard, this.#pacer.lastSent(run, run.sentSamples - heard));
-        run.speech.enter('queued');
-        resumed.push(run);
-      } else {
-        this.#settle(run, 'avatar-lost', error, run.heardMs(heardTo));
-      }
-    }
-    for (const run of resumed.reverse()) this.#waiting.putBack(run);
-    this.#resetOutlet();
+    this.#turns.putBack(this.#delivery.lost(error));
     this.#advance();
   }
 
   /** The agent's reading changed: it was found to have stopped, or reads again. */
   readingChanged(): void {
-    const nowMs = this.#now();
-    const readsAgain = this.#outlet.readingChanged(nowMs);
-    this.#playout.readingChanged();
-    if (!readsAgain) return;
-    this.#pacer.pump(nowMs);
-    this.#playout.watch(nowMs);
+    this.#delivery.readingChanged();
   }
 
   /** @internal See `Speech.stop()`. */
   stop(speech: Speech, fadeMs: number = FADE_MS): void {
     const run = this.#runs.get(speech);
     if (!run) return;
-    if (run === this.#pacer.run) this.#cut(run, fadeMs);
-    else if (!this.#playout.draining.includes(run)) this.#settle(run, 'stopped', stoppedError(run));
+    if (run === this.#delivery.feeding) this.#delivery.cut(run, fadeMs, stoppedError(run));
+    else if (!this.#delivery.active.includes(run)) this.#settleStopped(run);
     this.#advance();
   }
 
@@ -260,9 +212,7 @@ export class Player implements SpeechOwner {
   addCue(speech: Speech, cue: Cue): void {
     this.#options.checkCommand(cue.send);
     const run = this.#runs.get(speech);
-    if (!run) return;
-    run.cues.add(cue);
-    this.#cues.send(this.#now());
+    if (run) this.#delivery.addCue(run, cue);
   }
 
   /** @internal See `Speech.position`. */
@@ -274,7 +224,7 @@ export class Player implements SpeechOwner {
       return { positionMs: heardMs, durationMs, heldMs: 0, droppedMs, latency };
     }
     return {
-      positionMs: run.heardMs(this.#outlet.heardSamples(this.#now())),
+      positionMs: this.#delivery.heardMs(run),
       durationMs: run.feed.durationMs,
       heldMs: run.begun ? this.heldMs : 0,
       droppedMs: samplesToMs(run.feed.droppedSamples),
@@ -292,12 +242,9 @@ export class Player implements SpeechOwner {
     if (this.#closed) return;
     this.#stopAll(FADE_MS);
     this.#closed = true;
-    const heardTo = this.#outlet.heardSamples(this.#now());
     for (const run of [...this.#runs.values()])
-      this.#settle(run, 'stopped', stoppedError(run), run.heardMs(heardTo));
-    this.#pacer.feed(undefined);
-    this.#cues.close();
-    this.#playout.close();
+      this.#settleStopped(run, stoppedError(run), this.#delivery.heardMs(run));
+    this.#delivery.close();
   }
 
   #feedBounds(sound: Sound, options: SpeechOptions): Pick<FeedOptions, 'maxBufferedMs' | 'live'> {
@@ -313,207 +260,78 @@ export class Player implements SpeechOwner {
     };
   }
 
-  // ---- from waiting to feeding ------------------------------------------------------------------------------------
-
+  /** Looks whether the next may have its turn. */
   #advance(): void {
-    if (this.#closed || this.#preparing || this.#pacer.run || this.#paused) return this.#readAhead();
-    const next = this.#waiting.first();
-    if (!next) {
-      if (this.#runs.size === 0) this.#events.emit('idle', undefined);
-      return;
-    }
-    if (this.#playout.draining.length > 0 && !next.immediate && !next.speech.options.join)
-      return next.feed.start();
-    this.#waiting.remove(next);
-    this.#preparing = next;
-    next.speech.enter('preparing');
-    next.feed.start();
-    const { signal } = next.preparing;
-    this.#options.sink
-      .prepare(next.speech.options, signal, (message) => next.speech.tell('waiting', message))
-      .then(() => next.speech.options.gate?.arrive(signal))
-      .then(
-        () => this.#begin(next),
-        (error: unknown) => {
-          if (this.#preparing !== next) return;
-          this.#settle(next, 'failed', toBridgeError(error, 'INTERNAL', 'Preparing the agent failed'));
-          this.#advance();
-        },
-      );
-  }
-
-  /**
-   * Opens the sound of a speech that joins once all of the one before it has been read: a decoder takes time to start,
-   * and asked for at the last frame it would be late.
-   */
-  #readAhead(): void {
-    const next = this.#waiting.first();
-    if (next?.speech.options.join && this.#pacer.run?.feed.ended) next.feed.start();
-  }
-
-  #begin(run: Run): void {
-    if (this.#preparing !== run) return;
-    this.#preparing = undefined;
-    if (this.#playout.draining.length === 0) this.#resetOutlet();
-    this.#pacer.feed(run);
-    this.#pacer.pump(this.#now());
-  }
-
-  #resetOutlet(): void {
-    this.#outlet.reset();
-    this.#pacer.reset();
-    this.#playout.readingChanged();
+    const { feeding, draining } = this.#delivery;
+    if (this.#closed || this.#turns.preparing || feeding || this.#paused)
+      return this.#turns.readAhead(feeding);
+    if (this.busy) this.#turns.advance(draining);
+    else this.#events.emit('idle', undefined);
   }
 
   #onFeed(run: Run): void {
     const { feed, speech } = run;
+    const { feeding } = this.#delivery;
     if (feed.info && !speech.info) speech.setInfo(feed.info);
     if (feed.ended && !feed.error) run.cues.setEnd(feed.readSamples);
-    if (run === this.#pacer.run) {
-      if (feed.ended) this.#readAhead();
-      return this.#pacer.fed(this.#now());
+    if (run === feeding) {
+      if (feed.ended) this.#turns.readAhead(run);
+      return this.#delivery.fed();
     }
     if (feed.exhausted && run.sentSamples === 0 && this.#runs.has(speech)) {
       // Nothing will ever come: its caller need not wait for an agent to hear so.
-      this.#settle(run, 'failed', feed.error ?? emptyError(run));
+      this.#settle(run, { how: 'failed', error: feed.error ?? emptyError(run), heardMs: 0 });
       return this.#advance();
     }
     // It may be the one that the speech before it waits for, to join it.
-    if (run === this.#waiting.first() && this.#pacer.run?.feed.exhausted) this.#pacer.pump(this.#now());
+    if (feeding && run === this.#turns.joiner(feeding)) this.#delivery.fed();
   }
 
-  // ---- while feeding ----------------------------------------------------------------------------------------------
-
-  #onFrame(run: Run, samples: number, timing: FrameTiming | undefined): void {
+  #onFrame(samples: number, timing: FrameTiming | undefined): void {
     const { lead } = this.#options;
     if (timing && lead instanceof AdaptiveLead)
       lead.frameLeft(timing.heldMs, timing.latenessMs, timing.leftAtMs);
     if (this.#events.listenerCount('frame') > 0) this.#events.emit('frame', { samples, timing });
-    if (run.cues.size > 0) this.#cues.arm();
-    this.#playout.follow();
   }
 
   #onGap(run: Run, lengthMs: number, cause: 'source' | 'stall'): void {
     run.gap(lengthMs, cause);
-    if (cause === 'stall' && this.#options.lead instanceof AdaptiveLead)
-      this.#options.lead.ranDry(this.#now());
+    const { lead, clock } = this.#options;
+    if (cause === 'stall' && lead instanceof AdaptiveLead) lead.ranDry(clock.nowMs());
     this.#events.emit('gap', { speech: run.speech, lengthMs, cause });
     const reason =
       cause === 'source' ? 'the sound came late' : 'the process was stalled for longer than the lead';
     run.speech.tell('warning', `A silence of ${Math.round(lengthMs)} ms: ${reason}.`);
   }
 
-  /** All of `run` has left: a speech that joins takes its place in the same segment, else the segment ends. */
-  #onExhausted(run: Run, nowMs: number): boolean {
-    const next = this.#waiting.first();
-    if (next?.speech.options.join && run.begun && !run.feed.error && sameNeeds(run, next)) {
-      next.feed.start();
-      if (next.feed.bufferedSamples > 0) {
-        this.#waiting.remove(next);
-        next.speech.enter('preparing');
-        this.#drain(run, 'completed', undefined);
-        this.#pacer.feed(next);
-        return true;
-      }
-      const held = this.#outlet.schedule.at(nowMs).heldSamples;
-      if (!next.feed.ended && held > msToSamples(JOIN_UNTIL_HELD_MS)) return false;
-    }
-    const { error } = run.feed;
-    if (run.begun) {
-      this.#pacer.endSegment(run);
-      this.#drain(run, error ? 'failed' : 'completed', error);
-    } else {
-      this.#settle(run, 'failed', error ?? emptyError(run));
-    }
-    this.#advance();
-    return false;
-  }
-
-  #cut(run: Run, fadeMs: number, reason: BridgeError = stoppedError(run)): void {
-    if (!run.begun) return this.#settle(run, 'stopped', reason);
-    this.#pacer.cut(run, fadeMs);
-    void run.feed.cancel();
-    this.#cues.drop(run);
-    this.#drain(run, 'stopped', reason);
-  }
-
+  /** @returns how many had been waiting */
   #stopAll(fadeMs: number, reason?: BridgeError): number {
-    const waiting = this.#waiting.list();
-    for (const run of waiting) this.#settle(run, 'stopped', reason ?? stoppedError(run));
-    const preparing = this.#preparing;
-    if (preparing) this.#settle(preparing, 'stopped', reason ?? stoppedError(preparing));
-    if (this.#pacer.run) this.#cut(this.#pacer.run, fadeMs, reason);
+    const { waiting, preparing } = this.#turns;
+    for (const run of waiting) this.#settleStopped(run, reason);
+    if (preparing) this.#settleStopped(preparing, reason);
+    const { feeding } = this.#delivery;
+    if (feeding) this.#delivery.cut(feeding, fadeMs, reason ?? stoppedError(feeding));
     return waiting.length;
   }
 
-  // ---- while draining ---------------------------------------------------------------------------------------------
-
-  #drain(run: Run, how: SpeechEnd['how'], error: BridgeError | undefined): void {
-    if (this.#pacer.run === run) this.#pacer.feed(undefined);
-    run.outcome = { how, error };
-    run.speech.enter('draining');
-    this.#playout.drain(run);
+  /** Ends a run as stopped, where it is. */
+  #settleStopped(run: Run, error: BridgeError = stoppedError(run), heardMs = 0): void {
+    this.#settle(run, { how: 'stopped', error, heardMs });
   }
 
-  /** The agent has hung, and may never let go of its connection: what it was to play ends here. */
-  #giveUp(): void {
-    const heardTo = this.#outlet.heardSamples(this.#now());
-    const seconds = Math.round(this.#options.stallTimeoutMs / 1000);
-    const feeding = this.#pacer.run;
-    // Closed, so that the next is whole should the agent wake up.
-    if (feeding?.begun) this.#pacer.cut(feeding, 0);
-    for (const run of this.#playout.active) {
-      const { label } = run.speech;
-      const message = `The agent has read nothing for ${seconds} s; the speech of ${label} was given up.`;
-      this.#settle(run, 'failed', new BridgeError('AGENT_STALLED', message), run.heardMs(heardTo));
-    }
-    this.#advance();
-  }
-
-  // ---- the one end of every speech --------------------------------------------------------------------------------
-
-  #settle(run: Run, how: SpeechEnd['how'], error: BridgeError | undefined, heardMs = 0): void {
+  /** The one end of every speech. */
+  #settle(run: Run, ending: Ending): void {
     if (!this.#runs.delete(run.speech)) return;
-    this.#waiting.remove(run);
-    if (this.#preparing === run) this.#preparing = undefined;
-    if (this.#pacer.run === run) this.#pacer.feed(undefined);
-    this.#playout.drop(run);
-    const durationMs = run.feed.durationMs;
-    if (how === 'completed') this.#cues.finish(run);
-    else this.#cues.drop(run);
-    const { sendIfCut } = run.speech.options;
+    const { how, error, heardMs } = ending;
+    this.#turns.remove(run);
+    this.#delivery.remove(run, how);
+    const { sendIfCut, gate } = run.speech.options;
     if (sendIfCut !== undefined && run.begun && how !== 'completed') this.#options.sink.command(sendIfCut);
-    if (!run.begun) run.speech.options.gate?.leave();
+    if (!run.begun) gate?.leave();
+    const end = speechEnd(run, ending);
     run.preparing.abort(error);
     void run.feed.cancel();
     if (heardMs > 0) run.speech.markStarted();
-    run.speech.settle({
-      how,
-      heardMs,
-      durationMs,
-      gaps: run.gaps,
-      droppedMs: samplesToMs(run.feed.droppedSamples),
-      latency: run.feed.latency?.total,
-      cuesSent: run.cuesSent,
-      cuesDropped: run.cuesDropped,
-      error,
-    });
+    run.speech.settle(end);
   }
-
-  #now(): number {
-    return this.#options.clock.nowMs();
-  }
-}
-
-function sameNeeds(a: Run, b: Run): boolean {
-  const [one, other] = [a.speech.options, b.speech.options];
-  return one.model === other.model && one.mode === other.mode && one.lips === other.lips;
-}
-
-function stoppedError(run: Run): BridgeError {
-  return new BridgeError('SPEECH_STOPPED', `The speech of ${run.speech.label} was stopped.`);
-}
-
-function emptyError(run: Run): BridgeError {
-  return new BridgeError('SOUND_EMPTY', `${run.speech.label} holds no sound.`);
 }

@@ -64,7 +64,6 @@ export class Playout {
   /** Forgets all that had left: its agent is lost. */
   clear(): void {
     this.#draining = [];
-    this.#patience();
   }
 
   /** A frame left, or a speech began: somebody may want to be told of it. */
@@ -91,9 +90,19 @@ export class Playout {
     this.#options.onWatched();
   }
 
-  /** The agent has stopped reading, or reads again, or is another one. */
+  /**
+   * The agent has stopped reading, or reads again, or is another one. One that has hung for good keeps its connection:
+   * somebody has to give up (protocol.md §1).
+   */
   readingChanged(): void {
-    this.#patience();
+    this.#stallTask?.cancel();
+    this.#stallTask = undefined;
+    const { outlet, wheel, clock, stallTimeoutMs } = this.#options;
+    if (!outlet.frozen) return;
+    this.#stallTask = wheel.at(clock.nowMs() + stallTimeoutMs, () => {
+      this.#stallTask = undefined;
+      if (outlet.frozen && this.active.length > 0) this.#options.onGivenUp();
+    });
   }
 
   /** Ends it. */
@@ -117,17 +126,5 @@ export class Playout {
     }
     // One that is overdue waits for the agent to read again; it is looked at no more often than a position.
     return wheel.at(atMs <= clock.nowMs() ? latestMs : atMs, (nowMs) => this.watch(nowMs));
-  }
-
-  /** An agent that has hung for good keeps its connection: somebody has to give up (protocol.md §1). */
-  #patience(): void {
-    this.#stallTask?.cancel();
-    this.#stallTask = undefined;
-    const { outlet, wheel, clock, stallTimeoutMs } = this.#options;
-    if (!outlet.frozen) return;
-    this.#stallTask = wheel.at(clock.nowMs() + stallTimeoutMs, () => {
-      this.#stallTask = undefined;
-      if (outlet.frozen && this.active.length > 0) this.#options.onGivenUp();
-    });
   }
 }

@@ -1,0 +1,264 @@
+import type { Clock } from '../base/clock.js';
+import type { BridgeError } from '../base/errors.js';
+import { msToSamples } from '../base/units.js';
+import type { Gain } from '../audio/gain.js';
+import type { Cue } from './cues.js';
+import { CueSender } from './cue-sender.js';
+import { emptyError, givenUpError, type Ending } from './ending.js';
+import { Outlet } from './outlet.js';
+import { Pacer, type FrameTiming } from './pacer.js';
+import { Playout } from './playout.js';
+import type { Run } from './run.js';
+import type { FrameSink } from './sink.js';
+import type { SpeechEndKind } from './speech.js';
+import type { Wheel } from './wheel.js';
+
+/** A speech that joins has until the agent holds only this much, in ms, before the segment is closed without it. */
+const JOIN_UNTIL_HELD_MS = 20;
+
+/** What a delivery stands on, and whom it tells. */
+export interface DeliveryOptions {
+  readonly sink: FrameSink;
+  readonly wheel: Wheel;
+  readonly clock: Clock;
+  readonly frameMs: number;
+  readonly bufferMs: number;
+  readonly stallTimeoutMs: number;
+  /** The agent's volume, over that of each speech. */
+  readonly volume: Gain;
+  /** What the agent may hold, in ms, for this speech and now. */
+  readonly leadMs: (run: Run) => number;
+  /** The run that is to go on in the same segment where `run` ends, if one is. */
+  joiner(run: Run): Run | undefined;
+  /** That run begins. */
+  onJoined(run: Run): void;
+  /** A frame has left. */
+  onFrame(run: Run, samples: number, timing: FrameTiming | undefined): void;
+  /** The agent was silent where there should have been sound. */
+  onGap(run: Run, lengthMs: number, cause: 'source' | 'stall'): void;
+  /** A run is at its end. */
+  onEnd(run: Run, ending: Ending): void;
+  /** Another one may be able to begin. */
+  onFree(): void;
+}
+
+/**
+ * The way of a speech from its first frame until it has been heard: its frames leave by the pacer (it feeds), then the
+ * agent plays what it holds (it drains). One feeds at a time; others may drain before it.
+ */
+export class Delivery {
+  readonly #options: DeliveryOptions;
+  readonly #outlet: Outlet;
+  readonly #pacer: Pacer;
+  readonly #playout: Playout;
+  readonly #cues: CueSender;
+
+  constructor(options: DeliveryOptions) {
+    this.#options = options;
+    const { sink, wheel, clock, frameMs, bufferMs, stallTimeoutMs, volume, leadMs } = options;
+    this.#outlet = new Outlet(sink, wheel, clock);
+    this.#cues = new CueSender(this.#outlet, wheel, sink, () => this.#playout.active);
+    this.#pacer = new Pacer({
+      outlet: this.#outlet,
+      wheel,
+      frameMs,
+      bufferMs,
+      volume,
+      leadMs,
+      onBegun: (run) => run.speech.enter('speaking'),
+      onFrame: (run, samples, timing) => this.#onFrame(run, samples, timing),
+      onGap: (run, lengthMs, cause) => options.onGap(run, lengthMs, cause),
+      onPause: (run, afterMs) =>
+        run.speech.tell(
+          'warning',
+          `${run.speech.label} has paused: nothing came for ${Math.round(afterMs)} ms.`,
+        ),
+      onExhausted: (run, nowMs) => this.#onExhausted(run, nowMs),
+    });
+    this.#playout = new Playout({
+      outlet: this.#outlet,
+      wheel,
+      clock,
+      stallTimeoutMs,
+      feeding: () => this.#pacer.run,
+      onPosition: (run) => run.speech.tell('position', run.speech.position),
+      onHeard: (run) => options.onEnd(run, { ...run.outcome!, heardMs: run.heardMs(Infinity) }),
+      onGivenUp: () => this.#giveUp(),
+      onWatched: () => options.onFree(),
+    });
+  }
+
+  /** The run whose frames leave, if any. */
+  get feeding(): Run | undefined {
+    return this.#pacer.run;
+  }
+
+  /** True while one that has left whole is not heard to its end. */
+  get draining(): boolean {
+    return this.#playout.draining.length > 0;
+  }
+
+  /** All that the agent has been sent and has not yet played to their end, in order. */
+  get active(): Run[] {
+    return this.#playout.active;
+  }
+
+  /** What the agent holds unplayed by now, in ms. */
+  get heldMs(): number {
+    return this.#outlet.heldMs;
+  }
+
+  /** How much of `run` has been heard by now, in ms. */
+  heardMs(run: Run): number {
+    return run.heardMs(this.#outlet.heardSamples(this.#now()));
+  }
+
+  /** Lets the frames of `run` leave. None must be feeding. */
+  begin(run: Run): void {
+    if (!this.draining) this.#reset();
+    this.#pacer.feed(run);
+    this.#pacer.pump(this.#now());
+  }
+
+  /** Samples came of the run that feeds, or of one that is to join it. */
+  fed(): void {
+    this.#pacer.fed(this.#now());
+  }
+
+  /** Holds the frames back: the sound fades, what the agent holds still sounds. */
+  hold(fadeMs: number): void {
+    this.#pacer.hold(fadeMs);
+    if (this.feeding?.begun) this.feeding.speech.enter('paused');
+  }
+
+  /** Lets frames go again. */
+  release(): void {
+    if (this.feeding?.speech.state === 'paused') this.feeding.speech.enter('speaking');
+    this.#pacer.release(this.#now());
+  }
+
+  /** Ends the run that feeds: a fade of it leaves, and it drains. */
+  cut(run: Run, fadeMs: number, reason: BridgeError): void {
+    if (!run.begun) return this.#options.onEnd(run, { how: 'stopped', error: reason, heardMs: 0 });
+    this.#pacer.cut(run, fadeMs);
+    void run.feed.cancel();
+    this.#cues.drop(run);
+    this.#drain(run, 'stopped', reason);
+  }
+
+  /** Adds a cue to any run, and sends it if it is due already. */
+  addCue(run: Run, cue: Cue): void {
+    run.cues.add(cue);
+    this.#cues.send(this.#now());
+  }
+
+  /** Forgets a run that has ended, and what cues it still had: sent if it was heard to its end, else dropped. */
+  remove(run: Run, how: SpeechEndKind): void {
+    if (this.#pacer.run === run) this.#pacer.feed(undefined);
+    this.#playout.drop(run);
+    if (how === 'completed') this.#cues.finish(run);
+    else this.#cues.drop(run);
+  }
+
+  /**
+   * The agent is lost: all that it had been sent ends, but for those that by their option go on later.
+   * @returns these, in order, back at what was heard of them
+   */
+  lost(error: BridgeError): Run[] {
+    const heardTo = this.#outlet.heardSamples(this.#now());
+    const hit = this.active;
+    this.#playout.clear();
+    this.#pacer.feed(undefined);
+    const resumed: Run[] = [];
+    for (const run of hit) {
+      if (run.speech.options.onAgentLost === 'resume' && run.outcome?.how !== 'stopped') {
+        const heard = Math.floor(run.fromSchedule(heardTo));
+        run.rewind(heard, this.#pacer.lastSent(run, run.sentSamples - heard));
+        run.speech.enter('queued');
+        resumed.push(run);
+      } else {
+        this.#options.onEnd(run, { how: 'avatar-lost', error, heardMs: run.heardMs(heardTo) });
+      }
+    }
+    this.#reset();
+    return resumed;
+  }
+
+  /** The agent's reading changed: it was found to have stopped, or reads again. */
+  readingChanged(): void {
+    const nowMs = this.#now();
+    const readsAgain = this.#outlet.readingChanged(nowMs);
+    this.#playout.readingChanged();
+    if (!readsAgain) return;
+    this.#pacer.pump(nowMs);
+    this.#playout.watch(nowMs);
+  }
+
+  /** Ends it, without a word. */
+  close(): void {
+    this.#pacer.feed(undefined);
+    this.#cues.close();
+    this.#playout.close();
+  }
+
+  /** Begins anew: with the first speech after a silence, or with a new connection. */
+  #reset(): void {
+    this.#outlet.reset();
+    this.#pacer.reset();
+    this.#playout.readingChanged();
+  }
+
+  #onFrame(run: Run, samples: number, timing: FrameTiming | undefined): void {
+    this.#options.onFrame(run, samples, timing);
+    if (run.cues.size > 0) this.#cues.arm();
+    this.#playout.follow();
+  }
+
+  /** All of `run` has left: a speech that joins takes its place in the same segment, else the segment ends. */
+  #onExhausted(run: Run, nowMs: number): boolean {
+    const { error } = run.feed;
+    const next = run.begun && !error ? this.#options.joiner(run) : undefined;
+    if (next) {
+      next.feed.start();
+      if (next.feed.bufferedSamples > 0) {
+        this.#options.onJoined(next);
+        this.#drain(run, 'completed', undefined);
+        this.#pacer.feed(next);
+        return true;
+      }
+      const held = this.#outlet.schedule.at(nowMs).heldSamples;
+      if (!next.feed.ended && held > msToSamples(JOIN_UNTIL_HELD_MS)) return false;
+    }
+    if (run.begun) {
+      this.#pacer.endSegment(run);
+      this.#drain(run, error ? 'failed' : 'completed', error);
+    } else {
+      this.#options.onEnd(run, { how: 'failed', error: error ?? emptyError(run), heardMs: 0 });
+    }
+    this.#options.onFree();
+    return false;
+  }
+
+  #drain(run: Run, how: SpeechEndKind, error: BridgeError | undefined): void {
+    if (this.#pacer.run === run) this.#pacer.feed(undefined);
+    run.outcome = { how, error };
+    run.speech.enter('draining');
+    this.#playout.drain(run);
+  }
+
+  /** The agent has hung, and may never let go of its connection: what it was to play ends here. */
+  #giveUp(): void {
+    const heardTo = this.#outlet.heardSamples(this.#now());
+    // Closed, so that the next is whole should the agent wake up.
+    if (this.feeding?.begun) this.#pacer.cut(this.feeding, 0);
+    for (const run of this.active) {
+      const error = givenUpError(run, this.#options.stallTimeoutMs);
+      this.#options.onEnd(run, { how: 'failed', error, heardMs: run.heardMs(heardTo) });
+    }
+    this.#options.onFree();
+  }
+
+  #now(): number {
+    return this.#options.clock.nowMs();
+  }
+}
