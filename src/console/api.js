@@ -28,7 +28,7 @@ export function agentPath(agent, what = '') {
  * @param {string} method
  * @param {string} path
  * @param {{ json?: unknown, body?: BodyInit, type?: string, signal?: AbortSignal }} [options]
- * @returns {Promise<any>} the answer's JSON
+ * @returns {Promise<any>} the answer's JSON; nothing where it has none
  * @throws {Problem} what it refused, or that it did not answer
  */
 export async function ask(method, path, { json, body, type, signal } = {}) {
@@ -50,7 +50,7 @@ export async function ask(method, path, { json, body, type, signal } = {}) {
     throw new Problem(0, 'NO_ANSWER', error instanceof Error ? error.message : String(error));
   }
   if (!response.ok) throw await problemOf(response);
-  return response.json();
+  return response.status === 204 ? undefined : response.json();
 }
 
 /**

@@ -1,3 +1,4 @@
+import { PROBLEMS } from './problems.js';
 import { WORDS } from './words.js';
 
 /** @typedef {keyof typeof WORDS} Language */
@@ -50,13 +51,27 @@ export function t(key, values = {}) {
 }
 
 /**
- * What can be done about a problem, in the language that is shown where it has a phrase for its code.
- * @param {{ code?: string, advice?: string } | null | undefined} problem
- * @returns {string}
+ * A problem in the language that is shown.
+ * @param {{ code?: string, detail?: string, message?: string, advice?: string } | null | undefined} problem
+ * @returns {{ what: string, advice: string, original: string }} what happened; what can be done; and the service's own
+ * words, which name the thing at fault, where the others are not those already
  */
-export function adviceOf(problem) {
-  const own = /** @type {Record<string, string>} */ (WORDS[language])[`advice_${problem?.code}`];
-  return own ?? problem?.advice ?? '';
+export function explain(problem) {
+  const detail = problem?.detail ?? problem?.message ?? '';
+  const advice = problem?.advice ?? '';
+  const own = PROBLEMS[language]?.[problem?.code ?? ''];
+  if (!own) return { what: detail, advice, original: '' };
+  return { what: own[0], advice: own[1], original: `${detail} ${advice}`.trim() };
+}
+
+/**
+ * A problem as one line.
+ * @param {Parameters<typeof explain>[0]} problem
+ */
+export function problemLine(problem) {
+  const { what } = explain(problem);
+  const detail = problem?.detail ?? '';
+  return what === detail || detail === '' ? what : `${what} (${detail})`;
 }
 
 /**

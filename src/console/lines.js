@@ -1,5 +1,5 @@
 import { clockText } from './dom.js';
-import { t } from './i18n.js';
+import { problemLine, t } from './i18n.js';
 
 /**
  * @typedef {object} LogLine
@@ -38,7 +38,7 @@ function textOf(event, labelOf) {
       return ['agent', 'good', t('logReady', { ms: Math.round(event.afterMs), model: event.model })];
     case 'not-ready':
     case 'lost':
-      return ['agent', 'bad', event.error.detail];
+      return ['agent', 'bad', problemLine(event.error)];
     case 'stalled':
       return ['agent', event.stalled ? 'bad' : 'good', t(event.stalled ? 'logStalled' : 'logReading')];
     case 'gap': {
@@ -89,5 +89,5 @@ function endText({ how, label, heardMs, gaps, droppedMs, error }) {
   let text = t(`logEnded_${how}`, { label, heard: clockText(heardMs) });
   if (gaps.count > 0) text += t('logGaps', { count: gaps.count, ms: Math.round(gaps.totalMs) });
   if (droppedMs > 0) text += t('logDropped', { ms: Math.round(droppedMs) });
-  return how === 'failed' && error ? `${text}: ${error.detail}` : text;
+  return how === 'failed' && error ? `${text}: ${problemLine(error)}` : text;
 }

@@ -4,7 +4,7 @@ import { byId, el, setAttribute, setText, withNextFrame } from './dom.js';
 import { followColours } from './draw.js';
 import { EventFeed } from './events.js';
 import { Files } from './files.js';
-import { adviceOf, currentLanguage, onLanguage, remembered, setLanguage, t, translatePage } from './i18n.js';
+import { currentLanguage, explain, onLanguage, remembered, setLanguage, t, translatePage } from './i18n.js';
 import { Keys } from './keys.js';
 import { lineOf } from './lines.js';
 import { Log } from './log.js';
@@ -100,7 +100,14 @@ function togglePause() {
   );
 }
 
+/** Gives the cookie of the token back, and leaves. */
+async function signOut() {
+  await ask('POST', '/api/logout');
+  location.assign('/login');
+}
+
 function bindButtons() {
+  byId('sign-out').addEventListener('click', () => attempt(signOut()));
   byId('pause').addEventListener('click', togglePause);
   byId('skip').addEventListener('click', skip);
   byId('stop').addEventListener('click', stopAll);
@@ -160,7 +167,7 @@ function onEvent(event) {
   if (event.type === 'snapshot') void learn();
   if (event.type === 'accepted' || event.type === 'ended') askForOrder(event.agent);
   if (event.type === 'ended' && event.how === 'failed' && event.agent === selected)
-    notices.failed({ ...event.error, message: event.error?.detail }, event.label);
+    notices.failed(event.error, event.label);
   if (event.type === 'lost') announce(t('avatarDied', event));
   choose();
   render();
@@ -187,6 +194,8 @@ function askForOrder(name) {
 async function learn() {
   try {
     const about = await ask('GET', '/api');
+    // Where a token is asked for, this page could only be loaded with its cookie.
+    byId('sign-out').hidden = !about.token;
     directory = about.path + (about.agentToken ? '?token=…' : '');
     if (version !== undefined && version !== about.version) {
       const action = { text: t('reload'), run: () => location.reload() };
@@ -226,10 +235,11 @@ function showLink() {
   const seconds = Math.max(0, Math.ceil((retryAtMs - performance.now()) / 1000));
   const refused = problem.status >= 400;
   const login = problem.status === 401;
+  const { what, advice, original } = explain(problem);
   notices.show('link', {
     level: 'danger',
     text: t(refused ? 'serviceRefused' : closed ? 'serviceEnded' : 'serviceUnreachable'),
-    detail: refused ? `${problem.message} ${adviceOf(problem)}` : '',
+    ...(refused && { detail: `${what} ${advice}`, original }),
     countdown: t('retryIn', { seconds }),
     action: login
       ? { text: t('signIn'), run: () => location.reload() }
@@ -318,15 +328,16 @@ function renderNotices() {
   show('lost', live && view?.state === 'absent' && view.lost !== null, () => ({
     level: 'danger',
     text: t('avatarDied', { agent: view?.name ?? '' }),
-    detail: adviceOf(view?.lost),
+    detail: explain(view?.lost).advice,
     lasting: true,
   }));
-  show('not-ready', live && view?.notReady !== null && view?.notReady !== undefined, () => ({
-    level: 'warn',
-    text: t('avatarNotReady', { agent: view?.name ?? '' }),
-    detail: `${view?.notReady?.detail ?? ''} ${adviceOf(view?.notReady)}`,
-    lasting: true,
-  }));
+  show('not-ready', live && view?.notReady !== null && view?.notReady !== undefined, () => {
+    const { what, advice, original } = explain(view?.notReady);
+    return {
+      ...{ level: 'warn', text: t('avatarNotReady', { agent: view?.name ?? '' }) },
+      ...{ detail: `${what} ${advice}`, original, lasting: true },
+    };
+  });
   show('stalled', live && view?.stalled === true, () => ({
     level: 'warn',
     text: t('avatarStalled', { agent: view?.name ?? '' }),

@@ -1,11 +1,12 @@
 import { el, setText } from './dom.js';
-import { adviceOf, t } from './i18n.js';
+import { explain, t } from './i18n.js';
 
 /**
  * @typedef {object} Notice
  * @property {'info' | 'warn' | 'danger'} level
  * @property {string} text
  * @property {string} [detail]
+ * @property {string} [original] the service's own words, in English, where the others are not
  * @property {string} [countdown] changes often; not read aloud
  * @property {{ text: string, run: () => void }} [action]
  * @property {boolean} [lasting] stays until what it tells of is over: it cannot be dismissed
@@ -29,8 +30,9 @@ export class Notices {
    * @param {Notice} notice
    */
   show(id, notice) {
-    const { level, text, detail = '', countdown = '', action, lasting = false, goneAfterMs } = notice;
-    const key = [level, text, detail, action?.text, lasting].join('\n');
+    const { level, text, detail = '', original = '', countdown = '', action, lasting = false } = notice;
+    const { goneAfterMs } = notice;
+    const key = [level, text, detail, original, action?.text, lasting].join('\n');
     const shown = this.#shown.get(id);
     if (shown?.key === key) {
       const count = shown.element.querySelector('.countdown');
@@ -41,7 +43,13 @@ export class Notices {
     const element = el(
       'div',
       { class: `notice ${level}`, role: level === 'danger' ? 'alert' : 'status' },
-      el('p', {}, el('strong', {}, text), detail && ` ${detail}`),
+      el(
+        'p',
+        {},
+        el('strong', {}, text),
+        detail && ` ${detail}`,
+        original && el('small', { class: 'original', lang: 'en' }, original),
+      ),
     );
     element.append(el('span', { class: 'countdown', 'aria-hidden': 'true' }, countdown));
     if (action) element.append(el('button', { type: 'button', click: () => action.run() }, action.text));
@@ -86,8 +94,8 @@ export class Notices {
    * @param {string} [text]
    */
   failed(error, text = t('failed')) {
-    const problem = /** @type {{ message?: string, code?: string, advice?: string }} */ (error ?? {});
-    const detail = [problem.message, adviceOf(problem)].filter(Boolean).join(' ');
-    this.show('failed', { level: 'warn', text, detail, goneAfterMs: 15_000 });
+    const { what, advice, original } = explain(/** @type {Parameters<typeof explain>[0]} */ (error));
+    const detail = `${what} ${advice}`.trim();
+    this.show('failed', { level: 'warn', text, detail, original, goneAfterMs: 15_000 });
   }
 }

@@ -1,5 +1,5 @@
 import { byId, el, setAttribute, setText } from './dom.js';
-import { adviceOf, onLanguage, remembered, t } from './i18n.js';
+import { explain, onLanguage, remembered, t } from './i18n.js';
 import { Microphone, MicrophoneError } from './microphone.js';
 import { SpeechSocket } from './speech-socket.js';
 
@@ -241,15 +241,14 @@ export class Talk {
 
   /**
    * @param {SpeechSocket} socket
-   * @param {{ detail: string, advice: string } | null} problem
+   * @param {{ detail: string, advice: string, code?: string } | null} problem
    */
   #failed(socket, problem) {
     if (!problem || socket !== this.#socket) return;
+    const { what, advice, original } = explain(problem);
     this.#options.notices.show('microphone', {
-      level: 'warn',
-      text: t('failed'),
-      detail: `${problem.detail} ${adviceOf(problem)}`,
-      goneAfterMs: 15_000,
+      ...{ level: 'warn', text: t('failed') },
+      ...{ detail: `${what} ${advice}`, original, goneAfterMs: 15_000 },
     });
   }
 

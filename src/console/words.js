@@ -1,6 +1,6 @@
 /*
- * Every word of the page, in its languages. `{name}` stands for a value. A test holds that no language lacks a key, but
- * for `advice_…`: what the service advises for a code comes in English from the service itself.
+ * Every word of the page, in its languages. `{name}` stands for a value. A test holds that no language lacks a key.
+ * What the service says of a problem is in `problems.js`.
  */
 
 export const WORDS = {
@@ -19,6 +19,7 @@ export const WORDS = {
     newVersion: 'The service runs another version now.',
     reload: 'Reload',
     signIn: 'Sign in',
+    signOut: 'Log out',
     dismiss: 'Dismiss',
     absent: 'Gone',
     connected: 'Starting',
@@ -157,6 +158,7 @@ export const WORDS = {
     newVersion: 'サービスのバージョンが変わりました。',
     reload: '再読み込み',
     signIn: 'ログイン',
+    signOut: 'ログアウト',
     dismiss: '閉じる',
     absent: '不在',
     connected: '起動中',
@@ -279,24 +281,5 @@ export const WORDS = {
     key_filter: '絞り込みへ',
     key_help: 'この一覧',
     key_language: '英語・日本語',
-    advice_AGENT_ABSENT: 'MMDAgent-EX を起動してください。接続先は .mdf に書きます。',
-    advice_AGENT_LOST:
-      'アバターが接続を切ったか、プログラムが終了しました。起動し直してください。サービスは動き続けています。',
-    advice_AGENT_STALLED: 'アバターが受信を止めました。ウィンドウが固まっていないか確かめてください。',
-    advice_AGENT_UNKNOWN: 'その名前のアバターは接続されていません。',
-    advice_MODEL_NOT_READY:
-      'コンテンツがこのエイリアスのモデルを読み込むか (MODEL_ADD|alias|…) 確かめるか、--model で別のものを指定してください。',
-    advice_COMMAND_INVALID: 'コマンドは TYPE|引数|引数… の1行です。',
-    advice_COMMAND_DANGEROUS:
-      'プログラムの実行やアバターの終了につながるコマンドです。必要なら --allow-dangerous を付けてサービスを起動してください。',
-    advice_SOUND_EMPTY: '中に音がありません。',
-    advice_SOUND_UNKNOWN: 'WAV などの音声ファイルに変換してください。',
-    advice_SOUND_BROKEN: 'データが壊れています。変換し直してください。',
-    advice_FFMPEG_MISSING: 'ffmpeg をインストールするか、WAV・MP3・FLAC・Opus に変換してください。',
-    advice_QUEUE_FULL: '発話が終わるのを待つか、どれかを停止してください。',
-    advice_FOLLOWER_LIMIT: '不要なページを閉じてください。',
-    advice_STREAM_LIMIT: 'どれかが終わるのを待ってください。',
-    advice_TEXT_EMPTY: '話せる文字がありません。',
-    advice_ENGINE_UNREACHABLE: '音声合成エンジンを起動してください。',
   },
 };

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { ERRORS } from '../../src/base/errors.js';
 import { consoleModule } from '../support/console-module.js';
 import { inProject } from '../support/paths.js';
 
@@ -16,6 +17,9 @@ interface Ring<T> extends Iterable<T> {
 }
 
 const { WORDS } = await consoleModule<{ WORDS: Record<'en' | 'ja', Record<string, string>> }>('words.js');
+const { PROBLEMS } = await consoleModule<{
+  PROBLEMS: Record<string, Record<string, [string, string]>>;
+}>('problems.js');
 const { Outline } = await consoleModule<{ Outline: new () => Outline }>('outline.js');
 const { Ring } = await consoleModule<{ Ring: new <T>(capacity: number) => Ring<T> }>('ring.js');
 const { EventParser } = await consoleModule<{
@@ -23,7 +27,7 @@ const { EventParser } = await consoleModule<{
 }>('events.js');
 
 describe('the words of the console', () => {
-  const shared = Object.keys(WORDS.ja).filter((key) => !key.startsWith('advice_'));
+  const shared = Object.keys(WORDS.ja);
 
   it('are the same in every language', () => {
     expect(shared.sort()).toEqual(Object.keys(WORDS.en).sort());
@@ -53,6 +57,24 @@ describe('the words of the console', () => {
     const said = [...text.matchAll(/\bt\('(\w+)'|data-t[a-z-]*="(\w+)"/g)].map(([, a, b]) => a ?? b!);
     expect(said.length).toBeGreaterThan(60);
     expect(said.filter((key) => WORDS.en[key] === undefined)).toEqual([]);
+  });
+});
+
+describe('the problems of the console', () => {
+  /** Told by commands and at the start of the service, never to a page. */
+  const elsewhere = [
+    ...['CONFIG_INVALID', 'CUES_INVALID', 'FILE_UNWRITABLE', 'RECORDER_MISSING', 'RECORDER_FAILED'],
+    ...['SAVE_FAILED', 'SERVICE_NOT_RUNNING', 'SERVICE_PROTOCOL', 'PORT_IN_USE', 'HOST_INVALID'],
+    ...['LISTEN_DENIED', 'HOST_EXPOSED', 'TLS_INVALID', 'TLS_UNTRUSTED', 'TLS_MISMATCH'],
+  ];
+
+  it('are told in Japanese, every one that the service can answer, and none that there is not', () => {
+    const told = Object.keys(PROBLEMS.ja!).sort();
+    const codes = Object.keys(ERRORS).filter((code) => !elsewhere.includes(code));
+    expect(told).toEqual([...codes, 'NO_ANSWER', 'UNKNOWN'].sort());
+    for (const [what, advice] of Object.values(PROBLEMS.ja!)) {
+      for (const sentence of [what, advice]) expect(sentence).toMatch(/[ぁ-ん].*。$/u);
+    }
   });
 });
 

@@ -20,6 +20,7 @@ await describeInBrowser('the console in a real browser', () => {
     const { page, errors, shot } = await openConsole(browser, rig.port);
     await expect.poll(() => page.locator('#stage-state').textContent()).toBe('Ready');
     expect(await page.locator('#agents [role=tab]').allTextContents()).toEqual(['default']);
+    expect(await page.locator('#sign-out').isVisible(), 'without a token there is no log-out').toBe(false);
     await shot('idle');
 
     const sound = sine(24_000, 300, 12_000);
@@ -207,8 +208,18 @@ await describeInBrowser('the console in a real browser', () => {
     await page.locator('#command').pressSequentially('モーション');
     await page.locator('#command-list [role=option]').first().waitFor();
     await shot('japanese-dark');
+
+    // What the service refuses is told in Japanese, with its own sentence beneath.
+    await page.locator('#command').fill('EXECUTE|notepad.exe');
+    await page.keyboard.press('Enter');
+    const refused = page.locator('.notice.warn', { hasText: '許可されていない操作です。' });
+    await refused.locator('[lang=en]', { hasText: 'EXECUTE' }).waitFor();
+    await dropFiles(page, [{ name: '壊れた.wav', bytes: Buffer.alloc(3000, 'no sound ') }]);
+    await page.locator('.notice.warn', { hasText: '音声の形式がわかりません。' }).waitFor();
+    await page.locator('#log .bad', { hasText: '音声の形式がわかりません。 (' }).waitFor();
+    await shot('japanese-problem');
     await page.locator('#language').click();
-    await page.locator('#stage-state', { hasText: 'Speaking' }).waitFor();
+    await page.locator('#stage-state', { hasText: 'Ready' }).waitFor();
     await page.reload();
     expect(await page.locator('html').getAttribute('lang')).toBe('en');
   });
@@ -230,6 +241,8 @@ await describeInBrowser('the console in a real browser', () => {
     const commands = Array.from({ length: 100 }, (_, i) => `TEST|${i}`);
     await rig.ask('POST', '/api/agents/default/commands', { json: { commands } });
     await page.locator('#log .message', { hasText: 'TEST|99' }).waitFor();
+    // As where a token is asked for.
+    await page.evaluate(`document.getElementById('sign-out').hidden = false`);
     for (const [width, height] of [
       [390, 844],
       [320, 600],
@@ -241,6 +254,7 @@ await describeInBrowser('the console in a real browser', () => {
       expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(width);
       expect(await page.evaluate('document.documentElement.scrollHeight')).toBeLessThan(1900);
       expect(await spillage(page), `${width}x${height}`).toEqual([]);
+      await shot(`size-${width}`);
     }
     expect(avatar.report().alive).toBe(true);
   });
@@ -287,6 +301,14 @@ await describeInBrowser('the console in a real browser', () => {
     await until(() => avatar.report().commands.some(({ line }) => line === 'TEST|inside'));
     const [cookie] = await context.cookies();
     expect(cookie).toMatchObject({ httpOnly: true, sameSite: 'Strict' });
+
+    await shoot(page, 'log-out');
+    await page.getByRole('button', { name: 'Log out' }).click();
+    await page.waitForURL(/\/login$/);
+    expect(await context.cookies()).toEqual([]);
+    await page.keyboard.type(token);
+    await page.keyboard.press('Enter');
+    await page.locator('#link.live').waitFor();
 
     // Without its cookie, as after seven days, it says so when it must come back.
     await context.clearCookies();

@@ -13,6 +13,7 @@ export const AboutSchema = z
     pid: z.int().describe('The process that answers; a restart changes it.'),
     path: z.string().describe('Where avatars connect.'),
     agentToken: z.boolean().describe('True when they must bring a token: `?token=…` behind the path.'),
+    token: z.boolean().describe('True when callers must bring a token.'),
     agents: z.int().describe('Agents that are connected.'),
     uploads: z.int().describe('Uploads under way.'),
     streams: z.int().describe('Streams that are open.'),
@@ -25,7 +26,7 @@ export const AboutSchema = z
 export type AboutJson = z.output<typeof AboutSchema>;
 
 /** The service about itself. */
-export const rootRoutes: RouteFamily = (api, { bridge, hub, uploads, streams, startedAt }) => {
+export const rootRoutes: RouteFamily = (api, { bridge, gate, hub, uploads, streams, startedAt }) => {
   api.route({
     method: 'GET',
     url: '/api',
@@ -43,6 +44,7 @@ export const rootRoutes: RouteFamily = (api, { bridge, hub, uploads, streams, st
       pid: process.pid,
       path: bridge.options.path,
       agentToken: bridge.options.agentToken !== undefined,
+      token: gate.credentials !== undefined,
       agents: bridge.agents().filter(({ state }) => state !== 'absent').length,
       uploads: uploads.taken,
       streams: streams.taken,
