@@ -22,6 +22,8 @@ export const addDevices: AddCommand = (program, run) => {
         const { signal, clear } = deadline(timeoutMs, 'devices');
         try {
           const reports = await listRecorders(signal);
+          // A recorder that had no time to answer is none without devices.
+          signal.throwIfAborted();
           if (flags.json) {
             terminal.json(
               reports.map(({ error, ...report }) => ({ ...report, ...(error && { error: error.message }) })),

@@ -4,9 +4,9 @@ import { VERSION } from '../base/version.js';
 import { listRecorders } from '../source/devices.js';
 import type { AgentJson } from '../service/schemas.js';
 import { ServiceClient, type ClientSettings } from './client.js';
-import { readService, SERVICE_ADDRESS, type AddCommand } from './command.js';
+import { deadline, readService, SERVICE_ADDRESS, type AddCommand } from './command.js';
 import { EXIT } from './exit-codes.js';
-import { addOptions } from './flags.js';
+import { addOptions, readOptions } from './flags.js';
 import { printable, table } from './terminal.js';
 
 const ASK_MS = 5000;
@@ -42,20 +42,15 @@ export const addDoctor: AddCommand = (program, run) => {
         'Fails only when something keeps avatars from speaking.',
     )
     .option('--json', 'as one JSON array');
-  addOptions(command, SERVICE_ADDRESS);
+  addOptions(command, [...SERVICE_ADDRESS, 'timeoutMs']);
   command.action((flags: { json?: boolean }) =>
     run(
       command,
       async ({ terminal, env }) => {
         const settings = readService(command, env);
-        const findings = [
-          node(),
-          ...(await recorders()),
-          await tool('ffmpeg', 'AAC/M4A, Vorbis and rarer formats', FFMPEG_INSTALL),
-          opus(),
-          await tool('espeak-ng', 'an offline voice for languages other than English', ESPEAK_INSTALL),
-          ...(await service(settings)),
-        ];
+        const { timeoutMs } = readOptions(command, ['timeoutMs'], env);
+        const { signal, clear } = deadline(timeoutMs, 'doctor');
+        const findings = await examine(settings, signal).finally(clear);
         if (flags.json) terminal.json(findings);
         else {
           const rows = findings.map(({ what, state, found }) => [state, what, found]);
@@ -72,6 +67,20 @@ export const addDoctor: AddCommand = (program, run) => {
   );
 };
 
+/** @throws the signal's reason: half of the findings would look like all of them */
+async function examine(settings: Omit<ClientSettings, 'signal'>, signal: AbortSignal): Promise<Finding[]> {
+  const findings = [
+    node(),
+    ...(await recorders(signal)),
+    await tool('ffmpeg', 'AAC/M4A, Vorbis and rarer formats', FFMPEG_INSTALL),
+    opus(),
+    await tool('espeak-ng', 'an offline voice for languages other than English', ESPEAK_INSTALL),
+    ...(await service(settings, signal)),
+  ];
+  signal.throwIfAborted();
+  return findings;
+}
+
 function node(): Finding {
   const major = Number(process.versions.node.split('.')[0]);
   const found = `${process.version}, mmdagent-bridge ${VERSION}, ${process.platform} ${process.arch}`;
@@ -80,8 +89,9 @@ function node(): Finding {
     : { what: 'Node', state: '!', found, help: 'Node 20 or later is needed: https://nodejs.org' };
 }
 
-async function recorders(): Promise<Finding[]> {
-  const reports = await listRecorders(AbortSignal.timeout(ASK_MS));
+async function recorders(signal: AbortSignal): Promise<Finding[]> {
+  const reports = await listRecorders(AbortSignal.any([signal, AbortSignal.timeout(ASK_MS)]));
+  signal.throwIfAborted();
   const findings = reports.map(({ recorder, path, install, devices, error }): Finding => {
     const what = `recorder ${recorder}`;
     if (path === undefined) {
@@ -130,8 +140,9 @@ function opus(): Finding {
   }
 }
 
-async function service(settings: Omit<ClientSettings, 'signal'>): Promise<Finding[]> {
-  const client = new ServiceClient({ ...settings, signal: AbortSignal.timeout(ASK_MS) });
+async function service(settings: Omit<ClientSettings, 'signal'>, given: AbortSignal): Promise<Finding[]> {
+  const signal = AbortSignal.any([given, AbortSignal.timeout(ASK_MS)]);
+  const client = new ServiceClient({ ...settings, signal });
   try {
     const { version } = await client.check();
     const { agents } = await client.get<{ agents: AgentJson[] }>('/api/agents');

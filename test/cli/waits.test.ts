@@ -1,11 +1,16 @@
 import { createServer, type Server as HttpServer } from 'node:http';
 import { createServer as createTcpServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { PACKAGE_NAME } from '../../src/base/version.js';
 import { inProcess } from '../support/command.js';
+import { fakePath } from '../support/fake-programs.js';
 import { inProject } from '../support/paths.js';
-import { until } from '../support/service-rig.js';
+import { isAlive } from '../support/processes.js';
+import { startService, until } from '../support/service-rig.js';
 
 /** Everything that talks to the service, as it is called. */
 const CALLS = [
@@ -85,10 +90,40 @@ describe('--timeout', () => {
     sockets.forEach((socket) => socket.destroy());
   });
 
-  it.each(['agents', 'watch', 'simulator'])('bounds how long %s waits to be let in', async (name) => {
-    const { exit, err } = await inProcess([name, '--port', port, '--timeout', '150']);
-    expect(exit).toBe(4);
+  it.each(['agents', 'watch', 'simulator', 'mic', 'doctor'])(
+    'bounds how long %s waits to be let in',
+    async (name) => {
+      const { exit, err } = await inProcess([name, '--port', port, '--timeout', '150']);
+      expect(exit).toBe(4);
+      expect(err).toContain(`${name} took longer than 150 ms.`);
+    },
+  );
+
+  it.each(['devices', 'doctor'])('bounds how long %s waits for a sound server that hangs', async (name) => {
+    onTestFinished(fakePath({ parec: 'exit 1', pactl: 'exec /bin/sleep 60' }));
+    const { exit, out, err } = await inProcess([name, '--timeout', '150']);
+    expect([exit, out]).toEqual([4, '']);
     expect(err).toContain(`${name} took longer than 150 ms.`);
+  });
+
+  it('bounds how long mic speaks, and ends its recorder', async () => {
+    const rig = await startService();
+    onTestFinished(() => rig.close());
+    const avatar = await rig.avatar();
+    const folder = mkdtempSync(join(tmpdir(), 'waits-'));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const pidFile = join(folder, 'pid');
+    const recorder = `require('fs').writeFileSync('${pidFile}', String(process.pid));
+      setInterval(() => process.stdout.write(Buffer.alloc(1920, 7)), 20)`;
+    onTestFinished(fakePath({ parec: `exec '${process.execPath}' -e "${recorder}"` }));
+    const args = ['mic', '--recorder', 'parec', '--port', String(rig.port), '--timeout', '1500'];
+    const { exit, err } = await inProcess(args);
+    expect(exit).toBe(4);
+    expect(err).toContain('mic took longer than 1500 ms.');
+    const pid = Number(readFileSync(pidFile, 'utf8'));
+    await until(() => !isAlive(pid));
+    await until(() => rig.bridge.agent().speeches.length === 0);
+    expect(avatar.report().samplesHeard).toBeGreaterThan(0);
   });
 
   it('comes from the environment too', async () => {
