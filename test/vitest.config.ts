@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import LongestFirst from './support/longest-first.js';
 
 /** Tests that put something else in the place of a module. */
 const ALONE = ['test/source/url-private.test.ts', 'test/service/attacks/token.test.ts'];
@@ -14,6 +15,7 @@ export default defineConfig({
     hookTimeout: 120_000,
     // Most tests wait for time to pass: a few more than a small machine has cores, but not so many that they fight.
     maxWorkers: 4,
+    sequence: { sequencer: LongestFirst },
     projects: [
       // What a worker has loaded serves the next file too: loading everything anew for each costs a third of the time.
       {

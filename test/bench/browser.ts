@@ -27,10 +27,7 @@ export const browser: Bench = {
   title:
     'Browser microphone to avatar: from the sample that the page gets until its frame is there, against a bare WebSocket',
   async run(quick) {
-    if (!existsSync(CHROMIUM)) {
-      console.log(`  not measured: there is no ${CHROMIUM}`);
-      return [];
-    }
+    if (!existsSync(CHROMIUM)) return `there is no ${CHROMIUM}`;
     const folder = await mkdtemp(join(tmpdir(), 'bench-browser-'));
     try {
       const microphone = join(folder, 'clicks.wav');

@@ -24,10 +24,7 @@ export const microphone: Bench = {
   async run(quick) {
     const found = await Promise.all(PULSE_PROGRAMS.map((program) => findProgram(program)));
     const missing = PULSE_PROGRAMS.filter((_, i) => !found[i]);
-    if (missing.length > 0) {
-      console.log(`  not measured: not installed: ${missing.join(', ')}`);
-      return [];
-    }
+    if (missing.length > 0) return `not installed: ${missing.join(', ')}`;
     const pulse = await startPulse();
     try {
       return await measure(pulse.source, quick ? 1000 : 10_000);

@@ -31,7 +31,7 @@ export const service: Bench = {
       await here.call('ready', names);
       return [
         ...(await firstFrames({ here, ears, port, name: names[0]!, rounds: quick ? 3 : 60 })),
-        ...(await cpuPerFrame(here, port, names, quick ? 600 : 6000)),
+        ...(await cpuPerFrame(here, port, names, quick ? [200, 300] : [1500, 6000])),
         ...(await memoryPerStream(here, port, quick ? 10 : 200)),
       ];
     } finally {
@@ -81,12 +81,12 @@ async function cpuPerFrame(
   here: Companion<ServiceTasks>,
   port: number,
   names: readonly string[],
-  ms: number,
+  [warmUpMs, ms]: readonly [number, number],
 ): Promise<Row[]> {
   const seconds = Math.ceil(ms / 1000) + 6;
   const bytes = Buffer.from(speechLikeNoise(seconds).buffer);
   const measured = async (): Promise<number> => {
-    await sleep(1500);
+    await sleep(warmUpMs);
     const cpuUs = await here.call('cpuPerFrameUs', ms);
     await here.call('quiet');
     return cpuUs;

@@ -15,16 +15,20 @@ export interface Grid {
   readonly lines: readonly { readonly what: string; readonly cells: readonly string[] }[];
 }
 
+/** What a bench measured, or why it measured nothing: `there is no sox`. */
+export type Figures = readonly Row[] | Grid | string;
+
 /** A bench: it measures, and says what it measured in rows. */
 export interface Bench {
   readonly name: string;
   readonly title: string;
   /** @param quick true for a short run that shows that it works, and whose figures mean little */
-  run(quick: boolean): Promise<Row[] | Grid>;
+  run(quick: boolean): Promise<Figures>;
 }
 
 /** Figures as a table of plain text. */
-export function table(figures: readonly Row[] | Grid): string {
+export function table(figures: Figures): string {
+  if (typeof figures === 'string') return `  not measured: ${figures}`;
   if ('lines' in figures) {
     const { columns, lines } = figures;
     return align([['', ...columns], ...lines.map(({ what, cells }) => [what, ...cells])]);

@@ -6,6 +6,7 @@ import { decodeAll, reference, snrDb } from '../../support/codecs.js';
 import { anySound, decoderWorkshop, expectAnyChunking, expectFreedEarly } from '../../support/decoder.js';
 import { expectHonesty } from '../../support/mutants.js';
 import { describeWith } from '../../support/needs.js';
+import { bytesOf } from '../../support/sound.js';
 
 const { folder, make } = await decoderWorkshop(44_100);
 
@@ -59,7 +60,7 @@ await describeWith(['ffmpeg'], 'decodeMp3', () => {
   });
 
   it('gives the same for any chunking', async () => {
-    const bytes = await make('chunks.mp3', '-q:a', '5');
+    const bytes = await make('chunks.mp3', '-t', '1', '-q:a', '5');
     await expectAnyChunking(decodeMp3, bytes, { runs: 15 });
   });
 
@@ -81,9 +82,8 @@ await describeWith(['ffmpeg'], 'decodeMp3', () => {
     ]);
     const heard = await decodeAll(anySound, joined, 1000);
     expect(heard.warnings).toEqual([]);
-    expect(heard.samples).toEqual(
-      Float32Array.from([first, second, first, first].flatMap(({ samples }) => [...samples])),
-    );
+    const parts = [first, second, first, first].map(({ samples }) => bytesOf(samples));
+    expect(bytesOf(heard.samples).equals(Buffer.concat(parts))).toBe(true);
   });
 
   it('joins a stream in the middle of a frame', async () => {
