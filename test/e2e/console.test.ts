@@ -33,7 +33,7 @@ await describeInBrowser('the console in a real browser', () => {
     expect(await drawnShare(page)).toBeGreaterThan(0.1);
     await page.locator('#log .good', { hasText: '“dropped.wav” was heard to its end' }).waitFor();
     await page.locator('#speech-label.silent').waitFor();
-    expect(compareHeard(sound, avatar.heard())).toMatchObject({ exact: true });
+    await expect.poll(() => compareHeard(sound, avatar.heard())).toMatchObject({ exact: true });
     expect(errors).toEqual([]);
   });
 

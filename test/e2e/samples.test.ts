@@ -1,14 +1,12 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
+import type { BridgeOptions } from '../../src/bridge.js';
 import { killCommands, start } from '../support/command.js';
 import { describeWith } from '../support/needs.js';
 import { inProject, projectDir } from '../support/paths.js';
@@ -18,6 +16,8 @@ import { FakeEngine } from '../support/tts/fake-engine.js';
 import { wavOf } from '../support/wav.js';
 
 const run = promisify(execFile);
+
+afterAll(killCommands);
 
 async function sample(name: string): Promise<string> {
   const { stdout } = await run(
@@ -109,10 +109,8 @@ function addressOf({ port }: ServiceRig): Record<string, string> {
   return { BRIDGE: `127.0.0.1:${port}`, MMDAGENT_BRIDGE_URL: `ws://127.0.0.1:${port}` };
 }
 
-describe('llm.ts', () => {
+describe.concurrent('llm.ts', () => {
   const tsx = [inProject('node_modules/tsx/dist/cli.mjs'), inProject('samples/llm.ts')];
-  afterEach(killCommands);
-
   it('speaks what a language model writes, and says what was heard', () =>
     speaksAnAnswer(process.execPath, tsx));
 
@@ -133,25 +131,24 @@ describe('llm.ts', () => {
 });
 
 await describeWith(['python3'], 'llm.py', () => {
-  afterEach(killCommands);
-
-  it('speaks what a language model writes, and says what was heard', () =>
-    speaksAnAnswer('python3', [inProject('samples/llm.py')]));
+  it.concurrent('speaks what a language model writes, and says what was heard', () =>
+    speaksAnAnswer('python3', [inProject('samples/llm.py')]),
+  );
 });
 
 await describeWith(['python3'], 'the samples in Python run as their first lines say', () => {
-  let rig: ServiceRig;
-  const folder = mkdtempSync(join(tmpdir(), 'samples-'));
-  const short = join(folder, 'short.wav');
-  writeFileSync(short, wavOf(sine(16_000, 440, 9000)));
-  afterAll(() => rmSync(folder, { recursive: true }));
-  afterEach(async () => {
-    await killCommands();
-    await rig.close();
+  const rigs: ServiceRig[] = [];
+  const startRig = async (options?: BridgeOptions): Promise<ServiceRig> => {
+    const rig = await startService(options);
+    rigs.push(rig);
+    return rig;
+  };
+  afterAll(async () => {
+    for (const rig of rigs) await rig.close();
   });
 
-  it('speak.py', async () => {
-    rig = await startService();
+  it.concurrent('speak.py', async () => {
+    const rig = await startRig();
     const avatar = await rig.avatar();
     const run = start('python3', [
       inProject('samples/speak.py'),
@@ -165,8 +162,8 @@ await describeWith(['python3'], 'the samples in Python run as their first lines 
     expect(lines).toEqual(expect.arrayContaining(['MOTION_ADD|0|bow|bow.vmd', 'MOTION_ADD|0|nod|nod.vmd']));
   });
 
-  it('stream.py', async () => {
-    rig = await startService();
+  it.concurrent('stream.py', async () => {
+    const rig = await startRig();
     const avatar = await rig.avatar();
     const args = [
       inProject('samples/stream.py'),
@@ -180,9 +177,9 @@ await describeWith(['python3'], 'the samples in Python run as their first lines 
     expect(avatar.report().samplesHeard).toBeGreaterThan(15_000);
   });
 
-  it('dialogue.py', async () => {
+  it.concurrent('dialogue.py', async () => {
     const engine = new FakeEngine();
-    rig = await startService({ say: { engine } });
+    const rig = await startRig({ say: { engine } });
     const avatar = await rig.avatar();
     const run = start('python3', [inProject('samples/dialogue.py'), rig.service.url]);
     await run.says('listening: ready');
