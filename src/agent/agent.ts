@@ -370,6 +370,11 @@ export class Agent implements FrameSink {
     return this.#link?.sentSamples ?? 0;
   }
 
+  /** @internal */
+  get playsUntilMs(): number {
+    return this.#link?.playsUntilMs ?? -Infinity;
+  }
+
   /** True while the agent is connected and has stopped reading. */
   get stalled(): boolean {
     return this.#link?.stalled ?? false;

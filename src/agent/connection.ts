@@ -53,6 +53,8 @@ export interface LinkState {
   readonly lips?: 'avatar' | 'commands';
   /** Samples sent since the last segment end. */
   readonly openSamples?: number;
+  /** True when the last frame of those may not have left. */
+  readonly inDoubt?: boolean;
   /** Monotonic ms at which it has played all that it was sent. */
   readonly dryAtMs?: number;
 }

@@ -1,6 +1,7 @@
 import { delay, type Clock } from '../base/clock.js';
 import { Emitter } from '../base/emitter.js';
 import { BridgeError } from '../base/errors.js';
+import { samplesToMs } from '../base/units.js';
 import type { SegmentMode, SegmentNeeds } from '../speech/sink.js';
 import type { Wheel, WheelTask } from '../speech/wheel.js';
 import type { Connection, LinkState } from './connection.js';
@@ -68,7 +69,8 @@ export class Link {
   #stalled = false;
   #stallTask: WheelTask | undefined;
   #lost: BridgeError | undefined;
-  /** Until then the agent still plays what another process has sent it. */
+  #playsUntilMs = -Infinity;
+  /** Nothing is spoken before then. */
   #quietAtMs = -Infinity;
 
   constructor(connection: Connection, options: LinkOptions) {
@@ -113,6 +115,11 @@ export class Link {
   /** Samples known to have been read; undefined when the transport has no marks. */
   get readSamples(): number | undefined {
     return this.connection.canMark ? this.#marks.readSamples : undefined;
+  }
+
+  /** Monotonic ms until which the agent plays what another process has sent it; -Infinity where none has. */
+  get playsUntilMs(): number {
+    return this.#playsUntilMs;
   }
 
   /** True while a mark is overdue: the agent has stopped reading. */
@@ -163,12 +170,12 @@ export class Link {
   }
 
   /**
-   * Goes on where another process was. A speech that it left is closed, and what the agent still holds is played out
-   * before anything follows: only then does it drop what is less than a block (protocol.md §4), so that the next speech
-   * is whole even where the count of the samples is in doubt.
+   * Goes on where another process was. A speech that it left is closed. Where the count of its samples is in doubt, what
+   * the agent still holds is played out before anything follows: only then does it drop what is less than a block
+   * (protocol.md §4), so that the next speech is whole either way.
    */
   #takeOver(state: LinkState): void {
-    const { started, model, mode, lips = 'avatar', openSamples = 0, dryAtMs = -Infinity } = state;
+    const { started, model, mode, lips = 'avatar' } = state;
     this.#started = started ?? false;
     this.#model = model;
     this.#mode = mode;
@@ -178,13 +185,16 @@ export class Link {
       // The line that they follow goes on for as long as it is.
       this.outbound.command(encodeCommand(closeMouthCommand(model)));
     }
-    if (openSamples > 0) {
-      const padding = paddingSamples(openSamples);
-      if (padding > 0) this.connection.send(encodeFrame(new Int16Array(padding)));
-      this.connection.send(SEGMENT_END);
-    }
+    this.#closeSpeech(state);
+  }
+
+  #closeSpeech({ openSamples = 0, inDoubt = false, dryAtMs = -Infinity }: LinkState): void {
+    const padding = paddingSamples(openSamples);
+    if (padding > 0) this.connection.send(encodeFrame(new Int16Array(padding)));
+    if (openSamples > 0) this.connection.send(SEGMENT_END);
     const nowMs = this.#options.clock.nowMs();
-    if (openSamples > 0 || dryAtMs > nowMs) this.#quietAtMs = Math.max(nowMs, dryAtMs) + TAIL_MS;
+    this.#playsUntilMs = padding > 0 ? Math.max(nowMs, dryAtMs) + samplesToMs(padding) : dryAtMs;
+    if (inDoubt) this.#quietAtMs = Math.max(nowMs, this.#playsUntilMs) + TAIL_MS;
   }
 
   #remember(): void {

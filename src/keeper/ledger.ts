@@ -7,6 +7,8 @@ import { SAMPLES_PER_MS } from '../base/units.js';
 /** One page of memory a connection. */
 const SLOT_BYTES = 4096;
 const HEAD_BYTES = 32;
+/** A doubt ends when the avatar has played all that was in doubt, tail included, and so long after that for certain, in ms. */
+const DOUBT_ENDS_MS = 500;
 /** Facts that are longer are not kept. */
 const MAX_FACTS_BYTES = SLOT_BYTES - HEAD_BYTES - 2;
 
@@ -21,8 +23,10 @@ const STAGES: readonly Stage[] = ['fresh', 'request', 'answering', 'open'];
 export interface SlotState {
   readonly stage: Stage;
   readonly openedAtMs: number;
-  /** Samples sent since the last segment end; the last frame of them may not have left, if that was when the worker ended. */
+  /** Samples sent since the last segment end. */
   readonly segmentSamples: number;
+  /** True when the worker ended in the midst of a write: the last frame of those samples may not have left. */
+  readonly inDoubt: boolean;
   /** When the avatar has played all that it was sent. */
   readonly dryAtMs: number;
   /** True when the worker had stopped reading between two messages. */
@@ -78,6 +82,7 @@ export class Ledger {
       stage: STAGES[page[0]!] ?? 'fresh',
       openedAtMs: page.readDoubleLE(16),
       segmentSamples: page.readUInt32LE(4),
+      inDoubt: page[1] === 1,
       dryAtMs: page.readDoubleLE(24),
       inboundWhole: page[2] === 1,
       facts: parsed(page.toString('utf8', HEAD_BYTES + 2, HEAD_BYTES + 2 + factsBytes)),
@@ -102,11 +107,15 @@ export class SlotWriter {
   readonly #fd: number;
   readonly #at: number;
   readonly #head = Buffer.alloc(HEAD_BYTES);
+  /** A doubt of the process before, which this one may leave to the one after it. */
+  readonly #doubtUntilMs: number;
 
   constructor(fd: number, slot: number) {
     this.#fd = fd;
     this.#at = slot * SLOT_BYTES;
     readSync(fd, this.#head, 0, HEAD_BYTES, this.#at);
+    this.#doubtUntilMs =
+      this.#head[1] === 1 ? Math.max(sharedNowMs(), this.#head.readDoubleLE(24)) + DOUBT_ENDS_MS : 0;
   }
 
   /** It has come so far. */
@@ -116,11 +125,19 @@ export class SlotWriter {
     this.#write();
   }
 
-  /** A frame is about to be written to the socket. Counted before, so that no frame leaves uncounted. */
+  /** A frame is about to be written to the socket. Counted before, so that no frame leaves uncounted; `left` follows. */
   frame(samples: number): void {
+    this.#head[1] = 1;
     const dryAtMs = Math.max(sharedNowMs(), this.#head.readDoubleLE(24)) + samples / SAMPLES_PER_MS;
     this.#head.writeUInt32LE((this.#head.readUInt32LE(4) + samples) >>> 0, 4);
     this.#head.writeDoubleLE(dryAtMs, 24);
+    this.#write();
+  }
+
+  /** Every frame that was counted has left. */
+  left(): void {
+    if (this.#doubtUntilMs > 0 && sharedNowMs() < this.#doubtUntilMs) return;
+    this.#head[1] = 0;
     this.#write();
   }
 

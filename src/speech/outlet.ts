@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.js';
-import { samplesToMs } from '../base/units.js';
+import { msToSamples, samplesToMs } from '../base/units.js';
 import { Schedule } from './schedule.js';
 import type { FrameSink } from './sink.js';
 import type { Wheel } from './wheel.js';
@@ -66,8 +66,19 @@ export class Outlet {
   reset(): void {
     this.#schedule = new Schedule();
     this.#segmentSamples = 0;
-    this.#sinkBase = this.#sink.sentSamples;
+    this.#sinkBase = this.#sink.sentSamples - this.#takeOver();
     this.#frozen = this.#sink.stalled;
+  }
+
+  /** Puts what the agent holds of another process on the schedule. @returns how many samples, whole slots of the wheel */
+  #takeOver(): number {
+    const nowMs = this.#clock.nowMs();
+    const { slotMs } = this.#wheel;
+    const slots = Math.ceil((this.#sink.playsUntilMs - nowMs) / slotMs);
+    if (!(slots > 0)) return 0;
+    const samples = msToSamples(slots * slotMs);
+    this.#schedule.sent(samples, nowMs, this.#wheel.align(nowMs));
+    return samples;
   }
 
   /** Sends up to one frame. @returns how long the agent had been dry before it, in ms */

@@ -35,6 +35,8 @@ export interface FrameSink {
   readonly readSamples: number | undefined;
   /** Samples sent since it connected. */
   readonly sentSamples: number;
+  /** Monotonic ms until which it plays what another process has sent it; -Infinity where none has. */
+  readonly playsUntilMs: number;
   /** True while the agent is known to have stopped reading. */
   readonly stalled: boolean;
 }

@@ -144,7 +144,7 @@ export class WebSocketConnection implements Connection {
     this.#writeMark(bytes, this.#writeMark(bytes, end, mark), windowMark);
     this.#noteFrame(unit);
     writeFrom(this.#socket, bytes);
-    this.#noteEnd(unit);
+    this.#noteLeft(unit);
   }
 
   #writeMark(bytes: Buffer, at: number, mark: Uint8Array | undefined): number {
@@ -173,8 +173,11 @@ export class WebSocketConnection implements Connection {
     }
   }
 
-  #noteEnd(unit: Uint8Array): void {
-    if (this.#lease && isAudio(unit) && isSegmentEnd(unit)) this.#lease.line.ended();
+  #noteLeft(unit: Uint8Array): void {
+    if (!this.#lease || !isAudio(unit)) return;
+    if (isSegmentEnd(unit)) this.#lease.line.ended();
+    // What the system has not taken yet goes down with this process.
+    else if (isFrame(unit) && this.#socket.writableLength === 0) this.#lease.line.left();
   }
 }
 

@@ -104,6 +104,7 @@ export class AvatarRoute {
     this.#accept(connection, name, {
       ...link,
       openSamples: state.segmentSamples,
+      inDoubt: state.inDoubt,
       dryAtMs: state.dryAtMs + sharedToLocalMs,
     });
   }

@@ -51,17 +51,29 @@ describe('a connection that another process has had', () => {
     expect(end).toBe('SNDBRKS\n');
   });
 
-  it('is spoken to only when all that it was sent has been played: till then it may hold part of a block', async () => {
+  it('may be spoken to at once, and tells until when it plays what it was sent', async () => {
     const rig = takenOver((nowMs) => ({ ...setUp, openSamples: 640, dryAtMs: nowMs + 120 }));
-    const afterMs = await readyAfterMs(rig);
-    expect(afterMs).toBeGreaterThanOrEqual(120 + 90);
-    expect(afterMs).toBeLessThanOrEqual(120 + 95);
+    // 640 samples lack 128 of three blocks.
+    expect(rig.link.playsUntilMs - rig.startMs).toBe(120 + 8);
+    expect(await readyAfterMs(rig)).toBeLessThanOrEqual(5);
   });
 
-  it('waits for the end of a sound even where its segment was ended', async () => {
+  it('is left alone till all has been played where a frame is in doubt: it may hold part of a block', async () => {
+    const rig = takenOver((nowMs) => ({
+      ...setUp,
+      openSamples: 640,
+      inDoubt: true,
+      dryAtMs: nowMs + 120,
+    }));
+    const afterMs = await readyAfterMs(rig);
+    expect(afterMs).toBeGreaterThanOrEqual(128 + 90);
+    expect(afterMs).toBeLessThanOrEqual(128 + 95);
+  });
+
+  it('has nothing more done to a sound whose segment was ended', async () => {
     const rig = takenOver((nowMs) => ({ ...setUp, openSamples: 0, dryAtMs: nowMs + 50 }));
     expect(rig.connection.sent).toEqual([]);
-    expect(await readyAfterMs(rig)).toBeGreaterThanOrEqual(50 + 90);
+    expect(rig.link.playsUntilMs - rig.startMs).toBe(50);
   });
 
   it('has its mouth closed where commands moved it, and goes on from the other process’s settings', async () => {

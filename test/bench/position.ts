@@ -46,6 +46,7 @@ async function simulated(minutes: number, cardPpm: number): Promise<Row[]> {
     get sentSamples() {
       return sentSamples;
     },
+    playsUntilMs: -Infinity,
     stalled: false,
   };
   const player = new Player({

@@ -56,6 +56,21 @@ describe('the ledger', () => {
     expect(dryAtMs - sharedNowMs()).toBeLessThanOrEqual(400);
   });
 
+  it('tells a frame that has left from one that may not have, and does not forget a doubt it was handed', () => {
+    const ledger = openLedger();
+    const line = ledger.writer(0);
+    expect(ledger.read(0).inDoubt).toBe(false);
+    line.frame(640);
+    expect(ledger.read(0).inDoubt).toBe(true);
+    line.left();
+    expect(ledger.read(0)).toMatchObject({ inDoubt: false, segmentSamples: 640 });
+    line.frame(640);
+    const successor = ledger.writer(0);
+    successor.frame(256);
+    successor.left();
+    expect(ledger.read(0)).toMatchObject({ inDoubt: true, segmentSamples: 1536 });
+  });
+
   it('keeps facts of any script, and leaves out those that are too long', () => {
     const ledger = openLedger();
     const line = ledger.writer(7);

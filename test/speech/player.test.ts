@@ -34,6 +34,33 @@ describe('a speech from start to end', () => {
     }
   });
 
+  it('lets the agent hold no more where it still plays what another process has sent it', async () => {
+    for (const playsForMs of [7, 60, 119, 160]) {
+      const { clock, sink, player } = rig();
+      sink.playsUntilMs = clock.nowMs() + playsForMs;
+      const samples = ramp(32_000);
+      const speech = player.speak(sound(samples));
+      await clock.advance(4000);
+      expectWhole(sink.heard, samples);
+      const { gapsMs, maxHeldMs } = sink.playback();
+      expect(gapsMs).toEqual([]);
+      expect(maxHeldMs).toBeLessThanOrEqual(120 + 40);
+      expect((await speech.finished).gaps.count).toBe(0);
+    }
+  });
+
+  it('begins to count the position when the agent has played what another process has sent it', async () => {
+    const { clock, sink, player } = rig();
+    sink.playsUntilMs = clock.nowMs() + 100;
+    const speech = player.speak(sound(ramp(48_000)));
+    await clock.advance(0);
+    await clock.advance(140);
+    expect(speech.positionMs).toBe(0);
+    await clock.advance(1000);
+    expect(speech.positionMs).toBeGreaterThan(980);
+    expect(speech.positionMs).toBeLessThanOrEqual(992);
+  });
+
   it('is finished only when the agent has played it all, and soon after', async () => {
     const { clock, sink, player } = rig();
     let finishedAtMs = 0;

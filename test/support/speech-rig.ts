@@ -28,6 +28,7 @@ export class RigSink implements FrameSink {
   stalled = false;
   readSamples: number | undefined;
   sentSamples = 0;
+  playsUntilMs = -Infinity;
   prepared: SegmentNeeds[] = [];
   prepare: FrameSink['prepare'] = async (needs) => void this.prepared.push(needs);
   readonly #clock: Pick<Clock, 'nowMs'>;
@@ -67,7 +68,7 @@ export class RigSink implements FrameSink {
 
   /** Silences while frames were still to come, in ms, and the most that was ever held. */
   playback(): { gapsMs: number[]; maxHeldMs: number; startMs: number; endMs: number } {
-    let endMs = -Infinity;
+    let endMs = this.playsUntilMs;
     let maxHeldMs = 0;
     const gapsMs: number[] = [];
     const frames = this.frames;
