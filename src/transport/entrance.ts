@@ -10,7 +10,10 @@ export function enterBy(door: Door, listener: Listener, avatars: AvatarRoute, re
   door.enter({
     ...rest,
     fresh: (socket, lease) => listener.take(socket, lease),
-    held: (socket, lease, state) => avatars.adopt(socket, lease, state),
+    held: (socket, lease, state) => {
+      if (state.stage === 'request') listener.takeAgain(socket, lease);
+      else avatars.adopt(socket, lease, state);
+    },
   });
 }
 

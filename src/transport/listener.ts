@@ -39,6 +39,12 @@ const HANDSHAKE_TIMEOUT_MS = 10_000;
 /** A connection from elsewhere whose request does not come within this time is dropped, in ms. */
 const REQUEST_TIMEOUT_MS = 10_000;
 
+/** A request that another process has not read is there by then, in ms; one that it has read never comes. */
+const UNREAD_MS = 250;
+
+/** How a request begins. */
+const REQUEST_LINE = /^[A-Z]+ \S/;
+
 /**
  * The one port of the service: avatars, the API and its followers all come through it. Upgrades are offered to the
  * routes in turn; plain requests go to one handler, set by whoever serves HTTP.
@@ -120,7 +126,7 @@ export class Listener {
    * @param lease released as soon as it proves to be a plain request, or closes
    */
   take(socket: Socket, lease: Lease): void {
-    if (this.#retired && lease.held) return passUnread(socket, lease);
+    if (this.#retired && lease.held && socket.bytesRead === 0) return passUnread(socket, lease);
     lease.line.stage('request');
     this.#leases.set(socket, { socket, lease });
     // Connections that are handed in are not watched by the server's own timeouts.
@@ -134,6 +140,34 @@ export class Listener {
       this.#checkRetired();
     });
     this.server.emit('connection', socket);
+  }
+
+  /**
+   * Takes a connection of whose request another process may have read some. Where it had read nothing, the request is
+   * answered as ever; else it has gone with that process, and the client is asked to come again.
+   * @param lease as in `take`
+   */
+  takeAgain(socket: Socket, lease: Lease): void {
+    const onReadable = (): void => {
+      clearTimeout(timer);
+      socket.off('readable', onReadable);
+      const head = socket.read() as Buffer | null;
+      if (!head || !REQUEST_LINE.test(head.toString('latin1', 0, 16))) return refuseRestarted(socket);
+      socket.unshift(head);
+      socket.off('close', onClose);
+      this.take(socket, lease);
+    };
+    const onClose = (): void => {
+      clearTimeout(timer);
+      lease.release();
+    };
+    const timer = setTimeout(() => {
+      socket.off('readable', onReadable);
+      refuseRestarted(socket);
+    }, UNREAD_MS).unref();
+    socket.on('error', () => socket.destroy());
+    socket.once('close', onClose);
+    socket.on('readable', onReadable);
   }
 
   /**
@@ -198,6 +232,13 @@ export class Listener {
     this.#refused?.(url.pathname, 'no such path');
     refuseUpgrade(socket, 404, `There is no WebSocket at ${url.pathname}.`);
   }
+}
+
+/** An avatar asks again (protocol.md §1). */
+function refuseRestarted(socket: Socket): void {
+  refuseUpgrade(socket, 503, 'The service has just been restarted; please ask again.');
+  // Else its other end would never be heard of.
+  socket.resume();
 }
 
 /** Gives a connection that nothing has been read from to the next process. */

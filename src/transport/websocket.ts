@@ -78,7 +78,7 @@ export class AvatarRoute {
   };
 
   /**
-   * Takes over a connection that another process has upgraded.
+   * Takes over a connection that another process has upgraded, or was about to.
    * @param state what that process wrote down of it
    */
   adopt(socket: Socket, lease: Lease, state: SlotState): void {
@@ -86,10 +86,6 @@ export class AvatarRoute {
     socket.on('error', () => socket.destroy());
     socket.once('close', () => lease.release());
     if (this.#closed) return void socket.destroy();
-    if (state.stage === 'fresh' || state.stage === 'request') {
-      // Its request has gone with the process that read it. An avatar asks again (protocol.md §1).
-      return refuseUpgrade(socket, 503, 'The service has just been restarted; please ask again.');
-    }
     const { name, remote = 'unknown', link } = (state.facts ?? {}) as AvatarFacts;
     const sharedToLocalMs = clock.nowMs() - sharedNowMs();
     const openedAtMs = state.openedAtMs + sharedToLocalMs;
@@ -99,6 +95,12 @@ export class AvatarRoute {
         if (skippedBytes > 0) logger.warn({ remote, skippedBytes }, 'a message of the avatar was lost');
       },
     });
+    if (state.inDoubt) {
+      logger.warn(
+        { agent: name, remote },
+        'the last frame to the avatar may not have left: what it holds is played out before anything follows',
+      );
+    }
     lease.line.takeOver();
     const connection = new WebSocketConnection(webSocket, socket, { remote, openedAtMs, lease, inbound });
     this.#accept(connection, name, {

@@ -79,8 +79,16 @@ async function rawAvatar(port: number, name: string): Promise<{ socket: Socket; 
   return { socket, closed: () => closed };
 }
 
-/** One kill, with connections in every state. @returns what was killed */
-async function round(rig: KeeperRig, avatars: Map<string, SimulatedAvatar>, number: number): Promise<void> {
+/**
+ * One kill, with connections in every state.
+ * @param doubted of whom a frame was ever between being counted and having left: their segment may lack half a block
+ */
+async function round(
+  rig: KeeperRig,
+  avatars: Map<string, SimulatedAvatar>,
+  doubted: Set<string>,
+  number: number,
+): Promise<void> {
   const { port } = rig;
   const random = randomNumbers(number);
   const raws = await Promise.all(
@@ -113,6 +121,7 @@ async function round(rig: KeeperRig, avatars: Map<string, SimulatedAvatar>, numb
   await Promise.all(coming);
   await allReady(port, [...avatars.keys()]);
   expect(await activePid(rig)).not.toBe(pid);
+  for (const name of (await ask<string[]>(port, '/doubts')) ?? []) doubted.add(name);
   raws.forEach(({ socket }, i) => {
     socket.write(torn[i]!);
     socket.write(clientFrame(1, Buffer.from(`TEST_WHOLE|${number}-${i}\n`), MASK));
@@ -126,7 +135,8 @@ async function round(rig: KeeperRig, avatars: Map<string, SimulatedAvatar>, numb
       `the whole next utterance at ${name}`,
       PATIENCE_MS,
     );
-    expect([name, faultsOf(avatar), avatar.report().alive]).toEqual([name, [], true]);
+    const faults = faultsOf(avatar).filter((rule) => !(doubted.has(name) && rule === 'segment-not-padded'));
+    expect([name, faults, avatar.report().alive]).toEqual([name, [], true]);
   }
   const heard = (await ask<string[]>(port, '/heard')) ?? [];
   raws.forEach((raw, i) => {
@@ -148,11 +158,12 @@ describe('avatars that die at any disconnect', () => {
         env: { KEEPER_TEST_STANDBY: '1' },
       });
       const avatars = new Map<string, SimulatedAvatar>();
+      const doubted = new Set<string>();
       for (let i = 0; i < SPEAKING + FLOODED; i += 1) avatars.set(`a${i}`, avatarAt(rig.port, `a${i}`));
       await Promise.all([...avatars.values()].map((avatar) => avatar.connect()));
       await allReady(rig.port, [...avatars.keys()]);
       for (let number = 1; number <= ROUNDS; number += 1) {
-        await round(rig, avatars, number);
+        await round(rig, avatars, doubted, number);
         for (const [name, avatar] of avatars) {
           if (!name.startsWith('new')) continue;
           avatars.delete(name);

@@ -1,7 +1,9 @@
 import { once } from 'node:events';
 import { Agent, get, type IncomingMessage } from 'node:http';
-import type { Socket } from 'node:net';
-import { expect, it, vi } from 'vitest';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { Ledger } from '../../src/keeper/ledger.js';
 import { Listener } from '../../src/transport/listener.js';
 
 it('remembers nothing more of a connection with each of its requests', async () => {
@@ -39,4 +41,71 @@ it.each([
     return server;
   });
   await expect(listener.listen({ host: '192.0.2.1', port: 80 })).rejects.toMatchObject({ code, message });
+});
+
+describe('a connection that another process was about to read from', () => {
+  /** A client, and this process's copy of its socket, whose requests are answered with their path. */
+  async function handedOver(): Promise<{
+    client: Socket;
+    socket: Socket;
+    listener: Listener;
+    released: () => number;
+    takeAgain(): void;
+  }> {
+    const server = createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    const [socket] = (await once(server, 'connection')) as [Socket];
+    const ledger = Ledger.create();
+    const release = vi.fn();
+    const listener = new Listener();
+    listener.handleRequests((request, response) => response.end(request.url));
+    onTestFinished(() => {
+      client.destroy();
+      socket.destroy();
+      server.close();
+      ledger.close();
+    });
+    const lease = { line: ledger.writer(0), held: true, release, pass: vi.fn() };
+    return {
+      client,
+      socket,
+      listener,
+      released: () => release.mock.calls.length,
+      takeAgain: () => listener.takeAgain(socket, lease),
+    };
+  }
+
+  it('is answered when nothing had been read', async () => {
+    const { client, takeAgain, released } = await handedOver();
+    client.write('GET /there HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
+    takeAgain();
+    const answer = await text(client);
+    expect(answer).toMatch(/^HTTP\/1\.1 200 OK/);
+    expect(answer).toMatch(/\/there/);
+    expect(released()).toBeGreaterThan(0);
+  });
+
+  it('is answered when its request comes only now, in pieces', async () => {
+    const { client, takeAgain } = await handedOver();
+    client.setNoDelay(true);
+    takeAgain();
+    client.write('GET /th');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    client.write('ere HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
+    expect(await text(client)).toMatch(/^HTTP\/1\.1 200 OK/);
+  });
+
+  it.each([
+    ['half', 'ost: localhost\r\n\r\n'],
+    ['all', ''],
+  ])('is asked to come again when %s of its request had been read', async (_, rest) => {
+    const { client, takeAgain, socket, released } = await handedOver();
+    if (rest !== '') client.write(rest);
+    takeAgain();
+    expect(await text(client)).toMatch(/^HTTP\/1\.1 503 [^]*please ask again/);
+    client.destroy();
+    if (!socket.destroyed) await once(socket, 'close');
+    expect(released()).toBeGreaterThan(0);
+  });
 });

@@ -2,6 +2,7 @@
  * A worker as `serve` runs one, with the least that a test needs to steer it: plain requests on the avatars' own port.
  * /speak?agent=NAME&seed=N&samples=N  speaks noise of that seed and answers once the speech has ended
  * /flood?agent=NAME&count=N  sends it that many commands at once; /heard  answers with every TEST_ message that came
+ * /doubts  answers with the names of those whose last frame may not have left when the process before was killed
  * /pid  answers with the process id; /agents with the names of those that are ready
  */
 import type { Agent } from '../../../src/agent/agent.js';
@@ -16,9 +17,11 @@ const door = Door.ofProcess({
 if (!door) throw new Error('A keeper has to start this.');
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
 const debugging = process.env['KEEPER_TEST_LOG'] !== undefined;
+const doubts: string[] = [];
 const say =
   (level: string) =>
-  (fields: object, message: string): void => {
+  (fields: { agent?: string }, message: string): void => {
+    if (message.includes('may not have left')) doubts.push(fields.agent ?? 'default');
     if (debugging || level === 'error') console.error(process.pid, level, message, JSON.stringify(fields));
   };
 const logger = {
@@ -73,6 +76,8 @@ bridge.listener.handleRequests((request, response) => {
       );
     case '/heard':
       return answer(heard);
+    case '/doubts':
+      return answer(doubts);
     case '/restart':
       door.restart();
       return answer({});
