@@ -11,7 +11,7 @@ import { ask, startKeeper, type KeeperRig } from './support/keeper-rig.js';
 
 /*
  * Each round kills the worker once, at a random moment, while connections are in every state there is. By default two
- * rounds run, 2 x 16 moments; KEEPER_TEST_KILLS=13 makes it the two hundred that were asked for.
+ * rounds run, 2 x 16 moments; KEEPER_TEST_KILLS=200 makes it two hundred, which takes a quarter of an hour.
  */
 const ROUNDS = Number(process.env['KEEPER_TEST_KILLS'] ?? 2);
 const SPEAKING = 8;
