@@ -1,4 +1,6 @@
 import { delay, within, type Clock } from './base/clock.js';
+import type { AgentSnapshot } from './agent/snapshot.js';
+import type { Interruption } from './speech/player-options.js';
 import { Emitter } from './base/emitter.js';
 import type { Logger } from './base/logger.js';
 import type { Predecessor } from './agent/predecessor.js';
@@ -21,12 +23,35 @@ export type Word =
   | { readonly word: 'gone'; readonly name: string }
   /** The answer to everything that has been told so far. */
   | { readonly word: 'understood' }
-  /** To the one before: end, hold or go on with what this agent speaks. */
-  | { readonly word: 'interrupt' | 'pause' | 'resume'; readonly name: string }
+  /** …these are what they are doing, told every now and then until they come. */
+  | { readonly word: 'state'; readonly agents: readonly AgentSnapshot[] }
+  /** To the one before: hold or go on with what this agent speaks. */
+  | { readonly word: 'pause' | 'resume'; readonly name: string }
+  /** …end all of it; what was heard is told with the same number. */
+  | {
+      readonly word: 'interrupt';
+      readonly name: string;
+      readonly number: number;
+      readonly fadeMs?: number | undefined;
+    }
+  /** …end one of its speeches. */
+  | {
+      readonly word: 'stop';
+      readonly name: string;
+      readonly id: string;
+      readonly fadeMs?: number | undefined;
+    }
+  /** …make it louder or quieter. */
+  | { readonly word: 'volume'; readonly name: string; readonly gainDb: number }
   /** …send it a command. */
   | { readonly word: 'command'; readonly name: string; readonly line: string }
-  /** To the one after: events of the service, for those who follow them. */
+  /** To the one after: what an interruption has ended. */
+  | ({ readonly word: 'interrupted'; readonly number: number } & Interruption)
+  /** …events of the service, for those who follow them. */
   | { readonly word: 'events'; readonly events: readonly unknown[] };
+
+/** How often what the agents are doing is told, in ms. */
+const STATE_EVERY_MS = 250;
 
 /** What happens between a worker and those before and after it. */
 export interface SuccessionEvents {
@@ -54,6 +79,11 @@ export class Succession {
   readonly events = new Emitter<SuccessionEvents>();
   readonly #parts: SuccessionParts;
   #retiring = false;
+  /** What the process before last told of its agents. */
+  readonly #told = new Map<string, AgentSnapshot>();
+  /** Who waits to hear what an interruption there has ended. */
+  readonly #interruptions = new Map<number, (ended: Interruption) => void>();
+  #lastNumber = 0;
 
   constructor(parts: SuccessionParts) {
     this.#parts = parts;
@@ -99,6 +129,7 @@ export class Succession {
       });
     }
     this.tell({ word: 'expect', names: here.map(({ name }) => name) });
+    this.#tellState();
     this.events.emit('retire', undefined);
     const answered = listener.retire();
     await within(clock, HAND_OVER_MS, (late) => roster.handOver(late));
@@ -109,6 +140,18 @@ export class Succession {
     ]);
   }
 
+  /** Tells of the agents that are here until the last of them has gone over. */
+  #tellState(): void {
+    if (this.#tellNow() > 0) this.#parts.clock.after(STATE_EVERY_MS, () => this.#tellState());
+  }
+
+  /** @returns how many agents there were to tell of */
+  #tellNow(): number {
+    const here = this.#parts.roster.list().filter(({ state }) => state !== 'absent');
+    if (here.length > 0) this.tell({ word: 'state', agents: here.map((agent) => agent.snapshot()) });
+    return here.length;
+  }
+
   #hear(word: Word): void {
     const { roster, logger } = this.#parts;
     switch (word.word) {
@@ -116,13 +159,35 @@ export class Succession {
         for (const name of word.names) roster.expect(name, HAND_OVER_MS, this.#predecessor(name));
         return this.tell({ word: 'understood' });
       case 'gone':
+        this.#told.delete(word.name);
         return roster.expect(word.name, 0);
       case 'events':
         return this.events.emit('events', word.events);
       case 'understood':
         return this.events.emit('understood', undefined);
-      case 'interrupt':
-        return void roster.find(word.name)?.interrupt();
+      case 'state':
+        for (const agent of word.agents) this.#told.set(agent.name, agent);
+        return;
+      case 'interrupt': {
+        const { name, number, fadeMs } = word;
+        return void roster
+          .find(name)
+          ?.interrupt(fadeMs === undefined ? {} : { fadeMs })
+          .then((ended) => {
+            this.#tellNow();
+            this.tell({ word: 'interrupted', number, ...ended });
+          });
+      }
+      case 'interrupted':
+        this.#interruptions.get(word.number)?.(word);
+        return;
+      case 'stop':
+        return void roster
+          .find(word.name)
+          ?.speeches.find(({ id }) => id === word.id)
+          ?.stop(word.fadeMs === undefined ? {} : { fadeMs: word.fadeMs });
+      case 'volume':
+        return roster.find(word.name)?.volume(word.gainDb);
       case 'pause':
         return roster.find(word.name)?.pause();
       case 'resume':
@@ -136,12 +201,36 @@ export class Succession {
   }
 
   #predecessor(name: string): Predecessor {
+    const told = (): AgentSnapshot | undefined => this.#told.get(name);
     return {
-      interrupt: () => this.tell({ word: 'interrupt', name }),
+      get snapshot() {
+        return told();
+      },
+      interrupt: ({ fadeMs } = {}) => this.#interrupt(name, fadeMs),
+      stop: (id, fadeMs) => this.tell({ word: 'stop', name, id, fadeMs }),
+      volume: (gainDb) => this.tell({ word: 'volume', name, gainDb }),
       pause: () => this.tell({ word: 'pause', name }),
       resume: () => this.tell({ word: 'resume', name }),
       send: (line) => this.tell({ word: 'command', name, line }),
     };
+  }
+
+  /** One that does not answer, because it is older or has just ended, is taken at what it told last. */
+  async #interrupt(name: string, fadeMs: number | undefined): Promise<Interruption> {
+    const number = (this.#lastNumber += 1);
+    const [sounding, ...waiting] = this.#told.get(name)?.speeches ?? [];
+    const over = new AbortController();
+    const answer = new Promise<Interruption>((resolve) => this.#interruptions.set(number, resolve));
+    this.tell({ word: 'interrupt', name, number, fadeMs });
+    const last: Interruption = { heardMs: sounding?.positionMs ?? 0, dropped: waiting.length };
+    const silence = delay(this.#parts.clock, ANSWER_MS, over.signal).then(
+      () => last,
+      () => last,
+    );
+    const ended = await Promise.race([answer, silence]);
+    over.abort();
+    this.#interruptions.delete(number);
+    return { heardMs: ended.heardMs, dropped: ended.dropped };
   }
 
   /** The keeper is gone. The avatars live by this process alone now: it goes on while there are any. */

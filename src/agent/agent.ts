@@ -17,7 +17,7 @@ import { classify } from './messages.js';
 import { request } from './request.js';
 import type { AgentSettings } from './settings.js';
 import type { Predecessor } from './predecessor.js';
-import { speechSnapshot, type AgentSnapshot, type AgentState } from './snapshot.js';
+import { speechSnapshot, type AgentSnapshot, type AgentState, type SpeechSnapshot } from './snapshot.js';
 import { SpeechStream } from './speech-stream.js';
 import { encodeCommand, type AgentMessage } from './wire.js';
 
@@ -184,26 +184,31 @@ export class Agent implements FrameSink {
   }
 
   /** Ends what is spoken and drops what waits; what the agent holds still sounds. See `Player.interrupt`. */
-  interrupt(options: { fadeMs?: number } = {}): Promise<Interruption> {
-    if (this.expected) this.#predecessor?.interrupt();
-    return this.#player.interrupt(options);
+  async interrupt(options: { fadeMs?: number } = {}): Promise<Interruption> {
+    const there = this.#elsewhere?.interrupt(options);
+    const here = await this.#player.interrupt(options);
+    if (!there) return here;
+    const { heardMs, dropped } = await there;
+    return { heardMs, dropped: dropped + here.dropped };
   }
 
   /** Holds the speech where it is. */
   pause(): void {
-    if (this.expected) this.#predecessor?.pause();
+    this.#elsewhere?.pause();
     this.#player.pause();
   }
 
   /** Goes on after `pause()`. */
   resume(): void {
-    if (this.expected) this.#predecessor?.resume();
+    this.#elsewhere?.resume();
     this.#player.resume();
   }
 
   /** Makes everything louder or quieter from now on, without a click. @param gainDb in dB; 0 is unchanged */
   volume(gainDb: number): void {
+    this.#elsewhere?.volume(gainDb);
     this.#player.volume(gainDb);
+    this.#link?.rememberVolume(gainDb);
   }
 
   /** Every speech that has not ended, in the order in which they are or will be heard. */
@@ -214,6 +219,9 @@ export class Agent implements FrameSink {
   /** What it is doing, as plain data. */
   snapshot(): AgentSnapshot {
     const link = this.#link;
+    const own = this.#player.speeches.map(speechSnapshot);
+    const there = this.#elsewhere?.snapshot;
+    if (there) return { ...there, speeches: [...there.speeches, ...own] };
     return {
       name: this.name,
       state: this.state,
@@ -227,7 +235,7 @@ export class Agent implements FrameSink {
       leadMs: this.#player.leadMs,
       gainDb: this.#player.gainDb,
       roundTrip: link?.marks.roundTrip,
-      speeches: this.#player.speeches.map(speechSnapshot),
+      speeches: own,
     };
   }
 
@@ -244,6 +252,8 @@ export class Agent implements FrameSink {
       ...(state && { state }),
     });
     this.#link = link;
+    if (state?.gainDb !== undefined) this.#player.volume(state.gainDb);
+    link.rememberVolume(this.#player.gainDb);
     link.events.on('message', (message) => this.#onMessage(message));
     link.events.on('reading', () => {
       if (link.stalled) this.#logger.warn({}, 'the agent has stopped reading');
@@ -270,6 +280,22 @@ export class Agent implements FrameSink {
   /** True while it is on its way here from another process: its name is taken. */
   get expected(): boolean {
     return this.#link === undefined && this.#expectedUntilMs > this.#settings.clock.nowMs();
+  }
+
+  /** The process that it is on its way here from, if it is. */
+  get #elsewhere(): Predecessor | undefined {
+    return this.expected ? this.#predecessor : undefined;
+  }
+
+  /**
+   * @internal Stops a speech that the process speaks which it is on its way here from.
+   * @returns the speech as that process last told of it; nothing when there is none of that id
+   */
+  stopElsewhere(id: string, options: { fadeMs?: number } = {}): SpeechSnapshot | undefined {
+    const there = this.#elsewhere;
+    const speech = there?.snapshot?.speeches.find((one) => one.id === id);
+    if (speech) there?.stop(id, options.fadeMs);
+    return speech;
   }
 
   /**
@@ -408,7 +434,7 @@ export class Agent implements FrameSink {
 
   #admit({ when }: SpeechOptions): void {
     if (this.#refusal) throw this.#refusal;
-    if (this.expected && when === 'interrupt') this.#predecessor?.interrupt();
+    if (when === 'interrupt') void this.#elsewhere?.interrupt();
   }
 
   #waitForLink(waitMs: number, signal?: AbortSignal): Promise<Link> {

@@ -51,6 +51,8 @@ export interface LinkState {
   readonly mode?: 'file' | 'stream';
   /** Who moves its lips. */
   readonly lips?: 'avatar' | 'commands';
+  /** Its volume, in dB. */
+  readonly gainDb?: number;
   /** Samples sent since the last segment end. */
   readonly openSamples?: number;
   /** True when the last frame of those may not have left. */

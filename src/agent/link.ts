@@ -64,6 +64,7 @@ export class Link {
   #model: string | undefined;
   #mode: SegmentMode | undefined;
   #lips: 'avatar' | 'commands' = 'avatar';
+  #gainDb = 0;
   #started = false;
   #sentSamples = 0;
   #stalled = false;
@@ -180,6 +181,7 @@ export class Link {
     this.#model = model;
     this.#mode = mode;
     this.#lips = lips;
+    this.#gainDb = state.gainDb ?? 0;
     if (model !== undefined) this.#readiness.assume(model);
     if (model !== undefined && lips === 'commands') {
       // The line that they follow goes on for as long as it is.
@@ -197,12 +199,20 @@ export class Link {
     if (inDoubt) this.#quietAtMs = Math.max(nowMs, this.#playsUntilMs) + TAIL_MS;
   }
 
+  /** Keeps the agent's volume for a process that takes over. */
+  rememberVolume(gainDb: number): void {
+    if (gainDb === this.#gainDb) return;
+    this.#gainDb = gainDb;
+    this.#remember();
+  }
+
   #remember(): void {
     this.connection.remember?.(this.#options.agentName, {
       started: this.#started,
       ...(this.#model !== undefined && { model: this.#model }),
       ...(this.#mode !== undefined && { mode: this.#mode }),
       lips: this.#lips,
+      ...(this.#gainDb !== 0 && { gainDb: this.#gainDb }),
     });
   }
 

@@ -151,7 +151,7 @@ export class Keeper {
 
   #accept(socket: Socket): void {
     socket.on('error', () => undefined);
-    const waiting = this.#active ? 0 : [...this.#held.values()].filter(({ worker }) => !worker).length;
+    const waiting = this.#taker ? 0 : [...this.#held.values()].filter(({ worker }) => !worker).length;
     if (this.#stopping !== 'no' || waiting >= (this.#options.maxWaiting ?? 1000))
       return void socket.destroy();
     const slot = this.#freeSlots.pop() ?? this.#held.size;
@@ -162,9 +162,9 @@ export class Keeper {
   }
 
   #give(slot: number, held: Held): void {
-    const active = this.#active;
-    held.worker = active;
-    active?.send({ type: 'connection', slot }, held.socket);
+    const taker = this.#taker;
+    held.worker = taker;
+    taker?.send({ type: 'connection', slot }, held.socket);
   }
 
   #release(slot: number): void {
@@ -177,6 +177,11 @@ export class Keeper {
 
   get #active(): WorkerProcess | undefined {
     return this.#in('active')[0];
+  }
+
+  /** Who gets a connection now; while one worker gives way to the next, connections wait for that one. */
+  get #taker(): WorkerProcess | undefined {
+    return this.#yielding ? undefined : this.#active;
   }
 
   #in(...states: WorkerState[]): WorkerProcess[] {
@@ -218,7 +223,7 @@ export class Keeper {
         return;
       case 'pass': {
         const held = this.#held.get(message.slot);
-        if (held?.worker === worker && worker !== active) this.#give(message.slot, held);
+        if (held?.worker === worker) this.#give(message.slot, held);
         return;
       }
       case 'relay':

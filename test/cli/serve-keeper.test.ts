@@ -46,6 +46,27 @@ async function serveWithAvatar(args: string[] = []): Promise<Served> {
   return { run, port, avatar, worker };
 }
 
+interface Told {
+  readonly state: string;
+  readonly speaking: boolean;
+  readonly gainDb: number;
+  readonly speeches: readonly { id: string; state: string; label: string }[];
+}
+
+/** What the service tells of the avatar. */
+async function toldOf(port: string): Promise<Told> {
+  return (await fetch(`http://127.0.0.1:${port}/api/agents/default`)).json() as Promise<Told>;
+}
+
+async function setVolume(port: string, gainDb: number): Promise<void> {
+  const answer = await fetch(`http://127.0.0.1:${port}/api/agents/default/volume`, {
+    method: 'PUT',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ gainDb }),
+  });
+  expect(answer.status).toBe(200);
+}
+
 async function soundFile(samples: Int16Array): Promise<string> {
   const path = join(folder, `${samples.length}.wav`);
   await writeFile(path, wavOf(samples));
@@ -76,6 +97,19 @@ describe('serve with its keeper', () => {
     await until(() => worker().then((now) => now !== pid));
     await run.says(/ended by SIGKILL\. Another one is started at once; \d connections? (is|are) held/);
     await expectWhole(port, avatar);
+
+    await setVolume(port, -6);
+    const second = await worker();
+    process.kill(second, 'SIGKILL');
+    // What reached the killed one is asked for again.
+    await until(() =>
+      worker().then(
+        (now) => now !== second,
+        () => false,
+      ),
+    );
+    await until(() => toldOf(port).then(({ state }) => state === 'ready'));
+    expect((await toldOf(port)).gainDb).toBe(-6);
     run.child.kill('SIGTERM');
     expect(await run.exit).toBe(0);
   });
@@ -134,6 +168,45 @@ describe('serve with its keeper', () => {
     expect(await speaking.exit).toBe(1);
     expect(speaking.out).toContain('stopped: heard');
     await expectWhole(port, avatar);
+  });
+
+  it('tells what an old process still speaks, and lets each of its speeches be stopped', async () => {
+    const { run, port, avatar, worker } = await serveWithAvatar();
+    const api = `http://127.0.0.1:${port}/api/agents/default`;
+    const pid = await worker();
+    const speaking = command(['speak', '--port', port, await soundFile(noise(960_000, 9000, 3))]);
+    await speaking.says('speaking');
+    const waiting = command(['speak', '--port', port, await soundFile(noise(32_000, 9000, 4))]);
+    const told = (): Promise<Told> => toldOf(port);
+    await until(() => told().then(({ speeches }) => speeches.length === 2));
+    const before = await told();
+    run.child.kill('SIGHUP');
+    await until(() => worker().then((now) => now !== pid));
+
+    await until(() => told().then(({ speeches }) => speeches.length === 2));
+    expect(await told()).toMatchObject({
+      state: 'ready',
+      speaking: true,
+      gainDb: 0,
+      speeches: before.speeches.map(({ id, label }) => ({ id, label })),
+    });
+    await setVolume(port, -6);
+    const [first, second] = before.speeches;
+    const dropped = await fetch(`${api}/speeches/${second!.id}`, { method: 'DELETE' });
+    expect(await dropped.json()).toMatchObject({
+      id: second!.id,
+      state: 'ended',
+      end: { how: 'stopped', heardMs: 0 },
+    });
+    expect(await waiting.exit).toBe(1);
+    const cut = (await (await fetch(`${api}/interrupt`, { method: 'POST' })).json()) as { heardMs: number };
+    expect(cut.heardMs).toBeGreaterThan(100);
+    expect(await speaking.exit).toBe(1);
+    expect((await fetch(`${api}/speeches/${first!.id}`, { method: 'DELETE' })).status).toBe(404);
+    // The volume goes over with the avatar.
+    await until(() => told().then(({ state, speeches }) => state === 'ready' && speeches.length === 0));
+    expect(await told()).toMatchObject({ gainDb: -6 });
+    expect([avatar.report().alive, faultsOf(avatar)]).toEqual([true, []]);
   });
 
   it('goes on without its keeper for as long as there is an avatar', async () => {

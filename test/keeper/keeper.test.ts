@@ -107,6 +107,21 @@ describe('the keeper', () => {
     expect(log.filter((line) => line.startsWith('error'))).toEqual([]);
   });
 
+  it('gives the new worker what the old one passes on, and what comes meanwhile, while the old one goes on', async () => {
+    const { keeper, port } = await startKeeper('trivial', { env: { TRIVIAL_LINGER_MS: '600000' } });
+    const clients = Array.from({ length: 3 }, () => new Client(port).say('keep'));
+    await until(() => clients.every(({ text }) => text.startsWith('kept')), 'the worker');
+    const old = pidAfter('kept', clients[0]!);
+    const coming: Client[] = [];
+    const timer = setInterval(() => coming.push(new Client(port).say('?')), 5);
+    keeper.restart();
+    await until(() => clients.every(({ text }) => text.includes('adopted')), 'the new worker');
+    clearInterval(timer);
+    expect(keeper.workers[0]).toEqual({ pid: old, state: 'retiring' });
+    expect(clients.map((client) => pidAfter('adopted', client))).not.toContain(old);
+    await until(() => coming.every(({ text }) => text.startsWith('pid')), 'an answer to each');
+  });
+
   it('gives a planned restart up when the new worker does not start, and the old one goes on', async () => {
     const env: NodeJS.ProcessEnv = { ...process.env };
     const { keeper, port, log } = await startKeeper('trivial', { env });

@@ -1,12 +1,13 @@
 import { z } from 'zod';
 import type { Agent } from '../../agent/agent.js';
-import { delay } from '../../base/clock.js';
+import { delay, within } from '../../base/clock.js';
 import { BridgeError } from '../../base/errors.js';
 import type { Cue } from '../../speech/cues.js';
 import type { Interruption } from '../../speech/player-options.js';
 import type { Speech } from '../../speech/speech.js';
 import type { RouteFamily, ServiceContext } from '../context.js';
 import { CuesSchema, FadeQuery, SpeechParams, TargetParams } from '../params.js';
+import { endElsewhere } from '../hand-over.js';
 import { ProblemSchema } from '../problem.js';
 import {
   agentJson,
@@ -14,8 +15,10 @@ import {
   InterruptionSchema,
   roundMs,
   speechJson,
+  SpeechEndSchema,
   SpeechResultSchema,
   SpeechSchema,
+  type SpeechResultJson,
 } from '../schemas.js';
 import { speechResult } from '../speech-answer.js';
 import { agentsOf, isGroupName } from '../target.js';
@@ -61,8 +64,11 @@ export const speechesRoutes: RouteFamily = (api, context) => {
     },
     handler: async (request) => {
       const { name, id } = request.params;
+      const options = fade(request.query.fadeMs);
+      const elsewhere = await stopElsewhere(context, name, id, options);
+      if (elsewhere) return elsewhere;
       const { agent, speech } = knownSpeech(context, name, id);
-      await speech.stop(fade(request.query.fadeMs));
+      await speech.stop(options);
       return speechResult(agent.name, speech);
     },
   });
@@ -155,6 +161,30 @@ function knownSpeech(context: ServiceContext, name: string, id: string): { agent
     if (speech) return { agent, speech };
   }
   throw new BridgeError('SPEECH_UNKNOWN', `Agent ${name} has no speech ${JSON.stringify(id.slice(0, 40))}.`);
+}
+
+/** Stops a speech of the process before, during a planned restart. @returns nothing when that one has none of the id */
+async function stopElsewhere(
+  context: ServiceContext,
+  name: string,
+  id: string,
+  options: { fadeMs?: number },
+): Promise<SpeechResultJson | undefined> {
+  const { succession, clock } = context.bridge;
+  if (!succession) return undefined;
+  return within(clock, SILENCE_MS, async (late) => {
+    const ended = endElsewhere(succession, id, late);
+    for (const agent of agentsOf(context, name)) {
+      const speech = agent.stopElsewhere(id, options);
+      if (!speech) continue;
+      const known = speechJson(agent.name, speech);
+      const event = await ended;
+      if (!event) return { ...known, end: null };
+      const { heardMs: positionMs, durationMs } = event;
+      return { ...known, state: 'ended', positionMs, durationMs, end: SpeechEndSchema.parse(event) };
+    }
+    return undefined;
+  });
 }
 
 /** Interrupts, and waits for the silence as long as there is one to be expected: an avatar that has stopped reading tells none. */

@@ -2,6 +2,7 @@
  * The least worker there is: it answers every connection with its process id, and keeps those that say `keep`.
  * TRIVIAL_FAIL in the environment: it ends with that status before it is ready.
  * TRIVIAL_PORT: it asks for that port, and ends with status 3 when it cannot be had.
+ * TRIVIAL_LINGER_MS: how long it stays after another one has taken over, 20 by default.
  * A connection that says `crash` ends it with status 7, one that says `restart` asks for a planned restart.
  */
 import type { Socket } from 'node:net';
@@ -61,7 +62,7 @@ door.enter({
       socket.destroy();
       lease.pass();
     }
-    setTimeout(() => process.exit(0), 20);
+    setTimeout(() => process.exit(0), Number(process.env['TRIVIAL_LINGER_MS'] ?? 20));
   },
   stop: () => process.exit(0),
   orphaned: () => process.exit(4),
