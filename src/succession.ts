@@ -1,6 +1,5 @@
 import { delay, within, type Clock } from './base/clock.js';
 import type { AgentSnapshot } from './agent/snapshot.js';
-import type { Interruption } from './speech/player-options.js';
 import { Emitter } from './base/emitter.js';
 import type { Logger } from './base/logger.js';
 import type { Predecessor } from './agent/predecessor.js';
@@ -14,6 +13,9 @@ import type { AvatarRoute } from './transport/websocket.js';
 const ANSWER_MS = 5000;
 /** How long speeches may go on when another process has taken over, in ms. */
 const HAND_OVER_MS = 600_000;
+
+/** What an interruption has ended. */
+type Interruption = Awaited<ReturnType<Predecessor['interrupt']>>;
 
 /** What one worker tells the one after or before it. An older or newer worker may not know a word: it passes over it. */
 export type Word =
