@@ -37,16 +37,18 @@ export function wipe(canvas) {
   return { pen, width, height };
 }
 
+/** @typedef {import('./outline.js').Outline} Outline */
+
 const BAR = 2;
 const BAR_EVERY = 3;
 
 /**
- * Draws the outline of a sound: what was heard, what is on its way, what is not known yet.
+ * Draws the outline of a sound: what was heard, what is on its way, what is to come where that is known.
  * @param {HTMLCanvasElement} canvas
- * @param {{ loudest(fromMs: number, toMs: number): number, endMs: number } | undefined} outline
+ * @param {{ outline: Outline, ahead: Outline | undefined } | undefined} speech
  * @param {{ fromMs: number, toMs: number, positionMs: number }} view
  */
-export function drawWave(canvas, outline, { fromMs, toMs, positionMs }) {
+export function drawWave(canvas, speech, { fromMs, toMs, positionMs }) {
   const area = wipe(canvas);
   if (!area) return;
   const { pen, width, height } = area;
@@ -54,15 +56,17 @@ export function drawWave(canvas, outline, { fromMs, toMs, positionMs }) {
   const msPerPixel = (toMs - fromMs) / width;
   for (let x = 0; x + BAR <= width; x += BAR_EVERY) {
     const [startMs, endMs] = [fromMs + x * msPerPixel, fromMs + (x + BAR_EVERY) * msPerPixel];
-    const known = outline !== undefined && startMs < outline.endMs && startMs >= 0;
+    const sent = speech !== undefined && startMs < speech.outline.endMs && startMs >= 0;
+    const known = sent ? speech.outline : speech?.ahead;
+    const peak = startMs >= 0 ? (known?.loudest(startMs, endMs) ?? 0) : 0;
     // The square root lifts quiet speech, as every recorder's display does.
-    const half = known ? Math.sqrt(outline.loudest(startMs, endMs) / 255) * (middle - 3) : 0;
+    const half = Math.sqrt(peak / 255) * (middle - 3);
     pen.fillStyle = /** @type {string} */ (
-      !known ? colours['line'] : startMs < positionMs ? colours['accent'] : colours['accent-soft']
+      !sent ? colours['line'] : startMs < positionMs ? colours['accent'] : colours['accent-soft']
     );
     pen.fillRect(x, middle - Math.max(0.75, half), BAR, Math.max(1.5, half * 2));
   }
-  if (outline === undefined) return;
+  if (speech === undefined) return;
   const at = (positionMs - fromMs) / msPerPixel;
   if (at < 0 || at > width) return;
   pen.fillStyle = /** @type {string} */ (colours['ink']);

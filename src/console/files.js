@@ -1,6 +1,7 @@
 import { agentPath, ask } from './api.js';
 import { byId } from './dom.js';
 import { t } from './i18n.js';
+import { outlineOf } from './preview.js';
 
 /** Files of this page that may wait for their turn to be sent. */
 const MAX_WAITING = 100;
@@ -18,6 +19,8 @@ const MAX_LABEL = 200;
  * @property {boolean} atOnce
  * @property {AbortController} abort
  * @property {boolean} sending
+ * @property {Promise<import('./outline.js').Outline | undefined>} [outline] what is drawn of it before it is spoken
+ * @property {string} [speech] as which the service has taken it on
  */
 
 /**
@@ -84,6 +87,20 @@ export class Files {
   }
 
   /**
+   * The service has taken a speech on: is it of a file of this page?
+   * @param {{ agent: string, label: string, speech: string }} accepted
+   * @returns {Promise<import('./outline.js').Outline | undefined> | undefined} its outline then
+   */
+  accepted({ agent, label, speech }) {
+    const upload = this.uploads.find(
+      (other) => other.sending && !other.speech && other.agent === agent && other.label === label,
+    );
+    if (!upload) return undefined;
+    upload.speech = speech;
+    return upload.outline;
+  }
+
+  /**
    * Takes one out, or breaks it off.
    * @param {string} id
    */
@@ -106,6 +123,7 @@ export class Files {
   async #send(upload) {
     if (upload.abort.signal.aborted || !this.uploads.includes(upload)) return;
     upload.sending = true;
+    upload.outline = outlineOf(upload.file);
     this.#options.onChange();
     const query = new URLSearchParams({ label: upload.label, when: upload.atOnce ? 'interrupt' : 'queue' });
     try {

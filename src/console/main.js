@@ -166,10 +166,19 @@ function onEvent(event) {
   if (line) log.add(line);
   if (event.type === 'snapshot') void learn();
   if (event.type === 'accepted' || event.type === 'ended') askForOrder(event.agent);
+  if (event.type === 'accepted') void foresee(event);
   if (event.type === 'ended' && event.how === 'failed' && event.agent === selected)
     notices.failed(event.error, event.label);
   if (event.type === 'lost') announce(t('avatarDied', event));
   choose();
+  render();
+}
+
+/** Of a file that this page sends it knows the outline before the service does. @param {any} event */
+async function foresee(event) {
+  const outline = await files.accepted(event);
+  if (!outline) return;
+  model.foresee(event.agent, event.speech, outline);
   render();
 }
 

@@ -11,7 +11,8 @@ const CARRY_MS = 250;
  * @property {number} positionMs
  * @property {number | null} durationMs
  * @property {number} positionAtMs when the position was told, by the page's clock
- * @property {Outline} outline
+ * @property {Outline} outline as far as it was sent
+ * @property {Outline | undefined} ahead of all of it, where the page knows it before it is sent
  */
 
 /**
@@ -99,8 +100,20 @@ export class Model {
         positionMs: Math.max(speech.positionMs, known?.positionMs ?? 0),
         positionAtMs: known?.positionAtMs ?? nowMs,
         outline: known?.outline ?? new Outline(),
+        ahead: known?.ahead,
       };
     });
+  }
+
+  /**
+   * The outline of a whole speech is known before it is sent.
+   * @param {string} agent
+   * @param {string} id
+   * @param {Outline} outline
+   */
+  foresee(agent, id, outline) {
+    const speech = this.#agent(agent).speeches.find((other) => other.id === id);
+    if (speech) speech.ahead = outline;
   }
 
   /** @param {string} name */
@@ -147,6 +160,7 @@ export class Model {
         durationMs: null,
         positionAtMs: nowMs,
         outline: new Outline(),
+        ahead: undefined,
       };
       agent.speeches.push(speech);
     }

@@ -1,5 +1,5 @@
 /** What a peak stands for, in ms, as the service sends them. */
-const STEP_MS = 20;
+export const STEP_MS = 20;
 /** Longest sound whose outline is kept whole; of a longer or endless one the last hour is. */
 const CAPACITY = (60 * 60 * 1000) / STEP_MS;
 

@@ -92,22 +92,21 @@ export class Stage {
 
     const { clientWidth, clientHeight } = this.#canvas;
     const endMs = speech?.outline.endMs ?? 0;
+    const ahead = speech?.ahead;
     const state = [
       speech?.id,
       Math.round(positionMs / 10),
       endMs,
+      ahead?.endMs,
       durationMs,
       clientWidth,
       clientHeight,
     ].join();
     if (state === this.#drawn) return;
     this.#drawn = state;
-    const toMs = durationMs ?? Math.max(WINDOW_MS, endMs);
-    drawWave(this.#canvas, speech?.outline, {
-      fromMs: durationMs === null ? toMs - WINDOW_MS : 0,
-      toMs,
-      positionMs,
-    });
+    const lengthMs = durationMs ?? ahead?.endMs ?? null;
+    const toMs = lengthMs ?? Math.max(WINDOW_MS, endMs);
+    drawWave(this.#canvas, speech, { fromMs: lengthMs === null ? toMs - WINDOW_MS : 0, toMs, positionMs });
   }
 
   /** @param {number} gainDb */

@@ -59,6 +59,9 @@ await describeInBrowser('the console in a real browser', () => {
     await page.locator('#queue li.speaking', { hasText: 'first.wav' }).waitFor();
     for (const tab of [page, second]) await tab.locator('#speech-label', { hasText: 'first.wav' }).waitFor();
     await second.locator('#queue li', { hasText: 'second.wav' }).waitFor();
+    // The page that has the file shows all of it; another one what was sent so far.
+    await expect.poll(() => drawnShare(page, 'right half')).toBeGreaterThan(0.2);
+    expect(await drawnShare(second, 'right half')).toBeLessThan(0.1);
     await shot('queue');
 
     await second.locator('#pause').click();
@@ -338,10 +341,11 @@ await describeInBrowser('the console in a real browser', () => {
 });
 
 /** How much of the wave's canvas is painted, from 0 to 1. */
-function drawnShare(page: Page): Promise<number> {
+function drawnShare(page: Page, part: 'all' | 'right half' = 'all'): Promise<number> {
   return page.evaluate<number>(`(() => {
     const canvas = document.querySelector('#wave-canvas');
-    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+    const left = ${part === 'all' ? '0' : 'Math.floor(canvas.width / 2)'};
+    const { data } = canvas.getContext('2d').getImageData(left, 0, canvas.width - left, canvas.height);
     let painted = 0;
     for (let i = 3; i < data.length; i += 4) if (data[i] > 0) painted += 1;
     return painted / (data.length / 4);
