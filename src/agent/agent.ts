@@ -12,7 +12,7 @@ import type { AgentEvents } from './agent-events.js';
 import { Arrivals } from './arrivals.js';
 import type { Connection, LinkState } from './connection.js';
 import { Link } from './link.js';
-import type { RoundTrip } from './marks.js';
+import type { RoundTrip } from './round-trips.js';
 import { classify } from './messages.js';
 import { request } from './request.js';
 import type { AgentSettings } from './settings.js';

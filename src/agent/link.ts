@@ -5,9 +5,10 @@ import { samplesToMs } from '../base/units.js';
 import type { SegmentMode, SegmentNeeds } from '../speech/sink.js';
 import type { Wheel, WheelTask } from '../speech/wheel.js';
 import type { Connection, LinkState } from './connection.js';
-import { Marks, type RoundTrip } from './marks.js';
+import { Marks } from './marks.js';
 import { Outbound } from './outbound.js';
 import { Readiness } from './readiness.js';
+import type { RoundTrip } from './round-trips.js';
 import {
   autoLipCommand,
   closeMouthCommand,

@@ -1,3 +1,4 @@
+import { RoundTrips, type RoundTrip } from './round-trips.js';
 import { decodeMark, encodeMark } from './wire.js';
 
 /**
@@ -9,19 +10,6 @@ const EVERY_MS = 400;
 const STALLED_AFTER_MS = 550;
 /** Marks under way at once; no more go out until one comes back. */
 const MAX_PENDING = 8;
-/** Round trips that the statistics look back on. */
-const WINDOW = 64;
-
-/** The round trip of the marks, in ms. */
-export interface RoundTrip {
-  readonly count: number;
-  readonly lastMs: number;
-  readonly minMs: number;
-  readonly medianMs: number;
-  readonly maxMs: number;
-  /** How far apart the fastest and nearly the slowest of the window are: what a lead has to cover. */
-  readonly jitterMs: number;
-}
 
 interface Pending {
   readonly id: number;
@@ -39,8 +27,7 @@ export class Marks {
   /** The stretch of `EVERY_MS` in which the last mark was sent. */
   #lastStretch = -Infinity;
   #readSamples = 0;
-  #window: number[] = [];
-  #count = 0;
+  readonly #roundTrips = new RoundTrips();
 
   /** @param firstId ids count up from here; one connection never has the same twice */
   constructor(firstId = 1) {
@@ -70,9 +57,9 @@ export class Marks {
    * @param force asks for one even if the last was a moment ago: at the end of a segment
    */
   due(samples: number, nowMs: number, force = false): Uint8Array | undefined {
-    if (this.#pending.length >= MAX_PENDING) return undefined;
     const stretch = Math.floor(nowMs / EVERY_MS);
     if (!force && stretch === this.#lastStretch) return undefined;
+    if (this.#pending.length >= MAX_PENDING) return undefined;
     const id = this.#nextId++;
     this.#lastStretch = stretch;
     this.#pending.push({ id, sentMs: nowMs, samples });
@@ -91,25 +78,12 @@ export class Marks {
     // In order with the data: an answer covers every mark before it.
     this.#pending.splice(0, index + 1);
     this.#readSamples = samples;
-    this.#window.push(nowMs - sentMs);
-    this.#count += 1;
-    if (this.#window.length > WINDOW) this.#window.shift();
+    this.#roundTrips.add(nowMs - sentMs);
     return true;
   }
 
   /** The statistics of the last marks; nothing before the first answer. */
   get roundTrip(): RoundTrip | undefined {
-    if (this.#window.length === 0) return undefined;
-    const sorted = [...this.#window].sort((a, b) => a - b);
-    const at = (share: number): number =>
-      sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]!;
-    return {
-      count: this.#count,
-      lastMs: this.#window.at(-1)!,
-      minMs: sorted[0]!,
-      medianMs: at(0.5),
-      maxMs: sorted.at(-1)!,
-      jitterMs: at(0.95) - sorted[0]!,
-    };
+    return this.#roundTrips.statistics;
   }
 }

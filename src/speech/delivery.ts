@@ -1,12 +1,15 @@
 import type { Clock } from '../base/clock.js';
+import type { Emitter } from '../base/emitter.js';
 import type { BridgeError } from '../base/errors.js';
 import { msToSamples } from '../base/units.js';
 import type { Gain } from '../audio/gain.js';
 import type { Cue } from './cues.js';
 import { CueSender } from './cue-sender.js';
 import { emptyError, givenUpError, type Ending } from './ending.js';
+import type { Lead } from './lead.js';
 import { Outlet } from './outlet.js';
 import { Pacer, type FrameTiming } from './pacer.js';
+import type { PlayerEvents } from './player-options.js';
 import { Playout } from './playout.js';
 import type { Run } from './run.js';
 import type { FrameSink } from './sink.js';
@@ -26,16 +29,14 @@ export interface DeliveryOptions {
   readonly stallTimeoutMs: number;
   /** The agent's volume, over that of each speech. */
   readonly volume: Gain;
-  /** What the agent may hold, in ms, for this speech and now. */
-  readonly leadMs: (run: Run) => number;
+  /** What the agent may hold, unless a speech says otherwise. */
+  readonly lead: Lead;
+  /** The player's: told of frames and gaps. */
+  readonly events: Emitter<PlayerEvents>;
   /** The run that is to go on in the same segment where `run` ends, if one is. */
   joiner(run: Run): Run | undefined;
   /** That run begins. */
   onJoined(run: Run): void;
-  /** A frame has left. */
-  onFrame(run: Run, samples: number, timing: FrameTiming | undefined): void;
-  /** The agent was silent where there should have been sound. */
-  onGap(run: Run, lengthMs: number, cause: 'source' | 'stall'): void;
   /** A run is at its end. */
   onEnd(run: Run, ending: Ending): void;
   /** Another one may be able to begin. */
@@ -48,6 +49,7 @@ export interface DeliveryOptions {
  */
 export class Delivery {
   readonly #options: DeliveryOptions;
+  readonly #events: Emitter<PlayerEvents>;
   readonly #outlet: Outlet;
   readonly #pacer: Pacer;
   readonly #playout: Playout;
@@ -55,7 +57,8 @@ export class Delivery {
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
-    const { sink, wheel, clock, frameMs, bufferMs, stallTimeoutMs, volume, leadMs } = options;
+    this.#events = options.events;
+    const { sink, wheel, clock, frameMs, bufferMs, stallTimeoutMs, volume, lead } = options;
     this.#outlet = new Outlet(sink, wheel, clock);
     this.#cues = new CueSender(this.#outlet, wheel, sink, () => this.#playout.active);
     this.#pacer = new Pacer({
@@ -64,10 +67,13 @@ export class Delivery {
       frameMs,
       bufferMs,
       volume,
-      leadMs,
-      onBegun: (run) => run.speech.enter('speaking'),
+      lead,
+      onBegun: (run) => {
+        run.speech.enter('speaking');
+        this.#playout.follow();
+      },
       onFrame: (run, samples, timing) => this.#onFrame(run, samples, timing),
-      onGap: (run, lengthMs, cause) => options.onGap(run, lengthMs, cause),
+      onGap: (run, lengthMs, cause) => this.#onGap(run, lengthMs, cause),
       onPause: (run, afterMs) =>
         run.speech.tell(
           'warning',
@@ -146,6 +152,11 @@ export class Delivery {
     this.#drain(run, 'stopped', reason);
   }
 
+  /** Somebody follows the position of a speech from now on. */
+  follow(): void {
+    this.#playout.follow();
+  }
+
   /** Adds a cue to any run, and sends it if it is due already. */
   addCue(run: Run, cue: Cue): void {
     run.cues.add(cue);
@@ -209,9 +220,15 @@ export class Delivery {
   }
 
   #onFrame(run: Run, samples: number, timing: FrameTiming | undefined): void {
-    this.#options.onFrame(run, samples, timing);
+    if (this.#events.listenerCount('frame') > 0) this.#events.emit('frame', { samples, timing });
     if (run.cues.size > 0) this.#cues.arm();
-    this.#playout.follow();
+  }
+
+  #onGap({ speech }: Run, lengthMs: number, cause: 'source' | 'stall'): void {
+    this.#events.emit('gap', { speech, lengthMs, cause });
+    const reason =
+      cause === 'source' ? 'the sound came late' : 'the process was stalled for longer than the lead';
+    speech.tell('warning', `A silence of ${Math.round(lengthMs)} ms: ${reason}.`);
   }
 
   /** All of `run` has left: a speech that joins takes its place in the same segment, else the segment ends. */

@@ -20,6 +20,14 @@ const MEMORY_MS = 30_000;
 /** A frame that leaves when the agent holds less than this share of the lead was nearly too late. */
 const NEAR_MISS_SHARE = 0.3;
 
+/** What an agent may hold unplayed, in ms: fixed, or found out. */
+export type Lead = number | AdaptiveLead;
+
+/** What that is now, in ms. */
+export function leadNowMs(lead: Lead): number {
+  return lead instanceof AdaptiveLead ? lead.leadMs : lead;
+}
+
 interface Worst {
   readonly ms: number;
   readonly atMs: number;

@@ -1,6 +1,7 @@
 import { msToSamples, samplesToMs } from '../base/units.js';
 import type { Gain } from '../audio/gain.js';
 import { fadeIn, fadeOut } from './fade.js';
+import { AdaptiveLead, leadNowMs, type Lead } from './lead.js';
 import type { Outlet } from './outlet.js';
 import type { Run } from './run.js';
 import { SentTail } from './tail.js';
@@ -18,8 +19,6 @@ export interface FrameTiming {
   readonly latenessMs: number;
   /** What the agent held just before it, in ms. */
   readonly heldMs: number;
-  /** When, in monotonic ms. */
-  readonly leftAtMs: number;
 }
 
 /** What a pacer stands on, and whom it tells. */
@@ -30,14 +29,14 @@ export interface PacerOptions {
   readonly bufferMs: number;
   /** The agent's volume, over that of each speech. */
   readonly volume: Gain;
-  /** What the agent may hold, in ms, for this speech and now. */
-  readonly leadMs: (run: Run) => number;
+  /** What the agent may hold, unless a speech says otherwise. It is told how well in time the frames left. */
+  readonly lead: Lead;
   /** Its first frame has left. */
   onBegun(run: Run): void;
   /** A frame has left. `timing` is there when it was due by the clock and not kept back by its sound. */
   onFrame(run: Run, samples: number, timing: FrameTiming | undefined): void;
   /** The agent was silent where there should have been sound. */
-  onGap(run: Run, lengthMs: number, cause: 'source' | 'stall'): void;
+  readonly onGap: (run: Run, lengthMs: number, cause: 'source' | 'stall') => void;
   /** The sound pauses by itself. */
   onPause(run: Run, afterMs: number): void;
   /** All of it has left. @returns true when another run has taken its place and may go on at once */
@@ -156,10 +155,10 @@ export class Pacer {
   }
 
   #send(run: Run, samples: Int16Array, leadSamples: number, dueMs: number | undefined): void {
-    const { schedule } = this.#options.outlet;
+    const { outlet, lead } = this.#options;
     const first = !run.begun;
     const byClock = dueMs !== undefined && !this.#starved && !first;
-    const frameDueMs = schedule.nextDueMs(leadSamples);
+    const frameDueMs = outlet.schedule.nextDueMs(leadSamples);
     const resumed = run.fadeInNext;
     run.fadeInNext = false;
     const dryMs = this.#transmit(run, resumed ? fadeIn(samples) : samples) + this.#dryBeforeMs;
@@ -167,16 +166,26 @@ export class Pacer {
     if (first) this.#options.onBegun(run);
     // A gap is a silence inside a sound: neither the pause before it, nor one that was asked for.
     else if (dryMs > 0 && !resumed && !(run.feed.pauses && dryMs >= CLOSE_AFTER_DRY_MS))
-      this.#options.onGap(run, dryMs, this.#starved ? 'source' : 'stall');
+      this.#gap(run, dryMs);
     this.#starved = false;
-    this.#options.onFrame(run, samples.length, byClock ? this.#timing(frameDueMs, leadSamples) : undefined);
+    const timing = byClock ? this.#timing(frameDueMs, leadSamples) : undefined;
+    if (timing && lead instanceof AdaptiveLead)
+      lead.frameLeft(timing.heldMs, timing.latenessMs, outlet.sentAtMs);
+    this.#options.onFrame(run, samples.length, timing);
   }
 
   /** By the moment at which the frame has left, not that of the wake-up: the agents before it in a slot took time. */
   #timing(frameDueMs: number, leadSamples: number): FrameTiming {
-    const { sentAtMs } = this.#options.outlet;
-    const latenessMs = Math.max(0, sentAtMs - frameDueMs);
-    return { latenessMs, heldMs: Math.max(0, samplesToMs(leadSamples) - latenessMs), leftAtMs: sentAtMs };
+    const latenessMs = Math.max(0, this.#options.outlet.sentAtMs - frameDueMs);
+    return { latenessMs, heldMs: Math.max(0, samplesToMs(leadSamples) - latenessMs) };
+  }
+
+  #gap(run: Run, lengthMs: number): void {
+    const { lead, outlet, onGap } = this.#options;
+    const cause = this.#starved ? 'source' : 'stall';
+    run.gap(lengthMs, cause);
+    if (cause === 'stall' && lead instanceof AdaptiveLead) lead.ranDry(outlet.sentAtMs);
+    onGap(run, lengthMs, cause);
   }
 
   #transmit(run: Run, samples: Int16Array): number {
@@ -264,7 +273,7 @@ export class Pacer {
   }
 
   #leadSamples(run: Run): number {
-    return msToSamples(this.#options.leadMs(run));
+    return msToSamples(run.speech.options.leadMs ?? leadNowMs(this.#options.lead));
   }
 
   #cancelTask(): void {

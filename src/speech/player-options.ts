@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.js';
 import type { Logger } from '../base/logger.js';
-import type { AdaptiveLead } from './lead.js';
+import type { Lead } from './lead.js';
 import type { FrameTiming } from './pacer.js';
 import type { FrameSink } from './sink.js';
 import type { Speech } from './speech.js';
@@ -15,7 +15,7 @@ export interface PlayerOptions {
   /** Samples of a frame as a span of time, in ms; 10 to 40. */
   readonly frameMs: number;
   /** What the agent may hold unplayed, in ms: fixed, or found out. */
-  readonly lead: number | AdaptiveLead;
+  readonly lead: Lead;
   /** Speeches that may wait; one more is refused. */
   readonly maxQueued: number;
   /** Converted sound read ahead of a speech, in ms. */

@@ -7,8 +7,7 @@ import type { Cue } from './cues.js';
 import { Delivery } from './delivery.js';
 import { emptyError, speechEnd, stoppedError, type Ending } from './ending.js';
 import { Feed, type FeedOptions } from './feed.js';
-import { AdaptiveLead } from './lead.js';
-import type { FrameTiming } from './pacer.js';
+import { leadNowMs } from './lead.js';
 import type { Interruption, PlayerEvents, PlayerOptions } from './player-options.js';
 import { Run } from './run.js';
 import { Speech, type SpeechOptions, type SpeechOwner, type SpeechPosition } from './speech.js';
@@ -54,11 +53,9 @@ export class Player implements SpeechOwner {
     this.#delivery = new Delivery({
       ...options,
       volume: this.#volume,
-      leadMs: (run) => run.speech.options.leadMs ?? this.leadMs,
+      events: this.#events,
       joiner: (run) => this.#turns.joiner(run),
       onJoined: (run) => this.#turns.join(run),
-      onFrame: (_run, samples, timing) => this.#onFrame(samples, timing),
-      onGap: (run, lengthMs, cause) => this.#onGap(run, lengthMs, cause),
       onEnd: (run, ending) => this.#settle(run, ending),
       onFree: () => this.#advance(),
     });
@@ -99,8 +96,7 @@ export class Player implements SpeechOwner {
 
   /** What the agent may hold unplayed now, in ms, unless a speech says otherwise. */
   get leadMs(): number {
-    const { lead } = this.#options;
-    return lead instanceof AdaptiveLead ? lead.leadMs : lead;
+    return leadNowMs(this.#options.lead);
   }
 
   /** The level of everything, in dB; 0 is unchanged. */
@@ -232,6 +228,11 @@ export class Player implements SpeechOwner {
     };
   }
 
+  /** @internal See `Speech.on()`. */
+  followed(): void {
+    this.#delivery.follow();
+  }
+
   /** Settles when nothing sounds, prepares or waits. */
   async whenIdle(): Promise<void> {
     while (this.busy) await Promise.all(this.speeches.map((speech) => speech.finished));
@@ -285,23 +286,6 @@ export class Player implements SpeechOwner {
     }
     // It may be the one that the speech before it waits for, to join it.
     if (feeding && run === this.#turns.joiner(feeding)) this.#delivery.fed();
-  }
-
-  #onFrame(samples: number, timing: FrameTiming | undefined): void {
-    const { lead } = this.#options;
-    if (timing && lead instanceof AdaptiveLead)
-      lead.frameLeft(timing.heldMs, timing.latenessMs, timing.leftAtMs);
-    if (this.#events.listenerCount('frame') > 0) this.#events.emit('frame', { samples, timing });
-  }
-
-  #onGap(run: Run, lengthMs: number, cause: 'source' | 'stall'): void {
-    run.gap(lengthMs, cause);
-    const { lead, clock } = this.#options;
-    if (cause === 'stall' && lead instanceof AdaptiveLead) lead.ranDry(clock.nowMs());
-    this.#events.emit('gap', { speech: run.speech, lengthMs, cause });
-    const reason =
-      cause === 'source' ? 'the sound came late' : 'the process was stalled for longer than the lead';
-    run.speech.tell('warning', `A silence of ${Math.round(lengthMs)} ms: ${reason}.`);
   }
 
   /** @returns how many had been waiting */

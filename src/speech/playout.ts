@@ -66,7 +66,7 @@ export class Playout {
     this.#draining = [];
   }
 
-  /** A frame left, or a speech began: somebody may want to be told of it. */
+  /** A speech began, or somebody begins to follow one. */
   follow(): void {
     if (!this.#task && this.#wanted)
       this.#task = this.#watchAt(this.#options.clock.nowMs() + POSITION_EVERY_MS);

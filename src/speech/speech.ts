@@ -104,6 +104,8 @@ export interface SpeechOwner {
   stop(speech: Speech, fadeMs: number | undefined): void;
   addCue(speech: Speech, cue: Cue): void;
   position(speech: Speech): SpeechPosition;
+  /** Somebody follows its position from now on. */
+  followed(speech: Speech): void;
 }
 
 const NEXT: Record<SpeechState, readonly SpeechState[]> = {
@@ -174,7 +176,9 @@ export class Speech {
     event: Name,
     listener: (payload: SpeechEvents[Name]) => void,
   ): () => void {
-    return this.#events.on(event, listener);
+    const off = this.#events.on(event, listener);
+    if (event === 'position') this.#owner.followed(this);
+    return off;
   }
 
   /**

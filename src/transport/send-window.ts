@@ -4,6 +4,9 @@ const MAX_BYTES = 65_536;
 const MARK_EVERY_BYTES = MAX_BYTES / 4;
 /** What a small write costs the kernel beyond its bytes, roughly. */
 const UNIT_BYTES = 64;
+/** How the payload of a mark of the window's own begins. */
+const OWN = 'window-';
+const OWN_BYTES = Buffer.from(OWN);
 
 /**
  * How much may be handed to the operating system, by what the avatar has answered for: pings come back in order with
@@ -16,7 +19,7 @@ export class SendWindow {
   #readBytes = 0;
   #markedBytes = 0;
   #nextMark = 1;
-  #marks: { readonly payload: string; readonly sentBytes: number }[] = [];
+  #marks: { readonly payload: Uint8Array; readonly sentBytes: number }[] = [];
 
   /** Bytes under way. */
   get underWayBytes(): number {
@@ -37,27 +40,22 @@ export class SendWindow {
   marked(payload: Uint8Array): void {
     this.sent(payload.length);
     this.#markedBytes = this.#sentBytes;
-    this.#marks.push({ payload: keyOf(payload), sentBytes: this.#sentBytes });
+    this.#marks.push({ payload, sentBytes: this.#sentBytes });
   }
 
   /** The payload of a mark that has to go out now, if one has. */
   dueMark(): Uint8Array | undefined {
     if (this.#sentBytes - this.#markedBytes < MARK_EVERY_BYTES) return undefined;
-    return Buffer.from(`window-${this.#nextMark++}`);
+    return Buffer.from(`${OWN}${this.#nextMark++}`);
   }
 
   /** A mark has come back: all before it has been read. @returns true when it was one of the window's own */
   answered(payload: Uint8Array): boolean {
-    const key = keyOf(payload);
-    const index = this.#marks.findIndex((mark) => mark.payload === key);
+    const index = this.#marks.findIndex((mark) => Buffer.compare(mark.payload, payload) === 0);
     if (index >= 0) {
       this.#readBytes = this.#marks[index]!.sentBytes;
       this.#marks.splice(0, index + 1);
     }
-    return key.startsWith('window-');
+    return Buffer.compare(payload.subarray(0, OWN.length), OWN_BYTES) === 0;
   }
-}
-
-function keyOf(payload: Uint8Array): string {
-  return Buffer.from(payload).toString('latin1');
 }

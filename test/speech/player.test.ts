@@ -103,6 +103,16 @@ describe('a speech from start to end', () => {
     expect([...positions].sort((a, b) => a - b)).toEqual(positions);
   });
 
+  it('tells its position to one who begins to follow it in its midst', async () => {
+    const { clock, player } = rig();
+    const speech = player.speak(sound(ramp(32_000)));
+    await clock.advance(1000);
+    let told = 0;
+    speech.on('position', () => (told += 1));
+    await clock.advance(500);
+    expect(told).toBeGreaterThanOrEqual(4);
+  });
+
   it('tells the very samples that leave to whoever takes them down', async () => {
     const { clock, player } = rig();
     const speech = player.speak(sound(ramp(10_000)));

@@ -9,6 +9,7 @@ import { HandSound } from '../support/speech-rig.js';
 const nobody = {
   stop: () => undefined,
   addCue: () => undefined,
+  followed: () => undefined,
   position: () => {
     throw new Error('nobody asks');
   },
