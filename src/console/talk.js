@@ -235,7 +235,7 @@ export class Talk {
    */
   #onClosed(socket, reason) {
     if (socket !== this.#socket || this.#wanted === undefined) return;
-    if (reason) this.#failed(socket, { detail: reason, advice: '' });
+    if (reason) this.#failed(socket, { code: 'STREAM_CLOSED', detail: reason, advice: '' });
     this.#end();
   }
 

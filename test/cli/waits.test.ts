@@ -113,13 +113,13 @@ describe('--timeout', () => {
     const folder = mkdtempSync(join(tmpdir(), 'waits-'));
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
     const pidFile = join(folder, 'pid');
-    const recorder = `require('fs').writeFileSync('${pidFile}', String(process.pid));
-      setInterval(() => process.stdout.write(Buffer.alloc(1920, 7)), 20)`;
-    onTestFinished(fakePath({ parec: `exec '${process.execPath}' -e "${recorder}"` }));
-    const args = ['mic', '--recorder', 'parec', '--port', String(rig.port), '--timeout', '1500'];
+    // A shell is there at once, however busy the machine.
+    const records = 'while :; do /usr/bin/head -c 1920 /dev/zero; /bin/sleep 0.02; done';
+    onTestFinished(fakePath({ parec: `echo $$ > '${pidFile}'; ${records}` }));
+    const args = ['mic', '--recorder', 'parec', '--port', String(rig.port), '--timeout', '2500'];
     const { exit, err } = await inProcess(args);
     expect(exit).toBe(4);
-    expect(err).toContain('mic took longer than 1500 ms.');
+    expect(err).toContain('mic took longer than 2500 ms.');
     const pid = Number(readFileSync(pidFile, 'utf8'));
     await until(() => !isAlive(pid));
     await until(() => rig.bridge.agent().speeches.length === 0);

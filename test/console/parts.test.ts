@@ -71,7 +71,7 @@ describe('the problems of the console', () => {
   it('are told in Japanese, every one that the service can answer, and none that there is not', () => {
     const told = Object.keys(PROBLEMS.ja!).sort();
     const codes = Object.keys(ERRORS).filter((code) => !elsewhere.includes(code));
-    expect(told).toEqual([...codes, 'NO_ANSWER', 'UNKNOWN'].sort());
+    expect(told).toEqual([...codes, 'NO_ANSWER', 'STREAM_CLOSED', 'UNKNOWN'].sort());
     for (const [what, advice] of Object.values(PROBLEMS.ja!)) {
       for (const sentence of [what, advice]) expect(sentence).toMatch(/[ぁ-ん].*。$/u);
     }
