@@ -52,9 +52,9 @@ function textOf(event, labelOf) {
     case 'state':
       return ['speech', 'plain', t('logState', { label: event.label, state: t(`state_${event.state}`) })];
     case 'waiting':
-      return ['speech', 'plain', event.message];
+      return ['speech', 'plain', t('logWaiting', { label: labelOf(event.agent, event.speech), ...event })];
     case 'warning':
-      return ['speech', 'warn', event.message];
+      return ['speech', 'warn', t('logWarning', { label: labelOf(event.agent, event.speech), ...event })];
     case 'cue':
       return ['speech', 'plain', t('logCue', { at: clockText(event.atMs), send: event.send })];
     case 'ended':
