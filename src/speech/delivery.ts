@@ -31,7 +31,7 @@ export interface DeliveryOptions {
   readonly volume: Gain;
   /** What the agent may hold, unless a speech says otherwise. */
   readonly lead: Lead;
-  /** The player's: told of frames and gaps. */
+  /** The player's: told of gaps. */
   readonly events: Emitter<PlayerEvents>;
   /** The run that is to go on in the same segment where `run` ends, if one is. */
   joiner(run: Run): Run | undefined;
@@ -42,6 +42,9 @@ export interface DeliveryOptions {
   /** Another one may be able to begin. */
   onFree(): void;
 }
+
+/** Is told of each frame that left: its samples, and how well in time where that can be said. */
+export type FrameObserver = (samples: number, timing: FrameTiming | undefined) => void;
 
 /**
  * The way of a speech from its first frame until it has been heard: its frames leave by the pacer (it feeds), then the
@@ -54,6 +57,7 @@ export class Delivery {
   readonly #pacer: Pacer;
   readonly #playout: Playout;
   readonly #cues: CueSender;
+  #observer: FrameObserver | undefined;
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
@@ -129,6 +133,11 @@ export class Delivery {
   /** Samples came of the run that feeds, or of one that is to join it. */
   fed(): void {
     this.#pacer.fed(this.#now());
+  }
+
+  /** Has one observer look at each frame that leaves, or none. */
+  observeFrames(observer: FrameObserver | undefined): void {
+    this.#observer = observer;
   }
 
   /** Holds the frames back: the sound fades, what the agent holds still sounds. */
@@ -220,7 +229,7 @@ export class Delivery {
   }
 
   #onFrame(run: Run, samples: number, timing: FrameTiming | undefined): void {
-    if (this.#events.listenerCount('frame') > 0) this.#events.emit('frame', { samples, timing });
+    this.#observer?.(samples, timing);
     if (run.cues.size > 0) this.#cues.arm();
   }
 

@@ -59,16 +59,15 @@ export class Pacer {
   #short = false;
   /** How long the agent had been dry when the segment was closed for it; part of the gap that the next frame ends. */
   #dryBeforeMs = 0;
-  #task: WheelTask | undefined;
+  readonly #task: WheelTask;
   /** The moment for which `#task` was asked. */
   #dueMs = 0;
-  /** One for all frames: it is asked for 25 times a second. */
-  readonly #onWake = (nowMs: number): void => this.#wake(nowMs);
 
   constructor(options: PacerOptions) {
     this.#options = options;
     this.#frameSamples = msToSamples(options.frameMs);
     this.#nearlyDrySamples = msToSamples(options.wheel.slotMs * 2);
+    this.#task = options.wheel.task((nowMs) => this.#wake(nowMs));
   }
 
   /** The run whose frames leave. */
@@ -81,7 +80,7 @@ export class Pacer {
     this.#run = run;
     this.#starved = false;
     this.#dryBeforeMs = 0;
-    if (!run) this.#cancelTask();
+    if (!run) this.#task.cancel();
   }
 
   /** Forgets what was sent: with a new connection or a new schedule. */
@@ -97,7 +96,7 @@ export class Pacer {
   /** Holds the frames back, with a fade and a closed segment, so that the mouth closes without a click. */
   hold(fadeMs: number): void {
     this.#held = true;
-    this.#cancelTask();
+    this.#task.cancel();
     if (this.#run?.begun) this.cut(this.#run, fadeMs);
   }
 
@@ -135,7 +134,7 @@ export class Pacer {
 
   /** Sends all that may leave now, then asks the wheel for the next moment. `dueMs` is the moment it was asked for. */
   pump(nowMs: number, dueMs?: number): void {
-    this.#cancelTask();
+    this.#task.cancel();
     this.#short = false;
     const { outlet } = this.#options;
     while (this.#run && !this.#held && !outlet.frozen) {
@@ -254,11 +253,10 @@ export class Pacer {
 
   #wakeAt(dueMs: number): void {
     this.#dueMs = dueMs;
-    this.#task = this.#options.wheel.at(dueMs, this.#onWake);
+    this.#task.at(dueMs);
   }
 
   #wake(nowMs: number): void {
-    this.#task = undefined;
     const run = this.#run;
     if (run?.begun && run.feed.bufferedSamples === 0 && !run.feed.ended) this.#closeIfDry(run, nowMs);
     this.pump(nowMs, this.#dueMs);
@@ -274,10 +272,5 @@ export class Pacer {
 
   #leadSamples(run: Run): number {
     return msToSamples(run.speech.options.leadMs ?? leadNowMs(this.#options.lead));
-  }
-
-  #cancelTask(): void {
-    this.#task?.cancel();
-    this.#task = undefined;
   }
 }

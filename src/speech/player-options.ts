@@ -1,7 +1,6 @@
 import type { Clock } from '../base/clock.js';
 import type { Logger } from '../base/logger.js';
 import type { Lead } from './lead.js';
-import type { FrameTiming } from './pacer.js';
 import type { FrameSink } from './sink.js';
 import type { Speech } from './speech.js';
 import type { Wheel } from './wheel.js';
@@ -33,8 +32,6 @@ export interface PlayerEvents {
   speech: Speech;
   /** A silence that was not in the sound. */
   gap: { speech: Speech; lengthMs: number; cause: 'source' | 'stall' };
-  /** A frame left; how well in time, where that can be said. */
-  frame: { samples: number; timing: FrameTiming | undefined };
   /** Nothing sounds and nothing waits. */
   idle: undefined;
 }

@@ -4,7 +4,7 @@ import { samplesToMs } from '../base/units.js';
 import { Gain } from '../audio/gain.js';
 import type { Sound } from '../audio/pcm.js';
 import type { Cue } from './cues.js';
-import { Delivery } from './delivery.js';
+import { Delivery, type FrameObserver } from './delivery.js';
 import { emptyError, speechEnd, stoppedError, type Ending } from './ending.js';
 import { Feed, type FeedOptions } from './feed.js';
 import { leadNowMs } from './lead.js';
@@ -236,6 +236,11 @@ export class Player implements SpeechOwner {
   /** Settles when nothing sounds, prepares or waits. */
   async whenIdle(): Promise<void> {
     while (this.busy) await Promise.all(this.speeches.map((speech) => speech.finished));
+  }
+
+  /** Has one observer look at each frame that leaves, or none. */
+  observeFrames(observer: FrameObserver | undefined): void {
+    this.#delivery.observeFrames(observer);
   }
 
   /** Ends every speech at once as stopped, and takes no more. */

@@ -131,6 +131,7 @@ export class Speech {
   readonly #events: Emitter<SpeechEvents>;
   #state: SpeechState = 'queued';
   #hasStarted = false;
+  #recorded = false;
   #end: SpeechEnd | undefined;
   #info: SoundInfo | undefined;
   #settleStarted!: (started: boolean) => void;
@@ -178,6 +179,7 @@ export class Speech {
   ): () => void {
     const off = this.#events.on(event, listener);
     if (event === 'position') this.#owner.followed(this);
+    if (event === 'sent') this.#recorded = true;
     return off;
   }
 
@@ -245,9 +247,9 @@ export class Speech {
     this.#events.emit(event, payload);
   }
 
-  /** @internal True when somebody takes down what is sent. */
+  /** @internal True when somebody may take down what is sent. */
   get recorded(): boolean {
-    return this.#events.listenerCount('sent') > 0;
+    return this.#recorded;
   }
 
   /** @internal True when somebody follows the position. */

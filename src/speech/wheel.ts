@@ -1,21 +1,37 @@
 import type { Clock, Timer } from '../base/clock.js';
 
-/** Work that was asked of the wheel. */
-export interface WheelTask {
-  /** Calls it off; once run or cancelled this does nothing. */
-  cancel(): void;
-}
+/** Work for the wheel: it runs once for each time it is asked for. */
+export class WheelTask {
+  readonly #wheel: Wheel;
+  readonly #run: (nowMs: number) => void;
+  #slot: number | undefined;
 
-/** One object a task, for it is made anew for every frame of every agent. */
-class Entry implements WheelTask {
-  run: ((nowMs: number) => void) | undefined;
-
-  constructor(run: (nowMs: number) => void) {
-    this.run = run;
+  /** Made by a wheel. */
+  constructor(wheel: Wheel, run: (nowMs: number) => void) {
+    this.#wheel = wheel;
+    this.#run = run;
   }
 
+  /** Asks for it at a moment, in the place of the one it was asked for before. See `Wheel.at`. */
+  at(dueMs: number): void {
+    this.#slot = this.#wheel.put(this, dueMs);
+  }
+
+  /** Calls it off; where it was not asked for, or has run, this does nothing. */
   cancel(): void {
-    this.run = undefined;
+    this.#slot = undefined;
+  }
+
+  /** @internal True while it is to run in that slot. */
+  waitsFor(slot: number): boolean {
+    return this.#slot === slot;
+  }
+
+  /** @internal The wheel's: runs it, unless it was called off or asked for at another moment. */
+  turn(slot: number, nowMs: number): void {
+    if (this.#slot !== slot) return;
+    this.#slot = undefined;
+    this.#run(nowMs);
   }
 }
 
@@ -28,7 +44,9 @@ export class Wheel {
   readonly slotMs: number;
   readonly #clock: Clock;
   readonly #onError: (error: unknown) => void;
-  readonly #slots = new Map<number, Entry[]>();
+  readonly #slots = new Map<number, WheelTask[]>();
+  /** The slots in which there may be something to do, in order. */
+  readonly #order: number[] = [];
   #timer: Timer | undefined;
   #armedSlot = Infinity;
   #latenessMs: ((latenessMs: number) => void) | undefined;
@@ -60,15 +78,32 @@ export class Wheel {
   }
 
   /** Runs `task` in the first slot at or after `dueMs` (monotonic); what is already due runs at the next wake-up. */
-  at(dueMs: number, task: (nowMs: number) => void): WheelTask {
+  at(dueMs: number, run: (nowMs: number) => void): WheelTask {
+    const task = this.task(run);
+    task.at(dueMs);
+    return task;
+  }
+
+  /** Work that is asked for time and again. */
+  task(run: (nowMs: number) => void): WheelTask {
+    return new WheelTask(this, run);
+  }
+
+  /** @internal See `WheelTask.at`. @returns its slot */
+  put(task: WheelTask, dueMs: number): number {
     // A hair of tolerance keeps a due time that is a slot boundary but for rounding in that slot.
     const slot = Math.ceil(dueMs / this.slotMs - 1e-6);
-    const entry = new Entry(task);
-    const entries = this.#slots.get(slot);
-    if (entries) entries.push(entry);
-    else this.#slots.set(slot, [entry]);
+    const tasks = this.#slots.get(slot);
+    if (tasks) tasks.push(task);
+    else this.#open(slot, task);
     if (slot < this.#armedSlot) this.#arm(slot);
-    return entry;
+    return slot;
+  }
+
+  #open(slot: number, task: WheelTask): void {
+    this.#slots.set(slot, [task]);
+    const before = this.#order.findLastIndex((other) => other < slot);
+    this.#order.splice(before + 1, 0, slot);
   }
 
   #arm(slot: number): void {
@@ -93,13 +128,13 @@ export class Wheel {
 
   #runDue(nowMs: number): void {
     const current = Math.floor(nowMs / this.slotMs + 1e-6);
-    const due = [...this.#slots.keys()].filter((slot) => slot <= current).sort((a, b) => a - b);
-    for (const slot of due) {
-      const entries = this.#slots.get(slot)!;
+    const later = this.#order.findIndex((slot) => slot > current);
+    for (const slot of this.#order.splice(0, later < 0 ? this.#order.length : later)) {
+      const tasks = this.#slots.get(slot)!;
       this.#slots.delete(slot);
-      for (const entry of entries) {
+      for (const task of tasks) {
         try {
-          entry.run?.(nowMs);
+          task.turn(slot, nowMs);
         } catch (error) {
           this.#onError(error);
         }
@@ -107,13 +142,13 @@ export class Wheel {
     }
   }
 
-  /** The first slot in which something is left to do; those in which all was called off are forgotten. */
+  /** The first slot in which something is left to do; those before it, in which all was called off, are forgotten. */
   #nextSlot(): number | undefined {
-    let next: number | undefined;
-    for (const [slot, entries] of this.#slots) {
-      if (entries.every((entry) => !entry.run)) this.#slots.delete(slot);
-      else if (next === undefined || slot < next) next = slot;
+    for (;;) {
+      const slot = this.#order[0];
+      if (slot === undefined || this.#slots.get(slot)!.some((task) => task.waitsFor(slot))) return slot;
+      this.#slots.delete(slot);
+      this.#order.shift();
     }
-    return next;
   }
 }

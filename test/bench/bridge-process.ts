@@ -1,5 +1,6 @@
 import { Marks } from '../../src/agent/marks.js';
 import { createBridge, type Bridge } from '../../src/bridge.js';
+import type { FrameObserver } from '../../src/speech/delivery.js';
 import { LEAD_MS, speechLikeNoise, watchWindow, type Window, type WindowReport } from './load.js';
 import { sharedClock, sleep } from './now.js';
 import { serve } from './processes.js';
@@ -72,14 +73,11 @@ const tasks = {
   async measure(window: Window): Promise<WindowReport> {
     const agents = bridge.agents();
     const latenessMs: number[] = [];
-    const offs = window.lateness
-      ? agents.map((agent) =>
-          agent.player.on('frame', ({ timing }) => timing && latenessMs.push(timing.latenessMs)),
-        )
-      : [];
+    const note: FrameObserver = (_samples, timing) => timing && latenessMs.push(timing.latenessMs);
+    if (window.lateness) for (const { player } of agents) player.observeFrames(note);
     const sentFrames = (): number => agents.reduce((sum, agent) => sum + agent.sentSamples, 0) / 640;
     const report = await watchWindow(window, sentFrames, latenessMs);
-    for (const off of offs) off();
+    for (const { player } of agents) player.observeFrames(undefined);
     return report;
   },
   /** Ends every speech. */

@@ -34,7 +34,7 @@ export const cues: Bench = {
       // The usual way: a command goes out with the frame that holds its sample.
       const waiting = [...times];
       let sent = 0;
-      naive.player.on('frame', ({ samples }) => {
+      naive.player.observeFrames((samples) => {
         sent += samples;
         while (waiting.length > 0 && msToSamples(waiting[0]!) < sent)
           void naive.send(`CUE|${waiting.shift()}`);

@@ -87,8 +87,8 @@ async function firstFrameAfterMs(agent: Agent, chunks: readonly Uint8Array[], ra
     }
   }
   const sent = new Promise<number>((resolve) => {
-    const off = agent.player.on('frame', () => {
-      off();
+    agent.player.observeFrames(() => {
+      agent.player.observeFrames(undefined);
       resolve(now());
     });
   });

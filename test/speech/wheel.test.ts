@@ -60,6 +60,25 @@ describe('Wheel', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
+  it('runs a task at the moment for which it was asked last, once for each time, and again when it asks itself', () => {
+    const clock = new FakeClock();
+    const wheel = new Wheel(clock);
+    const ran: number[] = [];
+    const task = wheel.task((nowMs) => {
+      ran.push(nowMs);
+      if (nowMs < 1200) task.at(nowMs + 40);
+    });
+    for (const dueMs of [1050, 1300, 1100, 1050, 1100]) task.at(dueMs);
+    clock.advanceSync(1000);
+    expect(ran).toEqual([1100, 1140, 1180, 1220]);
+    task.at(2100);
+    task.cancel();
+    task.at(2200);
+    clock.advanceSync(1000);
+    expect(ran.slice(4)).toEqual([2200]);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
   it('runs the others when a task throws, and reports it', () => {
     const clock = new FakeClock();
     const errors: unknown[] = [];
