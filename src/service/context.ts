@@ -25,6 +25,8 @@ export interface ServiceContext {
   readonly hub: EventHub;
   readonly limits: ServiceLimits;
   readonly uploads: Places;
+  /** Those of them that are read far ahead. */
+  readonly farUploads: Places;
   readonly followers: Places;
   readonly streams: Places;
   /** Commands that wait for an avatar. */

@@ -22,6 +22,13 @@ export interface ServiceLimits {
   readonly keptEvents: number;
   /** Bytes of an upload read ahead of the speech; past them the uploader waits. */
   readonly uploadAheadBytes: number;
+  /**
+   * The same for a client that waits for its speech: only where all it sent was read is it seen going away, and its speech
+   * stopped.
+   */
+  readonly uploadFarAheadBytes: number;
+  /** Uploads that may be read so far ahead at once. */
+  readonly maxFarUploads: number;
   /** How long an upload may be silent while its speech waits for more, in ms. */
   readonly uploadIdleMs: number;
   /** The largest JSON body, in bytes. */
@@ -46,6 +53,8 @@ export const DEFAULT_LIMITS: ServiceLimits = {
   maxFollowerBytes: 1024 * 1024,
   keptEvents: 1000,
   uploadAheadBytes: 256 * 1024,
+  uploadFarAheadBytes: 8 * 1024 * 1024,
+  maxFarUploads: 8,
   uploadIdleMs: 600_000,
   // A thousand commands of the longest kind, escaped.
   maxJsonBytes: 4 * 1024 * 1024,
@@ -78,9 +87,14 @@ export class Places {
    * @throws BridgeError of the given code when there is none
    */
   take(): () => void {
-    if (this.#taken >= this.#max) {
-      throw new BridgeError(this.#code, `${this.#max} ${this.#what} are open already, which is the limit.`);
-    }
+    const leave = this.tryTake();
+    if (leave) return leave;
+    throw new BridgeError(this.#code, `${this.#max} ${this.#what} are open already, which is the limit.`);
+  }
+
+  /** The same for who can do without. @returns gives it back; nothing when there is none */
+  tryTake(): (() => void) | undefined {
+    if (this.#taken >= this.#max) return undefined;
     this.#taken += 1;
     let held = true;
     return () => {

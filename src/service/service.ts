@@ -111,6 +111,7 @@ export async function attachService(bridge: Bridge, options: ServiceOptions = {}
     bridge,
     hub: watchBridge(bridge, limits),
     uploads: new Places(limits.maxUploads, 'STREAM_LIMIT', 'uploads'),
+    farUploads: new Places(limits.maxFarUploads, 'STREAM_LIMIT', 'uploads'),
     followers: new Places(limits.maxFollowers, 'FOLLOWER_LIMIT', 'followers of events'),
     streams: new Places(limits.maxStreams, 'STREAM_LIMIT', 'streams'),
   };

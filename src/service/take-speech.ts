@@ -79,11 +79,16 @@ export async function takeSpeech(
   begin: (upload: Upload | undefined) => Spoken,
 ): Promise<void> {
   let leave: (() => void) | undefined;
+  let leaveFar: (() => void) | undefined;
   try {
     checkEncoding(request.headers['content-encoding']);
     leave = context.uploads.take();
-    const upload = isJson(request) ? undefined : openUpload(context, request, label);
+    const live = request.headers.accept?.includes(NDJSON_TYPE) === true;
+    // A live answer is written all the time: it notices by itself that nobody is there.
+    if (wait !== 'accepted' && !live) leaveFar = context.farUploads.tryTake();
+    const upload = isJson(request) ? undefined : openUpload(context, request, label, leaveFar !== undefined);
     const spoken = begin(upload);
+    if (leaveFar) void spoken.finished.then(leaveFar);
     const received = upload?.received ?? Promise.resolve();
     void received.then(leave);
     const ended = spoken.finished.then(() => upload?.discard());
@@ -95,7 +100,6 @@ export async function takeSpeech(
       sent: sent === true,
       frames: frames === true,
     };
-    const live = request.headers.accept?.includes(NDJSON_TYPE) === true;
     const answering = (live ? answerLive : ANSWERS[wait])(asked);
     const work = Promise.allSettled([answering, ended]);
     for (const { speech } of spoken.members) {
@@ -105,6 +109,7 @@ export async function takeSpeech(
     await answering;
   } catch (error) {
     leave?.();
+    leaveFar?.();
     linger(request.raw);
     throw error;
   }
@@ -121,10 +126,15 @@ export function uploadLabel(request: FastifyRequest): string {
   return `the upload of ${remoteAddress ?? 'a client'}:${remotePort ?? 0}`;
 }
 
-function openUpload({ bridge, limits }: ServiceContext, request: FastifyRequest, label: string): Upload {
+function openUpload(
+  { bridge, limits }: ServiceContext,
+  request: FastifyRequest,
+  label: string,
+  far: boolean,
+): Upload {
   return new Upload(request.raw, {
     clock: bridge.clock,
-    aheadBytes: limits.uploadAheadBytes,
+    aheadBytes: far ? Math.max(limits.uploadAheadBytes, limits.uploadFarAheadBytes) : limits.uploadAheadBytes,
     idleMs: limits.uploadIdleMs,
     label,
   });

@@ -17,8 +17,8 @@ const schema = {
     'The body is the sound, in any format the bridge reads, and is spoken while it arrives. It is read only as it is ' +
     'needed: TCP slows the sender. Whoever waits for a speech (`wait=started` until it sounds, `wait=finished` and ' +
     '`application/x-ndjson` to its end) owns it: when that client goes away, the speech is stopped. A live answer ' +
-    '(`application/x-ndjson`) notices that at once; with `wait=` it is noticed when what the client had sent by then has ' +
-    'been taken in, for the rest of it stands before the news.',
+    '(`application/x-ndjson`) notices that at once; with `wait=` it is noticed once all that the client had sent was read: ' +
+    'at once where that is a few MB, which are read ahead for it, else when the speech has come that far.',
   consumes: ['application/octet-stream', 'audio/*'],
   querystring: SpeechQuery,
   body: z.unknown().meta({ type: 'string', format: 'binary' }),
