@@ -4,8 +4,6 @@ import { Ledger } from './ledger.js';
 import type { KeeperLog, KeeperWishes, ToKeeper, ToWorker } from './messages.js';
 import { WorkerProcess, type WorkerEnd, type WorkerProgram } from './worker-process.js';
 
-/** A worker that does not give way within this time is succeeded all the same, in ms. */
-const YIELD_MS = 1000;
 /** The status of a service that was ended at once. */
 const INTERRUPTED = 130;
 
@@ -18,6 +16,10 @@ export interface KeeperOptions {
   readonly maxWaiting?: number;
   /** A worker that is not ready after this long is ended, in ms. Default 30,000. */
   readonly readyTimeoutMs?: number;
+  /** A worker that is to give way and does not answer is succeeded all the same after this long, in ms. Default 1,000. */
+  readonly yieldTimeoutMs?: number;
+  /** …and ended, for what it has would stay with it for ever, if it does not within this time after that. Default 10,000. */
+  readonly hungTimeoutMs?: number;
   /** How long to wait before a worker that ended is started again. */
   readonly backoff?: Backoff;
   /** @param manner as the workers have it; unknown until the first one has said it */
@@ -59,6 +61,8 @@ export class Keeper {
   #replacement: WorkerProcess | undefined;
   /** Set while the active worker tells the one that replaces it what it must know. */
   #yielding: NodeJS.Timeout | undefined;
+  /** Those that have been succeeded without an answer, until they answer. */
+  readonly #mute = new Map<WorkerProcess, NodeJS.Timeout>();
   #wishes: KeeperWishes | undefined;
   /** Where it listens, once a worker has asked for it. */
   #address: Promise<ToWorker> | undefined;
@@ -211,6 +215,8 @@ export class Keeper {
 
   #onMessage(worker: WorkerProcess, message: ToKeeper): void {
     const active = this.#active;
+    clearTimeout(this.#mute.get(worker));
+    this.#mute.delete(worker);
     switch (message.type) {
       case 'listen':
         this.#wishes = { standby: message.standby, log: message.log };
@@ -250,7 +256,22 @@ export class Keeper {
     this.#workers.set(worker, 'reserve');
     if (worker !== this.#replacement) return;
     active.send({ type: 'retire' });
-    this.#yielding = setTimeout(() => this.#succession(), YIELD_MS);
+    this.#yielding = setTimeout(() => {
+      this.#awaitAnswer(active);
+      this.#succession();
+    }, this.#options.yieldTimeoutMs ?? 1000);
+  }
+
+  /** A worker that hangs would keep what it has, and the avatars would stay dumb. */
+  #awaitAnswer(worker: WorkerProcess): void {
+    const { hungTimeoutMs = 10_000 } = this.#options;
+    const timer = setTimeout(() => {
+      this.#mute.delete(worker);
+      if (!this.#workers.has(worker)) return;
+      this.#log('error', `The old worker hangs: it has not answered for ${hungTimeoutMs} ms, and is ended.`);
+      worker.kill('SIGKILL');
+    }, hungTimeoutMs).unref();
+    this.#mute.set(worker, timer);
   }
 
   /** The active worker retires, and the one that is to replace it takes over. */

@@ -122,6 +122,19 @@ describe('the keeper', () => {
     await until(() => coming.every(({ text }) => text.startsWith('pid')), 'an answer to each');
   });
 
+  it('replaces a worker that hangs, and ends it', async () => {
+    const { keeper, port, log } = await startKeeper('trivial', { yieldTimeoutMs: 50, hungTimeoutMs: 200 });
+    const client = new Client(port).say('keep');
+    await until(() => client.text.startsWith('kept'), 'the worker');
+    const hung = pidAfter('kept', client);
+    process.kill(hung, 'SIGSTOP');
+    keeper.restart();
+    await until(() => client.text.includes('adopted'), 'the new worker');
+    expect(pidAfter('adopted', client)).not.toBe(hung);
+    expect(keeper.workers.map(({ pid }) => pid)).not.toContain(hung);
+    expect(log.join()).toContain('The old worker hangs');
+  });
+
   it('gives a planned restart up when the new worker does not start, and the old one goes on', async () => {
     const env: NodeJS.ProcessEnv = { ...process.env };
     const { keeper, port, log } = await startKeeper('trivial', { env });
