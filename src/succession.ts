@@ -105,6 +105,7 @@ export class Succession {
     const { door, listener, avatars } = this.#parts;
     enterBy(door, listener, avatars, {
       stop: () => on.stop(),
+      crowded: (now) => this.#parts.roster.list().forEach((agent) => agent.brace(now)),
       retire: () => void this.#retire().then(() => on.over()),
       relayed: (data) => this.#hear(data as Word),
       orphaned: () => this.#goOnAlone(() => on.over()),

@@ -333,6 +333,11 @@ export class Agent implements FrameSink {
     await link?.connection.passOn?.(() => link.detach());
   }
 
+  /** @internal Another process starts beside this one, or has started: a lead that is not fixed is larger for so long. */
+  brace(on: boolean): void {
+    this.#lead?.brace(on);
+  }
+
   /** @internal Ends everything; the connection stays for its owner to close. */
   close(): void {
     this.#closed = true;

@@ -28,6 +28,8 @@ export interface DoorListener {
   held(socket: Socket, lease: Lease, state: SlotState): void;
   /** Another worker takes over. What is relayed to it before this returns, it knows before its first connection. */
   retire(): void;
+  /** Another worker is being started, which takes its share of the machine; or none is any more. */
+  crowded(now: boolean): void;
   /** The service is to end. */
   stop(): void;
   /** The keeper is gone: the port is free, and nobody holds copies any more. */
@@ -126,6 +128,7 @@ export class Door {
       fresh: nothing,
       held: nothing,
       retire: nothing,
+      crowded: nothing,
       orphaned: nothing,
       relayed: nothing,
       stop,
@@ -163,6 +166,8 @@ export class Door {
       case 'retire':
         listener.retire();
         return this.#tell({ type: 'yield' });
+      case 'crowded':
+        return listener.crowded(message.now);
       case 'stop':
         return listener.stop();
       case 'relay':

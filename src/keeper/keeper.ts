@@ -199,12 +199,18 @@ export class Keeper {
       gone: (end) => this.#onGone(worker, end),
     });
     this.#workers.set(worker, 'starting');
+    this.#tellCrowded(true);
     setTimeout(() => {
       if (this.#workers.get(worker) !== 'starting') return;
       this.#log('error', `A worker was not ready within ${readyTimeoutMs} ms.`);
       worker.kill('SIGKILL');
     }, readyTimeoutMs).unref();
     return worker;
+  }
+
+  /** Tells those who speak that a process starts beside them, or that it has started or ended. */
+  #tellCrowded(now: boolean): void {
+    for (const worker of this.#in('active', 'retiring')) worker.send({ type: 'crowded', now });
   }
 
   /** Ends one that has nothing to do, and forgets it. */
@@ -254,6 +260,7 @@ export class Keeper {
     const active = this.#active;
     if (!active) return this.#activate(worker);
     this.#workers.set(worker, 'reserve');
+    this.#tellCrowded(false);
     if (worker !== this.#replacement) return;
     active.send({ type: 'retire' });
     this.#yielding = setTimeout(() => {
@@ -319,6 +326,7 @@ export class Keeper {
   #onGone(worker: WorkerProcess, end: WorkerEnd): void {
     const state = this.#workers.get(worker);
     this.#workers.delete(worker);
+    if (state === 'starting') this.#tellCrowded(false);
     for (const held of this.#held.values()) if (held.worker === worker) held.worker = undefined;
     if (this.#stopping !== 'no') {
       if (this.#workers.size === 0)

@@ -13,6 +13,8 @@ export type ToWorker =
   | { readonly type: 'connection'; readonly slot: number }
   /** Another worker takes over: tell it what it must know, `yield`, pass every connection on once it is idle, then end. */
   | { readonly type: 'retire' }
+  /** Another worker is being started, which takes its share of the machine; or none is any more. */
+  | { readonly type: 'crowded'; readonly now: boolean }
   /** The service ends. */
   | { readonly type: 'stop' }
   /** What the worker before has to say, or to one that retires, the one after; word for word. */

@@ -20,6 +20,9 @@ const MEMORY_MS = 30_000;
 /** A frame that leaves when the agent holds less than this share of the lead was nearly too late. */
 const NEAR_MISS_SHARE = 0.3;
 
+/** What a stall of this process is to be outlasted by while something else starts beside it, in ms. */
+const BRACED_MS = 300;
+
 /** What an agent may hold unplayed, in ms: fixed, or found out. */
 export type Lead = number | AdaptiveLead;
 
@@ -45,6 +48,7 @@ export class AdaptiveLead {
   #lateness: Worst[] = [];
   #jitterMs = 0;
   #nearMisses = 0;
+  #braced = false;
 
   constructor(range: LeadRange = AUTO_LEAD) {
     this.#range = range;
@@ -53,7 +57,12 @@ export class AdaptiveLead {
 
   /** What the agent may hold now, in ms. */
   get leadMs(): number {
-    return this.#leadMs;
+    return this.#braced ? Math.max(this.#leadMs, clamp(BRACED_MS, this.#range)) : this.#leadMs;
+  }
+
+  /** Something that takes the processor is about to begin, or has ended: the lead is larger for so long. */
+  brace(on: boolean): void {
+    this.#braced = on;
   }
 
   /** How often it was nearly too late. */
@@ -67,7 +76,8 @@ export class AdaptiveLead {
    * @param latenessMs how late the process was, in ms
    */
   frameLeft(heldMs: number, latenessMs: number, nowMs: number): void {
-    this.#remember(latenessMs, nowMs);
+    // What is sent at once to fill a lead that has just become larger is not late.
+    if (!this.#braced) this.#remember(latenessMs, nowMs);
     if (heldMs < this.#leadMs * NEAR_MISS_SHARE) this.#raise();
     this.#lower(nowMs);
   }

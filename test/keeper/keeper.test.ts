@@ -101,6 +101,8 @@ describe('the keeper', () => {
     clients[0]!.say('restart');
     await until(() => clients.every(({ text }) => text.includes('adopted')), 'the new worker');
     await until(() => keeper.workers.length === 1, 'the end of the old worker');
+    // The one that works is told when another one starts beside it, and when it has started.
+    expect(clients[0]!.text).toMatch(/^kept \d+crowded alone adopted/);
     expect(keeper.workers[0]).toMatchObject({ state: 'active' });
     expect(keeper.workers[0]!.pid).not.toBe(old);
     expect(clients.some(({ closed }) => closed)).toBe(false);

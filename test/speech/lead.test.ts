@@ -47,6 +47,21 @@ describe('AdaptiveLead', () => {
     expect(lead.leadMs).toBeGreaterThan(before);
   });
 
+  it('is larger while something starts beside the process, and what it was right after', () => {
+    const lead = new AdaptiveLead();
+    calm(lead, 0, 60_000);
+    const before = lead.leadMs;
+    lead.brace(true);
+    expect(lead.leadMs).toBeGreaterThanOrEqual(300);
+    // The frames that fill it are sent all at once, some long after their moment by the larger lead.
+    lead.frameLeft(before, 220, 60_040);
+    lead.brace(false);
+    expect(lead.leadMs).toBeLessThanOrEqual(before);
+    const narrow = new AdaptiveLead({ floorMs: 60, ceilingMs: 200 });
+    narrow.brace(true);
+    expect(narrow.leadMs).toBe(200);
+  });
+
   it('stays within its range whatever happens', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(fc.nat(1000), fc.nat(1000), fc.nat(3))), (steps) => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { BridgeError } from '../../src/base/errors.js';
+import { AdaptiveLead } from '../../src/speech/lead.js';
 import { HandSound, ramp, rig, sound } from '../support/speech-rig.js';
 
 const FRAME = 640;
@@ -47,6 +48,24 @@ describe('a speech from start to end', () => {
       expect(maxHeldMs).toBeLessThanOrEqual(120 + 40);
       expect((await speech.finished).gaps.count).toBe(0);
     }
+  });
+
+  it('fills a lead that has become larger at once, and goes back without a gap', async () => {
+    const lead = new AdaptiveLead();
+    const { clock, sink, player } = rig({ lead });
+    const samples = ramp(64_000);
+    player.speak(sound(samples));
+    await clock.advance(1000);
+    lead.brace(true);
+    await clock.advance(100);
+    expect(player.heldMs).toBeGreaterThanOrEqual(260);
+    await clock.advance(400);
+    lead.brace(false);
+    await clock.advance(500);
+    expect(player.heldMs).toBeLessThanOrEqual(160);
+    await clock.advance(4000);
+    expectWhole(sink.heard, samples);
+    expect(sink.playback().gapsMs).toEqual([]);
   });
 
   it('begins to count the position when the agent has played what another process has sent it', async () => {

@@ -64,6 +64,9 @@ door.enter({
     }
     setTimeout(() => process.exit(0), Number(process.env['TRIVIAL_LINGER_MS'] ?? 20));
   },
+  crowded: (now) => {
+    for (const socket of kept.keys()) socket.write(now ? 'crowded ' : 'alone ');
+  },
   stop: () => process.exit(0),
   orphaned: () => process.exit(4),
   relayed: (data) => {
