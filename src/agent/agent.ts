@@ -196,19 +196,21 @@ export class Agent implements FrameSink {
   pause(): void {
     this.#elsewhere?.pause();
     this.#player.pause();
+    this.#keep();
   }
 
   /** Goes on after `pause()`. */
   resume(): void {
     this.#elsewhere?.resume();
     this.#player.resume();
+    this.#keep();
   }
 
   /** Makes everything louder or quieter from now on, without a click. @param gainDb in dB; 0 is unchanged */
   volume(gainDb: number): void {
     this.#elsewhere?.volume(gainDb);
     this.#player.volume(gainDb);
-    this.#link?.rememberVolume(gainDb);
+    this.#keep();
   }
 
   /** Every speech that has not ended, in the order in which they are or will be heard. */
@@ -253,7 +255,8 @@ export class Agent implements FrameSink {
     });
     this.#link = link;
     if (state?.gainDb !== undefined) this.#player.volume(state.gainDb);
-    link.rememberVolume(this.#player.gainDb);
+    if (state?.paused) this.#player.pause();
+    this.#keep();
     link.events.on('message', (message) => this.#onMessage(message));
     link.events.on('reading', () => {
       if (link.stalled) this.#logger.warn({}, 'the agent has stopped reading');
@@ -435,6 +438,10 @@ export class Agent implements FrameSink {
     this.#ready = false;
     this.#events.emit('lost', error);
     this.#player.lost(error);
+  }
+
+  #keep(): void {
+    this.#link?.keep(this.#player.gainDb, this.#player.paused);
   }
 
   #admit({ when }: SpeechOptions): void {

@@ -53,6 +53,8 @@ export interface LinkState {
   readonly lips?: 'avatar' | 'commands';
   /** Its volume, in dB. */
   readonly gainDb?: number;
+  /** Somebody holds its speeches. */
+  readonly paused?: boolean;
   /** Samples sent since the last segment end. */
   readonly openSamples?: number;
   /** True when the last frame of those may not have left. */

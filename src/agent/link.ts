@@ -66,6 +66,7 @@ export class Link {
   #mode: SegmentMode | undefined;
   #lips: 'avatar' | 'commands' = 'avatar';
   #gainDb = 0;
+  #paused = false;
   #started = false;
   #sentSamples = 0;
   #stalled = false;
@@ -183,6 +184,7 @@ export class Link {
     this.#mode = mode;
     this.#lips = lips;
     this.#gainDb = state.gainDb ?? 0;
+    this.#paused = state.paused ?? false;
     if (model !== undefined) this.#readiness.assume(model);
     if (model !== undefined && lips === 'commands') {
       // The line that they follow goes on for as long as it is.
@@ -200,10 +202,11 @@ export class Link {
     if (inDoubt) this.#quietAtMs = Math.max(nowMs, this.#playsUntilMs) + TAIL_MS;
   }
 
-  /** Keeps the agent's volume for a process that takes over. */
-  rememberVolume(gainDb: number): void {
-    if (gainDb === this.#gainDb) return;
+  /** Keeps how the agent is set for a process that takes over: its volume, in dB, and whether it is held. */
+  keep(gainDb: number, paused: boolean): void {
+    if (gainDb === this.#gainDb && paused === this.#paused) return;
     this.#gainDb = gainDb;
+    this.#paused = paused;
     this.#remember();
   }
 
@@ -214,6 +217,7 @@ export class Link {
       ...(this.#mode !== undefined && { mode: this.#mode }),
       lips: this.#lips,
       ...(this.#gainDb !== 0 && { gainDb: this.#gainDb }),
+      ...(this.#paused && { paused: true }),
     });
   }
 

@@ -49,6 +49,7 @@ async function serveWithAvatar(args: string[] = []): Promise<Served> {
 interface Told {
   readonly state: string;
   readonly speaking: boolean;
+  readonly paused: boolean;
   readonly gainDb: number;
   readonly speeches: readonly { id: string; state: string; label: string }[];
 }
@@ -99,6 +100,7 @@ describe('serve with its keeper', () => {
     await expectWhole(port, avatar);
 
     await setVolume(port, -6);
+    expect((await inProcess(['pause', '--port', port])).exit).toBe(0);
     const second = await worker();
     process.kill(second, 'SIGKILL');
     // What reached the killed one is asked for again.
@@ -109,7 +111,7 @@ describe('serve with its keeper', () => {
       ),
     );
     await until(() => toldOf(port).then(({ state }) => state === 'ready'));
-    expect((await toldOf(port)).gainDb).toBe(-6);
+    expect(await toldOf(port)).toMatchObject({ gainDb: -6, paused: true });
     run.child.kill('SIGTERM');
     expect(await run.exit).toBe(0);
   });
