@@ -6,10 +6,9 @@ import { liveSound } from '../audio/live-sound.js';
 import { AdaptiveLead } from '../speech/lead.js';
 import { Player } from '../speech/player.js';
 import type { Interruption } from '../speech/player-options.js';
-import type { FrameSink, SegmentNeeds } from '../speech/sink.js';
 import type { Speech, SpeechOptions } from '../speech/speech.js';
 import type { AgentEvents } from './agent-events.js';
-import { Arrivals } from './arrivals.js';
+import { AgentSink } from './agent-sink.js';
 import type { Connection, LinkState } from './connection.js';
 import { Link } from './link.js';
 import type { RoundTrip } from './round-trips.js';
@@ -19,7 +18,7 @@ import type { AgentSettings } from './settings.js';
 import type { Predecessor } from './predecessor.js';
 import { speechSnapshot, type AgentSnapshot, type AgentState, type SpeechSnapshot } from './snapshot.js';
 import { SpeechStream } from './speech-stream.js';
-import { encodeCommand, type AgentMessage } from './wire.js';
+import type { AgentMessage } from './wire.js';
 
 /** Who waits for no absent agent still gives one that is there and has stopped reading so long to come back, in ms. */
 const MIN_STALL_TIMEOUT_MS = 10_000;
@@ -28,24 +27,21 @@ const MIN_STALL_TIMEOUT_MS = 10_000;
  * One avatar, by name. It outlives its connections: speeches can be asked for before the avatar is there, and go on
  * with the next one of that name after it was lost.
  */
-export class Agent implements FrameSink {
+export class Agent {
   readonly name: string;
   readonly #settings: AgentSettings;
   readonly #logger: Logger;
   readonly #events: Emitter<AgentEvents>;
   readonly #player: Player;
   readonly #lead: AdaptiveLead | undefined;
-  #link: Link | undefined;
+  readonly #sink: AgentSink;
   #ready = false;
-  #closed = false;
   /** Until this moment it is on its way here from another process. */
   #expectedUntilMs = -Infinity;
   /** The process that it comes from. */
   #predecessor: Predecessor | undefined;
   /** Why it takes no more speeches. */
   #refusal: BridgeError | undefined;
-  readonly #arrivals: Arrivals<Link>;
-  readonly #sent = { frames: 0, samples: 0, commands: 0 };
 
   /** Made by the bridge, never by a caller. */
   constructor(name: string, settings: AgentSettings) {
@@ -55,10 +51,15 @@ export class Agent implements FrameSink {
     this.#events = new Emitter((error, event) =>
       this.#logger.error({ error: String(error), event }, 'a listener of an agent event threw'),
     );
-    this.#arrivals = new Arrivals(name, settings.clock);
+    this.#sink = new AgentSink({
+      agentName: name,
+      settings,
+      logger: this.#logger,
+      onPrepared: (link) => this.#onReady(link),
+    });
     this.#lead = settings.leadMs === 'auto' ? new AdaptiveLead() : undefined;
     this.#player = new Player({
-      sink: this,
+      sink: this.#sink,
       wheel: settings.wheel,
       clock: settings.clock,
       logger: this.#logger,
@@ -67,7 +68,7 @@ export class Agent implements FrameSink {
       maxQueued: settings.maxQueued,
       bufferMs: settings.bufferMs,
       stallTimeoutMs: Math.max(settings.agentTimeoutMs, MIN_STALL_TIMEOUT_MS),
-      checkCommand: (line) => void this.#encode(line),
+      checkCommand: (line) => this.checkCommand(line),
       nextId: () => settings.nextSpeechId(),
     });
     this.#player.on('speech', (speech) => this.#events.emit('speech', speech));
@@ -81,12 +82,17 @@ export class Agent implements FrameSink {
 
   /** True while it has work or somebody waits for it: it must not be forgotten. */
   get inUse(): boolean {
-    return this.#player.busy || this.#arrivals.waiting > 0 || this.expected;
+    return this.#player.busy || this.#sink.waiting > 0 || this.expected;
+  }
+
+  /** True while it is connected and has stopped reading. */
+  get stalled(): boolean {
+    return this.#sink.stalled;
   }
 
   /** What it was sent over all its connections: frames, the samples in them at 16 kHz, and commands. */
   get sent(): Readonly<{ frames: number; samples: number; commands: number }> {
-    return this.#sent;
+    return this.#sink.sent;
   }
 
   /** The round trip of its marks; nothing before the first came back. */
@@ -148,11 +154,9 @@ export class Agent implements FrameSink {
    * @throws BridgeError COMMAND_INVALID, COMMAND_DANGEROUS, AGENT_ABSENT or AGENT_STALLED
    */
   async send(line: string, options: { waitMs?: number; signal?: AbortSignal } = {}): Promise<void> {
-    const unit = this.#encode(line);
+    const unit = this.#sink.encode(line);
     if (this.expected) return this.#predecessor?.send(line);
-    const link = this.#link ?? (await this.#waitForLink(options.waitMs ?? 0, options.signal));
-    link.outbound.command(unit);
-    this.#sent.commands += 1;
+    await this.#sink.send(unit, options.waitMs ?? 0, options.signal);
   }
 
   /**
@@ -171,12 +175,12 @@ export class Agent implements FrameSink {
    * @throws BridgeError COMMAND_INVALID or COMMAND_DANGEROUS
    */
   checkCommand(line: string): void {
-    this.#encode(line);
+    this.#sink.encode(line);
   }
 
   /** Settles when its model is loaded and can speak. @throws BridgeError AGENT_ABSENT or MODEL_NOT_READY */
   async whenReady(options: { model?: string; signal?: AbortSignal } = {}): Promise<void> {
-    await this.prepare(
+    await this.#sink.prepare(
       options.model === undefined ? {} : { model: options.model },
       options.signal ?? new AbortController().signal,
       () => undefined,
@@ -253,7 +257,7 @@ export class Agent implements FrameSink {
       readyTimeoutMs,
       ...(state && { state }),
     });
-    this.#link = link;
+    this.#sink.attach(link);
     if (state?.gainDb !== undefined) this.#player.volume(state.gainDb);
     if (state?.paused) this.#player.pause();
     this.#keep();
@@ -269,7 +273,6 @@ export class Agent implements FrameSink {
     }
     link.events.on('lost', (error) => this.#onLost(error));
     this.#events.emit('connected', { remote: connection.remote });
-    this.#arrivals.arrived(link);
     link.prepare({ model: state?.model ?? model }).then(
       () => this.#onReady(link),
       (error: unknown) => {
@@ -343,79 +346,12 @@ export class Agent implements FrameSink {
 
   /** @internal Ends everything; the connection stays for its owner to close. */
   close(): void {
-    this.#closed = true;
     this.#player.close();
-    this.#arrivals.fail(closedError(this.name));
+    this.#sink.close();
   }
 
-  // ---- FrameSink: the player's side ---------------------------------------------------------------------------
-
-  /** @internal */
-  async prepare(needs: SegmentNeeds, signal: AbortSignal, waiting: (message: string) => void): Promise<void> {
-    const { agentTimeoutMs, model } = this.#settings;
-    for (;;) {
-      let link = this.#link;
-      if (!link) {
-        waiting(`Waiting for agent ${this.name} to connect.`);
-        link = await this.#waitForLink(agentTimeoutMs, signal);
-      }
-      try {
-        await link.prepare({ ...needs, model: needs.model ?? model }, signal, waiting);
-        if (link === this.#link) return this.#onReady(link);
-      } catch (error) {
-        // The agent went while its model was awaited: the next one of that name will do.
-        if (!link.lost || signal.aborted) throw error;
-      }
-    }
-  }
-
-  /** @internal */
-  frame(samples: Int16Array): void {
-    if (!this.#link) return;
-    this.#sent.frames += 1;
-    this.#sent.samples += samples.length;
-    this.#link.frame(samples);
-  }
-
-  /** @internal */
-  endSegment(): void {
-    this.#link?.endSegment();
-  }
-
-  /** @internal */
-  command(line: string): void {
-    try {
-      const unit = this.#encode(line);
-      if (!this.#link) return;
-      this.#link.outbound.command(unit);
-      this.#sent.commands += 1;
-    } catch (error) {
-      this.#logger.warn({ error: String(error) }, 'a cue was not sent');
-    }
-  }
-
-  /** @internal */
-  get readSamples(): number | undefined {
-    return this.#link?.readSamples;
-  }
-
-  /** @internal */
-  get sentSamples(): number {
-    return this.#link?.sentSamples ?? 0;
-  }
-
-  /** @internal */
-  get playsUntilMs(): number {
-    return this.#link?.playsUntilMs ?? -Infinity;
-  }
-
-  /** True while the agent is connected and has stopped reading. */
-  get stalled(): boolean {
-    return this.#link?.stalled ?? false;
-  }
-
-  #encode(line: string): ReturnType<typeof encodeCommand> {
-    return encodeCommand(line, { allowDangerous: this.#settings.allowDangerous });
+  get #link(): Link | undefined {
+    return this.#sink.link;
   }
 
   #onReady(link: Link): void {
@@ -434,7 +370,7 @@ export class Agent implements FrameSink {
   }
 
   #onLost(error: BridgeError): void {
-    this.#link = undefined;
+    this.#sink.detach();
     this.#ready = false;
     this.#events.emit('lost', error);
     this.#player.lost(error);
@@ -448,13 +384,4 @@ export class Agent implements FrameSink {
     if (this.#refusal) throw this.#refusal;
     if (when === 'interrupt') void this.#elsewhere?.interrupt();
   }
-
-  #waitForLink(waitMs: number, signal?: AbortSignal): Promise<Link> {
-    if (this.#closed) return Promise.reject(closedError(this.name));
-    return this.#arrivals.wait(waitMs, signal);
-  }
-}
-
-function closedError(name: string): BridgeError {
-  return new BridgeError('CLOSED', `Agent ${name} is closed.`);
 }

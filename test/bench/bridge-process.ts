@@ -75,7 +75,7 @@ const tasks = {
     const latenessMs: number[] = [];
     const note: FrameObserver = (_samples, timing) => timing && latenessMs.push(timing.latenessMs);
     if (window.lateness) for (const { player } of agents) player.observeFrames(note);
-    const sentFrames = (): number => agents.reduce((sum, agent) => sum + agent.sentSamples, 0) / 640;
+    const sentFrames = (): number => agents.reduce((sum, agent) => sum + agent.sent.samples, 0) / 640;
     const report = await watchWindow(window, sentFrames, latenessMs);
     for (const { player } of agents) player.observeFrames(undefined);
     return report;

@@ -85,7 +85,7 @@ async function real(ms: number): Promise<Row[]> {
     await speech.started;
     const samples: { atMs: number; toldMs: number; sentMs: number }[] = [];
     for (const untilMs = now() + ms - 500; now() < untilMs; await sleep(50)) {
-      samples.push({ atMs: now(), toldMs: speech.positionMs, sentMs: samplesToMs(agent.sentSamples) });
+      samples.push({ atMs: now(), toldMs: speech.positionMs, sentMs: samplesToMs(agent.sent.samples) });
     }
     await speech.finished;
     const [report] = await lab.ears.call('reports', 'a');

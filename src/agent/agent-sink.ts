@@ -1,0 +1,146 @@
+import { BridgeError } from '../base/errors.js';
+import type { Logger } from '../base/logger.js';
+import type { FrameSink, SegmentNeeds } from '../speech/sink.js';
+import { Arrivals } from './arrivals.js';
+import type { Link } from './link.js';
+import type { AgentSettings } from './settings.js';
+import { encodeCommand, type WireUnit } from './wire.js';
+
+/** What an agent's sink stands on, and whom it tells. */
+export interface AgentSinkOptions {
+  readonly agentName: string;
+  readonly settings: AgentSettings;
+  readonly logger: Logger;
+  /** That link is ready for a speech. */
+  onPrepared(link: Link): void;
+}
+
+/**
+ * Where an agent's frames and commands go: to the connection of the moment, or nowhere while there is none. It outlives
+ * the connections, and who needs one waits here for it.
+ */
+export class AgentSink implements FrameSink {
+  readonly #options: AgentSinkOptions;
+  readonly #arrivals: Arrivals<Link>;
+  readonly #sent = { frames: 0, samples: 0, commands: 0 };
+  #link: Link | undefined;
+  #closed = false;
+
+  constructor(options: AgentSinkOptions) {
+    this.#options = options;
+    this.#arrivals = new Arrivals(options.agentName, options.settings.clock);
+  }
+
+  /** The connection of the moment. */
+  get link(): Link | undefined {
+    return this.#link;
+  }
+
+  /** How many wait for one. */
+  get waiting(): number {
+    return this.#arrivals.waiting;
+  }
+
+  /** What has been sent over all connections. */
+  get sent(): Readonly<{ frames: number; samples: number; commands: number }> {
+    return this.#sent;
+  }
+
+  /** Goes on over that connection. */
+  attach(link: Link): void {
+    this.#link = link;
+    this.#arrivals.arrived(link);
+  }
+
+  /** The connection is gone. */
+  detach(): void {
+    this.#link = undefined;
+  }
+
+  /** No connection will come any more. */
+  close(): void {
+    this.#closed = true;
+    this.#arrivals.fail(this.#closedError());
+  }
+
+  /** @throws BridgeError COMMAND_INVALID or COMMAND_DANGEROUS */
+  encode(line: string): WireUnit {
+    return encodeCommand(line, { allowDangerous: this.#options.settings.allowDangerous });
+  }
+
+  /**
+   * Sends a command.
+   * @param waitMs how long to wait for an agent that is not there
+   * @throws BridgeError AGENT_ABSENT, AGENT_STALLED or CLOSED; the signal's reason when aborted
+   */
+  async send(unit: WireUnit, waitMs: number, signal?: AbortSignal): Promise<void> {
+    const link = this.#link ?? (await this.#wait(waitMs, signal));
+    link.outbound.command(unit);
+    this.#sent.commands += 1;
+  }
+
+  async prepare(needs: SegmentNeeds, signal: AbortSignal, waiting: (message: string) => void): Promise<void> {
+    const { agentName, settings, onPrepared } = this.#options;
+    for (;;) {
+      let link = this.#link;
+      if (!link) {
+        waiting(`Waiting for agent ${agentName} to connect.`);
+        link = await this.#wait(settings.agentTimeoutMs, signal);
+      }
+      try {
+        await link.prepare({ ...needs, model: needs.model ?? settings.model }, signal, waiting);
+        if (link === this.#link) return onPrepared(link);
+      } catch (error) {
+        // The agent went while its model was awaited: the next one of that name will do.
+        if (!link.lost || signal.aborted) throw error;
+      }
+    }
+  }
+
+  frame(samples: Int16Array): void {
+    if (!this.#link) return;
+    this.#sent.frames += 1;
+    this.#sent.samples += samples.length;
+    this.#link.frame(samples);
+  }
+
+  endSegment(): void {
+    this.#link?.endSegment();
+  }
+
+  command(line: string): void {
+    try {
+      const unit = this.encode(line);
+      if (!this.#link) return;
+      this.#link.outbound.command(unit);
+      this.#sent.commands += 1;
+    } catch (error) {
+      this.#options.logger.warn({ error: String(error) }, 'a cue was not sent');
+    }
+  }
+
+  get readSamples(): number | undefined {
+    return this.#link?.readSamples;
+  }
+
+  get sentSamples(): number {
+    return this.#link?.sentSamples ?? 0;
+  }
+
+  get playsUntilMs(): number {
+    return this.#link?.playsUntilMs ?? -Infinity;
+  }
+
+  get stalled(): boolean {
+    return this.#link?.stalled ?? false;
+  }
+
+  #wait(waitMs: number, signal: AbortSignal | undefined): Promise<Link> {
+    if (this.#closed) return Promise.reject(this.#closedError());
+    return this.#arrivals.wait(waitMs, signal);
+  }
+
+  #closedError(): BridgeError {
+    return new BridgeError('CLOSED', `Agent ${this.#options.agentName} is closed.`);
+  }
+}
