@@ -80,6 +80,25 @@ describe('the event hub', () => {
     expect(ids(backAt(900))).toEqual(['null']);
   });
 
+  it('tells a follower that comes back only of the agents that it asks for', () => {
+    const hub = new EventHub({ keptEvents: 10, firstId: 100 });
+    for (const agent of ['default', 'mei', 'rin']) hub.publish(message(agent, 'x'));
+    const pen = new Pen('mei,rin');
+    hub.follow(pen, { lastId: 100 });
+    expect(pen.texts).toEqual([eventText(message('mei', 'x'), 102), eventText(message('rin', 'x'), 103)]);
+  });
+
+  it('keeps what an earlier process kept, in its order before its own, and no more than it may', () => {
+    const hub = new EventHub({ keptEvents: 4, firstId: 110 });
+    hub.publish(message('default', 'own'));
+    const earlier = [107, 105, 106, 108].map((id) => ({ id, agent: 'default', text: `id: ${id}\n` }));
+    hub.inherit(earlier);
+    expect(hub.kept.map(({ id }) => id)).toEqual([106, 107, 108, 111]);
+    const pen = new Pen();
+    hub.follow(pen, { lastId: 106 });
+    expect(pen.texts.map((text) => /^id: (\d+)/.exec(text)?.[1])).toEqual(['107', '108', '111']);
+  });
+
   it('drops a follower that does not read, counts it, and serves the others', () => {
     const hub = new EventHub({ keptEvents: 3, firstId: 0 });
     const [slow, good] = [new Pen(), new Pen()];

@@ -46,8 +46,17 @@ describe('the guards', () => {
       'localhost:',
       'localhost evil',
       '127.0.0.1.evil.example',
+      '192.0.2.7',
+      '[2001:db8::7]:9001',
     ])
       expect(() => checkHost(host, hostNames('127.0.0.1', [])), String(host)).toThrow(/none of its names/);
+  });
+
+  it('take any address for a name where other machines may come, and no other name', () => {
+    const wide = hostNames('0.0.0.0', ['avatar.example']);
+    for (const host of ['192.0.2.7:9001', '[2001:db8::7]', 'avatar.example', 'localhost'])
+      expect(() => checkHost(host, wide)).not.toThrow();
+    expect(() => checkHost('evil.example', wide)).toThrow(/none of its names/);
   });
 
   it('refuse a request under a foreign name: DNS rebinding', async () => {

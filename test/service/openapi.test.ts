@@ -12,6 +12,7 @@ afterEach(() => rig.close());
 interface Operation {
   readonly operationId?: string;
   readonly summary?: string;
+  readonly tags?: readonly string[];
   readonly parameters?: readonly { readonly name: string; readonly description?: string }[];
   readonly requestBody?: { readonly content: Record<string, { readonly schema: object }> };
   readonly responses: Record<string, { readonly content?: Record<string, { readonly schema: object }> }>;
@@ -32,24 +33,25 @@ async function read(): Promise<{ document: Document; text: string }> {
 const PAGES = new Set(['/', '/login', '/api/openapi.json']);
 
 describe('the document of the API', () => {
-  it('holds every route that the sources name', async () => {
+  it('holds every route that the sources name, by each of its methods', async () => {
     const { document } = await read();
     const folder = inProject('src/service/routes');
     const named = readdirSync(folder).flatMap((file) => {
       const source = readFileSync(`${folder}/${file}`, 'utf8');
-      return [...source.matchAll(/url: ['`]([^'`]+)['`]|^ {4}\['(\/[\w/]+)', '\w+'/gm)].map(
-        ([, url, row]) => (url ?? row)!,
-      );
+      const routes = /(?:method: '(\w+)',\s+)?url: ['`]([^'`]+)['`]|^ {4}\['(\/[\w/]+)', '\w+'/gm;
+      return [...source.matchAll(routes)].map(([, method, url, row]) => ({ method, url: (url ?? row)! }));
     });
     expect(named.length).toBeGreaterThan(20);
     const paths = Object.keys(document.paths);
-    for (const url of named) {
+    for (const { method, url } of named) {
       if (PAGES.has(url) || url === '') continue;
       const path = url.replaceAll(/:(\w+)/g, '{$1}');
       const known = path.includes('${')
         ? paths.some((one) => one.startsWith(path.split('${')[0]!))
         : paths.includes(path);
       if (path !== '${url}') expect([url, known]).toEqual([url, true]);
+      if (method !== undefined && !path.includes('${'))
+        expect(Object.keys(document.paths[path]!), url).toContain(method.toLowerCase());
     }
   });
 
@@ -60,6 +62,7 @@ describe('the document of the API', () => {
       for (const [method, operation] of Object.entries(methods)) {
         const name = `${method} ${path}`;
         expect(operation.summary, name).toMatch(/^[A-Z]/);
+        expect(operation.tags, name).toHaveLength(1);
         expect(ids, name).not.toContain(operation.operationId);
         ids.add(operation.operationId!);
         expect(Object.keys(operation.responses), name).toContain('default');

@@ -34,9 +34,10 @@ describe('a speech by upload', () => {
   });
 
   it('with a thousand cues at one moment is heard whole, and each of them runs in its order', async () => {
-    rig = await startService({ leadMs: 500 });
+    // No stall of the machine itself is to matter; that cues delay no frame is held on a clock in hand.
+    rig = await startService({ leadMs: 1000 });
     const avatar = await rig.avatar();
-    const sound = noise(16_000, 20_000);
+    const sound = noise(24_000, 20_000);
     const send = Array.from({ length: 1000 }, (_, i) => `CUE|${i}`);
     const speech = rig.bridge.agent().speak(wavOf(sound), {
       cues: send.map((line) => ({ atMs: 400, send: line })),
@@ -294,6 +295,21 @@ describe('a speech by upload', () => {
       });
       return status === 200;
     });
+  });
+
+  it('gives its place back when its speech is refused', async () => {
+    rig = await startService({}, { limits: { maxUploads: 1 } });
+    await rig.avatar();
+    for (let i = 0; i < 3; i++) {
+      const { status, json } = await rig.ask('POST', '/api/agents/a,/speech', {
+        body: wavOf(sine(800, 440, 9000)),
+      });
+      expect([status, json['code']]).toEqual([400, 'AGENT_NAME_INVALID']);
+    }
+    const { status } = await rig.ask('POST', `${SPEECH}?wait=finished`, {
+      body: wavOf(sine(800, 440, 9000)),
+    });
+    expect(status).toBe(200);
   });
 
   it('speaks two at once in the order in which they came', async () => {

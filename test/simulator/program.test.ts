@@ -228,11 +228,12 @@ describe('its messages', () => {
 
 describe('what ends it', () => {
   it('is PLUGIN_DISABLE|Remote', async () => {
-    const { clock, receive, ended, ready } = program();
+    const { clock, receive, ended, ready, log } = program();
     await ready();
     receive('PLUGIN_DISABLE|Remote');
     await clock.advance(100);
     expect(ended).toEqual(['PLUGIN_DISABLE|Remote']);
+    expect(log.counts()).toEqual({ 'avatar-disabled': 1 });
   });
 
   it('is SPEAK_START with a file that is not there: it hangs for good', async () => {

@@ -64,6 +64,7 @@ describe('the table of protocol.md §2', () => {
     expect(broken()).toEqual(['leading-newline']);
     expect(push(Buffer.alloc(8_191 - it.pendingBytes))).toEqual([]);
     expect(push('x')).toEqual(['died disconnect buffer-overflow']);
+    expect(broken()).toEqual(['leading-newline', 'buffer-overflow']);
   });
 
   it('glues text without its newline to the next text', () => {
@@ -175,6 +176,12 @@ describe('the table of protocol.md §2', () => {
     ]);
     expect(push(message)).toEqual(['mode file', 'A|1', 'audio 7', 'segment', 'mode stream', 'audio 8']);
     expect(broken()).toEqual(['several-units']);
+  });
+
+  it('plays nothing of a frame without a sample, and notes it', () => {
+    const { push, broken } = receiver();
+    expect(push('SND0000', frame([5]))).toEqual(['audio 5']);
+    expect(broken()).toEqual(['empty-payload']);
   });
 
   it('drops the last byte of an odd payload', () => {

@@ -80,6 +80,15 @@ describe('a speech', () => {
     expect(rules(simulator)).toEqual(['segment-not-padded']);
   });
 
+  it('beyond what it can hold is dropped, counted and faulted', async () => {
+    const server = await BareServer.open();
+    const simulator = await ready(server, { bufferMs: 200 });
+    server.speak(voice(6_400));
+    await until(() => simulator.report().samplesReceived === 6_400);
+    expect(simulator.report().samplesDropped['buffer-full']).toBeGreaterThan(0);
+    expect(new Set(rules(simulator))).toContain('audio-beyond-buffer');
+  });
+
   it('costs no memory when nothing is recorded', async () => {
     const server = await BareServer.open();
     const simulator = await ready(server, { record: false });

@@ -130,6 +130,21 @@ describe('CueList', () => {
     expect(list.takeAll().map(({ send }) => send)).toEqual(['c', 'd']);
   });
 
+  it('is bounded, and has room again for as much as was taken out', () => {
+    const list = new CueList();
+    const send = 'x'.repeat(2000);
+    let count = 0;
+    const fill = (): void => {
+      for (; count < 100_000; count++) list.add({ atMs: count, send });
+    };
+    expect(fill).toThrow(/^\d{4} cues of one speech wait already, which is the limit\.$/);
+    const most = list.size;
+    expect(most).toBeGreaterThan(1000);
+    expect(list.takeDue(16 * 999)).toHaveLength(1000);
+    expect(fill).toThrow(/wait already/);
+    expect(list.size).toBe(most);
+  });
+
   it('holds back cues from the end until the end is known', () => {
     const list = new CueList();
     list.add({ atMs: -10, send: 'end' });

@@ -26,6 +26,23 @@ describe('Wheel', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
+  it('takes a boundary for itself, where it is missed by no more than rounding', () => {
+    const clock = new FakeClock(0);
+    const wheel = new Wheel(clock);
+    const ran: number[] = [];
+    expect(0.1 * 3 * 50).toBeGreaterThan(15);
+    wheel.at(0.1 * 3 * 50, (nowMs) => ran.push(nowMs));
+    clock.advanceSync(100);
+    expect(ran).toEqual([15]);
+  });
+
+  it('aligns a time to the next slot boundary, and a boundary to itself', () => {
+    const wheel = new Wheel(new FakeClock());
+    expect([1000, 1000.1, 1002, 1004.9, 1005].map((ms) => wheel.align(ms))).toEqual([
+      1000, 1005, 1005, 1005, 1005,
+    ]);
+  });
+
   it('stays on its slots for an hour: a task that asks for its next turn does not drift', () => {
     const clock = new FakeClock();
     const wheel = new Wheel(clock);

@@ -1,26 +1,12 @@
 import { once } from 'node:events';
-import { connect, createServer, type Socket } from 'node:net';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import type { Socket } from 'node:net';
+import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { adoptWebSocket } from '../../src/transport/adopt.js';
 import { clientFrame } from '../support/client-frames.js';
+import { socketPair } from '../support/socket-pair.js';
 
 const MASK = Buffer.from([9, 8, 7, 6]);
-
-/** Two ends of a connection that has been upgraded by nobody: what a process sees that was handed one. */
-async function connected(): Promise<{ ours: Socket; theirs: Socket }> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const theirs = connect((server.address() as { port: number }).port, '127.0.0.1');
-  const [ours] = (await once(server, 'connection')) as [Socket];
-  onTestFinished(() => {
-    ours.destroy();
-    theirs.destroy();
-    server.close();
-  });
-  return { ours, theirs };
-}
 
 function read(socket: Socket, bytes: number): Promise<Buffer> {
   return new Promise((resolve) => {
@@ -34,7 +20,7 @@ function read(socket: Socket, bytes: number): Promise<Buffer> {
 
 describe('a WebSocket on a connection that was upgraded elsewhere', () => {
   it('is open at once, sends unmasked frames, and hears messages and pongs', async () => {
-    const { ours, theirs } = await connected();
+    const { ours, theirs } = await socketPair();
     const { webSocket } = adoptWebSocket(ours, { whole: true });
     expect(webSocket.readyState).toBe(WebSocket.OPEN);
     const came = read(theirs, 7);
@@ -49,7 +35,7 @@ describe('a WebSocket on a connection that was upgraded elsewhere', () => {
   });
 
   it('listens from the next whole message on where the beginning of one was lost', async () => {
-    const { ours, theirs } = await connected();
+    const { ours, theirs } = await socketPair();
     const skipped: number[] = [];
     const { webSocket, inbound } = adoptWebSocket(ours, {
       whole: false,
@@ -68,7 +54,7 @@ describe('a WebSocket on a connection that was upgraded elsewhere', () => {
   });
 
   it('sends even before it is in step', async () => {
-    const { ours, theirs } = await connected();
+    const { ours, theirs } = await socketPair();
     const { webSocket } = adoptWebSocket(ours, { whole: false });
     const came = read(theirs, 3);
     webSocket.ping('x', false);
@@ -76,7 +62,7 @@ describe('a WebSocket on a connection that was upgraded elsewhere', () => {
   });
 
   it('survives a message that is no UTF-8, and refuses one that is too long', async () => {
-    const { ours, theirs } = await connected();
+    const { ours, theirs } = await socketPair();
     const { webSocket } = adoptWebSocket(ours, { whole: true });
     const message = once(webSocket, 'message');
     theirs.write(clientFrame(1, Buffer.from([0x41, 0xe3, 0x81]), MASK));
@@ -87,7 +73,7 @@ describe('a WebSocket on a connection that was upgraded elsewhere', () => {
   });
 
   it('tells of the end of the connection', async () => {
-    const { ours, theirs } = await connected();
+    const { ours, theirs } = await socketPair();
     const { webSocket } = adoptWebSocket(ours, { whole: true });
     const close = once(webSocket, 'close');
     theirs.destroy();
@@ -96,7 +82,7 @@ describe('a WebSocket on a connection that was upgraded elsewhere', () => {
   });
 
   it('is as quiet as `ws` promises of a server: nothing is sent that was not asked for', async () => {
-    const { ours, theirs } = await connected();
+    const { ours, theirs } = await socketPair();
     adoptWebSocket(ours, { whole: true });
     let came = 0;
     theirs.on('data', (chunk: Buffer) => (came += chunk.length));

@@ -8,9 +8,14 @@ describe('the window of what is under way', () => {
   it('never holds more than its limit, always lets one unit through, and always has a mark under way to open it', () => {
     fc.assert(
       fc.property(
-        fc.array(fc.oneof(fc.integer({ min: 1, max: 8000 }), fc.constant('answer' as const)), {
-          maxLength: 200,
-        }),
+        // Answers are few, so that the window is filled to its limit time and again.
+        fc.array(
+          fc.oneof(
+            { arbitrary: fc.integer({ min: 1, max: 8000 }), weight: 9 },
+            { arbitrary: fc.constant('answer' as const), weight: 1 },
+          ),
+          { minLength: 50, maxLength: 200 },
+        ),
         (steps) => {
           const window = new SendWindow();
           const marks: Uint8Array[] = [];
@@ -38,6 +43,21 @@ describe('the window of what is under way', () => {
         },
       ),
     );
+  });
+
+  it('lets nothing more in when it is full, and takes nothing back for an answer that was overtaken', () => {
+    const window = new SendWindow();
+    const [first, second] = [Buffer.from('mark-1'), Buffer.from('mark-2')];
+    window.sent(1000);
+    window.marked(first);
+    while (window.hasRoom(1287)) window.sent(1287);
+    expect(window.underWayBytes).toBeGreaterThan(LIMIT - 1500);
+    expect(window.underWayBytes).toBeLessThanOrEqual(LIMIT);
+    window.marked(second);
+    window.answered(second);
+    expect(window.underWayBytes).toBe(0);
+    window.answered(first);
+    expect(window.underWayBytes).toBe(0);
   });
 
   it('takes anybody’s mark for an answer, and leaves it to them', () => {

@@ -61,6 +61,44 @@ describe('speechSound when an engine fails', () => {
     expect(heard.warnings).toHaveLength(1);
   });
 
+  it('comes back to an engine that fails now and then, however often', async () => {
+    const engine = new FakeEngine({ fate: (said) => (/^Bad/.test(said) ? 'ENGINE_FAILED' : undefined) });
+    const fallback = new FakeEngine({ name: 'spare' });
+    const heard = listen(
+      speechSound('Bad one. Good. Bad two. Good. Bad three. Good. ', {
+        engine,
+        fallback: { engine: fallback, speech: {} },
+        maxAheadSegments: 0,
+        ...options,
+      }),
+    );
+    expect(await heard.done).toBeUndefined();
+    expect(heard.segments.map(({ engine: name }) => name)).toEqual([
+      'spare',
+      'fake',
+      'spare',
+      'fake',
+      'spare',
+      'fake',
+    ]);
+    expect(heard.warnings.every((warning) => warning.startsWith('The engine spare speaks a sentence:'))).toBe(
+      true,
+    );
+  });
+
+  it('goes on after any number of failures that are not in a row', async () => {
+    const engine = new FakeEngine({ fate: (said) => (/^Bad/.test(said) ? 'ENGINE_FAILED' : undefined) });
+    const sound = speechSound('Bad one. Good. Bad two. Good. Bad three. Good. ', {
+      engine,
+      maxFailures: 2,
+      ...options,
+    });
+    const heard = listen(sound);
+    expect(await heard.done).toBeUndefined();
+    expect(heard.skipped).toHaveLength(3);
+    expect(sound.report).toMatchObject({ spoken: 3, skipped: 3 });
+  });
+
   it('reports a segment that nobody can speak, skips it and goes on', async () => {
     const engine = new FakeEngine({
       fate: (said) => (said.startsWith('A second') ? 'ENGINE_FAILED' : undefined),

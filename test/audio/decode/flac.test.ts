@@ -82,6 +82,18 @@ await describeWith(['ffmpeg'], 'decodeFlac', () => {
     ]);
   });
 
+  it('says what stands in the middle that is no FLAC, when no sound is missing for it', async () => {
+    const bytes = await make('stray.flac', '-t', '1');
+    const at = framesAt(bytes);
+    const stray = Buffer.from('<html>502 Bad Gateway</html>');
+    const heard = await decodeAll(
+      decodeFlac,
+      Buffer.concat([bytes.subarray(0, at), stray, bytes.subarray(at)]),
+    );
+    expect(heard.samples.length).toBe(2 * 44_100);
+    expect(heard.warnings).toEqual(['the sound is damaged: 0 frames and 28 bytes were left out.']);
+  });
+
   it('says when the end is missing, or everything', async () => {
     const bytes = await make('cut.flac');
     const heard = await decodeAll(decodeFlac, bytes.subarray(0, bytes.length / 2));

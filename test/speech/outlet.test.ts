@@ -1,0 +1,21 @@
+import { describe, expect, it } from 'vitest';
+import { Outlet } from '../../src/speech/outlet.js';
+import { Wheel } from '../../src/speech/wheel.js';
+import { FakeClock } from '../support/fake-clock.js';
+import { ramp, RigSink } from '../support/speech-rig.js';
+
+describe('Outlet', () => {
+  it('has every frame fall due in a slot of the wheel, whenever the first one left', () => {
+    const clock = new FakeClock(1000);
+    const wheel = new Wheel(clock);
+    for (const leftAtMs of [1001.3, 1004.9, 1005, 1012]) {
+      clock.advanceSync(leftAtMs - clock.nowMs());
+      const outlet = new Outlet(new RigSink(clock), wheel, clock);
+      for (let frame = 0; frame < 5; frame++) {
+        outlet.transmit(ramp(640));
+        const dueMs = outlet.schedule.nextDueMs(16 * 100);
+        expect(wheel.align(dueMs) - dueMs).toBeCloseTo(0, 6);
+      }
+    }
+  });
+});
