@@ -158,7 +158,11 @@ export const ERRORS = {
     "Start it in another terminal with 'mmdagent-bridge serve'.",
   ),
   SERVICE_PROTOCOL: entry('unavailable', false, 'Another program answers there. Check --host and --port.'),
-  SERVICE_LOST: entry('unavailable', true, 'Look at where the service runs; start it again if it has ended.'),
+  SERVICE_LOST: entry(
+    'unavailable',
+    true,
+    'After a crash the service is back in a moment: ask again. Else look at where it runs, and start it.',
+  ),
   SERVICE_CLOSING: entry('unavailable', true, 'The service is ending. Try again when it runs again.'),
   PORT_IN_USE: entry(
     'unavailable',
