@@ -143,7 +143,7 @@ export class SpeechRun {
     if (!hasSpeech(said)) return undefined;
     const primary: Speaker = { engine, speech };
     const speakers = fallback ? (this.#fallbackOnly ? [fallback] : [primary, fallback]) : [primary];
-    return new SynthesisJob({
+    const job: SynthesisJob = new SynthesisJob({
       text: said,
       speakers,
       retries: this.#options.retries ?? 1,
@@ -152,6 +152,8 @@ export class SpeechRun {
       clock,
       signal: this.#abort.signal,
       onChange: () => {
+        // As it is made, not as it is heard: what follows is made long before this one sounds.
+        if (job.state.kind === 'done' && job.speaker === primary) this.#fallbacksInARow = 0;
         this.#startJobs();
         this.#soundBell.ring();
         this.#scriptBell.ring();
@@ -159,6 +161,7 @@ export class SpeechRun {
       onWarning: (message) => context.warn(message),
       onAttempt: (event, error) => this.#attempted(event, error, context),
     });
+    return job;
   }
 
   #attempted(event: 'retry' | 'fallback', error: BridgeError, context: SoundContext): void {
@@ -260,7 +263,7 @@ export class SpeechRun {
     for (const mark of schedule.rest(this.#positionMs - startMs)) this.#events.emit('mark', mark);
     if (job.state.kind === 'failed')
       this.#failed(index, text, job.state.error, this.#positionMs - startMs, context);
-    else this.#succeeded(job);
+    else this.#succeeded();
   }
 
   #announce(index: number, text: string, job: SynthesisJob, context: SoundContext): void {
@@ -275,10 +278,9 @@ export class SpeechRun {
     });
   }
 
-  #succeeded(job: SynthesisJob): void {
+  #succeeded(): void {
     this.#report.spoken++;
     this.#failedInARow = 0;
-    if (job.speaker?.engine === this.#options.engine) this.#fallbacksInARow = 0;
   }
 
   #failed(index: number, text: string, error: BridgeError, spokenMs: number, context: SoundContext): void {

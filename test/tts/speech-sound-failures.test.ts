@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { systemClock } from '../../src/base/clock.js';
+import { delay, systemClock } from '../../src/base/clock.js';
 import { speechSound } from '../../src/tts/speech-sound.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { FakeEngine } from '../support/tts/fake-engine.js';
@@ -61,16 +61,16 @@ describe('speechSound when an engine fails', () => {
     expect(heard.warnings).toHaveLength(1);
   });
 
-  it('comes back to an engine that fails now and then, however often', async () => {
+  it('comes back to an engine that fails now and then, however often and however slowly it is heard', async () => {
     const engine = new FakeEngine({ fate: (said) => (/^Bad/.test(said) ? 'ENGINE_FAILED' : undefined) });
     const fallback = new FakeEngine({ name: 'spare' });
     const heard = listen(
       speechSound('Bad one. Good. Bad two. Good. Bad three. Good. ', {
         engine,
         fallback: { engine: fallback, speech: {} },
-        maxAheadSegments: 0,
         ...options,
       }),
+      () => delay(systemClock, 40),
     );
     expect(await heard.done).toBeUndefined();
     expect(heard.segments.map(({ engine: name }) => name)).toEqual([
