@@ -176,8 +176,15 @@ describe('the API', () => {
   it('refuses a body that is too large or too slow', async () => {
     rig = await startService({}, { limits: { maxJsonBytes: 2000, jsonBodyMs: 200 } });
     await rig.avatar();
-    const large = await rig.ask('POST', `${AGENT}/commands`, { json: { commands: ['X'.repeat(3000)] } });
-    expect([large.status, large.json['code']]).toEqual([413, 'BODY_TOO_LARGE']);
+    const long = 'X'.repeat(3000);
+    for (const [method, path, json] of [
+      ['POST', `${AGENT}/commands`, { commands: [long] }],
+      ['POST', `${AGENT}/interrupt`, { long }],
+      ['PUT', `${AGENT}/volume`, { long }],
+    ] as const) {
+      const large = await rig.ask(method, path, { json });
+      expect([path, large.status, large.json['code']]).toEqual([path, 413, 'BODY_TOO_LARGE']);
+    }
     const slow = rig.open('POST', `${AGENT}/commands`, { headers: { 'content-type': 'application/json' } });
     slow.on('error', () => undefined);
     slow.write('{"commands":');

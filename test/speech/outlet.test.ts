@@ -10,7 +10,11 @@ describe('Outlet', () => {
     const wheel = new Wheel(clock);
     for (const leftAtMs of [1001.3, 1004.9, 1005, 1012]) {
       clock.advanceSync(leftAtMs - clock.nowMs());
-      const outlet = new Outlet(new RigSink(clock), wheel, clock);
+      const sink = new RigSink(clock);
+      // What it still plays of another process counts as well.
+      sink.playsUntilMs = leftAtMs === 1012 ? leftAtMs + 33.3 : -Infinity;
+      const outlet = new Outlet(sink, wheel, clock);
+      outlet.reset();
       for (let frame = 0; frame < 5; frame++) {
         outlet.transmit(ramp(640));
         const dueMs = outlet.schedule.nextDueMs(16 * 100);
