@@ -7,7 +7,7 @@ import { SAMPLES_PER_MS } from '../base/units.js';
 /** One page of memory a connection. */
 const SLOT_BYTES = 4096;
 const HEAD_BYTES = 32;
-/** A doubt ends when the avatar has played all that was in doubt, tail included, and so long after that for certain, in ms. */
+/** So long after the avatar has run dry, in ms, it has dropped for certain what was in doubt. */
 const DOUBT_ENDS_MS = 500;
 /** Facts that are longer are not kept. */
 const MAX_FACTS_BYTES = SLOT_BYTES - HEAD_BYTES - 2;
@@ -42,8 +42,8 @@ export function sharedNowMs(): number {
 
 /**
  * What a worker's successor must know of each connection, written down by the worker as it happens: in a file without a
- * name that lives in memory, because SIGKILL leaves no time for last words. A line costs a microsecond or two (`npm run bench`, keeper), and nobody reads
- * it but a successor. The keeper itself only clears lines.
+ * name that lives in memory, because SIGKILL leaves no time for last words. A line costs a microsecond or two
+ * (`npm run bench`, keeper), and nobody reads it but a successor. The keeper itself only clears lines.
  */
 export class Ledger {
   readonly fd: number;
