@@ -15,6 +15,8 @@ import { ask, startKeeper, type KeeperRig } from './support/keeper-rig.js';
  */
 const ROUNDS = Number(process.env['KEEPER_TEST_KILLS'] ?? 2);
 const SPEAKING = 8;
+/** Of those: they do not read for a while around the kill, so that frames pile up. */
+const FROZEN = 2;
 const FLOODED = 2;
 const CONNECTING = 4;
 const HALF_HEARD = 2;
@@ -115,8 +117,15 @@ async function round(
     avatars.set(name, avatar);
     await avatar.connect();
   });
+  const frozen = old.slice(0, FROZEN).map((name) => avatars.get(name)!);
+  for (const avatar of frozen) {
+    await sleep(random() * 30);
+    avatar.stopReading();
+  }
   await sleep(random() * 60);
   process.kill(pid, 'SIGKILL');
+  await sleep(random() * 100);
+  for (const avatar of frozen) avatar.resumeReading();
 
   await Promise.all(coming);
   await allReady(port, [...avatars.keys()]);
