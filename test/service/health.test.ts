@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { afterEach, describe, expect, it } from 'vitest';
+import { rawUpgrade } from '../support/raw-http.js';
 import { type ServiceRig, startService, until } from '../support/service-rig.js';
 import { noise } from '../support/signals.js';
 import { wavOf } from '../support/wav.js';
@@ -26,11 +27,13 @@ describe('the signs of life', () => {
     await until(() => avatar.remainingMs() > 1000);
     // What the avatar holds sounds to its end before the service is gone.
     const closed = rig.service.close();
+    const stream = rawUpgrade(rig.port, '/api/agents/default/stream');
     const [live, ready, api] = await Promise.all(
       ['/healthz', '/readyz', '/api/agents'].map((path) => rig.ask('GET', path)),
     );
     expect([live!.status, ready!.status, api!.status]).toEqual([200, 503, 503]);
     expect(ready!.json).toMatchObject({ code: 'SERVICE_CLOSING', retryable: true });
+    expect(await stream).toMatch(/^HTTP\/1\.1 503 [^]*"code":"SERVICE_CLOSING"/);
     await answered;
     await closed;
   });
