@@ -1,18 +1,18 @@
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /**
- * The files that take longest, longest first. A clean checkout knows no times of earlier runs, and a long file that
- * begins last leaves all workers but one idle for as long as it takes.
+ * The files that take longest, about longest first, those that compute among those that wait. A clean checkout knows no
+ * times of earlier runs, and a long file that begins last leaves all workers but one idle for as long as it takes.
  */
 const LONGEST = [
   'bench/bench',
-  'e2e/console.test',
   'e2e/samples',
-  'e2e/package',
   'bridge.test',
-  'e2e/sources',
   'service/stream/stream',
+  'e2e/console.test',
   'cli/serve-keeper',
+  'e2e/sources',
+  'e2e/package',
   'e2e/say',
   'audio/decode/ffmpeg',
   'cli/serve.test',
