@@ -155,7 +155,8 @@ describe('the stream of events', () => {
   };
 
   it('begins with everything as it is, and tells an avatar’s life and speech in order', async () => {
-    rig = await startService();
+    // All of the sound fits the lead: a stall of the machine makes no gap, and no news of one.
+    rig = await startService({ leadMs: 1000 });
     const { seen } = await follow('/api/events');
     await until(() => seen.length > 0);
     expect(seen[0]).toMatchObject({ event: 'snapshot', data: { agents: [] } });
