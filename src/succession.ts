@@ -241,17 +241,19 @@ export class Succession {
     const { roster, listener, logger, address } = this.#parts;
     const here = roster.list().filter(({ state }) => state !== 'absent');
     if (here.length === 0) return over();
-    logger.error(
-      {},
-      `the keeper is gone: this process (${process.pid}) goes on alone until its last avatar has gone`,
-    );
+    const tell = (): void =>
+      logger.error(
+        {},
+        `the keeper is gone: this process (${process.pid}) goes on alone until its last avatar has gone`,
+      );
     for (const agent of here) {
       agent.on('lost', () => {
         if (roster.list().every(({ state }) => state === 'absent')) over();
       });
     }
-    if (this.#retiring) return;
-    listener.listen(address).catch((error: unknown) => {
+    if (this.#retiring) return tell();
+    listener.listen(address).then(tell, (error: unknown) => {
+      tell();
       logger.error({ error: String(error) }, 'the port could not be taken over');
     });
   }

@@ -216,13 +216,6 @@ describe('serve with its keeper', () => {
     const pid = await worker();
     run.child.kill('SIGKILL');
     await run.says(`this process (${pid}) goes on alone`);
-    // It says so before it has the port.
-    await until(() =>
-      worker().then(
-        (now) => now === pid,
-        () => false,
-      ),
-    );
     await expectWhole(port, avatar);
     expect(await worker()).toBe(pid);
     avatar.leave();
