@@ -127,6 +127,11 @@ export class Feed {
     return this.#droppedSamples;
   }
 
+  /** True while the filters of a live sound hold samples that only more of it, or `settle`, pushes out. */
+  get unsettled(): boolean {
+    return !this.#settled && !this.#ended;
+  }
+
   /** When live sound came last, in ms of its clock. */
   get cameMs(): number {
     return this.#cameMs;
@@ -166,7 +171,7 @@ export class Feed {
 
   /** A live sound pauses: what its filters hold until more comes is pushed out by silence. */
   settle(): void {
-    if (this.#settled || this.#ended) return;
+    if (!this.unsettled) return;
     this.#settled = true;
     const { converter, drift } = this.#filters!;
     const rest = converter.flush();

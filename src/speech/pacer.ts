@@ -12,6 +12,8 @@ const CLOSE_AFTER_DRY_MS = 300;
 
 /** Live sound that nothing has followed for the lead, and for no less than this, is all that there is for now. */
 const MIN_QUIET_MS = 100;
+/** Pieces of live sound that come no further apart than this, in ms, belong together at the smallest lead. */
+const MIN_PIECE_MS = 50;
 
 /** How well in time a frame left. */
 export interface FrameTiming {
@@ -202,6 +204,8 @@ export class Pacer {
   #next(run: Run, nowMs: number, byWheel: boolean): Int16Array | undefined {
     const { feed } = run;
     const { schedule } = this.#options.outlet;
+    // The end of a word must not wait for the next one in the filters.
+    if (this.#lastHeldBack(run) && nowMs >= this.#lastDueMs(run)) feed.settle();
     // What a gate left behind goes out even when its moment was missed: it must not wait for the next words.
     const leftBehind = feed.pauses && feed.bufferedSamples < this.#frameSamples;
     if (feed.live && (!run.primed || (schedule.at(nowMs).dryMs > 0 && !leftBehind))) {
@@ -230,6 +234,22 @@ export class Pacer {
     return Math.min(this.#leadSamples(run), msToSamples(this.#options.bufferMs) / 2);
   }
 
+  /** All that came of a live sound has left, but for what its filters hold back. */
+  #lastHeldBack({ feed }: Run): boolean {
+    return feed.live && feed.bufferedSamples === 0 && feed.unsettled;
+  }
+
+  /** When that has to go: when the agent is about to run dry of it, so that no silence comes in between. */
+  #lastDueMs({ feed }: Run): number {
+    return Math.max(this.#nearlyDryAtMs(), feed.cameMs + MIN_PIECE_MS);
+  }
+
+  /** The moment before the agent runs dry. */
+  #nearlyDryAtMs(): number {
+    const { schedule } = this.#options.outlet;
+    return schedule.running ? schedule.timeOf(schedule.sentSamples - this.#nearlyDrySamples) : -Infinity;
+  }
+
   /** The moment from which a live sound has paused, if nothing comes before. */
   #quietAtMs(run: Run): number {
     return run.feed.cameMs + Math.max(samplesToMs(this.#cushionSamples(run)), MIN_QUIET_MS);
@@ -243,12 +263,13 @@ export class Pacer {
     if (!run || this.#held || outlet.frozen) return;
     this.#short = true;
     if (schedule.running && !run.feed.exhausted) this.#starved = true;
+    const nextSlotMs = nowMs + wheel.slotMs;
     if (run.feed.live && !run.primed && run.feed.bufferedSamples > 0)
-      return this.#wakeAt(Math.max(this.#quietAtMs(run), nowMs + wheel.slotMs));
-    if (!schedule.running || !outlet.segmentOpen) return;
+      return this.#wakeAt(Math.max(this.#quietAtMs(run), nextSlotMs));
     // The sound is late. What matters next is the moment before the agent runs dry, then that at which to close.
-    const nearlyDryAtMs = schedule.timeOf(schedule.sentSamples - this.#nearlyDrySamples);
-    this.#wakeAt(Math.max(nearlyDryAtMs, nowMs + wheel.slotMs));
+    if (schedule.running && outlet.segmentOpen)
+      return this.#wakeAt(Math.max(this.#nearlyDryAtMs(), nextSlotMs));
+    if (this.#lastHeldBack(run)) this.#wakeAt(Math.max(this.#lastDueMs(run), nextSlotMs));
   }
 
   #wakeAt(dueMs: number): void {

@@ -79,15 +79,18 @@ await describeWith(
         (['parec', 'arecord', 'sox', 'ffmpeg'] as const).map(async (recorder) => {
           const device = recorder === 'arecord' ? 'pulse' : undefined;
           const sound = microphoneSound({ recorder, ...(device === undefined ? {} : { device }) });
-          let longest = 0;
+          const pieces: number[] = [];
           let blocks = 0;
           for await (const { samples } of sound.open(notingContext())) {
             // The first ones may be what gathered while it started.
-            if (++blocks > 10) longest = Math.max(longest, samples.length);
+            if (++blocks > 10) pieces.push(samples.length);
             if (blocks === 50) break;
           }
-          // 4,096 bytes are the smallest step of SoX's output; its bursts without our settings hold 65,536.
-          expect(longest, recorder).toBeLessThanOrEqual(3 * 2048);
+          // 4,096 bytes are the smallest step of SoX's output; its bursts without our settings hold 65,536. A piece now
+          // and then is longer where this process was held up itself.
+          pieces.sort((a, b) => a - b);
+          expect(pieces[Math.floor(pieces.length * 0.9)], recorder).toBeLessThanOrEqual(3 * 2048);
+          expect(pieces.at(-1), recorder).toBeLessThan(32_768);
         }),
       );
     });
