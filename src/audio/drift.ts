@@ -3,7 +3,10 @@ import { FineResampler } from './fine-resampler.js';
 
 /** How drift is corrected. */
 export interface DriftOptions {
-  /** The fill to hold, in milliseconds: how much sound lies between the source and the ear on average. */
+  /**
+   * The fill to hold, in milliseconds: how much sound lies between the source and the ear on average. Read anew each time:
+   * it may change.
+   */
   readonly targetFillMs: number;
   /** The most by which the sound is stretched or squeezed, in millionths; 5,000 is 9 cents of pitch, unheard in speech. */
   readonly maxPpm?: number;
@@ -35,7 +38,7 @@ const LEARN_WITHIN_MS = 30;
  * on the smoothed fill. Pure; the time is an argument.
  */
 export class DriftControl {
-  readonly #targetFillMs: number;
+  readonly #options: DriftOptions;
   readonly #maxPpm: number;
   #smoothedMs = 0;
   #learntPpm = 0;
@@ -43,7 +46,7 @@ export class DriftControl {
   #lastMs: number | undefined;
 
   constructor(options: DriftOptions) {
-    this.#targetFillMs = options.targetFillMs;
+    this.#options = options;
     this.#maxPpm = options.maxPpm ?? 5_000;
   }
 
@@ -75,7 +78,7 @@ export class DriftControl {
       return;
     }
     this.#smoothedMs += (fillMs - this.#smoothedMs) * (1 - Math.exp(-sinceMs / SMOOTHING_MS));
-    const errorMs = this.#smoothedMs - this.#targetFillMs;
+    const errorMs = this.#smoothedMs - this.#options.targetFillMs;
     this.#ppm = clamp(PROPORTIONAL_PPM * errorMs + this.#learntPpm, this.#maxPpm);
     if (Math.abs(errorMs) <= LEARN_WITHIN_MS)
       this.#learntPpm = clamp(

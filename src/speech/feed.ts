@@ -11,8 +11,8 @@ import { FeedLatency, type LiveFrame } from './feed-latency.js';
 
 /** How a feed holds what it has read ahead. */
 export interface FeedOptions {
-  /** Most that is held converted and unsent, in ms. A pulled sound waits at it; a live one drops its oldest. */
-  readonly maxBufferedMs: number;
+  /** Most that is held converted and unsent now, in ms. A pulled sound waits at it; a live one drops its oldest. */
+  maxBufferedMs(): number;
   /** Live sound: the fill to hold, and what lies beyond the feed, so that its clock can be followed. */
   readonly live?: LiveFeedOptions;
   /** Called when samples came, when the sound ended and when it failed. */
@@ -33,7 +33,7 @@ const DRIFT_MS = samplesToMs(FINE_LOOKAHEAD_SAMPLES);
 /** How a live sound is kept on the bridge's own clock. */
 export interface LiveFeedOptions {
   readonly clock: Clock;
-  /** How much of it should lie between its source and the ear on average, in ms. After a drop so much is left. */
+  /** How much of it should lie between its source and the ear on average now, in ms. After a drop so much is left. */
   readonly targetFillMs: number;
   /** How much of it may come at once, in ms; see `Sound.burstMs`. */
   readonly burstMs: number;
@@ -54,7 +54,6 @@ export class Feed {
   readonly live: boolean;
   readonly #sound: Sound;
   readonly #options: FeedOptions;
-  readonly #maxSamples: number;
   readonly #abort = new AbortController();
   /** As the signal says, which takes 50 times as long to ask. */
   #cancelled = false;
@@ -80,11 +79,14 @@ export class Feed {
     this.#sound = sound;
     this.live = sound.live;
     this.#options = options;
-    this.#maxSamples = msToSamples(options.maxBufferedMs);
     const { live, onDrop } = options;
     if (!sound.live || !live) return;
     this.#latency = new FeedLatency();
     this.#complaints = new Complaints((message) => onDrop?.(message), live.clock);
+  }
+
+  get #maxSamples(): number {
+    return msToSamples(this.#options.maxBufferedMs());
   }
 
   /** True for a live sound that falls silent on its own account, as a gate does: its pauses are no gaps. */

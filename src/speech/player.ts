@@ -254,15 +254,22 @@ export class Player implements SpeechOwner {
   }
 
   #feedBounds(sound: Sound, options: SpeechOptions): Pick<FeedOptions, 'maxBufferedMs' | 'live'> {
-    if (!sound.live) return { maxBufferedMs: this.#options.bufferMs };
+    if (!sound.live) return { maxBufferedMs: () => this.#options.bufferMs };
     // Live sound must not grow old: beyond the lead and what may come at once it may wait only as long as a stall may
     // last.
-    const leadMs = options.leadMs ?? this.leadMs;
+    const leadMs = (): number => options.leadMs ?? this.leadMs;
     const { burstMs = 0 } = sound;
     const { clock } = this.#options;
     return {
-      maxBufferedMs: leadMs + burstMs + LIVE_SLACK_MS,
-      live: { clock, burstMs, targetFillMs: leadMs + LIVE_FILL_MS, heldMs: () => this.heldMs },
+      maxBufferedMs: () => leadMs() + burstMs + LIVE_SLACK_MS,
+      live: {
+        clock,
+        burstMs,
+        get targetFillMs() {
+          return leadMs() + LIVE_FILL_MS;
+        },
+        heldMs: () => this.heldMs,
+      },
     };
   }
 

@@ -3,6 +3,7 @@ import type { Logger } from '../../src/base/logger.js';
 import { silentLogger } from '../../src/base/logger.js';
 import { FINE_LOOKAHEAD_SAMPLES } from '../../src/audio/fine-resampler.js';
 import { gatedSound } from '../../src/source/gated.js';
+import { AdaptiveLead } from '../../src/speech/lead.js';
 import type { LiveFrame } from '../../src/speech/feed-latency.js';
 import { concat, noise, softNoise } from '../support/signals.js';
 import { HandSound, rig } from '../support/speech-rig.js';
@@ -227,6 +228,31 @@ describe('a gate that closes between two utterances', () => {
       if (stallMs === 0) expect([gaps.count, warnings]).toEqual([0, []]);
     },
   );
+});
+
+describe('live sound at a lead that is found out', () => {
+  it('goes on after a silence when the lead has become far longer than it was at its beginning', async () => {
+    const lead = new AdaptiveLead();
+    const { clock, sink, player } = rig({ lead });
+    const hand = new HandSound(true);
+    player.speak(hand);
+    const flow = async (pieces: number): Promise<void> => {
+      for (let i = 0; i < pieces; i += 1) {
+        hand.push(hiss(), clock.nowMs() - PERIOD_MS);
+        await clock.advance(PERIOD_MS);
+      }
+    };
+    await flow(100);
+    // The link turns bad.
+    lead.markReturned(450, 400);
+    await flow(50);
+    expect(player.leadMs).toBeGreaterThan(450);
+    await clock.stall(1000);
+    const before = sink.heard.length;
+    await flow(150);
+    // The lead is gathered first.
+    expect((sink.heard.length - before) / 16).toBeGreaterThan(150 * PERIOD_MS - 600);
+  });
 });
 
 describe('the end of a word', () => {

@@ -17,7 +17,7 @@ const nobody = {
 
 function make(label: string, options: SpeechOptions = {}): Run {
   const feed = new Feed(new HandSound(), {
-    maxBufferedMs: 1000,
+    maxBufferedMs: () => 1000,
     onChange: () => undefined,
     onWarning: () => undefined,
   });
