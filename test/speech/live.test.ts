@@ -247,7 +247,7 @@ describe('live sound at a lead that is found out', () => {
     lead.markReturned(450, 400);
     await flow(50);
     expect(player.leadMs).toBeGreaterThan(450);
-    await clock.stall(1000);
+    await clock.advance(1000);
     const before = sink.heard.length;
     await flow(150);
     // The lead is gathered first.
