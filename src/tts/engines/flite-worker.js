@@ -1,11 +1,10 @@
 // Runs in a worker thread: Flite computes for 40 to 300 ms a sentence, and the thread that paces the sound must not wait.
 // Plain JavaScript, because a worker is started from a file as it stands, also where the sources run without a build.
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { WASI } from 'node:wasi';
 import { parentPort, workerData } from 'node:worker_threads';
+// Not Node's own node:wasi: its calls from WebAssembly corrupt the heap, and after some sentences the process dies of it
+// (https://github.com/nodejs/node/issues/53087).
+import { File, OpenFile, PreopenDirectory, WASI } from '@bjorn3/browser_wasi_shim';
 
 /** @typedef {{ id: number, args: string[] }} FliteJob What to run: Flite's own arguments, without an output file. */
 /** @typedef {{ id: number, wav?: Uint8Array, printed?: string, error?: string }} FliteResult */
@@ -18,37 +17,31 @@ const compiled = readFile(/** @type {{ wasmFile: string }} */ (workerData).wasmF
 compiled.catch(() => undefined);
 
 /**
- * Flite is a command: each utterance is one run of it in a fresh instance, in a folder of its own.
+ * Flite is a command: each utterance is one run of it in a fresh instance, with files of its own, in memory.
  * @param {FliteJob} job
  * @returns {Promise<FliteResult>}
  */
 async function run({ id, args }) {
   const module = await compiled;
-  const folder = mkdtempSync(join(tmpdir(), 'mmdagent-bridge-flite-'));
-  try {
-    const printed = join(folder, 'printed.txt');
-    const stdout = openSync(printed, 'w');
-    let code;
-    try {
-      const wasi = new WASI({
-        version: 'preview1',
-        args: ['flite', ...args, '-o', '/out/speech.wav'],
-        preopens: { '/out': folder },
-        returnOnExit: true,
-        stdout,
-        stderr: stdout,
-      });
-      const instance = await WebAssembly.instantiate(module, /** @type {any} */ (wasi.getImportObject()));
-      code = wasi.start(instance);
-    } finally {
-      closeSync(stdout);
-    }
-    const text = readFileSync(printed, 'utf8');
-    if (code !== 0) return { id, error: `it ended with status ${code}: ${text.trim().slice(-300)}` };
-    return { id, wav: new Uint8Array(readFileSync(join(folder, 'speech.wav'))), printed: text };
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  const printed = new OpenFile(new File([]));
+  const speech = new File([]);
+  const wasi = new WASI(
+    ['flite', ...args, '-o', '/out/speech.wav'],
+    [],
+    [
+      new OpenFile(new File([])),
+      printed,
+      printed,
+      new PreopenDirectory('/out', new Map([['speech.wav', speech]])),
+    ],
+    // Left out, it writes all that it does to the output.
+    { debug: false },
+  );
+  const instance = await WebAssembly.instantiate(module, { wasi_snapshot_preview1: wasi.wasiImport });
+  const code = wasi.start(/** @type {any} */ (instance));
+  const text = new TextDecoder().decode(printed.file.data);
+  if (code !== 0) return { id, error: `it ended with status ${code}: ${text.trim().slice(-300)}` };
+  return { id, wav: speech.data, printed: text };
 }
 
 port.on('message', (/** @type {FliteJob} */ job) => {

@@ -122,8 +122,8 @@ class FliteEngine implements TtsEngine {
     if (this.#worker) return this.#worker;
     const worker = new Worker(new URL('./flite-worker.js', import.meta.url), {
       workerData: { wasmFile },
-      // WASI announces itself as experimental on standard error, which belongs to the user.
-      execArgv: ['--no-warnings'],
+      // It is a plain file: what this process was started with may not fit it.
+      execArgv: [],
     });
     this.#worker = worker;
     // An idle voice must not keep the process alive.
