@@ -109,6 +109,7 @@ export class SpeechRequest {
     open.request.flushHeaders();
     let source: BridgeError | undefined;
     let ended: SpeechEnded | undefined;
+    let endings = 0;
     try {
       const response = await this.#client.answer(open);
       for await (const line of this.#client.lines(response)) {
@@ -124,7 +125,10 @@ export class SpeechRequest {
         }
         if (event.type === 'state' && event.state === 'speaking') this.#settleStarted();
         onEvent(event);
-        if (event.type === 'ended' && (!ended || ended.how === 'completed')) ended = event;
+        if (event.type !== 'ended') continue;
+        if (!ended || ended.how === 'completed') ended = event;
+        // All is said. How the connection ends, on which the sound may still go up, says nothing more.
+        if (++endings === this.#ids.length) break;
       }
     } catch (error) {
       // A sound that cannot be read cuts the upload off: what was wrong here is the better answer.

@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import { BridgeError } from '../base/errors.js';
 import type { Api } from './context.js';
 import type { ServiceLimits } from './limits.js';
-import { linger } from './upload.js';
+import { linger, stayForAnswer } from './upload.js';
 
 /** Bounds how long a body that is parsed may take to come; uploads of sound have their own bound. */
 export function boundJsonBodies(api: Api, { jsonBodyMs }: ServiceLimits): void {
@@ -14,6 +14,7 @@ export function boundJsonBodies(api: Api, { jsonBodyMs }: ServiceLimits): void {
         'REQUEST_TIMEOUT',
         `The body of the request did not come within ${jsonBodyMs} ms.`,
       );
+      stayForAnswer(request.raw, reply.raw);
       void reply.send(error);
       linger(request.raw);
     }, jsonBodyMs);

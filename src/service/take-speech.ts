@@ -14,7 +14,7 @@ import {
   type SpeechRequest,
 } from './speech-answer.js';
 import type { Spoken } from './target.js';
-import { linger, Upload } from './upload.js';
+import { linger, stayForAnswer, Upload } from './upload.js';
 
 const ANSWERS = { accepted: answerAccepted, started: answerStarted, finished: answerFinished };
 
@@ -80,6 +80,7 @@ export async function takeSpeech(
 ): Promise<void> {
   let leave: (() => void) | undefined;
   let leaveFar: (() => void) | undefined;
+  stayForAnswer(request.raw, reply.raw);
   try {
     checkEncoding(request.headers['content-encoding']);
     leave = context.uploads.take();

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { PassThrough } from 'node:stream';
 import type { Clock } from '../base/clock.js';
 import { BridgeError } from '../base/errors.js';
@@ -95,4 +95,14 @@ export function linger(request: IncomingMessage): void {
   const timer = setTimeout(() => request.socket.destroy(), LINGER_MS);
   timer.unref();
   request.once('close', () => clearTimeout(timer));
+}
+
+/**
+ * Leaves the end of the connection to `linger` and to the client, also where the client asked for one that is closed: with
+ * its answer written Node would cut it off at once, and who is still sending then learns of a broken connection instead of
+ * what the answer says. To be called before the answer's head is written.
+ */
+export function stayForAnswer(request: IncomingMessage, response: ServerResponse): void {
+  // Before HTTP/1.1 an answer ends with its connection.
+  if (!request.complete && request.httpVersion === '1.1') response.shouldKeepAlive = true;
 }

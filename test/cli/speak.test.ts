@@ -4,6 +4,7 @@ import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { PACKAGE_NAME } from '../../src/base/version.js';
 import { compareHeard } from '../../src/simulator/index.js';
 import {
   command,
@@ -287,6 +288,25 @@ describe('speak', () => {
       expect(run.err).toContain('[SERVICE_PROTOCOL]');
       program.close();
     }
+  });
+
+  it('believes the last word of the service, however the connection ends after it', async () => {
+    const said = [
+      { type: 'accepted', speech: 's1' },
+      { type: 'ended', how: 'completed', heardMs: 500, durationMs: 500, gaps: { count: 0 } },
+    ];
+    const program = createServer((request, response) => {
+      if (request.url === '/api') return void response.end(JSON.stringify({ service: PACKAGE_NAME }));
+      // Its end is never told.
+      request.resume();
+      response.write(said.map((event) => `${JSON.stringify(event)}\n`).join(''));
+    });
+    await new Promise<void>((resolve) => program.listen(0, '127.0.0.1', resolve));
+    const { port } = program.address() as AddressInfo;
+    const { exit, err } = await speakHere([file('short.wav')], port);
+    expect([exit, err]).toEqual([0, '']);
+    program.close();
+    program.closeAllConnections();
   });
 
   it('finds the service by the environment, and a flag goes before it', async () => {

@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { delay, systemClock } from '../../src/base/clock.js';
 import { compareHeard } from '../../src/simulator/index.js';
 import { answerOf, linesOf, type ServiceRig, startService, until } from '../support/service-rig.js';
 import { noise, sine } from '../support/signals.js';
@@ -163,6 +165,34 @@ describe('a speech by upload', () => {
       expect(end).toMatchObject({ how: 'stopped' });
       expect(end.heardMs).toBeLessThan(10_000);
     }
+  });
+
+  it('is answered to its last word while it is still being sent, also on a connection for one request', async () => {
+    rig = await startService();
+    await rig.avatar();
+    const socket = connect(rig.port, '127.0.0.1');
+    let answer = '';
+    let broken: Error | undefined;
+    socket.setEncoding('utf8').on('data', (text: string) => (answer += text));
+    socket.on('error', (error) => (broken = error));
+    socket.write(
+      `POST ${SPEECH}?raw=s16le:16000:1 HTTP/1.1\r\nhost: 127.0.0.1:${rig.port}\r\nconnection: close\r\n` +
+        'accept: application/x-ndjson\r\ntransfer-encoding: chunked\r\n\r\n',
+    );
+    const send = (): Promise<void> =>
+      new Promise((resolve) => socket.write(`1000\r\n${'a'.repeat(4096)}\r\n`, () => resolve()));
+    await send();
+    await until(() => answer.includes('"accepted"'));
+    await rig.bridge.agent().speeches[0]!.stop();
+    await until(() => answer.endsWith('\r\n0\r\n\r\n'));
+    expect(answer).toContain('"how":"stopped"');
+    // A client that has not read it yet goes on sending: an end of the connection now would take the answer from it.
+    for (let count = 0; count < 20; count += 1) {
+      await send();
+      await delay(systemClock, 2);
+    }
+    expect([broken, socket.readyState]).toEqual([undefined, 'open']);
+    socket.destroy();
   });
 
   it('fails with what is known when its upload is cut off, after speaking what came', async () => {
