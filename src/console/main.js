@@ -93,8 +93,9 @@ function skip() {
 function togglePause() {
   const verb = agent()?.paused ? 'resume' : 'pause';
   attempt(
-    ask('POST', agentPath(agentName(), `/${verb}`)).then((json) => {
-      model.update(json, performance.now());
+    ask('POST', agentPath(agentName(), `/${verb}`)).then(({ name, paused }) => {
+      const view = model.agents.get(name);
+      if (view) view.paused = paused;
       render();
     }),
   );
@@ -190,7 +191,7 @@ function askForOrder(name) {
     if (link.state !== 'live' || agent() === undefined) return;
     ask('GET', agentPath(name)).then(
       (json) => {
-        model.update(json, performance.now());
+        model.arrange(json);
         render();
       },
       // A passing name is forgotten again; the next snapshot tells.

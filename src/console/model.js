@@ -84,25 +84,15 @@ export class Model {
   }
 
   /**
-   * The order of an agent's speeches, as the service gives it.
+   * Puts an agent's speeches in the order of an answer. What there is and how it stands is left to the events: an answer
+   * may come after events that are newer than it.
    * @param {any} json an agent as the API answers it
-   * @param {number} nowMs
    */
-  update(json, nowMs) {
-    const { name, speeches, ...facts } = json;
-    const agent = this.#agent(name);
-    const before = new Map(agent.speeches.map((speech) => [speech.id, speech]));
-    Object.assign(agent, facts);
-    agent.speeches = speeches.map((/** @type {any} */ speech) => {
-      const known = before.get(speech.id);
-      return {
-        ...speech,
-        positionMs: Math.max(speech.positionMs, known?.positionMs ?? 0),
-        positionAtMs: known?.positionAtMs ?? nowMs,
-        outline: known?.outline ?? new Outline(),
-        ahead: known?.ahead,
-      };
-    });
+  arrange({ name, speeches }) {
+    const places = new Map(speeches.map((/** @type {any} */ { id }, /** @type {number} */ at) => [id, at]));
+    /** @param {SpeechView} speech */
+    const place = ({ id }) => places.get(id) ?? places.size;
+    this.agents.get(name)?.speeches.sort((one, other) => place(one) - place(other));
   }
 
   /**
@@ -133,9 +123,30 @@ export class Model {
       Object.assign(agent, { state: 'absent', speaking: false, heldMs: 0, remote: null, speeches: [] });
     }
     for (const json of agents) {
-      this.update(json, nowMs);
+      this.#whole(json, nowMs);
       if (json.state !== 'absent') this.#agent(json.name).lost = null;
     }
+  }
+
+  /**
+   * @param {any} json an agent as the snapshot tells it
+   * @param {number} nowMs
+   */
+  #whole(json, nowMs) {
+    const { name, speeches, ...facts } = json;
+    const agent = this.#agent(name);
+    const before = new Map(agent.speeches.map((speech) => [speech.id, speech]));
+    Object.assign(agent, facts);
+    agent.speeches = speeches.map((/** @type {any} */ speech) => {
+      const known = before.get(speech.id);
+      return {
+        ...speech,
+        positionMs: Math.max(speech.positionMs, known?.positionMs ?? 0),
+        positionAtMs: known?.positionAtMs ?? nowMs,
+        outline: known?.outline ?? new Outline(),
+        ahead: known?.ahead,
+      };
+    });
   }
 
   /**

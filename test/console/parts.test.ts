@@ -15,6 +15,11 @@ interface Ring<T> extends Iterable<T> {
   push(item: T): void;
   at(index: number): T | undefined;
 }
+interface Model {
+  readonly agents: Map<string, { state: string; speeches: { id: string; state: string }[] }>;
+  apply(event: object, nowMs: number): void;
+  arrange(json: object): void;
+}
 
 const { WORDS } = await consoleModule<{ WORDS: Record<'en' | 'ja', Record<string, string>> }>('words.js');
 const { PROBLEMS } = await consoleModule<{
@@ -22,6 +27,7 @@ const { PROBLEMS } = await consoleModule<{
 }>('problems.js');
 const { Outline } = await consoleModule<{ Outline: new () => Outline }>('outline.js');
 const { Ring } = await consoleModule<{ Ring: new <T>(capacity: number) => Ring<T> }>('ring.js');
+const { Model } = await consoleModule<{ Model: new () => Model }>('model.js');
 const { EventParser } = await consoleModule<{
   EventParser: new () => { push(text: string): { id?: string; data: string }[] };
 }>('events.js');
@@ -143,5 +149,32 @@ describe('a ring', () => {
         if (items.length > 0) expect(ring.at(ring.length - 1)).toBe(items.at(-1));
       }),
     );
+  });
+});
+
+describe('what the page knows', () => {
+  it('takes only the order of an answer that comes after newer events', () => {
+    const model = new Model();
+    const tell = (event: object): void => model.apply({ agent: 'mei', ...event }, 0);
+    tell({ type: 'connected', remote: '127.0.0.1:5' });
+    for (const speech of ['s1', 's2', 's3', 's4']) tell({ type: 'accepted', speech, label: speech });
+    tell({ type: 'state', speech: 's2', state: 'preparing' });
+    const answer = {
+      name: 'mei',
+      state: 'connected',
+      speeches: [{ id: 's1' }, { id: 's3', state: 'queued' }, { id: 's2', state: 'queued' }],
+    };
+    tell({ type: 'ready', model: '0' });
+    tell({ type: 'ended', speech: 's1', how: 'completed' });
+    model.arrange(answer);
+    const { state, speeches } = model.agents.get('mei')!;
+    expect(state).toBe('ready');
+    expect(speeches.map((speech) => [speech.id, speech.state])).toEqual([
+      ['s3', 'queued'],
+      ['s2', 'preparing'],
+      ['s4', 'queued'],
+    ]);
+    model.arrange({ name: 'forgotten', speeches: [] });
+    expect([...model.agents.keys()]).toEqual(['mei']);
   });
 });
