@@ -47,6 +47,20 @@ describe('a speech by address', () => {
     expect(raw.json['end']!['heardMs']).toBeGreaterThan(500);
   });
 
+  it('is refused when what names it is larger than 256 KiB, and taken up to that', async () => {
+    rig = await startService();
+    web = await startHttp((_request, response) => response.end(wavOf(noise(800, 9000))));
+    await rig.avatar();
+    const body = (bytes: number): string =>
+      JSON.stringify({ url: `${web!.origin}/voice.wav`, wait: 'finished' }).padEnd(bytes, ' ');
+    const headers = { 'content-type': 'application/json' };
+    const large = await rig.ask('POST', SPEECH, { body: body(256 * 1024 + 1), headers });
+    expect([large.status, large.json['code']]).toEqual([413, 'BODY_TOO_LARGE']);
+    expect(web.asked).toEqual([]);
+    const allowed = await rig.ask('POST', SPEECH, { body: body(256 * 1024), headers });
+    expect([allowed.status, allowed.json]).toMatchObject([200, { end: { how: 'completed' } }]);
+  });
+
   it('is refused when it leads into the private network and the caller is on another machine', async () => {
     rig = await startService();
     await rig.avatar();
