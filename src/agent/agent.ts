@@ -258,6 +258,8 @@ export class Agent {
       ...(state && { state }),
     });
     this.#sink.attach(link);
+    // Here it is: should it go and come back, it comes as anybody does.
+    this.expect(0);
     if (state?.gainDb !== undefined) this.#player.volume(state.gainDb);
     if (state?.paused) this.#player.pause();
     this.#keep();
