@@ -33,7 +33,8 @@ export class Upload implements AsyncIterable<Uint8Array> {
   constructor(request: IncomingMessage, options: UploadOptions) {
     this.#request = request;
     this.#options = options;
-    this.#ahead = new PassThrough({ highWaterMark: options.aheadBytes });
+    // One bound, not one on either side.
+    this.#ahead = new PassThrough({ readableHighWaterMark: options.aheadBytes, writableHighWaterMark: 1 });
     // Its end is told by the iteration; nobody else need hear of it.
     this.#ahead.on('error', () => undefined);
     this.received = new Promise((resolve) => {
