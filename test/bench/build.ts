@@ -1,8 +1,9 @@
-import { copyFile, cp, mkdir, mkdtemp, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdtemp, readdir, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import ts from 'typescript';
-import { inProject } from '../support/paths.js';
+import { join } from 'node:path';
+import { build as translate } from 'esbuild';
+import { inProject, projectDir } from '../support/paths.js';
+import { TRANSLATION } from '../support/translation.js';
 
 const FOLDERS = ['src', 'test/bench', 'test/support', 'test/keeper'];
 /** Served as it is written. */
@@ -19,22 +20,13 @@ export async function build(): Promise<string> {
     await symlink(inProject(linked), join(folder, linked), 'junction');
   }
   await cp(inProject(PAGE), join(folder, PAGE), { recursive: true });
+  const sources: string[] = [];
   for (const source of FOLDERS) {
     for (const name of await readdir(inProject(source), { recursive: true })) {
       if (!/\.[jt]s$/.test(name) || /\.(d|test)\.ts$/.test(name)) continue;
-      if (join(source, name).startsWith(join(PAGE, '/'))) continue;
-      const text = await readFile(inProject(join(source, name)), 'utf8');
-      const { outputText } = ts.transpileModule(text, {
-        compilerOptions: {
-          target: ts.ScriptTarget.ES2022,
-          module: ts.ModuleKind.ESNext,
-          verbatimModuleSyntax: true,
-        },
-      });
-      const target = join(folder, source, name.replace(/\.ts$/, '.js'));
-      await mkdir(dirname(target), { recursive: true });
-      await writeFile(target, outputText);
+      if (!join(source, name).startsWith(join(PAGE, '/'))) sources.push(inProject(join(source, name)));
     }
   }
+  await translate({ ...TRANSLATION, entryPoints: sources, outbase: projectDir, outdir: folder });
   return folder;
 }

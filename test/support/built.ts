@@ -12,8 +12,9 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
-import ts from 'typescript';
+import { transformSync } from 'esbuild';
 import { projectDir } from './paths.js';
+import { TRANSLATION } from './translation.js';
 
 /**
  * A module of the project, with all that it imports, as JavaScript; made anew only when it has changed. Processes that a
@@ -45,16 +46,10 @@ function collect(file: string, texts: Map<string, string>): void {
 function make(done: string, texts: Map<string, string>): void {
   const making = mkdtempSync(`${done}-`);
   for (const [file, text] of texts) {
-    const { outputText } = ts.transpileModule(text, {
-      compilerOptions: {
-        target: ts.ScriptTarget.ES2022,
-        module: ts.ModuleKind.ESNext,
-        verbatimModuleSyntax: true,
-      },
-    });
+    const { code } = transformSync(text, { ...TRANSLATION, loader: 'ts' });
     const path = join(making, file.replace(/\.ts$/, '.js'));
     mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, outputText);
+    writeFileSync(path, code);
   }
   cpSync(join(projectDir, 'package.json'), join(making, 'package.json'));
   symlinkSync(join(projectDir, 'node_modules'), join(making, 'node_modules'), 'junction');
