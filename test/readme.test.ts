@@ -21,10 +21,10 @@ describe('the README', () => {
     for (const link of links) expect(() => readFileSync(inProject(link)), link).not.toThrow(/ENOENT/);
   });
 
-  it('names every command, and only commands, flags and scripts that exist', () => {
+  it('names every command, and only commands, flags and scripts that exist', async () => {
     const silent = { write: () => true };
     const never = (): (() => void) => () => undefined;
-    const commands = createProgram({
+    const commands = await createProgram({
       terminal: new Terminal(silent, silent),
       stdin: Readable.from([]),
       env: {},

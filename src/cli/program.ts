@@ -1,49 +1,38 @@
 import { Command, CommanderError } from 'commander';
 import { VERSION } from '../base/version.js';
-import { addAgents } from './agents.js';
 import type { AddCommand, Runner, Surroundings } from './command.js';
-import { addPause, addQueue, addResume, addStop } from './control.js';
-import { addDemo } from './demo.js';
-import { addDevices } from './devices.js';
-import { addDoctor } from './doctor.js';
 import { EXIT, exitCodeOf, reportError } from './exit-codes.js';
-import { addRestart } from './restart.js';
-import { addSay } from './say.js';
-import { addSend } from './send.js';
-import { addMic } from './mic.js';
-import { addServe } from './serve.js';
-import { addSimulator } from './simulator.js';
-import { addSpeak } from './speak.js';
-import { addVoices } from './voices.js';
-import { addWatch } from './watch.js';
 
-/** Every command, in the order in which help lists them; a new one is a file and a line here. */
-const COMMANDS: readonly AddCommand[] = [
-  addServe,
-  addSpeak,
-  addSay,
-  addVoices,
-  addMic,
-  addSend,
-  addWatch,
-  addAgents,
-  addQueue,
-  addStop,
-  addPause,
-  addResume,
-  addRestart,
-  addDevices,
-  addDoctor,
-  addSimulator,
-  addDemo,
-];
+/**
+ * Every command, in the order in which help lists them; a new one is a file and a line here. Each is loaded when it is
+ * asked for: what one needs is a fraction of what all need, and a command that tells something should tell it at once.
+ */
+const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
+  serve: async () => (await import('./serve.js')).addServe,
+  speak: async () => (await import('./speak.js')).addSpeak,
+  say: async () => (await import('./say.js')).addSay,
+  voices: async () => (await import('./voices.js')).addVoices,
+  mic: async () => (await import('./mic.js')).addMic,
+  send: async () => (await import('./send.js')).addSend,
+  watch: async () => (await import('./watch.js')).addWatch,
+  agents: async () => (await import('./agents.js')).addAgents,
+  queue: async () => (await import('./control.js')).addQueue,
+  stop: async () => (await import('./control.js')).addStop,
+  pause: async () => (await import('./control.js')).addPause,
+  resume: async () => (await import('./control.js')).addResume,
+  restart: async () => (await import('./restart.js')).addRestart,
+  devices: async () => (await import('./devices.js')).addDevices,
+  doctor: async () => (await import('./doctor.js')).addDoctor,
+  simulator: async () => (await import('./simulator.js')).addSimulator,
+  demo: async () => (await import('./demo.js')).addDemo,
+};
 
 /** The command `mmdagent-bridge`. */
 export interface Program {
   /** Runs what the arguments ask for. @returns the exit status; it never throws */
   run(args: readonly string[]): Promise<number>;
   /** Every command's help, for the reference. */
-  help(): { name: string; help: string }[];
+  help(): Promise<{ name: string; help: string }[]>;
 }
 
 /** Makes the program; nothing happens yet. */
@@ -68,11 +57,14 @@ export function createProgram(surroundings: Surroundings): Program {
       writeOut: (text) => terminal.say(text.trimEnd()),
       writeErr: (text) => terminal.warn(text.trimEnd()),
     });
-  for (const add of COMMANDS) add(program, run);
+  const load = async (names: readonly string[]): Promise<void> => {
+    for (const add of await Promise.all(names.map((name) => COMMANDS[name]!()))) add(program, run);
+  };
 
   return {
     async run(args) {
       try {
+        await load(wantedOf(args));
         await program.parseAsync([...args], { from: 'user' });
         return exit;
       } catch (error) {
@@ -82,7 +74,15 @@ export function createProgram(surroundings: Surroundings): Program {
         return exitCodeOf(error);
       }
     },
-    help: () =>
-      program.commands.map((command) => ({ name: command.name(), help: command.helpInformation() })),
+    async help() {
+      await load(Object.keys(COMMANDS));
+      return program.commands.map((command) => ({ name: command.name(), help: command.helpInformation() }));
+    },
   };
+}
+
+/** The commands that the arguments ask for: one, or all where they name none, for the help that lists them. */
+function wantedOf([first = '']: readonly string[]): string[] {
+  if (Object.hasOwn(COMMANDS, first)) return [first];
+  return first === '--version' || first === '-V' ? [] : Object.keys(COMMANDS);
 }

@@ -10,7 +10,7 @@ import { openClient, type AddCommand, type Surroundings } from './command.js';
 import { EXIT, Interrupted } from './exit-codes.js';
 import { addClientOptions, addOverrides, readOptions, readOverrides } from './flags.js';
 import { decimal } from './numbers.js';
-import { SentRecording } from './sent-recording.js';
+import type { SentRecording } from './sent-recording.js';
 import { namedSounds, type NamedSound } from './sound-files.js';
 import { endLine, isSeveral, progressLine, speechLine, speechName } from './speech-lines.js';
 import { SpeechRequest, type SpeechEnded } from './speech-request.js';
@@ -71,8 +71,7 @@ export const addSpeak: AddCommand = (program, run) => {
         let recording: SentRecording | undefined;
         try {
           await session.client.check();
-          recording =
-            flags.save === undefined ? undefined : await SentRecording.open(flags.save, surroundings);
+          recording = flags.save === undefined ? undefined : await openRecording(flags.save, surroundings);
           return await speakAll(surroundings, session.client, {
             agent,
             sounds,
@@ -182,6 +181,12 @@ async function speakAll(
     if (interrupted > 0) throw new Interrupted();
     throw problemOf(ended.error) ?? new BridgeError('INTERNAL', `${label} ended without a reason.`);
   }
+}
+
+async function openRecording(path: string, surroundings: Surroundings): Promise<SentRecording> {
+  // It brings all that reads and writes sound, which nothing else here needs.
+  const { SentRecording } = await import('./sent-recording.js');
+  return SentRecording.open(path, surroundings);
 }
 
 async function leadOf(client: ServiceClient, { agent, query }: SpeakPlan): Promise<number | undefined> {

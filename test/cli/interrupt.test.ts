@@ -27,7 +27,7 @@ class OpenInput extends Readable {
 /** Runs a command and presses Ctrl-C as soon as something is so. */
 async function interrupted(
   args: readonly string[],
-  when: () => boolean,
+  when: () => boolean | Promise<boolean>,
   options: InProcessOptions = {},
 ): Promise<InProcess> {
   let press: (() => void) | undefined;
@@ -85,8 +85,7 @@ describe('Ctrl-C', () => {
   });
 
   it('in watch and in a wait for an avatar ends with 130', async () => {
-    const followed = (): boolean => lines().length > 0;
-    void rig.bridge.agent().send('A|1');
+    const followed = async (): Promise<boolean> => (await rig.about()).followers > 0;
     expect((await interrupted(['watch'], followed)).exit).toBe(130);
     const waiting = (): boolean => rig.bridge.findAgent('late')?.inUse === true;
     const late = await interrupted(['send', '--agent', 'late', '--wait', '60000', 'A|1'], waiting);

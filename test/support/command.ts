@@ -104,7 +104,11 @@ export async function inProcess(args: readonly string[], options: InProcessOptio
     columns,
   };
   const listeners = new Set<() => void>();
-  options.ctrlC?.(() => [...listeners].forEach((listener) => listener()));
+  options.ctrlC?.(() => {
+    // A process would end by it.
+    if (listeners.size === 0) throw new Error('Ctrl-C came before the command could hear it.');
+    for (const listener of [...listeners]) listener();
+  });
   const program = createProgram({
     terminal: new Terminal(output, { write: (text) => (texts.err += text) }),
     stdin,
