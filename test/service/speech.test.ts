@@ -123,7 +123,7 @@ describe('a speech by upload', () => {
   });
 
   it('slows the sender: what is not needed yet stays with it', async () => {
-    rig = await startService({ bufferMs: 200 }, { limits: { uploadAheadBytes: 16_384 } });
+    rig = await startService({ bufferMs: 200, leadMs: 120 }, { limits: { uploadAheadBytes: 16_384 } });
     await rig.avatar();
     const head = wavOf(new Int16Array(0));
     head.writeUInt32LE(0xffffffff, 40);
