@@ -1,3 +1,4 @@
+import type { RequestListener } from 'node:http';
 import swagger from '@fastify/swagger';
 import Fastify, { type FastifyServerOptions } from 'fastify';
 import {
@@ -14,6 +15,7 @@ import type { Bridge } from '../bridge.js';
 import { watchBridge } from './agent-watch.js';
 import type { Api, RouteFamily, ServiceContext } from './context.js';
 import { Credentials } from './credentials.js';
+import { EarlyRequests } from './early-requests.js';
 import { withJsonBodies } from './reference.js';
 import { Gate } from './gate.js';
 import { handOverEvents } from './hand-over.js';
@@ -154,9 +156,12 @@ export async function attachService(bridge: Bridge, options: ServiceOptions = {}
 
 async function buildApi(context: ServiceContext): Promise<Api> {
   const { bridge, closing, gate, limits } = context;
+  const early = new EarlyRequests();
+  let answer!: RequestListener;
+  bridge.listener.handleRequests(early.hold);
   const api: Api = Fastify({
     serverFactory: (handler) => {
-      bridge.listener.handleRequests(handler);
+      answer = handler;
       // An upload takes as long as its sound; each kind of body has its own bound.
       bridge.listener.server.requestTimeout = 0;
       return bridge.listener.server;
@@ -218,6 +223,8 @@ async function buildApi(context: ServiceContext): Promise<Api> {
   });
   for (const family of FAMILIES) family(api, context);
   await api.ready();
+  bridge.listener.handleRequests(answer);
+  early.letIn(answer);
   return api;
 }
 
