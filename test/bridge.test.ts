@@ -6,9 +6,8 @@ import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { createConverter } from '../src/audio/convert.js';
 import { createBridge } from '../src/bridge.js';
-import { compareHeard } from '../src/simulator/index.js';
 import { fileSound } from '../src/source/file.js';
-import { joinAvatar, next, startBridge, until } from './support/bridge-rig.js';
+import { expectHeard, joinAvatar, next, startBridge, until } from './support/bridge-rig.js';
 import { inProject } from './support/paths.js';
 import { ramp } from './support/speech-rig.js';
 
@@ -40,7 +39,7 @@ describe('a file, the whole way', () => {
     expect(report.alive).toBe(true);
     expect(report.samplesHeld).toBe(0);
     const expected = await convertFile(inProject('samples/hello.wav'));
-    expect(compareHeard(expected, avatar.heard())).toMatchObject({ exact: true });
+    expectHeard(avatar, expected);
     expect(report.commands.map(({ line }) => line)).toContain('HELLO|世界');
     // The bound itself is held on a clock in hand; here only that nothing was sent in one burst.
     expect(report.maxHeldMs).toBeLessThan(1000);
@@ -73,7 +72,7 @@ describe('an avatar that comes', () => {
     const avatar = await joinAvatar(bridge);
     expect((await speech.finished).how).toBe('completed');
     expect(waits[0]).toBe('Waiting for agent default to connect.');
-    expect(compareHeard(ramp(8000), avatar.heard())).toMatchObject({ exact: true });
+    expectHeard(avatar, ramp(8000));
   });
 
   it('that does not come in time fails the speech with what to do', async () => {
@@ -110,7 +109,7 @@ describe('an avatar that comes', () => {
     );
     expect(ends.map(({ how }) => how)).toEqual(['completed', 'completed', 'completed']);
     avatars.forEach((avatar, i) => {
-      expect(compareHeard(ramp(16_000, 1 + i * 9000), avatar.heard())).toMatchObject({ exact: true });
+      expectHeard(avatar, ramp(16_000, 1 + i * 9000));
     });
   });
 });
@@ -126,7 +125,7 @@ describe('an avatar that vanishes', () => {
     expect(avatar.report().alive).toBe(false);
     const second = await joinAvatar(bridge);
     expect((await bridge.agent().speak(ramp(8000), rate).finished).how).toBe('completed');
-    expect(compareHeard(ramp(8000), second.heard())).toMatchObject({ exact: true });
+    expectHeard(second, ramp(8000));
   });
 
   it('can be resumed on the next one from what was heard', async () => {
@@ -170,13 +169,13 @@ describe('an avatar that stops reading', () => {
     expect(await next(bridge.agent(), 'stalled')).toBe(false);
     expect((await speech.finished).how).toBe('completed');
     expect(avatar.report().faults).toEqual([]);
-    expect(compareHeard(samples, avatar.heard())).toMatchObject({ exact: true });
+    expectHeard(avatar, samples);
   });
 });
 
 describe('commands', () => {
   it('reach the avatar exactly, in order, between the frames, and its echoes come back', async () => {
-    const bridge = await startBridge();
+    const bridge = await startBridge({ leadMs: 1000 });
     const avatar = await joinAvatar(bridge);
     const agent = bridge.agent();
     await agent.whenReady();
@@ -190,7 +189,7 @@ describe('commands', () => {
     expect((await speech.finished).how).toBe('completed');
     await until(() => echoed.length === lines.length, 'the echoes');
     expect(echoed).toEqual(lines);
-    expect(compareHeard(ramp(24_000), avatar.heard())).toMatchObject({ exact: true });
+    expectHeard(avatar, ramp(24_000));
   });
 
   it('are answered', async () => {
@@ -231,8 +230,7 @@ describe('a group', () => {
     }
     const ends = await speech.finished;
     expect([...ends.values()].map(({ how }) => how)).toEqual(['completed', 'completed', 'completed']);
-    for (const avatar of avatars)
-      expect(compareHeard(ramp(16_000), avatar.heard())).toMatchObject({ exact: true });
+    for (const avatar of avatars) expectHeard(avatar, ramp(16_000));
     expect(begun).toHaveLength(3);
   });
 
@@ -247,7 +245,7 @@ describe('a group', () => {
     expect((await dying!.finished).how).toBe('avatar-lost');
     void late!.stop();
     expect((await speech.finished).get('late')!.how).toBe('stopped');
-    expect(compareHeard(ramp(24_000), good.heard())).toMatchObject({ exact: true });
+    expectHeard(good, ramp(24_000));
   });
 
   it('sends a command to all', async () => {
@@ -272,7 +270,7 @@ describe('a speech stream', () => {
     const stream = bridge.agent().createSpeechStream({ format: 's16le:16000:1' });
     await pipeline(Readable.from([bytes.subarray(0, 7), bytes.subarray(7)]), stream);
     expect((await stream.speech.finished).how).toBe('completed');
-    expect(compareHeard(samples, avatar.heard())).toMatchObject({ exact: true });
+    expectHeard(avatar, samples);
   });
 
   it('stops the speech when it is destroyed, and is destroyed when the speech is stopped', async () => {

@@ -1,7 +1,7 @@
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { createBridge, type Bridge, type BridgeOptions } from '../../src/bridge.js';
 import type { Agent } from '../../src/agent/agent.js';
-import { SimulatedAvatar, type SimulatorOptions } from '../../src/simulator/index.js';
+import { compareHeard, SimulatedAvatar, type SimulatorOptions } from '../../src/simulator/index.js';
 
 export { until } from './until.js';
 
@@ -34,4 +34,12 @@ export function next<T>(agent: Agent, event: Parameters<Agent['on']>[0]): Promis
       resolve(payload as T);
     });
   });
+}
+
+/** That an avatar has heard a sound to the sample, and nothing else; what it tells of itself stands in the failure. */
+export function expectHeard(avatar: SimulatedAvatar, expected: Int16Array): void {
+  const heard = compareHeard(expected, avatar.heard());
+  const { gaps, segments, samplesDropped, samplesHeld, ruleCounts } = avatar.report();
+  const facts = { heard, gaps, segments, samplesDropped, samplesHeld, ruleCounts };
+  expect(heard.exact, JSON.stringify(facts)).toBe(true);
 }
