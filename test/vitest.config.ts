@@ -14,7 +14,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 120_000,
     // Most tests wait for time to pass: a few more than a small machine has cores, but not so many that they fight.
-    maxWorkers: 5,
+    maxWorkers: 4,
     sequence: { sequencer: LongestFirst },
     projects: [
       // What a worker has loaded serves the next file too: loading everything anew for each costs a third of the time.

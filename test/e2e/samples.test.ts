@@ -96,9 +96,9 @@ async function speaksAnAnswer(program: string, args: readonly string[]): Promise
     expect(model.asked).toMatchObject([{ stream: true, messages: [{}, { role: 'user', content: 'Why?' }] }]);
     const heard = [...run.out.matchAll(/^heard: +(.*)$/gm)].map(([, sentence]) => sentence);
     expect(heard).toEqual(['Der Himmel ist blau.', '[nod] 空は青い。', 'It is the air that scatters it.']);
-    const { commands, samplesHeard } = avatar.report();
-    expect(commands.map(({ line }) => line)).toContain('MOTION_ADD|0|nod|nod.vmd');
-    expect(samplesHeard).toBeGreaterThanOrEqual(3 * 5000);
+    expect(avatar.report().commands.map(({ line }) => line)).toContain('MOTION_ADD|0|nod|nod.vmd');
+    // The service knows when it has been heard by the clock; an avatar on a busy machine may be a moment behind.
+    await until(() => avatar.report().samplesHeard >= 3 * 5000, 'all of it to be heard');
   } finally {
     model.close();
     await rig.close();
