@@ -6,15 +6,15 @@ import { silentLogger, type Logger } from './base/logger.js';
 import { tokenMatcher } from './base/token.js';
 import { createConverter } from './audio/convert.js';
 import type { AgentSettings } from './agent/settings.js';
-import { DEFAULT_AGENT, Roster } from './agent/roster.js';
+import { DEFAULT_AGENT, AgentRegistry } from './agent/registry.js';
 import { BridgeAgent, BridgeGroup } from './bridge-agent.js';
 import { mannerOf, Narrator, usualVoice, type SayOptions } from './bridge-say.js';
 import { resolveOptions, SERVICE_KEYS, type OptionValues, type ServeKey } from './config.js';
-import type { Door } from './keeper/door.js';
+import type { KeeperClient } from './keeper/keeper-client.js';
 import { openSound } from './source/open.js';
 import { EnginePool, type VoiceDefaults } from './tts/engine-pool.js';
-import { Wheel } from './speech/wheel.js';
-import { Succession } from './succession.js';
+import { TimerWheel } from './speech/timer-wheel.js';
+import { Handover } from './transport/handover.js';
 import { Listener, type ListenAddress } from './transport/listener.js';
 import { AVATAR_TLS_PORT, readTls } from './transport/tls.js';
 import { listenBehind } from './transport/entrance.js';
@@ -33,7 +33,7 @@ export interface BridgeOptions extends Partial<Pick<OptionValues, ServiceKey>> {
   /** The time it lives by; for tests. */
   readonly clock?: Clock;
   /** Where connections come from when a keeper holds the port. */
-  readonly door?: Door;
+  readonly keeperClient?: KeeperClient;
 }
 
 /** The events of a bridge. */
@@ -52,7 +52,7 @@ export interface Bridge {
   readonly options: Readonly<Pick<OptionValues, ServiceKey>>;
   readonly logger: Logger;
   readonly clock: Clock;
-  readonly wheel: Wheel;
+  readonly wheel: TimerWheel;
   /** The port it listens on, for those who serve HTTP beside the avatars. */
   readonly listener: Listener;
   /** The engines that turn text into sound, for those who ask for their voices. */
@@ -89,8 +89,8 @@ export interface Bridge {
    * @param name how an error names it
    */
   own(name: string, close: () => Promise<void> | void): void;
-  /** What goes on between this process and those before and after it; there with a `door` only. */
-  readonly succession?: Succession;
+  /** What goes on between this process and those before and after it; there with a `keeperClient` only. */
+  readonly handover?: Handover;
   /**
    * Takes no more speeches, and settles when those that there are have ended, or when time is up; `close` stops the rest.
    * @param deadlineMs how long they may take
@@ -110,7 +110,7 @@ export async function createBridge(options: BridgeOptions = {}): Promise<Bridge>
     clock = systemClock,
     say = {},
     engines: engineSettings = {},
-    door,
+    keeperClient,
     ...given
   } = options;
   const values = resolveOptions(SERVICE_KEYS, given) as Pick<OptionValues, ServiceKey>;
@@ -120,7 +120,7 @@ export async function createBridge(options: BridgeOptions = {}): Promise<Bridge>
   const events = new Emitter<BridgeEvents>((error) =>
     logger.error({ error: String(error) }, 'a listener of a bridge event threw'),
   );
-  const wheel = new Wheel(clock, {
+  const wheel = new TimerWheel(clock, {
     onError: (error) =>
       logger.error({ error: error instanceof Error ? error.stack : error }, 'a timed task threw'),
   });
@@ -132,7 +132,8 @@ export async function createBridge(options: BridgeOptions = {}): Promise<Bridge>
     logger,
     openSound,
     // Two processes of one service can speak at a time: no id is given twice.
-    nextSpeechId: () => `s${door && door.number > 1 ? `${door.number}-` : ''}${(speechCount += 1)}`,
+    nextSpeechId: () =>
+      `s${keeperClient && keeperClient.number > 1 ? `${keeperClient.number}-` : ''}${(speechCount += 1)}`,
   };
   const engines = new EnginePool(
     { environment: process.env, clock },
@@ -146,13 +147,13 @@ export async function createBridge(options: BridgeOptions = {}): Promise<Bridge>
     unknownTags: values.unknownTags,
     ...mannerOf(say),
   });
-  const roster = new Roster((name) => new BridgeAgent(name, settings, narrator), {
+  const registry = new AgentRegistry((name) => new BridgeAgent(name, settings, narrator), {
     maxAgents: values.maxAgents,
   });
-  roster.events.on('agent', (agent) => events.emit('agent', agent));
+  registry.events.on('agent', (agent) => events.emit('agent', agent));
 
   const tls = readTls(values.tlsCert, values.tlsKey);
-  if (tls && door) {
+  if (tls && keeperClient) {
     // The keys of a session live in one process: another one could do nothing with its socket.
     throw new BridgeError(
       'OPTION_INVALID',
@@ -165,7 +166,7 @@ export async function createBridge(options: BridgeOptions = {}): Promise<Bridge>
     clock,
     logger,
     ...(values.agentToken !== undefined && { tokenMatches: tokenMatcher(values.agentToken) }),
-    accept: (name, connection, state) => void roster.attach(name ?? DEFAULT_AGENT, connection, state),
+    accept: (name, connection, state) => void registry.attach(name ?? DEFAULT_AGENT, connection, state),
   });
   listener.addUpgradeRoute(avatars.route);
   listener.onRefused((path, reason) => {
@@ -174,20 +175,21 @@ export async function createBridge(options: BridgeOptions = {}): Promise<Bridge>
   });
 
   const wish = { host: values.host, port: values.port };
-  const address = await (door ? listenBehind(door, wish) : listener.listen(wish));
+  const address = await (keeperClient ? listenBehind(keeperClient, wish) : listener.listen(wish));
   if (tls && address.port !== AVATAR_TLS_PORT) {
     logger.warn(
       { port: address.port },
       `avatars cannot connect here: they speak TLS on port ${AVATAR_TLS_PORT} only, and port ${address.port} speaks nothing else`,
     );
   }
-  const succession = door && new Succession({ door, address, roster, listener, avatars, clock, logger });
-  const group = (agents = roster.list().filter(({ state }) => state !== 'absent')): BridgeGroup =>
+  const handover =
+    keeperClient && new Handover({ keeperClient, address, registry, listener, avatars, clock, logger });
+  const group = (agents = registry.list().filter(({ state }) => state !== 'absent')): BridgeGroup =>
     new BridgeGroup(agents, settings, narrator);
   lifetime.own('the listener', () => listener.close());
   lifetime.own('the avatars’ connections', () => avatars.close());
   lifetime.own('the voices', () => engines.close());
-  lifetime.own('the agents', () => roster.close());
+  lifetime.own('the agents', () => registry.close());
 
   return {
     address,
@@ -197,16 +199,16 @@ export async function createBridge(options: BridgeOptions = {}): Promise<Bridge>
     wheel,
     listener,
     engines,
-    agent: (name) => roster.get(name),
-    visitAgent: (name) => roster.visit(name),
-    findAgent: (name) => roster.find(name),
-    agents: () => roster.list(),
-    group: (names) => group(names?.map((name) => roster.get(name))),
-    visitGroup: (names) => group(names?.map((name) => roster.visit(name))),
+    agent: (name) => registry.get(name),
+    visitAgent: (name) => registry.visit(name),
+    findAgent: (name) => registry.find(name),
+    agents: () => registry.list(),
+    group: (names) => group(names?.map((name) => registry.get(name))),
+    visitGroup: (names) => group(names?.map((name) => registry.visit(name))),
     on: (event, listen) => events.on(event, listen),
     own: (name, close) => void lifetime.own(name, close),
-    ...(succession && { succession }),
-    drain: (deadlineMs) => within(clock, deadlineMs, (late) => roster.drain(late)),
+    ...(handover && { handover }),
+    drain: (deadlineMs) => within(clock, deadlineMs, (late) => registry.drain(late)),
     close: () => lifetime.close(),
   };
 }

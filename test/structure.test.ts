@@ -20,9 +20,7 @@ const mayImport: Record<string, readonly string[] | 'all'> = {
   'bridge-say.ts': ['config.ts', 'audio', 'tts', 'speech', 'agent'],
   'bridge-config.ts': ['config.ts', 'bridge-say.ts', 'tts'],
   'bridge-agent.ts': ['bridge-say.ts', 'tts', 'speech', 'agent'],
-  'succession.ts': ['agent', 'transport', 'keeper'],
   'bridge.ts': [
-    'succession.ts',
     'bridge-agent.ts',
     'bridge-say.ts',
     'audio',
@@ -38,7 +36,6 @@ const mayImport: Record<string, readonly string[] | 'all'> = {
     'bridge.ts',
     'bridge-agent.ts',
     'bridge-say.ts',
-    'succession.ts',
     'config.ts',
     'audio',
     'source',

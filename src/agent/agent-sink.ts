@@ -1,7 +1,7 @@
 import { BridgeError } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
 import type { FrameSink, SegmentNeeds } from '../speech/sink.js';
-import { Arrivals } from './arrivals.js';
+import { ConnectionWaiters } from './connection-waiters.js';
 import type { Link } from './link.js';
 import type { AgentSettings } from './settings.js';
 import { encodeCommand, type WireUnit } from './wire.js';
@@ -21,14 +21,14 @@ export interface AgentSinkOptions {
  */
 export class AgentSink implements FrameSink {
   readonly #options: AgentSinkOptions;
-  readonly #arrivals: Arrivals<Link>;
+  readonly #waiters: ConnectionWaiters<Link>;
   readonly #sent = { frames: 0, samples: 0, commands: 0 };
   #link: Link | undefined;
   #closed = false;
 
   constructor(options: AgentSinkOptions) {
     this.#options = options;
-    this.#arrivals = new Arrivals(options.agentName, options.settings.clock);
+    this.#waiters = new ConnectionWaiters(options.agentName, options.settings.clock);
   }
 
   /** The connection of the moment. */
@@ -38,7 +38,7 @@ export class AgentSink implements FrameSink {
 
   /** How many wait for one. */
   get waiting(): number {
-    return this.#arrivals.waiting;
+    return this.#waiters.waiting;
   }
 
   /** What has been sent over all connections. */
@@ -49,7 +49,7 @@ export class AgentSink implements FrameSink {
   /** Goes on over that connection. */
   attach(link: Link): void {
     this.#link = link;
-    this.#arrivals.arrived(link);
+    this.#waiters.arrived(link);
   }
 
   /** The connection is gone. */
@@ -60,7 +60,7 @@ export class AgentSink implements FrameSink {
   /** No connection will come any more. */
   close(): void {
     this.#closed = true;
-    this.#arrivals.fail(this.#closedError());
+    this.#waiters.fail(this.#closedError());
   }
 
   /** @throws BridgeError COMMAND_INVALID or COMMAND_DANGEROUS */
@@ -137,7 +137,7 @@ export class AgentSink implements FrameSink {
 
   #wait(waitMs: number, signal: AbortSignal | undefined): Promise<Link> {
     if (this.#closed) return Promise.reject(this.#closedError());
-    return this.#arrivals.wait(waitMs, signal);
+    return this.#waiters.wait(waitMs, signal);
   }
 
   #closedError(): BridgeError {

@@ -15,7 +15,7 @@ import type { RoundTrip } from './round-trips.js';
 import { classify } from './messages.js';
 import { request } from './request.js';
 import type { AgentSettings } from './settings.js';
-import type { Predecessor } from './predecessor.js';
+import type { PreviousWorker } from './previous-worker.js';
 import { speechSnapshot, type AgentSnapshot, type AgentState, type SpeechSnapshot } from './snapshot.js';
 import { SpeechStream } from './speech-stream.js';
 import type { AgentMessage } from './wire.js';
@@ -39,7 +39,7 @@ export class Agent {
   /** Until this moment it is on its way here from another process. */
   #expectedUntilMs = -Infinity;
   /** The process that it comes from. */
-  #predecessor: Predecessor | undefined;
+  #previousWorker: PreviousWorker | undefined;
   /** Why it takes no more speeches. */
   #refusal: BridgeError | undefined;
 
@@ -155,7 +155,7 @@ export class Agent {
    */
   async send(line: string, options: { waitMs?: number; signal?: AbortSignal } = {}): Promise<void> {
     const unit = this.#sink.encode(line);
-    if (this.expected) return this.#predecessor?.send(line);
+    if (this.expected) return this.#previousWorker?.send(line);
     await this.#sink.send(unit, options.waitMs ?? 0, options.signal);
   }
 
@@ -291,8 +291,8 @@ export class Agent {
   }
 
   /** The process that it is on its way here from, if it is. */
-  get #elsewhere(): Predecessor | undefined {
-    return this.expected ? this.#predecessor : undefined;
+  get #elsewhere(): PreviousWorker | undefined {
+    return this.expected ? this.#previousWorker : undefined;
   }
 
   /**
@@ -308,11 +308,11 @@ export class Agent {
 
   /**
    * @internal It is on its way here from another process, which may take this long, in ms.
-   * @param predecessor that process, which still speaks with it
+   * @param previousWorker that process, which still speaks with it
    */
-  expect(withinMs: number, predecessor?: Predecessor): void {
+  expect(withinMs: number, previousWorker?: PreviousWorker): void {
     this.#expectedUntilMs = this.#settings.clock.nowMs() + withinMs;
-    this.#predecessor = predecessor;
+    this.#previousWorker = previousWorker;
   }
 
   /**

@@ -3,7 +3,7 @@ import { Emitter } from '../base/emitter.js';
 import { BridgeError } from '../base/errors.js';
 import { samplesToMs } from '../base/units.js';
 import type { SegmentMode, SegmentNeeds } from '../speech/sink.js';
-import type { Wheel, WheelTask } from '../speech/wheel.js';
+import type { TimerWheel, TimerTask } from '../speech/timer-wheel.js';
 import type { Connection, LinkState } from './connection.js';
 import { Marks } from './marks.js';
 import { Outbound } from './outbound.js';
@@ -46,7 +46,7 @@ export interface LinkEvents {
 export interface LinkOptions {
   readonly agentName: string;
   readonly clock: Clock;
-  readonly wheel: Wheel;
+  readonly wheel: TimerWheel;
   /** How long a model may take before a wait for it is given up, in ms. */
   readonly readyTimeoutMs: number;
   /** Set when the connection was taken over from another process. */
@@ -70,7 +70,7 @@ export class Link {
   #started = false;
   #sentSamples = 0;
   #stalled = false;
-  #stallTask: WheelTask | undefined;
+  #stallTask: TimerTask | undefined;
   #lost: BridgeError | undefined;
   #playsUntilMs = -Infinity;
   /** Nothing is spoken before then. */

@@ -1,12 +1,12 @@
 import type { OpenSound } from '../audio/input.js';
 import type { Clock } from '../base/clock.js';
 import type { Logger } from '../base/logger.js';
-import type { Wheel } from '../speech/wheel.js';
+import type { TimerWheel } from '../speech/timer-wheel.js';
 
 /** What every agent of a bridge shares. */
 export interface AgentSettings {
   readonly clock: Clock;
-  readonly wheel: Wheel;
+  readonly wheel: TimerWheel;
   readonly logger: Logger;
   readonly openSound: OpenSound;
   /** Alias of the model whose lips move unless a speech names another. */

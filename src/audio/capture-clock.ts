@@ -17,7 +17,7 @@ export class CaptureClock {
   readonly #samplesPerMs: number;
   #samples = 0;
   /** Origins that only rise, so that the first is the least of the window. */
-  #arrivals: Arrival[] = [];
+  #waiters: Arrival[] = [];
 
   constructor(sampleRateHz: number) {
     this.#samplesPerMs = sampleRateHz / 1000;
@@ -27,14 +27,14 @@ export class CaptureClock {
   came(samples: number, nowMs: number): void {
     this.#samples += samples;
     const originMs = nowMs - this.#samples / this.#samplesPerMs;
-    while (this.#arrivals.length > 0 && this.#arrivals[0]!.atMs < nowMs - WINDOW_MS) this.#arrivals.shift();
-    while (this.#arrivals.length > 0 && this.#arrivals.at(-1)!.originMs >= originMs) this.#arrivals.pop();
-    this.#arrivals.push({ originMs, atMs: nowMs });
+    while (this.#waiters.length > 0 && this.#waiters[0]!.atMs < nowMs - WINDOW_MS) this.#waiters.shift();
+    while (this.#waiters.length > 0 && this.#waiters.at(-1)!.originMs >= originMs) this.#waiters.pop();
+    this.#waiters.push({ originMs, atMs: nowMs });
   }
 
   /** @returns when the sample of that number was captured, in monotonic ms; undefined before any came */
   timeOf(sample: number): number | undefined {
-    const first = this.#arrivals[0];
+    const first = this.#waiters[0];
     return first && first.originMs + sample / this.#samplesPerMs;
   }
 }

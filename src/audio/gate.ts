@@ -176,7 +176,7 @@ class EnergyDetector {
   measure(window: Int16Array): number {
     let sumOfSquares = 0;
     for (const sample of window) {
-      // The first sample is its own predecessor: an offset must not begin with a step.
+      // The first sample is its own previousWorker: an offset must not begin with a step.
       this.#lastOut = this.#pole * (this.#lastOut + sample - (this.#lastIn ?? sample));
       this.#lastIn = sample;
       sumOfSquares += this.#lastOut * this.#lastOut;

@@ -151,7 +151,7 @@ export const ERRORS = {
   SPEECH_STOPPED: entry('stopped', false, 'It was stopped on purpose.'),
   CUE_LIMIT: entry('limit', true, 'Add cues while their speech sounds, a while before their moment.'),
   QUEUE_FULL: entry('limit', true, 'Wait until a speech has ended, stop one, or raise --max-queue.'),
-  // The service and its surroundings
+  // The service and its context
   SERVICE_NOT_RUNNING: entry(
     'unavailable',
     true,

@@ -15,9 +15,9 @@ export const addAgents: AddCommand = (program, run) => {
   command.action((flags: { json?: boolean }) =>
     run(
       command,
-      (surroundings) =>
-        withService(command, surroundings, async ({ client }) => {
-          const { terminal } = surroundings;
+      (context) =>
+        withService(command, context, async ({ client }) => {
+          const { terminal } = context;
           const { agents } = await client.get<{ agents: AgentJson[] }>('/api/agents');
           if (flags.json) terminal.json(agents);
           else if (agents.length === 0) terminal.say('No avatar is connected.');

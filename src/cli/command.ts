@@ -10,7 +10,7 @@ import { readOptions, type ClientOptions, type Env } from './flags.js';
 import type { Terminal } from './terminal.js';
 
 /** What a command runs in; tests make their own. */
-export interface Surroundings {
+export interface CliContext {
   readonly terminal: Terminal;
   readonly stdin: Readable;
   readonly env: Env;
@@ -26,7 +26,7 @@ export type AddCommand = (program: Command, run: Runner) => void;
 /** Runs the body of a command and takes its exit status. */
 export type Runner = (
   command: Command,
-  body: (surroundings: Surroundings) => Promise<number>,
+  body: (context: CliContext) => Promise<number>,
   options?: { json?: boolean },
 ) => Promise<void>;
 
@@ -103,7 +103,7 @@ export function openClient(command: Command, env: Env): ClientSession {
  */
 export async function withService<Result>(
   command: Command,
-  { env, onInterrupt }: Pick<Surroundings, 'env' | 'onInterrupt'>,
+  { env, onInterrupt }: Pick<CliContext, 'env' | 'onInterrupt'>,
   body: (session: ClientSession, about: AboutJson) => Promise<Result>,
 ): Promise<Result> {
   const session = openClient(command, env);

@@ -108,10 +108,10 @@ function act(command: Command, run: Runner, body: Body): Promise<void> {
   const json = command.opts<{ json?: boolean }>().json === true;
   return run(
     command,
-    (surroundings) =>
-      withService(command, surroundings, async ({ client }) => {
-        const { agent } = readOptions(command, ['agent'], surroundings.env);
-        await body(client, `/api/agents/${encodeURIComponent(agent)}`, agent, surroundings.terminal, json);
+    (context) =>
+      withService(command, context, async ({ client }) => {
+        const { agent } = readOptions(command, ['agent'], context.env);
+        await body(client, `/api/agents/${encodeURIComponent(agent)}`, agent, context.terminal, json);
         return EXIT.ok;
       }),
     { json },

@@ -6,7 +6,7 @@ import { attachService } from '../service/service.js';
 import { compareHeard, SimulatedAvatar } from '../simulator/index.js';
 import { fileSound, readFile } from '../source/file.js';
 import { problemOf, ServiceClient } from './client.js';
-import { deadline, type Surroundings } from './command.js';
+import { deadline, type CliContext } from './command.js';
 import { EXIT, Interrupted } from './exit-codes.js';
 import { progressLine, speechLine } from './speech-lines.js';
 import { SpeechRequest } from './speech-request.js';
@@ -23,7 +23,7 @@ const CUES = [
 const TIMEOUT_MS = 60_000;
 
 /** Shows the whole way once. @returns the exit status: 0 only when every sample was heard */
-export async function demo({ terminal, onInterrupt }: Surroundings): Promise<number> {
+export async function demo({ terminal, onInterrupt }: CliContext): Promise<number> {
   const { signal: timeout, clear } = deadline(TIMEOUT_MS, 'demo');
   const interrupted = new AbortController();
   const signal = AbortSignal.any([timeout, interrupted.signal]);
@@ -75,7 +75,7 @@ async function compare({
   terminal,
   avatar,
 }: {
-  terminal: Surroundings['terminal'];
+  terminal: CliContext['terminal'];
   avatar: SimulatedAvatar;
 }): Promise<number> {
   const expected = await convertFile(SAMPLE);

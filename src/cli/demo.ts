@@ -9,9 +9,9 @@ export const addDemo: AddCommand = (program, run) => {
       'Starts a service and a simulated avatar, speaks a sample with two timed commands, and compares what the avatar heard with the file, sample by sample.',
     );
   command.action(() =>
-    run(command, async (surroundings) => {
+    run(command, async (context) => {
       const { demo } = await import('./demo-process.js');
-      return demo(surroundings);
+      return demo(context);
     }),
   );
 };

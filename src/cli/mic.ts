@@ -9,7 +9,7 @@ import { microphoneSound } from '../source/microphone.js';
 import { RECORDER_NAMES, type RecorderName } from '../source/recorders/recorder.js';
 import { CaptureToWire } from './capture-to-wire.js';
 import { problemOf } from './client.js';
-import { openClient, type AddCommand, type Surroundings } from './command.js';
+import { openClient, type AddCommand, type CliContext } from './command.js';
 import { EXIT, Interrupted } from './exit-codes.js';
 import { addClientOptions, addOverrides, readOptions, readOverrides } from './flags.js';
 import { decimal, wholeNumber } from './numbers.js';
@@ -71,16 +71,15 @@ export const addMic: AddCommand = (program, run) => {
   command.action((flags: MicFlags) =>
     run(
       command,
-      async (surroundings) => {
-        const { agent } = readOptions(command, ['agent'], surroundings.env);
+      async (context) => {
+        const { agent } = readOptions(command, ['agent'], context.env);
         const { leadMs = MIC_LEAD_MS, model } = readOverrides(command, ['leadMs', 'model']);
-        const session = openClient(command, surroundings.env);
+        const session = openClient(command, context.env);
         let recording: SentRecording | undefined;
         try {
           await session.client.check();
-          recording =
-            flags.save === undefined ? undefined : await SentRecording.open(flags.save, surroundings);
-          const listening = openMicrophone(flags, surroundings, (reason) => session.abort(reason));
+          recording = flags.save === undefined ? undefined : await SentRecording.open(flags.save, context);
+          const listening = openMicrophone(flags, context, (reason) => session.abort(reason));
           const request = new SpeechRequest(session.client, {
             agent,
             label: 'microphone',
@@ -95,14 +94,14 @@ export const addMic: AddCommand = (program, run) => {
             onEvent: (event) => {
               if (event.type === 'sent') return recording?.take(event.samples);
               if (event.type === 'frame') return listening.latency.left(event.atMs);
-              if (flags.json) return surroundings.terminal.json(listening.latency.toldIn(event));
+              if (flags.json) return context.terminal.json(listening.latency.toldIn(event));
               // How it is sent to the service says nothing to a person.
               if (event.type === 'info') return;
               const line = speechLine(speechName(agent, 'microphone', event), event);
-              if (line !== undefined && event.type !== 'ended') surroundings.terminal.say(line);
+              if (line !== undefined && event.type !== 'ended') context.terminal.say(line);
             },
           });
-          return await untilInterrupted(surroundings, request, listening, flags.json === true);
+          return await untilInterrupted(context, request, listening, flags.json === true);
         } finally {
           await recording?.close();
           session.close();
@@ -123,11 +122,7 @@ interface Listening {
 }
 
 /** The microphone as the bytes of 16 kHz mono sound. */
-function openMicrophone(
-  flags: MicFlags,
-  { terminal }: Surroundings,
-  fail: (reason: Error) => void,
-): Listening {
+function openMicrophone(flags: MicFlags, { terminal }: CliContext, fail: (reason: Error) => void): Listening {
   const controller = new AbortController();
   const latency = new CaptureToWire();
   let gateOpen = !flags.gate;
@@ -181,7 +176,7 @@ function openMicrophone(
 }
 
 async function untilInterrupted(
-  { terminal, onInterrupt }: Surroundings,
+  { terminal, onInterrupt }: CliContext,
   request: SpeechRequest,
   listening: Listening,
   json: boolean,

@@ -1,6 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { VERSION } from '../base/version.js';
-import type { AddCommand, Runner, Surroundings } from './command.js';
+import type { AddCommand, Runner, CliContext } from './command.js';
 import { EXIT, exitCodeOf, reportError } from './exit-codes.js';
 
 /**
@@ -36,12 +36,12 @@ export interface Program {
 }
 
 /** Makes the program; nothing happens yet. */
-export function createProgram(surroundings: Surroundings): Program {
-  const { terminal } = surroundings;
+export function createProgram(context: CliContext): Program {
+  const { terminal } = context;
   let exit: number = EXIT.ok;
   const run: Runner = async (_command, body, { json = false } = {}) => {
     try {
-      exit = await body(surroundings);
+      exit = await body(context);
     } catch (error) {
       reportError(terminal, error, json);
       exit = exitCodeOf(error);

@@ -23,9 +23,9 @@ export const addRestart: AddCommand = (program, run) => {
   command.action((flags: { json?: boolean }) =>
     run(
       command,
-      (surroundings) =>
-        withService(command, surroundings, async ({ client, signal }, before) => {
-          const { terminal } = surroundings;
+      (context) =>
+        withService(command, context, async ({ client, signal }, before) => {
+          const { terminal } = context;
           const startMs = performance.now();
           await client.post('/api/restart');
           const after = await another(before, () => client.check(), signal);

@@ -3,10 +3,10 @@ import { OPTIONS } from '../config.js';
 import type { AgentJson } from '../service/schemas.js';
 import type { Cue } from '../speech/cues.js';
 import { problemOf, type ServiceClient } from './client.js';
-import { openClient, type AddCommand, type Surroundings } from './command.js';
+import { openClient, type AddCommand, type CliContext } from './command.js';
 import { EXIT, Interrupted } from './exit-codes.js';
 import { addClientOptions, addOverrides, readOptions, readOverrides } from './flags.js';
-import { OwnVoice } from './own-voice.js';
+import { LocalSynthesis } from './local-synthesis.js';
 import { endLine, infoLine, isSeveral, progressLine, speechLine, speechName } from './speech-lines.js';
 import { SpeechRequest } from './speech-request.js';
 import { printable } from './terminal.js';
@@ -56,11 +56,11 @@ export const addSay: AddCommand = (program, run) => {
         });
         const session = openClient(command, env);
         const text = words.length === 1 && words[0] === '-' ? stdin : one(words.join(' '));
-        let own: OwnVoice | undefined;
+        let own: LocalSynthesis | undefined;
         try {
           await session.client.check();
           if (wish.runsHere)
-            own = new OwnVoice(text, wish, {
+            own = new LocalSynthesis(text, wish, {
               ...{ label: LABEL, env },
               model: model ?? (await modelOf(session.client, agent)),
               info: (info) => {
@@ -131,7 +131,7 @@ async function modelOf(client: ServiceClient, agent: string): Promise<string> {
 }
 
 /** A command that may not be sent ends nothing; one that comes after the end is told with the end. */
-function warnOfCue(terminal: Surroundings['terminal'], { send }: Cue, error: unknown): void {
+function warnOfCue(terminal: CliContext['terminal'], { send }: Cue, error: unknown): void {
   const { code, message } = toBridgeError(error, 'INTERNAL', 'the command could not be sent');
   if (code !== 'SPEECH_UNKNOWN')
     terminal.warn(`warning: ${printable(send)} is not sent: ${printable(message)}`);

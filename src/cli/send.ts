@@ -3,7 +3,7 @@ import { BridgeError } from '../base/errors.js';
 import type { CommandResultJson } from '../service/schemas.js';
 import { problemOf, type ServiceClient } from './client.js';
 import { readStream } from '../source/memory.js';
-import { withService, type AddCommand, type Surroundings } from './command.js';
+import { withService, type AddCommand, type CliContext } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { addClientOptions, readOptions } from './flags.js';
 import { printable } from './terminal.js';
@@ -41,17 +41,17 @@ export const addSend: AddCommand = (program, run) => {
   command.action((lines: string[], flags: SendFlags) =>
     run(
       command,
-      async (surroundings) => {
-        const { agent } = readOptions(command, ['agent'], surroundings.env);
+      async (context) => {
+        const { agent } = readOptions(command, ['agent'], context.env);
         if (lines.includes('-') && lines.length > 1) {
           throw new BridgeError(
             'OPTION_INVALID',
             '- stands alone: lines come as arguments or from standard input.',
           );
         }
-        return withService(command, surroundings, async ({ client, signal }) => {
-          const given = lines[0] === '-' ? standardInput(surroundings, signal) : [lines];
-          for await (const batch of given) await send(surroundings, client, agent, batch, flags);
+        return withService(command, context, async ({ client, signal }) => {
+          const given = lines[0] === '-' ? standardInput(context, signal) : [lines];
+          for await (const batch of given) await send(context, client, agent, batch, flags);
           return EXIT.ok;
         });
       },
@@ -61,7 +61,7 @@ export const addSend: AddCommand = (program, run) => {
 };
 
 async function send(
-  { terminal }: Surroundings,
+  { terminal }: CliContext,
   client: ServiceClient,
   agent: string,
   commands: readonly string[],
@@ -85,7 +85,7 @@ async function send(
 
 /** The lines of standard input, as many at once as came together; empty ones are passed over. */
 async function* standardInput(
-  { stdin }: Surroundings,
+  { stdin }: CliContext,
   signal: AbortSignal,
 ): AsyncGenerator<string[], void, undefined> {
   const decoder = new TextDecoder();

@@ -1,6 +1,6 @@
 import { WavRecording } from '../audio/save.js';
 import { printable } from './terminal.js';
-import type { Surroundings } from './command.js';
+import type { CliContext } from './command.js';
 
 /** `--save`: what the service says it sent, as a WAV file that is whole at any moment. */
 export class SentRecording {
@@ -11,7 +11,7 @@ export class SentRecording {
   }
 
   /** @throws BridgeError SAVE_FAILED when the file cannot be made */
-  static async open(path: string, { terminal }: Surroundings): Promise<SentRecording> {
+  static async open(path: string, { terminal }: CliContext): Promise<SentRecording> {
     return new SentRecording(
       await WavRecording.open(path, { onError: (error) => terminal.warn(printable(error.message)) }),
     );

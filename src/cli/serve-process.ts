@@ -1,12 +1,12 @@
 import { hostname } from 'node:os';
 import { readToken } from '../base/token.js';
 import { createBridge, type Bridge, type BridgeOptions } from '../bridge.js';
-import { Door } from '../keeper/door.js';
+import { KeeperClient } from '../keeper/keeper-client.js';
 import { attachService } from '../service/service.js';
-import type { Surroundings } from './command.js';
+import type { CliContext } from './command.js';
 import { contentHelp, contentLines } from './content-lines.js';
 import { EXIT } from './exit-codes.js';
-import { logHappenings } from './happenings.js';
+import { logEvents } from './event-log.js';
 import { processLog, type ProcessLog } from './log.js';
 import type { Terminal } from './terminal.js';
 
@@ -27,20 +27,20 @@ export interface ServePlan {
 }
 
 /** Runs the service until Ctrl-C. @returns the exit status */
-export async function serveUntilInterrupted(surroundings: Surroundings, plan: ServePlan): Promise<number> {
-  const { terminal, env } = surroundings;
+export async function serveUntilInterrupted(context: CliContext, plan: ServePlan): Promise<number> {
+  const { terminal, env } = context;
   const json = plan.json || !terminal.interactive;
   const colors = terminal.interactive && env['NO_COLOR'] === undefined;
   const { options } = plan;
   const level = plan.verbose ? 'debug' : (options.logLevel ?? 'info');
   const secrets = [readToken(options), options.agentToken].filter((secret) => secret !== undefined);
   const log = await processLog({ json, level, colors, secrets });
-  const door = Door.ofProcess({ standby: !plan.noStandby, log: { json, level } });
+  const keeperClient = KeeperClient.ofProcess({ standby: !plan.noStandby, log: { json, level } });
   try {
-    return await serve(surroundings, plan, log, json ? undefined : terminal, door);
+    return await serve(context, plan, log, json ? undefined : terminal, keeperClient);
   } catch (error) {
     // One that was being started when its keeper went has nobody to serve, and nothing to say.
-    if (door && !door.open) return EXIT.ok;
+    if (keeperClient && !keeperClient.open) return EXIT.ok;
     throw error;
   } finally {
     log.flush();
@@ -48,19 +48,19 @@ export async function serveUntilInterrupted(surroundings: Surroundings, plan: Se
 }
 
 async function serve(
-  { onInterrupt }: Surroundings,
+  { onInterrupt }: CliContext,
   { options, stopDeadlineMs, noKeeper }: ServePlan,
   log: ProcessLog,
   terminal: Terminal | undefined,
-  door: Door | undefined,
+  keeperClient: KeeperClient | undefined,
 ): Promise<number> {
   const { logger } = log;
-  const kept = door !== undefined && !noKeeper && options.tlsCert === undefined;
-  const bridge = await createBridge({ ...options, logger, ...(kept && { door }) });
-  logHappenings(bridge, logger);
+  const kept = keeperClient !== undefined && !noKeeper && options.tlsCert === undefined;
+  const bridge = await createBridge({ ...options, logger, ...(kept && { keeperClient }) });
+  logEvents(bridge, logger);
   const service = await attachService(bridge);
   // One that takes over from another has nothing new to say.
-  if (!kept || door.number === 1) announce(bridge, service.url, terminal, logger);
+  if (!kept || keeperClient.number === 1) announce(bridge, service.url, terminal, logger);
   if (bridge.listener.secure) logger.info({}, TLS_ALONE);
 
   // A fault in one corner must not end the process: every speech under way would end with it.
@@ -83,10 +83,10 @@ async function serve(
       };
       onInterrupt(() => {
         // A terminal tells the whole family; the keeper tells its workers what is to be done.
-        if (!door?.open) stop();
+        if (!keeperClient?.open) stop();
       });
-      if (bridge.succession) bridge.succession.enter({ stop, over });
-      else door?.leave(stop);
+      if (bridge.handover) bridge.handover.enter({ stop, over });
+      else keeperClient?.leave(stop);
     });
   } finally {
     process.off('uncaughtException', onFault);

@@ -26,13 +26,13 @@ export const addServe: AddCommand = (program, run) => {
   command.action((flags: ServeFlags) =>
     run(
       command,
-      async (surroundings) => {
-        const { env } = surroundings;
+      async (context) => {
+        const { env } = context;
         const file = await readConfig(command, env);
         const options = readOptions(command, SERVICE_KEYS, env, file.options);
         requireLoopback(options.host, readToken(options));
         const { serveUntilInterrupted } = await import('./serve-process.js');
-        return serveUntilInterrupted(surroundings, {
+        return serveUntilInterrupted(context, {
           options: { ...options, engines: file.engines, say: file.say },
           ...readOptions(command, SERVE_KEYS, env),
           json: flags.json === true,

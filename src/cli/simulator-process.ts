@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { BridgeError } from '../base/errors.js';
 import { SimulatedAvatar, type SimulatorReport } from '../simulator/index.js';
-import { deadline, type Surroundings } from './command.js';
+import { deadline, type CliContext } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { printable, seconds } from './terminal.js';
 
@@ -19,10 +19,7 @@ export interface SimulatorPlan {
 }
 
 /** Runs simulated avatars until Ctrl-C, or until all are dead. @returns the exit status */
-export async function simulate(
-  { terminal, onInterrupt }: Surroundings,
-  plan: SimulatorPlan,
-): Promise<number> {
+export async function simulate({ terminal, onInterrupt }: CliContext, plan: SimulatorPlan): Promise<number> {
   const { count, url, model, retry, json, record, report, timeoutMs } = plan;
   const avatars = Array.from(
     { length: count },

@@ -40,16 +40,16 @@ export const addSimulator: AddCommand = (program, run) => {
   command.action((flags: SimulatorFlags) =>
     run(
       command,
-      async (surroundings) => {
+      async (context) => {
         const { host, port, path, model, timeoutMs } = readOptions(
           command,
           ['host', 'port', 'path', 'model', 'timeoutMs'],
-          surroundings.env,
+          context.env,
         );
         const at = host.includes(':') ? `[${host}]` : host;
         const url = flags.url ?? `ws://${at}:${port}${path}`;
         const { simulate } = await import('./simulator-process.js');
-        return simulate(surroundings, { ...flags, url, model, timeoutMs });
+        return simulate(context, { ...flags, url, model, timeoutMs });
       },
       flags,
     ),

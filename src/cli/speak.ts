@@ -6,7 +6,7 @@ import { parseCueFile } from '../speech/cue-file.js';
 import type { Cue } from '../speech/cues.js';
 import type { AgentJson } from '../service/schemas.js';
 import { problemOf, type ServiceClient } from './client.js';
-import { openClient, type AddCommand, type Surroundings } from './command.js';
+import { openClient, type AddCommand, type CliContext } from './command.js';
 import { EXIT, Interrupted } from './exit-codes.js';
 import { addClientOptions, addOverrides, readOptions, readOverrides } from './flags.js';
 import { decimal } from './numbers.js';
@@ -54,8 +54,8 @@ export const addSpeak: AddCommand = (program, run) => {
   command.action((files: string[], flags: SpeakFlags) =>
     run(
       command,
-      async (surroundings) => {
-        const { env, stdin } = surroundings;
+      async (context) => {
+        const { env, stdin } = context;
         const { agent } = readOptions(command, ['agent'], env);
         const { leadMs, model } = readOverrides(command, ['leadMs', 'model']);
         if (leadMs === 'auto') {
@@ -71,8 +71,8 @@ export const addSpeak: AddCommand = (program, run) => {
         let recording: SentRecording | undefined;
         try {
           await session.client.check();
-          recording = flags.save === undefined ? undefined : await openRecording(flags.save, surroundings);
-          return await speakAll(surroundings, session.client, {
+          recording = flags.save === undefined ? undefined : await openRecording(flags.save, context);
+          return await speakAll(context, session.client, {
             agent,
             sounds,
             cues,
@@ -106,7 +106,7 @@ interface SpeakPlan {
 }
 
 async function speakAll(
-  { terminal, onInterrupt }: Surroundings,
+  { terminal, onInterrupt }: CliContext,
   client: ServiceClient,
   plan: SpeakPlan,
 ): Promise<number> {
@@ -183,10 +183,10 @@ async function speakAll(
   }
 }
 
-async function openRecording(path: string, surroundings: Surroundings): Promise<SentRecording> {
+async function openRecording(path: string, context: CliContext): Promise<SentRecording> {
   // It brings all that reads and writes sound, which nothing else here needs.
   const { SentRecording } = await import('./sent-recording.js');
-  return SentRecording.open(path, surroundings);
+  return SentRecording.open(path, context);
 }
 
 async function leadOf(client: ServiceClient, { agent, query }: SpeakPlan): Promise<number | undefined> {

@@ -18,8 +18,8 @@ export const addVoices: AddCommand = (program, run) => {
   command.action((flags: { json?: boolean; engines?: boolean }) =>
     run(
       command,
-      async (surroundings) => {
-        const { terminal, env } = surroundings;
+      async (context) => {
+        const { terminal, env } = context;
         if (flags.engines) {
           const engines = ENGINES.map(({ name, summary }) => ({ name, summary }));
           if (flags.json) terminal.json(engines);
@@ -28,7 +28,7 @@ export const addVoices: AddCommand = (program, run) => {
           return EXIT.ok;
         }
         const asked = await engineQuery(command, env);
-        return withService(command, surroundings, async ({ client }) => {
+        return withService(command, context, async ({ client }) => {
           const query = new URLSearchParams();
           for (const [name, value] of Object.entries(asked))
             if (value !== undefined) query.set(name, String(value));

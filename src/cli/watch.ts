@@ -28,9 +28,9 @@ export const addWatch: AddCommand = (program, run) => {
   command.action((flags: WatchFlags) =>
     run(
       command,
-      (surroundings) =>
-        withService(command, surroundings, async ({ client, abort }) => {
-          const { terminal, env, onOutputGone } = surroundings;
+      (context) =>
+        withService(command, context, async ({ client, abort }) => {
+          const { terminal, env, onOutputGone } = context;
           const only = flags.agent ?? (env[OPTIONS.agent.env] || undefined);
           const off = onOutputGone(() => abort(new Interrupted()));
           try {

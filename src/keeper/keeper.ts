@@ -1,6 +1,6 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { Backoff } from './backoff.js';
-import { Ledger } from './ledger.js';
+import { SharedState } from './shared-state.js';
 import type { KeeperLog, KeeperWishes, ToKeeper, ToWorker } from './messages.js';
 import { WorkerProcess, type WorkerEnd, type WorkerProgram } from './worker-process.js';
 
@@ -51,7 +51,7 @@ export class Keeper {
   readonly ended: Promise<number>;
   readonly #options: KeeperOptions;
   readonly #server: Server;
-  readonly #ledger = Ledger.create();
+  readonly #sharedState = SharedState.create();
   readonly #backoff: Backoff;
   readonly #held = new Map<number, Held>();
   readonly #freeSlots: number[] = [];
@@ -159,7 +159,7 @@ export class Keeper {
     if (this.#stopping !== 'no' || waiting >= (this.#options.maxWaiting ?? 1000))
       return void socket.destroy();
     const slot = this.#freeSlots.pop() ?? this.#held.size;
-    this.#ledger.clear(slot);
+    this.#sharedState.clear(slot);
     const held: Held = { socket, worker: undefined };
     this.#held.set(slot, held);
     this.#give(slot, held);
@@ -194,7 +194,7 @@ export class Keeper {
 
   #start(): WorkerProcess {
     const { program, readyTimeoutMs = 30_000 } = this.#options;
-    const worker: WorkerProcess = new WorkerProcess(program, (this.#startCount += 1), this.#ledger.fd, {
+    const worker: WorkerProcess = new WorkerProcess(program, (this.#startCount += 1), this.#sharedState.fd, {
       message: (message) => this.#onMessage(worker, message),
       gone: (end) => this.#onGone(worker, end),
     });
@@ -244,7 +244,7 @@ export class Keeper {
         else for (const old of this.#in('retiring')) old.send(message);
         return;
       case 'yield':
-        if (worker === active) this.#succession();
+        if (worker === active) this.#handover();
         return;
       case 'alone':
         return void this.#workers.set(worker, 'alone');
@@ -265,7 +265,7 @@ export class Keeper {
     active.send({ type: 'retire' });
     this.#yielding = setTimeout(() => {
       this.#awaitAnswer(active);
-      this.#succession();
+      this.#handover();
     }, this.#options.yieldTimeoutMs ?? 1000);
   }
 
@@ -282,7 +282,7 @@ export class Keeper {
   }
 
   /** The active worker retires, and the one that is to replace it takes over. */
-  #succession(): void {
+  #handover(): void {
     const old = this.#active;
     if (!this.#yielding || !old) return;
     this.#workers.set(old, 'retiring');
@@ -382,7 +382,7 @@ export class Keeper {
     if (this.#server.listening) this.#server.close();
     for (const { socket } of this.#held.values()) socket.destroy();
     this.#held.clear();
-    this.#ledger.close();
+    this.#sharedState.close();
     this.#end(status);
   }
 }

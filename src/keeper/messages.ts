@@ -1,6 +1,6 @@
 /*
  * What the keeper and its workers tell each other. Small on purpose: the keeper must never need an upgrade, so an old
- * keeper has to get along with a newer worker. Whatever a worker wants its successor to know stands in the ledger.
+ * keeper has to get along with a newer worker. Whatever a worker wants its successor to know stands in the shared state.
  */
 
 /** From the keeper to a worker. */
@@ -9,7 +9,7 @@ export type ToWorker =
   | { readonly type: 'listening'; readonly host: string; readonly port: number }
   /** …or why it cannot, as Node has it. */
   | { readonly type: 'not-listening'; readonly code: string; readonly message: string }
-  /** A connection, with its socket beside the message. What is known of it stands in the ledger under its slot. */
+  /** A connection, with its socket beside the message. What is known of it stands in the shared state under its slot. */
   | { readonly type: 'connection'; readonly slot: number }
   /** Another worker takes over: tell it what it must know, `yield`, pass every connection on once it is idle, then end. */
   | { readonly type: 'retire' }
@@ -58,7 +58,7 @@ export const KEEPER_ENV = 'MMDAGENT_BRIDGE_KEEPER';
 
 /** What a worker is started with. */
 export interface KeeperInvitation {
-  /** The file descriptor of the ledger. */
+  /** The file descriptor of the shared state. */
   readonly ledgerFd: number;
   /** The number of this worker: 1 for the first, then counting up. */
   readonly number: number;

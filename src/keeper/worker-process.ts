@@ -2,7 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { KEEPER_ENV, type KeeperInvitation, type ToKeeper, type ToWorker } from './messages.js';
 
-/** Where a worker's file descriptor of the ledger stands: after stdin, stdout, stderr and the channel. */
+/** Where a worker's file descriptor of the shared state stands: after stdin, stdout, stderr and the channel. */
 const LEDGER_FD = 4;
 
 /** How long the last messages of a worker that has ended may take to be read, in ms. */

@@ -7,7 +7,7 @@ import type { Bridge } from '../bridge.js';
 import type { Speech } from '../speech/speech.js';
 import type { EventHub } from './event-hub.js';
 import type { Gate } from './gate.js';
-import type { Places, ServiceLimits } from './limits.js';
+import type { Slots, ServiceLimits } from './limits.js';
 import type { Metrics } from './metrics.js';
 
 /** The framework's instance, with schemas of zod giving the types. */
@@ -24,13 +24,13 @@ export interface ServiceContext {
   readonly bridge: Bridge;
   readonly hub: EventHub;
   readonly limits: ServiceLimits;
-  readonly uploads: Places;
+  readonly uploads: Slots;
   /** Those of them that are read far ahead. */
-  readonly farUploads: Places;
-  readonly followers: Places;
-  readonly streams: Places;
+  readonly farUploads: Slots;
+  readonly followers: Slots;
+  readonly streams: Slots;
   /** Commands that wait for an avatar. */
-  readonly waits: Places;
+  readonly waits: Slots;
   /** Speeches that came in requests, each with what is left to do for its request. */
   readonly open: Map<Speech, Promise<unknown>>;
   readonly metrics: Metrics;

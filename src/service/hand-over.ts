@@ -1,4 +1,4 @@
-import type { Succession } from '../succession.js';
+import type { Handover } from '../transport/handover.js';
 import type { EventHub, KeptEvent } from './event-hub.js';
 import type { ServiceEventJson } from './events.js';
 
@@ -9,18 +9,18 @@ type Handed = { readonly kept: KeptEvent } | { readonly event: ServiceEventJson 
  * Lets those who follow events go from one process to the next without missing one: the next one keeps what this one
  * kept, before anybody is sent there; what speeches that end here still tell is told there.
  */
-export function handOverEvents(hub: EventHub, succession: Succession): void {
-  const tell = (events: readonly Handed[]): void => succession.tell({ word: 'events', events });
+export function handOverEvents(hub: EventHub, handover: Handover): void {
+  const tell = (events: readonly Handed[]): void => handover.tell({ word: 'events', events });
   let moved = false;
-  succession.events.on('retire', () => {
+  handover.events.on('retire', () => {
     tell(hub.kept.map((kept) => ({ kept })));
     hub.onPublish((kept, event) => tell([moved ? { event } : { kept }]));
   });
-  succession.events.on('understood', () => {
+  handover.events.on('understood', () => {
     moved = true;
     hub.moveOn();
   });
-  succession.events.on('events', (events) => {
+  handover.events.on('events', (events) => {
     const handed = events as readonly Handed[];
     hub.inherit(handed.flatMap((one) => ('kept' in one ? [one.kept] : [])));
     for (const one of handed) if ('event' in one) hub.publish(one.event);
@@ -35,11 +35,7 @@ type Ended = Extract<ServiceEventJson, { type: 'ended' }>;
  * @param late gives the wait up
  * @returns nothing when it was not told in time
  */
-export function endElsewhere(
-  succession: Succession,
-  id: string,
-  late: AbortSignal,
-): Promise<Ended | undefined> {
+export function endElsewhere(handover: Handover, id: string, late: AbortSignal): Promise<Ended | undefined> {
   return new Promise((resolve) => {
     const settle = (end?: Ended): void => {
       off();
@@ -47,7 +43,7 @@ export function endElsewhere(
       resolve(end);
     };
     const giveUp = (): void => settle();
-    const off = succession.events.on('events', (events) => {
+    const off = handover.events.on('events', (events) => {
       for (const one of events as readonly Handed[]) {
         if ('event' in one && one.event.type === 'ended' && one.event.speech === id) settle(one.event);
       }

@@ -63,8 +63,8 @@ export const DEFAULT_LIMITS: ServiceLimits = {
   heartbeatMs: 15_000,
 };
 
-/** A bounded number of places: whoever comes when all are taken is refused. */
-export class Places {
+/** A bounded number of slots: whoever comes when all are taken is refused. */
+export class Slots {
   readonly #max: number;
   readonly #code: ErrorCode;
   readonly #what: string;

@@ -7,7 +7,7 @@ import { VERSION } from '../base/version.js';
 import type { Bridge } from '../bridge.js';
 import { AgentMeters, type AgentTotals } from './agent-meters.js';
 import type { EventHub } from './event-hub.js';
-import type { Places } from './limits.js';
+import type { Slots } from './limits.js';
 
 /** How often the delay of the event loop is sampled, in ms. */
 const LOOP_SAMPLE_MS = 10;
@@ -23,9 +23,9 @@ const LATENCY_BUCKETS = [0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 2, 5, 10, 30, 
 export interface MetricSources {
   readonly bridge: Bridge;
   readonly hub: EventHub;
-  readonly uploads: Places;
-  readonly streams: Places;
-  readonly followers: Places;
+  readonly uploads: Slots;
+  readonly streams: Slots;
+  readonly followers: Slots;
 }
 
 /** One value, with the labels that it goes under. */

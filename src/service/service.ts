@@ -21,7 +21,7 @@ import { Gate } from './gate.js';
 import { handOverEvents } from './hand-over.js';
 import { hostNames, requireLoopback } from './guards.js';
 import { boundJsonBodies } from './json-bodies.js';
-import { DEFAULT_LIMITS, Places, type ServiceLimits } from './limits.js';
+import { DEFAULT_LIMITS, Slots, type ServiceLimits } from './limits.js';
 import { Metrics } from './metrics.js';
 import { fromThrown, sendProblem } from './problem.js';
 import { safeNext } from './pages/login-page.js';
@@ -112,14 +112,14 @@ export async function attachService(bridge: Bridge, options: ServiceOptions = {}
   const sources = {
     bridge,
     hub: watchBridge(bridge, limits),
-    uploads: new Places(limits.maxUploads, 'STREAM_LIMIT', 'uploads'),
-    farUploads: new Places(limits.maxFarUploads, 'STREAM_LIMIT', 'uploads'),
-    followers: new Places(limits.maxFollowers, 'FOLLOWER_LIMIT', 'followers of events'),
-    streams: new Places(limits.maxStreams, 'STREAM_LIMIT', 'streams'),
+    uploads: new Slots(limits.maxUploads, 'STREAM_LIMIT', 'uploads'),
+    farUploads: new Slots(limits.maxFarUploads, 'STREAM_LIMIT', 'uploads'),
+    followers: new Slots(limits.maxFollowers, 'FOLLOWER_LIMIT', 'followers of events'),
+    streams: new Slots(limits.maxStreams, 'STREAM_LIMIT', 'streams'),
   };
   const context: ServiceContext = {
     ...sources,
-    waits: new Places(limits.maxWaits, 'STREAM_LIMIT', 'waits for avatars'),
+    waits: new Slots(limits.maxWaits, 'STREAM_LIMIT', 'waits for avatars'),
     limits,
     metrics: new Metrics(sources, limits.maxMeteredAgents),
     gate,
@@ -128,7 +128,7 @@ export async function attachService(bridge: Bridge, options: ServiceOptions = {}
     startedAt: new Date(),
   };
 
-  if (bridge.succession) handOverEvents(context.hub, bridge.succession);
+  if (bridge.handover) handOverEvents(context.hub, bridge.handover);
   const api = await buildApi(context);
   const heartbeat = setInterval(() => context.hub.heartbeat(), limits.heartbeatMs).unref();
 

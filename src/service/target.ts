@@ -1,5 +1,5 @@
 import type { SoundInput, SoundInputOptions } from '../audio/input.js';
-import { ALL_AGENTS } from '../agent/roster.js';
+import { ALL_AGENTS } from '../agent/registry.js';
 import { BridgeError } from '../base/errors.js';
 import type { BridgeAgent, BridgeGroup } from '../bridge-agent.js';
 import type { SayOptions } from '../bridge-say.js';

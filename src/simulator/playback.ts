@@ -1,6 +1,6 @@
 import { SAMPLE_RATE_HZ, samplesToMs } from '../base/units.js';
 import { HeardRecording } from './recording.js';
-import { BLOCK_SAMPLES, SegmentLedger, type SegmentReport } from './segments.js';
+import { BLOCK_SAMPLES, SegmentState, type SegmentReport } from './segments.js';
 
 /** Why a sample that came in is never heard. */
 export type DropReason = 'not-ready' | 'no-model' | 'buffer-full' | 'remainder' | 'died';
@@ -41,7 +41,7 @@ const MAX_GAPS = 1_000;
  */
 export class Playback {
   readonly recording: HeardRecording;
-  readonly #segments = new SegmentLedger();
+  readonly #segments = new SegmentState();
   readonly #outputLatencyMs: number;
   readonly #firstTakeMs: number;
   readonly #blockMs: number;

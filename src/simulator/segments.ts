@@ -35,7 +35,7 @@ interface Segment {
  * Which samples belong to which segment, and when each was heard. The card knows nothing of segments: two can lie in
  * its buffer at once, and a block can hold the end of one and the head of the next (protocol.md §4).
  */
-export class SegmentLedger {
+export class SegmentState {
   readonly #segments: Segment[] = [];
   #count = 0;
   #acceptedSamples = 0;

@@ -3,7 +3,7 @@ import { LiveQueue } from '../audio/live-queue.js';
 import type { SoundContext } from '../audio/pcm.js';
 import type { Program } from '../base/child.js';
 import type { Clock, Timer } from '../base/clock.js';
-import { Complaints } from '../base/complaints.js';
+import { ThrottledWarnings } from '../base/throttled-warnings.js';
 import { BridgeError, toBridgeError } from '../base/errors.js';
 import type { CaptureOptions, Recorder } from './recorders/recorder.js';
 import { lastLines } from './recorders/run.js';
@@ -48,7 +48,7 @@ export class Capture {
   readonly #program: Program;
   readonly #queue: LiveQueue;
   readonly #captured: CaptureClock;
-  readonly #complaints: Complaints;
+  readonly #throttled: ThrottledWarnings;
   readonly #watchdog: Watchdog;
   readonly #onAbort: () => void;
   #heard = false;
@@ -62,7 +62,7 @@ export class Capture {
     const { signal } = context;
     this.#setup = setup;
     this.#context = context;
-    this.#complaints = new Complaints((message) => context.warn(message), clock);
+    this.#throttled = new ThrottledWarnings((message) => context.warn(message), clock);
     this.#captured = new CaptureClock(setup.capture.sampleRateHz);
     this.#queue = new LiveQueue({ maxSamples: this.#toSamples(setup.maxQueuedMs) });
     this.#program = recorder.start(path, recorder.command(setup.capture), {
@@ -103,7 +103,7 @@ export class Capture {
     this.#release();
     this.#context.signal.removeEventListener('abort', this.#onAbort);
     this.#queue.end();
-    this.#complaints.end();
+    this.#throttled.end();
     await this.#program.stop();
   }
 
@@ -116,7 +116,7 @@ export class Capture {
   #release(): void {
     this.#words = undefined;
     const held = this.#held.splice(0);
-    if (!this.#context.signal.aborted) for (const words of held) this.#complaints.say(words);
+    if (!this.#context.signal.aborted) for (const words of held) this.#throttled.say(words);
   }
 
   async #read(): Promise<void> {
@@ -135,7 +135,7 @@ export class Capture {
           this.#context.warn(`The ${label} gives nothing but digital silence. Is it muted?`);
         this.#captured.came(samples.length, this.#setup.clock.nowMs());
         const dropped = this.#queue.push(samples);
-        if (dropped > 0) this.#complaints.drop(`the ${label}`, this.#toMs(dropped), this.droppedMs);
+        if (dropped > 0) this.#throttled.drop(`the ${label}`, this.#toMs(dropped), this.droppedMs);
       }
       this.#queue.end(this.#failed(await this.#describeEnd()));
     } catch (error) {

@@ -1,8 +1,8 @@
 import type { Cue } from './cues.js';
-import type { Outlet } from './outlet.js';
-import type { Run } from './run.js';
+import type { PlaybackClock } from './playback-clock.js';
+import type { ActiveSpeech } from './active-speech.js';
 import type { FrameSink } from './sink.js';
-import type { Wheel, WheelTask } from './wheel.js';
+import type { TimerWheel, TimerTask } from './timer-wheel.js';
 
 /**
  * Sends the cues of all runs that sound, each when its sample is due. A command acts about as long after its sending
@@ -10,15 +10,20 @@ import type { Wheel, WheelTask } from './wheel.js';
  * frame left.
  */
 export class CueSender {
-  readonly #outlet: Outlet;
-  readonly #wheel: Wheel;
+  readonly #playback: PlaybackClock;
+  readonly #wheel: TimerWheel;
   readonly #sink: FrameSink;
-  readonly #active: () => readonly Run[];
-  #task: WheelTask | undefined;
+  readonly #active: () => readonly ActiveSpeech[];
+  #task: TimerTask | undefined;
 
   /** @param active the runs that sound now, in order */
-  constructor(outlet: Outlet, wheel: Wheel, sink: FrameSink, active: () => readonly Run[]) {
-    this.#outlet = outlet;
+  constructor(
+    playback: PlaybackClock,
+    wheel: TimerWheel,
+    sink: FrameSink,
+    active: () => readonly ActiveSpeech[],
+  ) {
+    this.#playback = playback;
     this.#wheel = wheel;
     this.#sink = sink;
     this.#active = active;
@@ -26,7 +31,7 @@ export class CueSender {
 
   /** Sends what is due at `nowMs`, then waits for the next. */
   send(nowMs: number): void {
-    const played = this.#outlet.schedule.playedSamples(nowMs);
+    const played = this.#playback.schedule.playedSamples(nowMs);
     for (const run of this.#active()) {
       if (!run.begun || run.cues.size === 0) continue;
       // One sample of tolerance: times and samples do not divide evenly.
@@ -38,7 +43,7 @@ export class CueSender {
   /** Asks the wheel for the next cue's moment. Cheap when there is none. */
   arm(): void {
     let dueMs = Infinity;
-    const { schedule } = this.#outlet;
+    const { schedule } = this.#playback;
     for (const run of this.#active()) {
       const sample = run.cues.nextSample;
       if (sample === undefined || !run.begun) continue;
@@ -51,12 +56,12 @@ export class CueSender {
   }
 
   /** The run was heard to its end: its last cues are due, whatever rounding says. */
-  finish(run: Run): void {
+  finish(run: ActiveSpeech): void {
     for (const cue of run.cues.takeAll()) this.#sendOne(run, cue);
   }
 
   /** The run ended early: its cues are dropped and counted, but for those marked `always`. */
-  drop(run: Run): void {
+  drop(run: ActiveSpeech): void {
     for (const cue of run.cues.takeAll()) {
       if (cue.always) this.#sendOne(run, cue);
       else run.cuesDropped += 1;
@@ -67,7 +72,7 @@ export class CueSender {
     this.#task?.cancel();
   }
 
-  #sendOne(run: Run, cue: Cue): void {
+  #sendOne(run: ActiveSpeech, cue: Cue): void {
     this.#sink.command(cue.send);
     run.cuesSent += 1;
     run.speech.tell('cue', cue);

@@ -7,14 +7,14 @@ import type { Cue } from './cues.js';
 import { CueSender } from './cue-sender.js';
 import { emptyError, givenUpError, type Ending } from './ending.js';
 import type { Lead } from './lead.js';
-import { Outlet } from './outlet.js';
+import { PlaybackClock } from './playback-clock.js';
 import { Pacer, type FrameTiming } from './pacer.js';
 import type { PlayerEvents } from './player-options.js';
-import { Playout } from './playout.js';
-import type { Run } from './run.js';
+import { HeardTracker } from './heard-tracker.js';
+import type { ActiveSpeech } from './active-speech.js';
 import type { FrameSink } from './sink.js';
 import type { SpeechEndKind } from './speech.js';
-import type { Wheel } from './wheel.js';
+import type { TimerWheel } from './timer-wheel.js';
 
 /** A speech that joins has until the agent holds only this much, in ms, before the segment is closed without it. */
 const JOIN_UNTIL_HELD_MS = 20;
@@ -22,7 +22,7 @@ const JOIN_UNTIL_HELD_MS = 20;
 /** What a delivery stands on, and whom it tells. */
 export interface DeliveryOptions {
   readonly sink: FrameSink;
-  readonly wheel: Wheel;
+  readonly wheel: TimerWheel;
   readonly clock: Clock;
   readonly frameMs: number;
   readonly bufferMs: number;
@@ -34,11 +34,11 @@ export interface DeliveryOptions {
   /** The player's: told of gaps. */
   readonly events: Emitter<PlayerEvents>;
   /** The run that is to go on in the same segment where `run` ends, if one is. */
-  joiner(run: Run): Run | undefined;
+  joiner(run: ActiveSpeech): ActiveSpeech | undefined;
   /** That run begins. */
-  onJoined(run: Run): void;
+  onJoined(run: ActiveSpeech): void;
   /** A run is at its end. */
-  onEnd(run: Run, ending: Ending): void;
+  onEnd(run: ActiveSpeech, ending: Ending): void;
   /** Another one may be able to begin. */
   onFree(): void;
 }
@@ -53,9 +53,9 @@ export type FrameObserver = (samples: number, timing: FrameTiming | undefined) =
 export class Delivery {
   readonly #options: DeliveryOptions;
   readonly #events: Emitter<PlayerEvents>;
-  readonly #outlet: Outlet;
+  readonly #playback: PlaybackClock;
   readonly #pacer: Pacer;
-  readonly #playout: Playout;
+  readonly #heardTracker: HeardTracker;
   readonly #cues: CueSender;
   #observer: FrameObserver | undefined;
 
@@ -63,10 +63,10 @@ export class Delivery {
     this.#options = options;
     this.#events = options.events;
     const { sink, wheel, clock, frameMs, bufferMs, stallTimeoutMs, volume, lead } = options;
-    this.#outlet = new Outlet(sink, wheel, clock);
-    this.#cues = new CueSender(this.#outlet, wheel, sink, () => this.#playout.active);
+    this.#playback = new PlaybackClock(sink, wheel, clock);
+    this.#cues = new CueSender(this.#playback, wheel, sink, () => this.#heardTracker.active);
     this.#pacer = new Pacer({
-      outlet: this.#outlet,
+      playback: this.#playback,
       wheel,
       frameMs,
       bufferMs,
@@ -74,7 +74,7 @@ export class Delivery {
       lead,
       onBegun: (run) => {
         run.speech.enter('speaking');
-        this.#playout.follow();
+        this.#heardTracker.follow();
       },
       onFrame: (run, samples, timing) => this.#onFrame(run, samples, timing),
       onGap: (run, lengthMs, cause) => this.#onGap(run, lengthMs, cause),
@@ -85,8 +85,8 @@ export class Delivery {
         ),
       onExhausted: (run, nowMs) => this.#onExhausted(run, nowMs),
     });
-    this.#playout = new Playout({
-      outlet: this.#outlet,
+    this.#heardTracker = new HeardTracker({
+      playback: this.#playback,
       wheel,
       clock,
       stallTimeoutMs,
@@ -99,32 +99,32 @@ export class Delivery {
   }
 
   /** The run whose frames leave, if any. */
-  get feeding(): Run | undefined {
+  get feeding(): ActiveSpeech | undefined {
     return this.#pacer.run;
   }
 
   /** True while one that has left whole is not heard to its end. */
   get draining(): boolean {
-    return this.#playout.draining.length > 0;
+    return this.#heardTracker.draining.length > 0;
   }
 
   /** All that the agent has been sent and has not yet played to their end, in order. */
-  get active(): Run[] {
-    return this.#playout.active;
+  get active(): ActiveSpeech[] {
+    return this.#heardTracker.active;
   }
 
   /** What the agent holds unplayed by now, in ms. */
   get heldMs(): number {
-    return this.#outlet.heldMs;
+    return this.#playback.heldMs;
   }
 
   /** How much of `run` has been heard by now, in ms. */
-  heardMs(run: Run): number {
-    return run.heardMs(this.#outlet.heardSamples(this.#now()));
+  heardMs(run: ActiveSpeech): number {
+    return run.heardMs(this.#playback.heardSamples(this.#now()));
   }
 
   /** Lets the frames of `run` leave. None must be feeding. */
-  begin(run: Run): void {
+  begin(run: ActiveSpeech): void {
     if (!this.draining) this.#reset();
     this.#pacer.feed(run);
     this.#pacer.pump(this.#now());
@@ -153,7 +153,7 @@ export class Delivery {
   }
 
   /** Ends the run that feeds: a fade of it leaves, and it drains. */
-  cut(run: Run, fadeMs: number, reason: BridgeError): void {
+  cut(run: ActiveSpeech, fadeMs: number, reason: BridgeError): void {
     if (!run.begun) return this.#options.onEnd(run, { how: 'stopped', error: reason, heardMs: 0 });
     this.#pacer.cut(run, fadeMs);
     void run.feed.cancel();
@@ -163,19 +163,19 @@ export class Delivery {
 
   /** Somebody follows the position of a speech from now on. */
   follow(): void {
-    this.#playout.follow();
+    this.#heardTracker.follow();
   }
 
   /** Adds a cue to any run, and sends it if it is due already. */
-  addCue(run: Run, cue: Cue): void {
+  addCue(run: ActiveSpeech, cue: Cue): void {
     run.cues.add(cue);
     this.#cues.send(this.#now());
   }
 
   /** Forgets a run that has ended, and what cues it still had: sent if it was heard to its end, else dropped. */
-  remove(run: Run, how: SpeechEndKind): void {
+  remove(run: ActiveSpeech, how: SpeechEndKind): void {
     if (this.#pacer.run === run) this.#pacer.feed(undefined);
-    this.#playout.drop(run);
+    this.#heardTracker.drop(run);
     if (how === 'completed') this.#cues.finish(run);
     else this.#cues.drop(run);
   }
@@ -184,12 +184,12 @@ export class Delivery {
    * The agent is lost: all that it had been sent ends, but for those that by their option go on later.
    * @returns these, in order, back at what was heard of them
    */
-  lost(error: BridgeError): Run[] {
-    const heardTo = this.#outlet.heardSamples(this.#now());
+  lost(error: BridgeError): ActiveSpeech[] {
+    const heardTo = this.#playback.heardSamples(this.#now());
     const hit = this.active;
-    this.#playout.clear();
+    this.#heardTracker.clear();
     this.#pacer.feed(undefined);
-    const resumed: Run[] = [];
+    const resumed: ActiveSpeech[] = [];
     for (const run of hit) {
       if (run.speech.options.onAgentLost === 'resume' && run.outcome?.how !== 'stopped') {
         const heard = Math.floor(run.fromSchedule(heardTo));
@@ -207,33 +207,33 @@ export class Delivery {
   /** The agent's reading changed: it was found to have stopped, or reads again. */
   readingChanged(): void {
     const nowMs = this.#now();
-    const readsAgain = this.#outlet.readingChanged(nowMs);
-    this.#playout.readingChanged();
+    const readsAgain = this.#playback.readingChanged(nowMs);
+    this.#heardTracker.readingChanged();
     if (!readsAgain) return;
     this.#pacer.pump(nowMs);
-    this.#playout.watch(nowMs);
+    this.#heardTracker.watch(nowMs);
   }
 
   /** Ends it, without a word. */
   close(): void {
     this.#pacer.feed(undefined);
     this.#cues.close();
-    this.#playout.close();
+    this.#heardTracker.close();
   }
 
   /** Begins anew: with the first speech after a silence, or with a new connection. */
   #reset(): void {
-    this.#outlet.reset();
+    this.#playback.reset();
     this.#pacer.reset();
-    this.#playout.readingChanged();
+    this.#heardTracker.readingChanged();
   }
 
-  #onFrame(run: Run, samples: number, timing: FrameTiming | undefined): void {
+  #onFrame(run: ActiveSpeech, samples: number, timing: FrameTiming | undefined): void {
     this.#observer?.(samples, timing);
     if (run.cues.size > 0) this.#cues.arm();
   }
 
-  #onGap({ speech }: Run, lengthMs: number, cause: 'source' | 'stall'): void {
+  #onGap({ speech }: ActiveSpeech, lengthMs: number, cause: 'source' | 'stall'): void {
     this.#events.emit('gap', { speech, lengthMs, cause });
     const reason =
       cause === 'source' ? 'the sound came late' : 'the process was stalled for longer than the lead';
@@ -241,7 +241,7 @@ export class Delivery {
   }
 
   /** All of `run` has left: a speech that joins takes its place in the same segment, else the segment ends. */
-  #onExhausted(run: Run, nowMs: number): boolean {
+  #onExhausted(run: ActiveSpeech, nowMs: number): boolean {
     const { error } = run.feed;
     const next = run.begun && !error ? this.#options.joiner(run) : undefined;
     if (next) {
@@ -252,7 +252,7 @@ export class Delivery {
         this.#pacer.feed(next);
         return true;
       }
-      const held = this.#outlet.schedule.at(nowMs).heldSamples;
+      const held = this.#playback.schedule.at(nowMs).heldSamples;
       if (!next.feed.ended && held > msToSamples(JOIN_UNTIL_HELD_MS)) return false;
     }
     if (run.begun) {
@@ -265,16 +265,16 @@ export class Delivery {
     return false;
   }
 
-  #drain(run: Run, how: SpeechEndKind, error: BridgeError | undefined): void {
+  #drain(run: ActiveSpeech, how: SpeechEndKind, error: BridgeError | undefined): void {
     if (this.#pacer.run === run) this.#pacer.feed(undefined);
     run.outcome = { how, error };
     run.speech.enter('draining');
-    this.#playout.drain(run);
+    this.#heardTracker.drain(run);
   }
 
   /** The agent has hung, and may never let go of its connection: what it was to play ends here. */
   #giveUp(): void {
-    const heardTo = this.#outlet.heardSamples(this.#now());
+    const heardTo = this.#playback.heardSamples(this.#now());
     // Closed, so that the next is whole should the agent wake up.
     if (this.feeding?.begun) this.#pacer.cut(this.feeding, 0);
     for (const run of this.active) {

@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.js';
-import { Complaints } from '../base/complaints.js';
+import { ThrottledWarnings } from '../base/throttled-warnings.js';
 import { toBridgeError, type BridgeError } from '../base/errors.js';
 import { msToSamples, samplesToMs } from '../base/units.js';
 import { createConverter, type Converter } from '../audio/convert.js';
@@ -59,7 +59,7 @@ export class Feed {
   #cancelled = false;
   readonly #queue = new SampleQueue();
   readonly #latency: FeedLatency | undefined;
-  readonly #complaints: Complaints | undefined;
+  readonly #throttled: ThrottledWarnings | undefined;
   #filters: { readonly converter: Converter; readonly drift: DriftCorrector } | undefined;
   #cameMs = -Infinity;
   #settled = true;
@@ -82,7 +82,7 @@ export class Feed {
     const { live, onDrop } = options;
     if (!sound.live || !live) return;
     this.#latency = new FeedLatency();
-    this.#complaints = new Complaints((message) => onDrop?.(message), live.clock);
+    this.#throttled = new ThrottledWarnings((message) => onDrop?.(message), live.clock);
   }
 
   get #maxSamples(): number {
@@ -191,7 +191,7 @@ export class Feed {
   /** Stops reading, frees the sound and forgets what is buffered. Settles when the sound has been freed. */
   async cancel(): Promise<void> {
     this.#queue.clear();
-    this.#complaints?.end();
+    this.#throttled?.end();
     this.#cancelled = true;
     this.#abort.abort(new Error('the rest of the sound is not wanted'));
     this.#releaseRoom();
@@ -280,7 +280,7 @@ export class Feed {
     this.#droppedSamples += dropped;
     const totalMs = samplesToMs(this.#droppedSamples);
     const why = this.#taken ? 'it came faster than it could be played' : 'the avatar was not ready for it';
-    this.#complaints!.drop(`live sound (${this.#sound.label})`, samplesToMs(dropped), totalMs, why);
+    this.#throttled!.drop(`live sound (${this.#sound.label})`, samplesToMs(dropped), totalMs, why);
     return true;
   }
 

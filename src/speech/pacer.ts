@@ -2,10 +2,10 @@ import { msToSamples, samplesToMs } from '../base/units.js';
 import type { Gain } from '../audio/gain.js';
 import { fadeIn, fadeOut } from './fade.js';
 import { AdaptiveLead, leadNowMs, type Lead } from './lead.js';
-import type { Outlet } from './outlet.js';
-import type { Run } from './run.js';
-import { SentTail } from './tail.js';
-import type { Wheel, WheelTask } from './wheel.js';
+import type { PlaybackClock } from './playback-clock.js';
+import type { ActiveSpeech } from './active-speech.js';
+import { SentHistory } from './sent-history.js';
+import type { TimerWheel, TimerTask } from './timer-wheel.js';
 
 /** When a sound pauses by itself this long, the segment is closed so that the mouth closes too. */
 const CLOSE_AFTER_DRY_MS = 300;
@@ -25,8 +25,8 @@ export interface FrameTiming {
 
 /** What a pacer stands on, and whom it tells. */
 export interface PacerOptions {
-  readonly outlet: Outlet;
-  readonly wheel: Wheel;
+  readonly playback: PlaybackClock;
+  readonly wheel: TimerWheel;
   readonly frameMs: number;
   readonly bufferMs: number;
   /** The agent's volume, over that of each speech. */
@@ -34,15 +34,15 @@ export interface PacerOptions {
   /** What the agent may hold, unless a speech says otherwise. It is told how well in time the frames left. */
   readonly lead: Lead;
   /** Its first frame has left. */
-  onBegun(run: Run): void;
+  onBegun(run: ActiveSpeech): void;
   /** A frame has left. `timing` is there when it was due by the clock and not kept back by its sound. */
-  onFrame(run: Run, samples: number, timing: FrameTiming | undefined): void;
+  onFrame(run: ActiveSpeech, samples: number, timing: FrameTiming | undefined): void;
   /** The agent was silent where there should have been sound. */
-  readonly onGap: (run: Run, lengthMs: number, cause: 'source' | 'stall') => void;
+  readonly onGap: (run: ActiveSpeech, lengthMs: number, cause: 'source' | 'stall') => void;
   /** The sound pauses by itself. */
-  onPause(run: Run, afterMs: number): void;
+  onPause(run: ActiveSpeech, afterMs: number): void;
   /** All of it has left. @returns true when another run has taken its place and may go on at once */
-  onExhausted(run: Run, nowMs: number): boolean;
+  onExhausted(run: ActiveSpeech, nowMs: number): boolean;
 }
 
 /**
@@ -53,15 +53,15 @@ export class Pacer {
   readonly #options: PacerOptions;
   readonly #frameSamples: number;
   readonly #nearlyDrySamples: number;
-  readonly #tail = new SentTail();
-  #run: Run | undefined;
+  readonly #tail = new SentHistory();
+  #run: ActiveSpeech | undefined;
   #held = false;
   #starved = false;
   /** It may send and has nothing to send. */
   #short = false;
   /** How long the agent had been dry when the segment was closed for it; part of the gap that the next frame ends. */
   #dryBeforeMs = 0;
-  readonly #task: WheelTask;
+  readonly #task: TimerTask;
   /** The moment for which `#task` was asked. */
   #dueMs = 0;
 
@@ -73,12 +73,12 @@ export class Pacer {
   }
 
   /** The run whose frames leave. */
-  get run(): Run | undefined {
+  get run(): ActiveSpeech | undefined {
     return this.#run;
   }
 
   /** Hands over another run, or none; frames leave with the next `pump()`. */
-  feed(run: Run | undefined): void {
+  feed(run: ActiveSpeech | undefined): void {
     this.#run = run;
     this.#starved = false;
     this.#dryBeforeMs = 0;
@@ -91,7 +91,7 @@ export class Pacer {
   }
 
   /** The samples of `run` that were sent last, at most `count`. */
-  lastSent(run: Run, count: number): Int16Array {
+  lastSent(run: ActiveSpeech, count: number): Int16Array {
     return this.#tail.last(run, count);
   }
 
@@ -109,9 +109,9 @@ export class Pacer {
   }
 
   /** Sends the next `fadeMs` of the run, or a little less, falling to silence, and closes the segment. */
-  cut(run: Run, fadeMs: number): void {
-    const { outlet } = this.#options;
-    const fades = fadeMs > 0 && !outlet.frozen && outlet.segmentOpen;
+  cut(run: ActiveSpeech, fadeMs: number): void {
+    const { playback } = this.#options;
+    const fades = fadeMs > 0 && !playback.frozen && playback.segmentOpen;
     const tail = fades ? run.feed.take(this.#fadeSamples(msToSamples(fadeMs))) : undefined;
     const faded = fadeOut(tail ?? new Int16Array(0));
     for (let at = 0; at < faded.length; at += this.#frameSamples) {
@@ -123,13 +123,13 @@ export class Pacer {
 
   /** A fade that ends with a block needs no padding behind it, which would only put the silence off. */
   #fadeSamples(wanted: number): number {
-    const { samplesToBlock } = this.#options.outlet;
+    const { samplesToBlock } = this.#options.playback;
     return samplesToBlock < wanted && samplesToBlock >= wanted / 2 ? samplesToBlock : wanted;
   }
 
   /** Closes the segment; what is padded counts as silence within the run. @returns the samples of padding */
-  endSegment(run: Run): number {
-    const padding = this.#options.outlet.endSegment();
+  endSegment(run: ActiveSpeech): number {
+    const padding = this.#options.playback.endSegment();
     run.inserted(padding);
     return padding;
   }
@@ -138,10 +138,10 @@ export class Pacer {
   pump(nowMs: number, dueMs?: number): void {
     this.#task.cancel();
     this.#short = false;
-    const { outlet } = this.#options;
-    while (this.#run && !this.#held && !outlet.frozen) {
+    const { playback } = this.#options;
+    while (this.#run && !this.#held && !playback.frozen) {
       const run = this.#run;
-      const { schedule } = outlet;
+      const { schedule } = playback;
       const leadSamples = this.#leadSamples(run);
       if (!schedule.maySend(nowMs, leadSamples)) return this.#wakeAt(schedule.nextDueMs(leadSamples));
       const samples = this.#next(run, nowMs, dueMs !== undefined);
@@ -155,11 +155,11 @@ export class Pacer {
     if (this.#short) this.pump(nowMs);
   }
 
-  #send(run: Run, samples: Int16Array, leadSamples: number, dueMs: number | undefined): void {
-    const { outlet, lead } = this.#options;
+  #send(run: ActiveSpeech, samples: Int16Array, leadSamples: number, dueMs: number | undefined): void {
+    const { playback, lead } = this.#options;
     const first = !run.begun;
     const byClock = dueMs !== undefined && !this.#starved && !first;
-    const frameDueMs = outlet.schedule.nextDueMs(leadSamples);
+    const frameDueMs = playback.schedule.nextDueMs(leadSamples);
     const resumed = run.fadeInNext;
     run.fadeInNext = false;
     const dryMs = this.#transmit(run, resumed ? fadeIn(samples) : samples) + this.#dryBeforeMs;
@@ -171,28 +171,28 @@ export class Pacer {
     this.#starved = false;
     const timing = byClock ? this.#timing(frameDueMs, leadSamples) : undefined;
     if (timing && lead instanceof AdaptiveLead)
-      lead.frameLeft(timing.heldMs, timing.latenessMs, outlet.sentAtMs);
+      lead.frameLeft(timing.heldMs, timing.latenessMs, playback.sentAtMs);
     this.#options.onFrame(run, samples.length, timing);
   }
 
   /** By the moment at which the frame has left, not that of the wake-up: the agents before it in a slot took time. */
   #timing(frameDueMs: number, leadSamples: number): FrameTiming {
-    const latenessMs = Math.max(0, this.#options.outlet.sentAtMs - frameDueMs);
+    const latenessMs = Math.max(0, this.#options.playback.sentAtMs - frameDueMs);
     return { latenessMs, heldMs: Math.max(0, samplesToMs(leadSamples) - latenessMs) };
   }
 
-  #gap(run: Run, lengthMs: number): void {
-    const { lead, outlet, onGap } = this.#options;
+  #gap(run: ActiveSpeech, lengthMs: number): void {
+    const { lead, playback, onGap } = this.#options;
     const cause = this.#starved ? 'source' : 'stall';
     run.gap(lengthMs, cause);
-    if (cause === 'stall' && lead instanceof AdaptiveLead) lead.ranDry(outlet.sentAtMs);
+    if (cause === 'stall' && lead instanceof AdaptiveLead) lead.ranDry(playback.sentAtMs);
     onGap(run, lengthMs, cause);
   }
 
-  #transmit(run: Run, samples: Int16Array): number {
-    const at = this.#options.outlet.schedule.sentSamples;
+  #transmit(run: ActiveSpeech, samples: Int16Array): number {
+    const at = this.#options.playback.schedule.sentSamples;
     const scaled = this.#options.volume.push(run.gain.push(samples));
-    const dryMs = this.#options.outlet.transmit(scaled);
+    const dryMs = this.#options.playback.transmit(scaled);
     const atSample = run.sentSamples;
     run.sent(samples.length, at);
     this.#tail.add(run, samples);
@@ -201,9 +201,9 @@ export class Pacer {
   }
 
   /** The next samples to send, or nothing when the sound has not come that far. */
-  #next(run: Run, nowMs: number, byWheel: boolean): Int16Array | undefined {
+  #next(run: ActiveSpeech, nowMs: number, byWheel: boolean): Int16Array | undefined {
     const { feed } = run;
-    const { schedule } = this.#options.outlet;
+    const { schedule } = this.#options.playback;
     // The end of a word must not wait for the next one in the filters.
     if (this.#lastHeldBack(run) && nowMs >= this.#lastDueMs(run)) feed.settle();
     // What a gate left behind goes out even when its moment was missed: it must not wait for the next words.
@@ -230,44 +230,44 @@ export class Pacer {
   }
 
   /** What a live sound has to gather before it flows. */
-  #cushionSamples(run: Run): number {
+  #cushionSamples(run: ActiveSpeech): number {
     return Math.min(this.#leadSamples(run), msToSamples(this.#options.bufferMs) / 2);
   }
 
   /** All that came of a live sound has left, but for what its filters hold back. */
-  #lastHeldBack({ feed }: Run): boolean {
+  #lastHeldBack({ feed }: ActiveSpeech): boolean {
     return feed.live && feed.bufferedSamples === 0 && feed.unsettled;
   }
 
   /** When that has to go: when the agent is about to run dry of it, so that no silence comes in between. */
-  #lastDueMs({ feed }: Run): number {
+  #lastDueMs({ feed }: ActiveSpeech): number {
     return Math.max(this.#nearlyDryAtMs(), feed.cameMs + MIN_PIECE_MS);
   }
 
   /** The moment before the agent runs dry. */
   #nearlyDryAtMs(): number {
-    const { schedule } = this.#options.outlet;
+    const { schedule } = this.#options.playback;
     return schedule.running ? schedule.timeOf(schedule.sentSamples - this.#nearlyDrySamples) : -Infinity;
   }
 
   /** The moment from which a live sound has paused, if nothing comes before. */
-  #quietAtMs(run: Run): number {
+  #quietAtMs(run: ActiveSpeech): number {
     return run.feed.cameMs + Math.max(samplesToMs(this.#cushionSamples(run)), MIN_QUIET_MS);
   }
 
   /** There is nothing to send. */
   #wait(nowMs: number): void {
     const run = this.#run;
-    const { outlet, wheel } = this.#options;
-    const { schedule } = outlet;
-    if (!run || this.#held || outlet.frozen) return;
+    const { playback, wheel } = this.#options;
+    const { schedule } = playback;
+    if (!run || this.#held || playback.frozen) return;
     this.#short = true;
     if (schedule.running && !run.feed.exhausted) this.#starved = true;
     const nextSlotMs = nowMs + wheel.slotMs;
     if (run.feed.live && !run.primed && run.feed.bufferedSamples > 0)
       return this.#wakeAt(Math.max(this.#quietAtMs(run), nextSlotMs));
     // The sound is late. What matters next is the moment before the agent runs dry, then that at which to close.
-    if (schedule.running && outlet.segmentOpen)
+    if (schedule.running && playback.segmentOpen)
       return this.#wakeAt(Math.max(this.#nearlyDryAtMs(), nextSlotMs));
     if (this.#lastHeldBack(run)) this.#wakeAt(Math.max(this.#lastDueMs(run), nextSlotMs));
   }
@@ -283,15 +283,15 @@ export class Pacer {
     this.pump(nowMs, this.#dueMs);
   }
 
-  #closeIfDry(run: Run, nowMs: number): void {
-    const { dryMs } = this.#options.outlet.schedule.at(nowMs);
+  #closeIfDry(run: ActiveSpeech, nowMs: number): void {
+    const { dryMs } = this.#options.playback.schedule.at(nowMs);
     if (dryMs < CLOSE_AFTER_DRY_MS) return;
     // The padding, if any, begins a new anchor: what came before it has to be remembered.
     if (this.endSegment(run) > 0) this.#dryBeforeMs = dryMs;
     if (!run.feed.pauses) this.#options.onPause(run, dryMs);
   }
 
-  #leadSamples(run: Run): number {
+  #leadSamples(run: ActiveSpeech): number {
     return msToSamples(run.speech.options.leadMs ?? leadNowMs(this.#options.lead));
   }
 }

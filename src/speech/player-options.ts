@@ -3,12 +3,12 @@ import type { Logger } from '../base/logger.js';
 import type { Lead } from './lead.js';
 import type { FrameSink } from './sink.js';
 import type { Speech } from './speech.js';
-import type { Wheel } from './wheel.js';
+import type { TimerWheel } from './timer-wheel.js';
 
 /** What a player stands on. */
 export interface PlayerOptions {
   readonly sink: FrameSink;
-  readonly wheel: Wheel;
+  readonly wheel: TimerWheel;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Samples of a frame as a span of time, in ms; 10 to 40. */

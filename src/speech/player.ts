@@ -9,7 +9,7 @@ import { emptyError, speechEnd, stoppedError, type Ending } from './ending.js';
 import { Feed, type FeedOptions } from './feed.js';
 import { leadNowMs } from './lead.js';
 import type { Interruption, PlayerEvents, PlayerOptions } from './player-options.js';
-import { Run } from './run.js';
+import { ActiveSpeech } from './active-speech.js';
 import { Speech, type SpeechOptions, type SpeechOwner, type SpeechPosition } from './speech.js';
 import { Turns } from './turns.js';
 
@@ -31,7 +31,7 @@ export class Player implements SpeechOwner {
   readonly #delivery: Delivery;
   readonly #volume = new Gain();
   #gainDb = 0;
-  readonly #runs = new Map<Speech, Run>();
+  readonly #runs = new Map<Speech, ActiveSpeech>();
   #paused = false;
   #closed = false;
 
@@ -127,7 +127,7 @@ export class Player implements SpeechOwner {
     }
     if (options.when !== 'interrupt') this.#turns.checkRoom(sound.label);
     const speech = new Speech(this, this.#options.nextId(), sound.label, options);
-    const run: Run = new Run(
+    const run: ActiveSpeech = new ActiveSpeech(
       speech,
       new Feed(sound, {
         ...this.#feedBounds(sound, options),
@@ -282,7 +282,7 @@ export class Player implements SpeechOwner {
     else this.#events.emit('idle', undefined);
   }
 
-  #onFeed(run: Run): void {
+  #onFeed(run: ActiveSpeech): void {
     const { feed, speech } = run;
     const { feeding } = this.#delivery;
     if (feed.info && !speech.info) speech.setInfo(feed.info);
@@ -311,12 +311,12 @@ export class Player implements SpeechOwner {
   }
 
   /** Ends a run as stopped, where it is. */
-  #settleStopped(run: Run, error: BridgeError = stoppedError(run), heardMs = 0): void {
+  #settleStopped(run: ActiveSpeech, error: BridgeError = stoppedError(run), heardMs = 0): void {
     this.#settle(run, { how: 'stopped', error, heardMs });
   }
 
   /** The one end of every speech. */
-  #settle(run: Run, ending: Ending): void {
+  #settle(run: ActiveSpeech, ending: Ending): void {
     if (!this.#runs.delete(run.speech)) return;
     const { how, error, heardMs } = ending;
     this.#turns.remove(run);

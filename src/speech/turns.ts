@@ -1,5 +1,5 @@
 import { toBridgeError, type BridgeError } from '../base/errors.js';
-import type { Run } from './run.js';
+import type { ActiveSpeech } from './active-speech.js';
 import type { FrameSink } from './sink.js';
 import { WaitingList } from './waiting.js';
 
@@ -9,9 +9,9 @@ export interface TurnsOptions {
   /** Speeches that may wait; one more is refused. */
   readonly maxQueued: number;
   /** It has prepared: its frames may leave. */
-  onReady(run: Run): void;
+  onReady(run: ActiveSpeech): void;
   /** It could not prepare. */
-  onFailed(run: Run, error: BridgeError): void;
+  onFailed(run: ActiveSpeech, error: BridgeError): void;
 }
 
 /**
@@ -21,7 +21,7 @@ export interface TurnsOptions {
 export class Turns {
   readonly #options: TurnsOptions;
   readonly #waiting: WaitingList;
-  #preparing: Run | undefined;
+  #preparing: ActiveSpeech | undefined;
 
   constructor(options: TurnsOptions) {
     this.#options = options;
@@ -29,12 +29,12 @@ export class Turns {
   }
 
   /** The run that prepares, if one does. */
-  get preparing(): Run | undefined {
+  get preparing(): ActiveSpeech | undefined {
     return this.#preparing;
   }
 
   /** Those that wait, in order, without the one that prepares. */
-  get waiting(): Run[] {
+  get waiting(): ActiveSpeech[] {
     return this.#waiting.list();
   }
 
@@ -44,17 +44,17 @@ export class Turns {
   }
 
   /** Takes one in, to wait. */
-  add(run: Run): void {
+  add(run: ActiveSpeech): void {
     this.#waiting.add(run);
   }
 
   /** Takes those back in front that had their turn and go on later, in order. */
-  putBack(runs: readonly Run[]): void {
+  putBack(runs: readonly ActiveSpeech[]): void {
     for (const run of runs.toReversed()) this.#waiting.putBack(run);
   }
 
   /** Forgets one. */
-  remove(run: Run): void {
+  remove(run: ActiveSpeech): void {
     this.#waiting.remove(run);
     if (this.#preparing === run) this.#preparing = undefined;
   }
@@ -85,37 +85,37 @@ export class Turns {
    * and asked for at the last frame it would be late.
    * @param feeding the one whose frames leave
    */
-  readAhead(feeding: Run | undefined): void {
+  readAhead(feeding: ActiveSpeech | undefined): void {
     const next = this.#waiting.first();
     if (next?.speech.options.join && feeding?.feed.ended) next.feed.start();
   }
 
   /** The run that goes on in the same segment where `run` ends, if the next one is to and can. */
-  joiner(run: Run): Run | undefined {
+  joiner(run: ActiveSpeech): ActiveSpeech | undefined {
     const next = this.#waiting.first();
     return next?.speech.options.join && sameNeeds(run, next) ? next : undefined;
   }
 
   /** A run that joins begins: there is nothing to prepare. */
-  join(run: Run): void {
+  join(run: ActiveSpeech): void {
     this.#waiting.remove(run);
     run.speech.enter('preparing');
   }
 
-  async #prepare({ speech, preparing: { signal } }: Run): Promise<void> {
+  async #prepare({ speech, preparing: { signal } }: ActiveSpeech): Promise<void> {
     const { options } = speech;
     await this.#options.sink.prepare(options, signal, (message) => speech.tell('waiting', message));
     await options.gate?.arrive(signal);
   }
 
-  #leave(run: Run, then: () => void): void {
+  #leave(run: ActiveSpeech, then: () => void): void {
     if (this.#preparing !== run) return;
     this.#preparing = undefined;
     then();
   }
 }
 
-function sameNeeds(a: Run, b: Run): boolean {
+function sameNeeds(a: ActiveSpeech, b: ActiveSpeech): boolean {
   const [one, other] = [a.speech.options, b.speech.options];
   return one.model === other.model && one.mode === other.mode && one.lips === other.lips;
 }

@@ -1,10 +1,10 @@
 import { BridgeError } from '../base/errors.js';
-import type { Run } from './run.js';
+import type { ActiveSpeech } from './active-speech.js';
 
 /** The speeches that wait for their turn: by priority, then in the order in which they came. Bounded: one more is refused. */
 export class WaitingList {
   readonly #limit: number;
-  #runs: Run[] = [];
+  #runs: ActiveSpeech[] = [];
 
   /** @param limit how many may wait */
   constructor(limit: number) {
@@ -21,31 +21,31 @@ export class WaitingList {
   }
 
   /** The one whose turn is next. */
-  first(): Run | undefined {
+  first(): ActiveSpeech | undefined {
     return this.#runs[0];
   }
 
-  list(): Run[] {
+  list(): ActiveSpeech[] {
     return [...this.#runs];
   }
 
   /** Puts one behind all of at least its priority; one that interrupted goes first of all. */
-  add(run: Run): void {
+  add(run: ActiveSpeech): void {
     const priority = rank(run);
     const index = this.#runs.findIndex((other) => rank(other) < priority);
     this.#runs.splice(index < 0 ? this.#runs.length : index, 0, run);
   }
 
   /** Puts one back at the very front: it had its turn and goes on. */
-  putBack(run: Run): void {
+  putBack(run: ActiveSpeech): void {
     this.#runs.unshift(run);
   }
 
-  remove(run: Run): void {
+  remove(run: ActiveSpeech): void {
     this.#runs = this.#runs.filter((other) => other !== run);
   }
 }
 
-function rank(run: Run): number {
+function rank(run: ActiveSpeech): number {
   return run.immediate ? Infinity : (run.speech.options.priority ?? 0);
 }

@@ -1,18 +1,23 @@
-import type { Door, DoorListener } from '../keeper/door.js';
+import type { KeeperClient, KeeperClientListener } from '../keeper/keeper-client.js';
 import { listenError, type ListenAddress, type Listener } from './listener.js';
 import type { AvatarRoute } from './websocket.js';
 
-/** What a bridge behind a door has to do beside its connections. */
-export type EntranceListener = Omit<DoorListener, 'fresh' | 'held'>;
+/** What a bridge behind a keeper client has to do beside its connections. */
+export type EntranceListener = Omit<KeeperClientListener, 'fresh' | 'held'>;
 
 /** Lets the connections that a keeper holds in: new ones as to a port, those of a process before as what they were. */
-export function enterBy(door: Door, listener: Listener, avatars: AvatarRoute, rest: EntranceListener): void {
-  door.enter({
+export function enterBy(
+  keeperClient: KeeperClient,
+  listener: Listener,
+  avatars: AvatarRoute,
+  rest: EntranceListener,
+): void {
+  keeperClient.enter({
     ...rest,
-    fresh: (socket, lease) => listener.take(socket, lease),
-    held: (socket, lease, state) => {
-      if (state.stage === 'request') listener.takeAgain(socket, lease);
-      else avatars.adopt(socket, lease, state);
+    fresh: (socket, heldSocket) => listener.take(socket, heldSocket),
+    held: (socket, heldSocket, state) => {
+      if (state.stage === 'request') listener.takeAgain(socket, heldSocket);
+      else avatars.adopt(socket, heldSocket, state);
     },
   });
 }
@@ -22,9 +27,12 @@ export function enterBy(door: Door, listener: Listener, avatars: AvatarRoute, re
  * @returns where
  * @throws BridgeError as `Listener.listen`
  */
-export async function listenBehind(door: Door, address: ListenAddress): Promise<ListenAddress> {
+export async function listenBehind(
+  keeperClient: KeeperClient,
+  address: ListenAddress,
+): Promise<ListenAddress> {
   try {
-    return await door.listen(address);
+    return await keeperClient.listen(address);
   } catch (error) {
     throw listenError(error as NodeJS.ErrnoException, address);
   }

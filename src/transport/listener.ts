@@ -10,7 +10,7 @@ import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { BridgeError } from '../base/errors.js';
-import type { Lease } from '../keeper/door.js';
+import type { HeldSocket } from '../keeper/keeper-client.js';
 import type { TlsFiles } from './tls.js';
 
 /** An upgrade request as it came. */
@@ -20,7 +20,7 @@ export interface UpgradeRequest {
   readonly socket: Duplex;
   readonly head: Buffer;
   /** Set when another process holds a copy of the socket. It is released when the socket closes here. */
-  readonly lease?: Lease;
+  readonly heldSocket?: HeldSocket;
 }
 
 /** Takes an upgrade on and returns true, or returns false when the path is none of its own. */
@@ -57,7 +57,7 @@ export class Listener {
   #onRequest: RequestListener | undefined;
   #refused: ((path: string, reason: string) => void) | undefined;
   /** Connections that have been handed in and whose first request has not come. */
-  readonly #leases = new Map<Duplex, { readonly socket: Socket; readonly lease: Lease }>();
+  readonly #heldSockets = new Map<Duplex, { readonly socket: Socket; readonly heldSocket: HeldSocket }>();
   readonly #answering = new Set<ServerResponse>();
   /** Connections that have been answered and wait for their next request. */
   readonly #idle = new Set<Socket>();
@@ -70,7 +70,7 @@ export class Listener {
   constructor(tls?: TlsFiles) {
     const onRequest: RequestListener = (request, response) => {
       const { socket } = request;
-      this.#takeLease(socket)?.release();
+      this.#takeHeldSocket(socket)?.release();
       this.#idle.delete(socket);
       this.#answering.add(response);
       response.once('close', () => {
@@ -123,20 +123,20 @@ export class Listener {
 
   /**
    * Takes a connection that another process has accepted and holds a copy of. Nothing has been read from it yet.
-   * @param lease released as soon as it proves to be a plain request, or closes
+   * @param held socket released as soon as it proves to be a plain request, or closes
    */
-  take(socket: Socket, lease: Lease): void {
-    if (this.#retired && lease.held && socket.bytesRead === 0) return passUnread(socket, lease);
-    lease.line.stage('request');
-    this.#leases.set(socket, { socket, lease });
+  take(socket: Socket, heldSocket: HeldSocket): void {
+    if (this.#retired && heldSocket.held && socket.bytesRead === 0) return passUnread(socket, heldSocket);
+    heldSocket.line.stage('request');
+    this.#heldSockets.set(socket, { socket, heldSocket });
     // Connections that are handed in are not watched by the server's own timeouts.
     const timer = setTimeout(() => {
-      if (this.#leases.has(socket)) socket.destroy();
+      if (this.#heldSockets.has(socket)) socket.destroy();
     }, REQUEST_TIMEOUT_MS).unref();
     socket.once('close', () => {
       clearTimeout(timer);
-      this.#leases.delete(socket);
-      lease.release();
+      this.#heldSockets.delete(socket);
+      heldSocket.release();
       this.#checkRetired();
     });
     this.server.emit('connection', socket);
@@ -145,9 +145,9 @@ export class Listener {
   /**
    * Takes a connection of whose request another process may have read some. Where it had read nothing, the request is
    * answered as ever; else it has gone with that process, and the client is asked to come again.
-   * @param lease as in `take`
+   * @param held socket as in `take`
    */
-  takeAgain(socket: Socket, lease: Lease): void {
+  takeAgain(socket: Socket, heldSocket: HeldSocket): void {
     const onReadable = (): void => {
       clearTimeout(timer);
       socket.off('readable', onReadable);
@@ -155,11 +155,11 @@ export class Listener {
       if (!head || !REQUEST_LINE.test(head.toString('latin1', 0, 16))) return refuseRestarted(socket);
       socket.unshift(head);
       socket.off('close', onClose);
-      this.take(socket, lease);
+      this.take(socket, heldSocket);
     };
     const onClose = (): void => {
       clearTimeout(timer);
-      lease.release();
+      heldSocket.release();
     };
     const timer = setTimeout(() => {
       socket.off('readable', onReadable);
@@ -178,8 +178,8 @@ export class Listener {
   retire(): Promise<void> {
     this.#retired = true;
     for (const socket of this.#idle) socket.end();
-    for (const { socket, lease } of this.#leases.values()) {
-      if (lease.held && socket.bytesRead === 0) passUnread(socket, lease);
+    for (const { socket, heldSocket } of this.#heldSockets.values()) {
+      if (heldSocket.held && socket.bytesRead === 0) passUnread(socket, heldSocket);
     }
     return new Promise((resolve) => {
       this.#onRetired = resolve;
@@ -206,17 +206,17 @@ export class Listener {
   }
 
   #checkRetired(): void {
-    if (this.#leases.size === 0 && this.#answering.size === 0) this.#onRetired?.();
+    if (this.#heldSockets.size === 0 && this.#answering.size === 0) this.#onRetired?.();
   }
 
-  #takeLease(socket: Duplex): Lease | undefined {
-    const lease = this.#leases.get(socket)?.lease;
-    this.#leases.delete(socket);
-    return lease;
+  #takeHeldSocket(socket: Duplex): HeldSocket | undefined {
+    const heldSocket = this.#heldSockets.get(socket)?.heldSocket;
+    this.#heldSockets.delete(socket);
+    return heldSocket;
   }
 
   #onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const lease = this.#takeLease(socket);
+    const heldSocket = this.#takeHeldSocket(socket);
     this.#checkRetired();
     // Before a route has taken the socket, an error on it is nobody's and must not end the process.
     socket.on('error', () => socket.destroy());
@@ -226,9 +226,9 @@ export class Listener {
     } catch {
       return refuseUpgrade(socket, 400, 'The address of the request is malformed.');
     }
-    const upgrade = { request, url, socket, head, ...(lease && { lease }) };
+    const upgrade = { request, url, socket, head, ...(heldSocket && { heldSocket }) };
     for (const route of this.#routes) if (route(upgrade)) return;
-    lease?.release();
+    heldSocket?.release();
     this.#refused?.(url.pathname, 'no such path');
     refuseUpgrade(socket, 404, `There is no WebSocket at ${url.pathname}.`);
   }
@@ -242,10 +242,10 @@ function refuseRestarted(socket: Socket): void {
 }
 
 /** Gives a connection that nothing has been read from to the next process. */
-function passUnread(socket: Socket, lease: Lease): void {
-  lease.line.stage('fresh');
+function passUnread(socket: Socket, heldSocket: HeldSocket): void {
+  heldSocket.line.stage('fresh');
   socket.destroy();
-  lease.pass();
+  heldSocket.pass();
 }
 
 /**

@@ -3,7 +3,7 @@ import { WebSocket } from 'ws';
 import type { Connection, ConnectionEvents, LinkState } from '../agent/connection.js';
 import { FRAME_HEADER_BYTES } from '../agent/wire.js';
 import { Emitter } from '../base/emitter.js';
-import type { Lease } from '../keeper/door.js';
+import type { HeldSocket } from '../keeper/keeper-client.js';
 import type { FrameBoundary } from './frame-boundary.js';
 import { SendWindow } from './send-window.js';
 import { frameBytes, writeFrame } from './server-frame.js';
@@ -19,8 +19,8 @@ export interface WebSocketConnectionOptions {
   /** Monotonic ms of the upgrade. */
   readonly openedAtMs: number;
   /** Set when another process holds a copy of its socket. */
-  readonly lease?: Lease | undefined;
-  /** Follows its incoming frames; set with `lease`. */
+  readonly heldSocket?: HeldSocket | undefined;
+  /** Follows its incoming frames; set with `heldSocket`. */
   readonly inbound?: FrameBoundary | undefined;
 }
 
@@ -50,7 +50,7 @@ export class WebSocketConnection implements Connection {
   readonly canMark = true;
   readonly #webSocket: WebSocket;
   readonly #socket: Duplex;
-  readonly #lease: Lease | undefined;
+  readonly #heldSocket: HeldSocket | undefined;
   readonly #inbound: FrameBoundary | undefined;
   readonly #window = new SendWindow();
   #waiting: Outgoing[] = [];
@@ -65,7 +65,7 @@ export class WebSocketConnection implements Connection {
     this.#socket = socket;
     this.remote = options.remote;
     this.openedAtMs = options.openedAtMs;
-    this.#lease = options.lease;
+    this.#heldSocket = options.heldSocket;
     this.#inbound = options.inbound;
     webSocket.binaryType = 'nodebuffer';
     webSocket.on('message', (data) => {
@@ -99,7 +99,7 @@ export class WebSocketConnection implements Connection {
 
   /** Writes down, for a process that takes over, how the avatar is set up. */
   remember(name: string, link: LinkState): void {
-    this.#lease?.line.facts({ name, remote: this.remote, link });
+    this.#heldSocket?.line.facts({ name, remote: this.remote, link });
   }
 
   /** Gives it up to the process that takes over, between two messages, when all that was sent has left. */
@@ -110,7 +110,7 @@ export class WebSocketConnection implements Connection {
         const ready = this.unsentBytes === 0 && (this.#inbound?.clean ?? false);
         if (this.#passing !== now || !(ready || force)) return;
         // The keeper is gone: nobody could take it, and closing it here would end the avatar.
-        if (!this.#closed && !this.#lease?.held) return;
+        if (!this.#closed && !this.#heldSocket?.held) return;
         this.#passing = undefined;
         clearTimeout(timer);
         onPassed();
@@ -126,9 +126,9 @@ export class WebSocketConnection implements Connection {
 
   #pass(): void {
     this.#closed = true;
-    if (this.#inbound?.clean) this.#lease?.line.inboundWhole();
+    if (this.#inbound?.clean) this.#heldSocket?.line.inboundWhole();
     this.#webSocket.terminate();
-    this.#lease?.pass();
+    this.#heldSocket?.pass();
   }
 
   destroy(): void {
@@ -168,16 +168,16 @@ export class WebSocketConnection implements Connection {
   }
 
   #noteFrame(unit: Uint8Array): void {
-    if (this.#lease && isAudio(unit) && isFrame(unit)) {
-      this.#lease.line.frame((unit.length - FRAME_HEADER_BYTES) / 2);
+    if (this.#heldSocket && isAudio(unit) && isFrame(unit)) {
+      this.#heldSocket.line.frame((unit.length - FRAME_HEADER_BYTES) / 2);
     }
   }
 
   #noteLeft(unit: Uint8Array): void {
-    if (!this.#lease || !isAudio(unit)) return;
-    if (isSegmentEnd(unit)) this.#lease.line.ended();
+    if (!this.#heldSocket || !isAudio(unit)) return;
+    if (isSegmentEnd(unit)) this.#heldSocket.line.ended();
     // What the system has not taken yet goes down with this process.
-    else if (isFrame(unit) && this.#socket.writableLength === 0) this.#lease.line.left();
+    else if (isFrame(unit) && this.#socket.writableLength === 0) this.#heldSocket.line.left();
   }
 }
 

@@ -5,8 +5,8 @@ import type { Clock } from '../base/clock.js';
 import { BridgeError } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
 import type { Connection, LinkState } from '../agent/connection.js';
-import type { Lease } from '../keeper/door.js';
-import { sharedNowMs, type SlotState } from '../keeper/ledger.js';
+import type { HeldSocket } from '../keeper/keeper-client.js';
+import { sharedNowMs, type SlotState } from '../keeper/shared-state.js';
 import { adoptWebSocket, followFrames, WEB_SOCKET_OPTIONS } from './adopt.js';
 import { refuseUpgrade, type UpgradeRoute } from './listener.js';
 import { WebSocketConnection } from './websocket-connection.js';
@@ -27,7 +27,7 @@ export interface AvatarRouteOptions {
   accept(name: string | undefined, connection: Connection, state?: LinkState): void;
 }
 
-/** What stands in the ledger of an avatar's connection beside the counts. */
+/** What stands in the shared state of an avatar's connection beside the counts. */
 interface AvatarFacts {
   readonly name?: string;
   readonly remote?: string;
@@ -50,7 +50,7 @@ export class AvatarRoute {
   }
 
   /** For `Listener.addUpgradeRoute`. */
-  readonly route: UpgradeRoute = ({ request, url, socket, head, lease }) => {
+  readonly route: UpgradeRoute = ({ request, url, socket, head, heldSocket }) => {
     const name = this.#nameOf(url.pathname);
     if (name === null) return false;
     const { logger, tokenMatches, clock } = this.#options;
@@ -66,13 +66,16 @@ export class AvatarRoute {
       return refuse(403, 'The token in the path (?token=…) is missing or wrong.');
     }
     const remote = remoteOf(request);
-    lease?.line.facts({ ...(name !== undefined && { name }), remote } satisfies AvatarFacts);
-    lease?.line.stage('answering');
+    heldSocket?.line.facts({ ...(name !== undefined && { name }), remote } satisfies AvatarFacts);
+    heldSocket?.line.stage('answering');
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
-      lease?.line.stage('open');
-      const inbound = lease && followFrames(socket);
+      heldSocket?.line.stage('open');
+      const inbound = heldSocket && followFrames(socket);
       const openedAtMs = clock.nowMs();
-      this.#accept(new WebSocketConnection(webSocket, socket, { remote, openedAtMs, lease, inbound }), name);
+      this.#accept(
+        new WebSocketConnection(webSocket, socket, { remote, openedAtMs, heldSocket, inbound }),
+        name,
+      );
     });
     return true;
   };
@@ -81,10 +84,10 @@ export class AvatarRoute {
    * Takes over a connection that another process has upgraded, or was about to.
    * @param state what that process wrote down of it
    */
-  adopt(socket: Socket, lease: Lease, state: SlotState): void {
+  adopt(socket: Socket, heldSocket: HeldSocket, state: SlotState): void {
     const { clock, logger } = this.#options;
     socket.on('error', () => socket.destroy());
-    socket.once('close', () => lease.release());
+    socket.once('close', () => heldSocket.release());
     if (this.#closed) return void socket.destroy();
     const { name, remote = 'unknown', link } = (state.facts ?? {}) as AvatarFacts;
     const sharedToLocalMs = clock.nowMs() - sharedNowMs();
@@ -101,8 +104,13 @@ export class AvatarRoute {
         'the last frame to the avatar may not have left: what it holds is played out before anything follows',
       );
     }
-    lease.line.takeOver();
-    const connection = new WebSocketConnection(webSocket, socket, { remote, openedAtMs, lease, inbound });
+    heldSocket.line.takeOver();
+    const connection = new WebSocketConnection(webSocket, socket, {
+      remote,
+      openedAtMs,
+      heldSocket,
+      inbound,
+    });
     this.#accept(connection, name, {
       ...link,
       openSamples: state.segmentSamples,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { BridgeError } from '../../src/base/errors.js';
 import { Link } from '../../src/agent/link.js';
-import { Wheel } from '../../src/speech/wheel.js';
+import { TimerWheel } from '../../src/speech/timer-wheel.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { FakeConnection } from '../support/fake-connection.js';
 
@@ -18,7 +18,7 @@ function link(options: { readyTimeoutMs?: number } = {}): {
     link: new Link(connection, {
       agentName: 'default',
       clock,
-      wheel: new Wheel(clock),
+      wheel: new TimerWheel(clock),
       readyTimeoutMs: 1000,
       ...options,
     }),
@@ -102,7 +102,7 @@ describe('readiness', () => {
     const adopted = new Link(connection, {
       agentName: 'default',
       clock,
-      wheel: new Wheel(clock),
+      wheel: new TimerWheel(clock),
       readyTimeoutMs: 1000,
       state: { model: '0', mode: 'file' },
     });

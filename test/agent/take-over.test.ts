@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { LinkState } from '../../src/agent/connection.js';
 import { Link } from '../../src/agent/link.js';
-import { Wheel } from '../../src/speech/wheel.js';
+import { TimerWheel } from '../../src/speech/timer-wheel.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { FakeConnection } from '../support/fake-connection.js';
 
@@ -18,7 +18,7 @@ function takenOver(state: (nowMs: number) => LinkState): {
   const link = new Link(connection, {
     agentName: 'default',
     clock,
-    wheel: new Wheel(clock),
+    wheel: new TimerWheel(clock),
     readyTimeoutMs: 1000,
     state: state(startMs),
   });

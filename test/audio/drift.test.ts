@@ -25,7 +25,7 @@ function simulate({ driftPpm, hours, jitterMs = 0, startFillMs = TARGET_MS, seed
   let madeMs = startFillMs;
   while (dueMs < hours * HOUR_MS) {
     dueMs += 20 / (1 + driftPpm(dueMs) * 1e-6);
-    // Late by up to the jitter, but never before its predecessor.
+    // Late by up to the jitter, but never before its previousWorker.
     arrivedMs = Math.max(arrivedMs, dueMs + random() * jitterMs);
     madeMs += 20 / (1 + control.ppm * 1e-6);
     control.observe(madeMs - arrivedMs, arrivedMs);

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { Keeper } from '../../src/keeper/keeper.js';
-import { Ledger } from '../../src/keeper/ledger.js';
+import { SharedState } from '../../src/keeper/shared-state.js';
 import { SimulatedAvatar } from '../../src/simulator/index.js';
 import { wavOf } from '../support/wav.js';
 import { LEAD_MS, speechLikeNoise } from './load.js';
@@ -231,9 +231,9 @@ async function restarts(): Promise<Row[]> {
 
 /** The record that each frame leaves; the keeper itself is not in the way of any. */
 function costs(quick: boolean): Row[] {
-  const ledger = Ledger.create();
+  const sharedState = SharedState.create();
   try {
-    const line = ledger.writer(0);
+    const line = sharedState.writer(0);
     const count = quick ? 1000 : 100_000;
     const startMs = now();
     for (let i = 0; i < count; i += 1) {
@@ -245,7 +245,7 @@ function costs(quick: boolean): Row[] {
       { what: 'the record of a frame before and after its write, in the worker', figure: eachUs, unit: 'µs' },
     ];
   } finally {
-    ledger.close();
+    sharedState.close();
   }
 }
 

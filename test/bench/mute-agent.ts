@@ -5,7 +5,7 @@ import type { Clock } from '../../src/base/clock.js';
 import { Emitter } from '../../src/base/emitter.js';
 import { silentLogger } from '../../src/base/logger.js';
 import { openSound } from '../../src/source/open.js';
-import { Wheel } from '../../src/speech/wheel.js';
+import { TimerWheel } from '../../src/speech/timer-wheel.js';
 
 /** An agent without a socket: what would leave is told, and every mark comes back at once. */
 export interface MuteAgent {
@@ -19,7 +19,7 @@ export async function muteAgent(clock: Clock, options: { leadMs: number }): Prom
   let speeches = 0;
   const agent = new Agent('mute', {
     clock,
-    wheel: new Wheel(clock),
+    wheel: new TimerWheel(clock),
     logger: silentLogger,
     openSound,
     model: '0',

@@ -4,7 +4,7 @@ import { samplesToMs } from '../../src/base/units.js';
 import { Playback } from '../../src/simulator/index.js';
 import { Player } from '../../src/speech/player.js';
 import type { FrameSink } from '../../src/speech/sink.js';
-import { Wheel } from '../../src/speech/wheel.js';
+import { TimerWheel } from '../../src/speech/timer-wheel.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { openLab } from './lab.js';
 import { LEAD_MS, speechLikeNoise } from './load.js';
@@ -51,7 +51,7 @@ async function simulated(minutes: number, cardPpm: number): Promise<Row[]> {
   };
   const player = new Player({
     sink,
-    wheel: new Wheel(clock),
+    wheel: new TimerWheel(clock),
     clock,
     logger: silentLogger,
     frameMs: 40,

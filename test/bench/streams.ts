@@ -38,20 +38,16 @@ async function measure(sender: Sender, count: number, quick: boolean): Promise<S
   const spreadMs = quick ? 100 : 1000;
   const seconds = Math.ceil((2 * windowMs + spreadMs + WARM_UP_MS) / 1000) + 20;
   const ears = new Companion<EarsTasks>('ears-process');
-  const mouth =
-    sender === 'bridge'
-      ? new Companion<BridgeTasks>('bridge-process')
-      : new Companion<BareTasks>('bare-process');
+  const bridge = sender === 'bridge' ? new Companion<BridgeTasks>('bridge-process') : undefined;
+  const bare = bridge ? undefined : new Companion<BareTasks>('bare-process');
+  const mouth = bridge ?? bare!;
   try {
     const port = await mouth.call('listen');
     const names = Array.from({ length: count }, (_, i) => `a${i}`);
     await ears.call('connect', { url: `ws://127.0.0.1:${port}/chat`, group: 'all', names });
-    if (sender === 'bridge') {
-      await mouth.call('speak', { spreadMs, seconds });
-    } else {
-      const timers = sender === 'own timers' ? 'own' : 'shared';
-      await (mouth as Companion<BareTasks>).call('speak', { timers, spreadMs, seconds });
-    }
+    const timers = sender === 'own timers' ? 'own' : 'shared';
+    await bridge?.call('speak', { spreadMs, seconds });
+    await bare?.call('speak', { timers, spreadMs, seconds });
     // A service runs for days: what is compiled on the way has to be warm by then.
     await sleep(quick ? 100 : WARM_UP_MS);
     const plain = await mouth.call('measure', { ms: windowMs, lateness: false });

@@ -273,7 +273,7 @@ describe('the stream of events', () => {
     talker.terminate();
   });
 
-  it('is refused to more followers than there are places for', async () => {
+  it('is refused to more followers than there are slots for', async () => {
     rig = await startService({}, { limits: { maxFollowers: 2 } });
     const [one] = [await follow('/api/events'), await follow('/api/events')];
     const refused = await rig.ask('GET', '/api/events');

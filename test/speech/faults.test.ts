@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../../src/base/clock.js';
-import { Wheel } from '../../src/speech/wheel.js';
+import { TimerWheel } from '../../src/speech/timer-wheel.js';
 import { HandSound, ramp, rig, RigSink, sound } from '../support/speech-rig.js';
 
 describe('a machine whose clock is set while an avatar speaks', () => {
@@ -9,7 +9,7 @@ describe('a machine whose clock is set while an avatar speaks', () => {
   it.each([86_400_000, -86_400_000])('by %i ms is not heard', async (byMs) => {
     vi.useFakeTimers({ toFake: ['Date'] });
     const sink = new RigSink(systemClock);
-    const { player } = rig({ clock: systemClock, wheel: new Wheel(systemClock), sink, lead: 300 });
+    const { player } = rig({ clock: systemClock, wheel: new TimerWheel(systemClock), sink, lead: 300 });
     const speech = player.speak(sound(ramp(12_000)));
     await speech.started;
     vi.setSystemTime(Date.now() + byMs);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { BridgeError } from '../../src/base/errors.js';
 import { Feed } from '../../src/speech/feed.js';
-import { Run } from '../../src/speech/run.js';
+import { ActiveSpeech } from '../../src/speech/active-speech.js';
 import { Speech, type SpeechOptions } from '../../src/speech/speech.js';
 import { Turns } from '../../src/speech/turns.js';
 import { HandSound } from '../support/speech-rig.js';
@@ -15,13 +15,13 @@ const nobody = {
   },
 };
 
-function make(label: string, options: SpeechOptions = {}): Run {
+function make(label: string, options: SpeechOptions = {}): ActiveSpeech {
   const feed = new Feed(new HandSound(), {
     maxBufferedMs: () => 1000,
     onChange: () => undefined,
     onWarning: () => undefined,
   });
-  return new Run(new Speech(nobody, label, label, options), feed);
+  return new ActiveSpeech(new Speech(nobody, label, label, options), feed);
 }
 
 /** Turns whose agent gets ready, or fails, when the test says so. */

@@ -7,7 +7,7 @@ import { BridgeError } from '../../src/base/errors.js';
 import { Player } from '../../src/speech/player.js';
 import type { PlayerOptions } from '../../src/speech/player-options.js';
 import type { FrameSink, SegmentNeeds } from '../../src/speech/sink.js';
-import { Wheel } from '../../src/speech/wheel.js';
+import { TimerWheel } from '../../src/speech/timer-wheel.js';
 import { FakeClock } from './fake-clock.js';
 
 // The resampler is loaded once a process, in real time, of which a clock held in hand knows nothing.
@@ -175,12 +175,12 @@ export function sound(
 export function rig(options: Partial<PlayerOptions> = {}): {
   clock: FakeClock;
   sink: RigSink;
-  wheel: Wheel;
+  wheel: TimerWheel;
   player: Player;
 } {
   const clock = new FakeClock();
   const sink = new RigSink(clock);
-  const wheel = new Wheel(clock);
+  const wheel = new TimerWheel(clock);
   let id = 0;
   const player = new Player({
     sink,

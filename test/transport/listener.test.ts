@@ -3,7 +3,7 @@ import { Agent, get, type IncomingMessage } from 'node:http';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { Ledger } from '../../src/keeper/ledger.js';
+import { SharedState } from '../../src/keeper/shared-state.js';
 import { Listener } from '../../src/transport/listener.js';
 
 it('remembers nothing more of a connection with each of its requests', async () => {
@@ -56,7 +56,7 @@ describe('a connection that another process was about to read from', () => {
     await once(server, 'listening');
     const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
     const [socket] = (await once(server, 'connection')) as [Socket];
-    const ledger = Ledger.create();
+    const sharedState = SharedState.create();
     const release = vi.fn();
     const listener = new Listener();
     listener.handleRequests((request, response) => response.end(request.url));
@@ -64,15 +64,15 @@ describe('a connection that another process was about to read from', () => {
       client.destroy();
       socket.destroy();
       server.close();
-      ledger.close();
+      sharedState.close();
     });
-    const lease = { line: ledger.writer(0), held: true, release, pass: vi.fn() };
+    const heldSocket = { line: sharedState.writer(0), held: true, release, pass: vi.fn() };
     return {
       client,
       socket,
       listener,
       released: () => release.mock.calls.length,
-      takeAgain: () => listener.takeAgain(socket, lease),
+      takeAgain: () => listener.takeAgain(socket, heldSocket),
     };
   }
 

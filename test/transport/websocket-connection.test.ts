@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { encodeFrame, SEGMENT_END } from '../../src/agent/wire.js';
-import type { Lease } from '../../src/keeper/door.js';
-import { Ledger, type SlotState } from '../../src/keeper/ledger.js';
+import type { HeldSocket } from '../../src/keeper/keeper-client.js';
+import { SharedState, type SlotState } from '../../src/keeper/shared-state.js';
 import { adoptWebSocket } from '../../src/transport/adopt.js';
 import { WebSocketConnection } from '../../src/transport/websocket-connection.js';
 
@@ -13,15 +13,15 @@ async function held(): Promise<{ connection: WebSocketConnection; socket: Socket
   await once(server, 'listening');
   const deaf = connect((server.address() as { port: number }).port, '127.0.0.1').pause();
   const [socket] = (await once(server, 'connection')) as [Socket];
-  const ledger = Ledger.create();
+  const sharedState = SharedState.create();
   onTestFinished(() => {
     deaf.destroy();
     socket.destroy();
     server.close();
-    ledger.close();
+    sharedState.close();
   });
-  const lease: Lease = {
-    line: ledger.writer(0),
+  const heldSocket: HeldSocket = {
+    line: sharedState.writer(0),
     held: true,
     release: () => undefined,
     pass: () => undefined,
@@ -30,10 +30,10 @@ async function held(): Promise<{ connection: WebSocketConnection; socket: Socket
   const connection = new WebSocketConnection(webSocket, socket, {
     remote: 'test',
     openedAtMs: 0,
-    lease,
+    heldSocket,
     inbound,
   });
-  return { connection, socket, line: () => ledger.read(0) };
+  return { connection, socket, line: () => sharedState.read(0) };
 }
 
 const frame = encodeFrame(new Int16Array(640));

@@ -1,5 +1,5 @@
 /**
- * Runs a decoder that writes its complaints straight to the console. They come back as errors as well, and a library
+ * Runs a decoder that writes its throttled straight to the console. They come back as errors as well, and a library
  * must not write to the terminal of the program that it is part of. The call is synchronous, so nobody else's words
  * are lost.
  */

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { ALL_AGENTS } from '../../agent/roster.js';
+import { ALL_AGENTS } from '../../agent/registry.js';
 import { BridgeError } from '../../base/errors.js';
 import type { RouteFamily, ServiceContext } from '../context.js';
 import { concerns } from '../event-hub.js';

@@ -20,10 +20,10 @@ export const restartRoutes: RouteFamily = (api, { bridge }) => {
       response: { 202: RestartSchema, default: ProblemSchema },
     },
     handler: (_request, reply) => {
-      if (!bridge.succession?.kept) {
+      if (!bridge.handover?.kept) {
         throw new BridgeError('KEEPER_NONE', 'This service runs in one process, without a keeper.');
       }
-      bridge.succession.restart();
+      bridge.handover.restart();
       void reply.code(202);
       return { restarting: true as const };
     },

@@ -170,10 +170,10 @@ async function stopElsewhere(
   id: string,
   options: { fadeMs?: number },
 ): Promise<SpeechResultJson | undefined> {
-  const { succession, clock } = context.bridge;
-  if (!succession) return undefined;
+  const { handover, clock } = context.bridge;
+  if (!handover) return undefined;
   return within(clock, SILENCE_MS, async (late) => {
-    const ended = endElsewhere(succession, id, late);
+    const ended = endElsewhere(handover, id, late);
     for (const agent of agentsOf(context, name)) {
       const speech = agent.stopElsewhere(id, options);
       if (!speech) continue;

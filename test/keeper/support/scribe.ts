@@ -1,6 +1,6 @@
-import { Ledger } from '../../../src/keeper/ledger.js';
+import { SharedState } from '../../../src/keeper/shared-state.js';
 
-const line = new Ledger(4).writer(2);
+const line = new SharedState(4).writer(2);
 line.facts({ name: 'default' });
 line.stage('answering');
 line.stage('open');

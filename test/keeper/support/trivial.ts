@@ -6,61 +6,61 @@
  * A connection that says `crash` ends it with status 7, one that says `restart` asks for a planned restart.
  */
 import type { Socket } from 'node:net';
-import { Door, type Lease } from '../../../src/keeper/door.js';
+import { KeeperClient, type HeldSocket } from '../../../src/keeper/keeper-client.js';
 
 const fail = process.env['TRIVIAL_FAIL'];
 if (fail !== undefined) process.exit(Number(fail));
-const door = Door.ofProcess({
+const keeperClient = KeeperClient.ofProcess({
   standby: process.env['TRIVIAL_STANDBY'] !== undefined,
   log: { json: true, level: 'info' },
 });
-if (!door) process.exit(9);
+if (!keeperClient) process.exit(9);
 
 try {
-  await door.listen({ host: '127.0.0.1', port: Number(process.env['TRIVIAL_PORT'] ?? 0) });
+  await keeperClient.listen({ host: '127.0.0.1', port: Number(process.env['TRIVIAL_PORT'] ?? 0) });
 } catch {
   process.exit(3);
 }
 
-const kept = new Map<Socket, Lease>();
+const kept = new Map<Socket, HeldSocket>();
 
-function serve(socket: Socket, lease: Lease): void {
+function serve(socket: Socket, heldSocket: HeldSocket): void {
   socket.on('error', () => undefined);
   socket.once('close', () => {
     kept.delete(socket);
-    lease.release();
+    heldSocket.release();
   });
   socket.on('data', (data) => {
     switch (data.toString()) {
       case 'keep':
-        lease.line.stage('open');
-        kept.set(socket, lease);
+        heldSocket.line.stage('open');
+        kept.set(socket, heldSocket);
         socket.write(`kept ${process.pid}`);
         return;
       case 'crash':
         return process.exit(7);
       case 'restart':
-        return door!.restart();
+        return keeperClient!.restart();
       case 'relay':
-        return door!.relay({ from: process.pid });
+        return keeperClient!.relay({ from: process.pid });
       default:
         socket.write(`pid ${process.pid}`);
     }
   });
 }
 
-door.enter({
+keeperClient.enter({
   fresh: serve,
-  held: (socket, lease) => {
-    serve(socket, lease);
-    kept.set(socket, lease);
+  held: (socket, heldSocket) => {
+    serve(socket, heldSocket);
+    kept.set(socket, heldSocket);
     socket.write(`adopted ${process.pid}`);
   },
   retire: () => {
-    door.relay({ from: process.pid });
-    for (const [socket, lease] of kept) {
+    keeperClient.relay({ from: process.pid });
+    for (const [socket, heldSocket] of kept) {
       socket.destroy();
-      lease.pass();
+      heldSocket.pass();
     }
     setTimeout(() => process.exit(0), Number(process.env['TRIVIAL_LINGER_MS'] ?? 20));
   },

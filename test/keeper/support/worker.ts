@@ -7,14 +7,14 @@
  */
 import type { Agent } from '../../../src/agent/agent.js';
 import { createBridge } from '../../../src/bridge.js';
-import { Door } from '../../../src/keeper/door.js';
+import { KeeperClient } from '../../../src/keeper/keeper-client.js';
 import { noise } from '../../support/signals.js';
 
-const door = Door.ofProcess({
+const keeperClient = KeeperClient.ofProcess({
   standby: process.env['KEEPER_TEST_STANDBY'] !== undefined,
   log: { json: true, level: 'info' },
 });
-if (!door) throw new Error('A keeper has to start this.');
+if (!keeperClient) throw new Error('A keeper has to start this.');
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
 const debugging = process.env['KEEPER_TEST_LOG'] !== undefined;
 const doubts: string[] = [];
@@ -31,7 +31,7 @@ const logger = {
   error: say('error'),
   child: () => logger,
 };
-const bridge = await createBridge({ door, logger, port: 0, maxQueued: 1000 });
+const bridge = await createBridge({ keeperClient, logger, port: 0, maxQueued: 1000 });
 
 const heard: string[] = [];
 const listen = (agent: Agent): void =>
@@ -79,7 +79,7 @@ bridge.listener.handleRequests((request, response) => {
     case '/doubts':
       return answer(doubts);
     case '/restart':
-      door.restart();
+      keeperClient.restart();
       return answer({});
     default:
       return answer({ pid: process.pid, rss: process.memoryUsage().rss });
@@ -87,4 +87,4 @@ bridge.listener.handleRequests((request, response) => {
 });
 
 const over = (): void => void bridge.close().then(() => process.exit(0));
-bridge.succession!.enter({ stop: over, over });
+bridge.handover!.enter({ stop: over, over });

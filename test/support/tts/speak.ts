@@ -9,7 +9,7 @@ import type {
 import { utteranceBlocks } from '../../../src/tts/utterance.js';
 import { KEY } from './cloud-engines.js';
 
-/** The surroundings of an engine under test: one key under every name. */
+/** The context of an engine under test: one key under every name. */
 export const host: EngineHost = {
   environment: {
     OPENAI_API_KEY: KEY,

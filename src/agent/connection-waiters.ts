@@ -7,7 +7,7 @@ interface Waiter<T> {
 }
 
 /** Those who wait for an agent to connect. */
-export class Arrivals<T> {
+export class ConnectionWaiters<T> {
   readonly #name: string;
   readonly #clock: Clock;
   #waiters: Waiter<T>[] = [];

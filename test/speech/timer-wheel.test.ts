@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { Wheel } from '../../src/speech/wheel.js';
+import { TimerWheel } from '../../src/speech/timer-wheel.js';
 import { FakeClock } from '../support/fake-clock.js';
 
 describe('Wheel', () => {
   it('runs a task in the first slot at or after its time, with one timer for all', () => {
     const clock = new FakeClock(1001);
-    const wheel = new Wheel(clock);
+    const wheel = new TimerWheel(clock);
     const ran: [string, number][] = [];
     for (const [name, dueMs] of [
       ['a', 1003],
@@ -28,7 +28,7 @@ describe('Wheel', () => {
 
   it('takes a boundary for itself, where it is missed by no more than rounding', () => {
     const clock = new FakeClock(0);
-    const wheel = new Wheel(clock);
+    const wheel = new TimerWheel(clock);
     const ran: number[] = [];
     expect(0.1 * 3 * 50).toBeGreaterThan(15);
     wheel.at(0.1 * 3 * 50, (nowMs) => ran.push(nowMs));
@@ -37,7 +37,7 @@ describe('Wheel', () => {
   });
 
   it('aligns a time to the next slot boundary, and a boundary to itself', () => {
-    const wheel = new Wheel(new FakeClock());
+    const wheel = new TimerWheel(new FakeClock());
     expect([1000, 1000.1, 1002, 1004.9, 1005].map((ms) => wheel.align(ms))).toEqual([
       1000, 1005, 1005, 1005, 1005,
     ]);
@@ -45,7 +45,7 @@ describe('Wheel', () => {
 
   it('stays on its slots for an hour: a task that asks for its next turn does not drift', () => {
     const clock = new FakeClock();
-    const wheel = new Wheel(clock);
+    const wheel = new TimerWheel(clock);
     let turns = 0;
     const step = (): void => {
       turns += 1;
@@ -58,7 +58,7 @@ describe('Wheel', () => {
 
   it('runs everything overdue after a stall, once, in order', async () => {
     const clock = new FakeClock();
-    const wheel = new Wheel(clock);
+    const wheel = new TimerWheel(clock);
     const ran: number[] = [];
     for (const n of [3, 1, 2]) wheel.at(1000 + n * 100, () => ran.push(n));
     await clock.stall(5000);
@@ -67,7 +67,7 @@ describe('Wheel', () => {
 
   it('does not run what was called off, and stops its timer when nothing is left', () => {
     const clock = new FakeClock();
-    const wheel = new Wheel(clock);
+    const wheel = new TimerWheel(clock);
     let ran = false;
     const task = wheel.at(1100, () => (ran = true));
     wheel.at(1050, () => undefined);
@@ -79,7 +79,7 @@ describe('Wheel', () => {
 
   it('runs a task at the moment for which it was asked last, once for each time, and again when it asks itself', () => {
     const clock = new FakeClock();
-    const wheel = new Wheel(clock);
+    const wheel = new TimerWheel(clock);
     const ran: number[] = [];
     const task = wheel.task((nowMs) => {
       ran.push(nowMs);
@@ -99,7 +99,7 @@ describe('Wheel', () => {
   it('runs the others when a task throws, and reports it', () => {
     const clock = new FakeClock();
     const errors: unknown[] = [];
-    const wheel = new Wheel(clock, { onError: (error) => errors.push(error) });
+    const wheel = new TimerWheel(clock, { onError: (error) => errors.push(error) });
     let ran = false;
     wheel.at(1005, () => {
       throw new Error('broken');
@@ -112,7 +112,7 @@ describe('Wheel', () => {
 
   it('tells how late it woke', async () => {
     const clock = new FakeClock();
-    const wheel = new Wheel(clock);
+    const wheel = new TimerWheel(clock);
     const lateness: number[] = [];
     wheel.observeLateness((ms) => lateness.push(ms));
     wheel.at(1005, () => undefined);

@@ -2,43 +2,43 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { Ledger, sharedNowMs } from '../../src/keeper/ledger.js';
+import { SharedState, sharedNowMs } from '../../src/keeper/shared-state.js';
 import { buildForProcess } from '../support/built.js';
 
-function openLedger(): Ledger {
-  const ledger = Ledger.create();
-  onTestFinished(() => ledger.close());
-  return ledger;
+function openSharedState(): SharedState {
+  const sharedState = SharedState.create();
+  onTestFinished(() => sharedState.close());
+  return sharedState;
 }
 
 describe('the ledger', () => {
   it('tells a fresh slot from one that a worker has read from', () => {
-    const ledger = openLedger();
-    ledger.clear(3);
-    expect(ledger.read(3)).toMatchObject({ stage: 'fresh', segmentSamples: 0, facts: undefined });
-    const line = ledger.writer(3);
+    const sharedState = openSharedState();
+    sharedState.clear(3);
+    expect(sharedState.read(3)).toMatchObject({ stage: 'fresh', segmentSamples: 0, facts: undefined });
+    const line = sharedState.writer(3);
     for (const stage of ['request', 'answering', 'open'] as const) {
       line.stage(stage);
-      expect(ledger.read(3).stage).toBe(stage);
+      expect(sharedState.read(3).stage).toBe(stage);
     }
-    ledger.clear(3);
-    expect(ledger.read(3)).toMatchObject({ stage: 'fresh', segmentSamples: 0, facts: undefined });
+    sharedState.clear(3);
+    expect(sharedState.read(3)).toMatchObject({ stage: 'fresh', segmentSamples: 0, facts: undefined });
   });
 
   it('counts the samples of the open segment, whatever is sent', () => {
-    const ledger = openLedger();
+    const sharedState = openSharedState();
     fc.assert(
       fc.property(
         fc.array(fc.oneof(fc.integer({ min: 1, max: 640 }), fc.constant('end' as const))),
         (units) => {
-          ledger.clear(0);
-          const line = ledger.writer(0);
+          sharedState.clear(0);
+          const line = sharedState.writer(0);
           let open = 0;
           for (const unit of units) {
             if (unit === 'end') line.ended();
             else line.frame(unit);
             open = unit === 'end' ? 0 : open + unit;
-            expect(ledger.read(0).segmentSamples).toBe(open);
+            expect(sharedState.read(0).segmentSamples).toBe(open);
           }
         },
       ),
@@ -47,71 +47,71 @@ describe('the ledger', () => {
   });
 
   it('knows until when the avatar plays, by a clock that all processes share', async () => {
-    const ledger = openLedger();
-    const line = ledger.writer(0);
+    const sharedState = openSharedState();
+    const line = sharedState.writer(0);
     const beforeMs = sharedNowMs();
     for (let i = 0; i < 10; i += 1) line.frame(640);
-    const { dryAtMs } = ledger.read(0);
+    const { dryAtMs } = sharedState.read(0);
     expect(dryAtMs - beforeMs).toBeGreaterThanOrEqual(400);
     expect(dryAtMs - sharedNowMs()).toBeLessThanOrEqual(400);
   });
 
   it('tells a frame that has left from one that may not have, and does not forget a doubt it was handed', () => {
-    const ledger = openLedger();
-    const line = ledger.writer(0);
-    expect(ledger.read(0).inDoubt).toBe(false);
+    const sharedState = openSharedState();
+    const line = sharedState.writer(0);
+    expect(sharedState.read(0).inDoubt).toBe(false);
     line.frame(640);
-    expect(ledger.read(0).inDoubt).toBe(true);
+    expect(sharedState.read(0).inDoubt).toBe(true);
     line.left();
-    expect(ledger.read(0)).toMatchObject({ inDoubt: false, segmentSamples: 640 });
+    expect(sharedState.read(0)).toMatchObject({ inDoubt: false, segmentSamples: 640 });
     line.frame(640);
-    const successor = ledger.writer(0);
+    const successor = sharedState.writer(0);
     successor.frame(256);
     successor.left();
-    expect(ledger.read(0)).toMatchObject({ inDoubt: true, segmentSamples: 1536 });
+    expect(sharedState.read(0)).toMatchObject({ inDoubt: true, segmentSamples: 1536 });
   });
 
   it('keeps facts of any script, and leaves out those that are too long', () => {
-    const ledger = openLedger();
-    const line = ledger.writer(7);
+    const sharedState = openSharedState();
+    const line = sharedState.writer(7);
     const facts = { name: 'アバター', link: { model: '0', started: true } };
     expect(line.facts(facts)).toBe(true);
     expect(line.facts({ long: 'x'.repeat(5000) })).toBe(false);
-    expect(ledger.read(7).facts).toEqual(facts);
+    expect(sharedState.read(7).facts).toEqual(facts);
     line.stage('open');
-    expect(ledger.read(7).facts).toEqual(facts);
-    expect(ledger.read(6).facts).toBeUndefined();
-    expect(ledger.read(8).facts).toBeUndefined();
+    expect(sharedState.read(7).facts).toEqual(facts);
+    expect(sharedState.read(6).facts).toBeUndefined();
+    expect(sharedState.read(8).facts).toBeUndefined();
   });
 
   it('holds what another process wrote into it up to the moment it was killed', async () => {
-    const ledger = openLedger();
+    const sharedState = openSharedState();
     const child = fork(buildForProcess('test/keeper/support/scribe.ts'), {
-      stdio: ['inherit', 'inherit', 'inherit', 'ipc', ledger.fd],
+      stdio: ['inherit', 'inherit', 'inherit', 'ipc', sharedState.fd],
       execArgv: [],
     });
     const exit = once(child, 'exit');
     await once(child, 'message');
     child.kill('SIGKILL');
     await exit;
-    expect(ledger.read(2)).toMatchObject({
+    expect(sharedState.read(2)).toMatchObject({
       stage: 'open',
       segmentSamples: 960,
       facts: { name: 'default' },
     });
-    expect(Math.abs(ledger.read(2).openedAtMs - sharedNowMs())).toBeLessThan(60_000);
+    expect(Math.abs(sharedState.read(2).openedAtMs - sharedNowMs())).toBeLessThan(60_000);
   });
 
-  it('goes on from what a predecessor wrote', () => {
-    const ledger = openLedger();
-    const first = ledger.writer(0);
+  it('goes on from what a previousWorker wrote', () => {
+    const sharedState = openSharedState();
+    const first = sharedState.writer(0);
     first.stage('answering');
     first.stage('open');
     first.frame(640);
     first.inboundWhole();
-    const second = ledger.writer(0);
+    const second = sharedState.writer(0);
     second.takeOver();
     second.frame(128);
-    expect(ledger.read(0)).toMatchObject({ stage: 'open', segmentSamples: 768, inboundWhole: false });
+    expect(sharedState.read(0)).toMatchObject({ stage: 'open', segmentSamples: 768, inboundWhole: false });
   });
 });

@@ -1,23 +1,23 @@
 import type { Clock } from '../base/clock.js';
-import type { Outlet } from './outlet.js';
-import type { Run } from './run.js';
-import type { Wheel, WheelTask } from './wheel.js';
+import type { PlaybackClock } from './playback-clock.js';
+import type { ActiveSpeech } from './active-speech.js';
+import type { TimerWheel, TimerTask } from './timer-wheel.js';
 
 const POSITION_EVERY_MS = 100;
 
-/** What a playout stands on, and whom it tells. */
-export interface PlayoutOptions {
-  readonly outlet: Outlet;
-  readonly wheel: Wheel;
+/** What a heardTracker stands on, and whom it tells. */
+export interface HeardTrackerOptions {
+  readonly playback: PlaybackClock;
+  readonly wheel: TimerWheel;
   readonly clock: Clock;
   /** How long the agent may not read before what it was to play is given up, in ms. */
   readonly stallTimeoutMs: number;
   /** The run whose frames still leave, if any. */
-  feeding(): Run | undefined;
+  feeding(): ActiveSpeech | undefined;
   /** Somebody follows this run: where it is. */
-  onPosition(run: Run): void;
+  onPosition(run: ActiveSpeech): void;
   /** All of it has been heard. */
-  onHeard(run: Run): void;
+  onHeard(run: ActiveSpeech): void;
   /** The agent has not read for `stallTimeoutMs`. */
   onGivenUp(): void;
   /** It has looked: whatever waited for a speech to be heard may go on. */
@@ -28,36 +28,36 @@ export interface PlayoutOptions {
  * Follows what the agent has been sent until it has been heard: marks the starts, tells the positions, and says of
  * each run when its last sample was heard. Nothing is asked of the wheel while nobody needs an answer.
  */
-export class Playout {
-  readonly #options: PlayoutOptions;
-  #draining: Run[] = [];
-  #task: WheelTask | undefined;
-  #stallTask: WheelTask | undefined;
+export class HeardTracker {
+  readonly #options: HeardTrackerOptions;
+  #draining: ActiveSpeech[] = [];
+  #task: TimerTask | undefined;
+  #stallTask: TimerTask | undefined;
 
-  constructor(options: PlayoutOptions) {
+  constructor(options: HeardTrackerOptions) {
     this.#options = options;
   }
 
   /** The runs that have left whole and are not heard to their end, in order. */
-  get draining(): readonly Run[] {
+  get draining(): readonly ActiveSpeech[] {
     return this.#draining;
   }
 
   /** What the agent has been sent and has not yet played to its end, in order. */
-  get active(): Run[] {
+  get active(): ActiveSpeech[] {
     const feeding = this.#options.feeding();
     return feeding ? [...this.#draining, feeding] : [...this.#draining];
   }
 
   /** All of `run` has left. */
-  drain(run: Run): void {
+  drain(run: ActiveSpeech): void {
     this.#draining.push(run);
     this.#task?.cancel();
     this.#task = this.#watchAt(this.#options.clock.nowMs() + POSITION_EVERY_MS);
   }
 
   /** Forgets a run. */
-  drop(run: Run): void {
+  drop(run: ActiveSpeech): void {
     this.#draining = this.#draining.filter((other) => other !== run);
   }
 
@@ -76,14 +76,14 @@ export class Playout {
   watch(nowMs: number): void {
     this.#task?.cancel();
     this.#task = undefined;
-    const { outlet } = this.#options;
-    const heard = outlet.heardSamples(nowMs);
+    const { playback } = this.#options;
+    const heard = playback.heardSamples(nowMs);
     for (const run of this.active) {
       if (run.begun && run.fromSchedule(heard) > 0) run.speech.markStarted();
       if (run.speech.followed) this.#options.onPosition(run);
     }
     for (const run of this.#draining) {
-      if (outlet.frozen || nowMs < outlet.silentAtMs(run.endSample)) continue;
+      if (playback.frozen || nowMs < playback.silentAtMs(run.endSample)) continue;
       this.#options.onHeard(run);
     }
     if (this.#wanted) this.#task ??= this.#watchAt(nowMs + POSITION_EVERY_MS);
@@ -97,11 +97,11 @@ export class Playout {
   readingChanged(): void {
     this.#stallTask?.cancel();
     this.#stallTask = undefined;
-    const { outlet, wheel, clock, stallTimeoutMs } = this.#options;
-    if (!outlet.frozen) return;
+    const { playback, wheel, clock, stallTimeoutMs } = this.#options;
+    if (!playback.frozen) return;
     this.#stallTask = wheel.at(clock.nowMs() + stallTimeoutMs, () => {
       this.#stallTask = undefined;
-      if (outlet.frozen && this.active.length > 0) this.#options.onGivenUp();
+      if (playback.frozen && this.active.length > 0) this.#options.onGivenUp();
     });
   }
 
@@ -117,12 +117,13 @@ export class Playout {
     return this.#draining.length > 0 || (speech !== undefined && (speech.followed || !speech.hasStarted));
   }
 
-  #watchAt(latestMs: number): WheelTask {
-    const { outlet, wheel, clock } = this.#options;
+  #watchAt(latestMs: number): TimerTask {
+    const { playback, wheel, clock } = this.#options;
     let atMs = latestMs;
-    for (const run of this.#draining) atMs = Math.min(atMs, outlet.silentAtMs(run.endSample));
+    for (const run of this.#draining) atMs = Math.min(atMs, playback.silentAtMs(run.endSample));
     for (const run of this.active) {
-      if (run.begun && !run.speech.hasStarted) atMs = Math.min(atMs, outlet.heardAtMs(run.toSchedule(0) + 1));
+      if (run.begun && !run.speech.hasStarted)
+        atMs = Math.min(atMs, playback.heardAtMs(run.toSchedule(0) + 1));
     }
     // One that is overdue waits for the agent to read again; it is looked at no more often than a position.
     return wheel.at(atMs <= clock.nowMs() ? latestMs : atMs, (nowMs) => this.watch(nowMs));

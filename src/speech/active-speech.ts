@@ -19,7 +19,7 @@ const MAX_INSERTIONS = 64;
  * One speech on its way through the player: what has been sent of it, and where its samples lie in the schedule.
  * Two scales meet here: samples of the sound (what callers mean) and samples of the schedule (what the agent plays).
  */
-export class Run {
+export class ActiveSpeech {
   readonly speech: Speech;
   readonly feed: Feed;
   readonly cues = new CueList();

@@ -7,7 +7,7 @@ const EVERY_MS = 10_000;
  * Passes on what goes wrong while a live sound goes on, at most one line every ten seconds: a recorder in trouble
  * prints hundreds, and a reader who is too slow loses sound with each block. What was held back is counted and said.
  */
-export class Complaints {
+export class ThrottledWarnings {
   readonly #tellOne: (message: string) => void;
   readonly #clock: Clock;
   #quietUntilMs = -Infinity;

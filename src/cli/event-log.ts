@@ -6,7 +6,7 @@ import { endLine } from './speech-lines.js';
 import { printable } from './terminal.js';
 
 /** Tells a logger what happens in a bridge, a line each. */
-export function logHappenings(bridge: Bridge, logger: Logger): void {
+export function logEvents(bridge: Bridge, logger: Logger): void {
   const watch = (agent: Agent): void => {
     const { name } = agent;
     const log = logger.child({ agent: name });

@@ -1,13 +1,13 @@
-import { delay, within, type Clock } from './base/clock.js';
-import type { AgentSnapshot } from './agent/snapshot.js';
-import { Emitter } from './base/emitter.js';
-import type { Logger } from './base/logger.js';
-import type { Predecessor } from './agent/predecessor.js';
-import type { Roster } from './agent/roster.js';
-import type { Door } from './keeper/door.js';
-import { enterBy } from './transport/entrance.js';
-import type { ListenAddress, Listener } from './transport/listener.js';
-import type { AvatarRoute } from './transport/websocket.js';
+import { delay, within, type Clock } from '../base/clock.js';
+import type { AgentSnapshot } from '../agent/snapshot.js';
+import { Emitter } from '../base/emitter.js';
+import type { Logger } from '../base/logger.js';
+import type { PreviousWorker } from '../agent/previous-worker.js';
+import type { AgentRegistry } from '../agent/registry.js';
+import type { KeeperClient } from '../keeper/keeper-client.js';
+import { enterBy } from './entrance.js';
+import type { ListenAddress, Listener } from './listener.js';
+import type { AvatarRoute } from './websocket.js';
 
 /** How long requests that are being answered may take after the last speech, in ms. */
 const ANSWER_MS = 5000;
@@ -15,7 +15,7 @@ const ANSWER_MS = 5000;
 const HAND_OVER_MS = 600_000;
 
 /** What an interruption has ended. */
-type Interruption = Awaited<ReturnType<Predecessor['interrupt']>>;
+type Interruption = Awaited<ReturnType<PreviousWorker['interrupt']>>;
 
 /** What one worker tells the one after or before it. An older or newer worker may not know a word: it passes over it. */
 export type Word =
@@ -56,7 +56,7 @@ export type Word =
 const STATE_EVERY_MS = 250;
 
 /** What happens between a worker and those before and after it. */
-export interface SuccessionEvents {
+export interface HandoverEvents {
   /** Another process has taken over; what must be told it first is told by a listener of this. */
   retire: undefined;
   /** That process knows all that was told it in `retire`: who follows this one may go there. */
@@ -66,10 +66,10 @@ export interface SuccessionEvents {
 }
 
 /** What a worker is made of, as far as it is handed on. */
-export interface SuccessionParts {
-  readonly door: Door;
+export interface HandoverParts {
+  readonly keeperClient: KeeperClient;
   readonly address: ListenAddress;
-  readonly roster: Pick<Roster, 'list' | 'find' | 'expect' | 'handOver'>;
+  readonly registry: Pick<AgentRegistry, 'list' | 'find' | 'expect' | 'handOver'>;
   readonly listener: Listener;
   readonly avatars: AvatarRoute;
   readonly clock: Clock;
@@ -77,9 +77,9 @@ export interface SuccessionParts {
 }
 
 /** A bridge behind a keeper: what it takes over from the process before, and hands to the next one. */
-export class Succession {
-  readonly events = new Emitter<SuccessionEvents>();
-  readonly #parts: SuccessionParts;
+export class Handover {
+  readonly events = new Emitter<HandoverEvents>();
+  readonly #parts: HandoverParts;
   #retiring = false;
   /** What the process before last told of its agents. */
   readonly #told = new Map<string, AgentSnapshot>();
@@ -87,13 +87,13 @@ export class Succession {
   readonly #interruptions = new Map<number, (ended: Interruption) => void>();
   #lastNumber = 0;
 
-  constructor(parts: SuccessionParts) {
+  constructor(parts: HandoverParts) {
     this.#parts = parts;
   }
 
   /** True while the keeper is there. */
   get kept(): boolean {
-    return this.#parts.door.open;
+    return this.#parts.keeperClient.open;
   }
 
   /**
@@ -102,10 +102,10 @@ export class Succession {
    * @param on.over this process has nothing more to do: another has taken over, and everything has been handed to it
    */
   enter(on: { stop(): void; over(): void }): void {
-    const { door, listener, avatars } = this.#parts;
-    enterBy(door, listener, avatars, {
+    const { keeperClient, listener, avatars } = this.#parts;
+    enterBy(keeperClient, listener, avatars, {
       stop: () => on.stop(),
-      crowded: (now) => this.#parts.roster.list().forEach((agent) => agent.brace(now)),
+      crowded: (now) => this.#parts.registry.list().forEach((agent) => agent.brace(now)),
       retire: () => void this.#retire().then(() => on.over()),
       relayed: (data) => this.#hear(data as Word),
       orphaned: () => this.#goOnAlone(() => on.over()),
@@ -114,18 +114,18 @@ export class Succession {
 
   /** Asks the keeper for a planned restart. */
   restart(): void {
-    this.#parts.door.restart();
+    this.#parts.keeperClient.restart();
   }
 
   /** Tells the process after, once this one retires; before that, the one before. */
   tell(word: Word): void {
-    this.#parts.door.relay(word);
+    this.#parts.keeperClient.relay(word);
   }
 
   async #retire(): Promise<void> {
-    const { roster, listener, clock } = this.#parts;
+    const { registry, listener, clock } = this.#parts;
     this.#retiring = true;
-    const here = roster.list().filter(({ state }) => state !== 'absent');
+    const here = registry.list().filter(({ state }) => state !== 'absent');
     for (const agent of here) {
       agent.on('lost', ({ code }) => {
         if (code !== 'RESTARTING') this.tell({ word: 'gone', name: agent.name });
@@ -135,7 +135,7 @@ export class Succession {
     this.#tellState();
     this.events.emit('retire', undefined);
     const answered = listener.retire();
-    await within(clock, HAND_OVER_MS, (late) => roster.handOver(late));
+    await within(clock, HAND_OVER_MS, (late) => registry.handOver(late));
     const grace = new AbortController();
     await Promise.race([
       answered.then(() => grace.abort()),
@@ -150,20 +150,20 @@ export class Succession {
 
   /** @returns how many agents there were to tell of */
   #tellNow(): number {
-    const here = this.#parts.roster.list().filter(({ state }) => state !== 'absent');
+    const here = this.#parts.registry.list().filter(({ state }) => state !== 'absent');
     if (here.length > 0) this.tell({ word: 'state', agents: here.map((agent) => agent.snapshot()) });
     return here.length;
   }
 
   #hear(word: Word): void {
-    const { roster, logger } = this.#parts;
+    const { registry, logger } = this.#parts;
     switch (word.word) {
       case 'expect':
-        for (const name of word.names) roster.expect(name, HAND_OVER_MS, this.#predecessor(name));
+        for (const name of word.names) registry.expect(name, HAND_OVER_MS, this.#previousWorker(name));
         return this.tell({ word: 'understood' });
       case 'gone':
         this.#told.delete(word.name);
-        return roster.expect(word.name, 0);
+        return registry.expect(word.name, 0);
       case 'events':
         return this.events.emit('events', word.events);
       case 'understood':
@@ -173,7 +173,7 @@ export class Succession {
         return;
       case 'interrupt': {
         const { name, number, fadeMs } = word;
-        return void roster
+        return void registry
           .find(name)
           ?.interrupt(fadeMs === undefined ? {} : { fadeMs })
           .then((ended) => {
@@ -185,25 +185,25 @@ export class Succession {
         this.#interruptions.get(word.number)?.(word);
         return;
       case 'stop':
-        return void roster
+        return void registry
           .find(word.name)
           ?.speeches.find(({ id }) => id === word.id)
           ?.stop(word.fadeMs === undefined ? {} : { fadeMs: word.fadeMs });
       case 'volume':
-        return roster.find(word.name)?.volume(word.gainDb);
+        return registry.find(word.name)?.volume(word.gainDb);
       case 'pause':
-        return roster.find(word.name)?.pause();
+        return registry.find(word.name)?.pause();
       case 'resume':
-        return roster.find(word.name)?.resume();
+        return registry.find(word.name)?.resume();
       case 'command':
-        roster
+        registry
           .find(word.name)
           ?.send(word.line)
           .catch((error: unknown) => logger.warn({ error: String(error) }, 'a command could not be sent'));
     }
   }
 
-  #predecessor(name: string): Predecessor {
+  #previousWorker(name: string): PreviousWorker {
     const told = (): AgentSnapshot | undefined => this.#told.get(name);
     return {
       get snapshot() {
@@ -238,8 +238,8 @@ export class Succession {
 
   /** The keeper is gone. The avatars live by this process alone now: it goes on while there are any. */
   #goOnAlone(over: () => void): void {
-    const { roster, listener, logger, address } = this.#parts;
-    const here = roster.list().filter(({ state }) => state !== 'absent');
+    const { registry, listener, logger, address } = this.#parts;
+    const here = registry.list().filter(({ state }) => state !== 'absent');
     if (here.length === 0) return over();
     const tell = (): void =>
       logger.error(
@@ -248,7 +248,7 @@ export class Succession {
       );
     for (const agent of here) {
       agent.on('lost', () => {
-        if (roster.list().every(({ state }) => state === 'absent')) over();
+        if (registry.list().every(({ state }) => state === 'absent')) over();
       });
     }
     if (this.#retiring) return tell();

@@ -1,18 +1,18 @@
 import type { Clock, Timer } from '../base/clock.js';
 
 /** Work for the wheel: it runs once for each time it is asked for. */
-export class WheelTask {
-  readonly #wheel: Wheel;
+export class TimerTask {
+  readonly #wheel: TimerWheel;
   readonly #run: (nowMs: number) => void;
   #slot: number | undefined;
 
   /** Made by a wheel. */
-  constructor(wheel: Wheel, run: (nowMs: number) => void) {
+  constructor(wheel: TimerWheel, run: (nowMs: number) => void) {
     this.#wheel = wheel;
     this.#run = run;
   }
 
-  /** Asks for it at a moment, in the place of the one it was asked for before. See `Wheel.at`. */
+  /** Asks for it at a moment, in the place of the one it was asked for before. See `TimerWheel.at`. */
   at(dueMs: number): void {
     this.#slot = this.#wheel.put(this, dueMs);
   }
@@ -40,11 +40,11 @@ export class WheelTask {
  * wake-up, so a thousand streams cost one timer, not a thousand. Slots stand at absolute multiples of the monotonic
  * clock: nothing drifts, and a late wake-up runs all that is overdue, each task once.
  */
-export class Wheel {
+export class TimerWheel {
   readonly slotMs: number;
   readonly #clock: Clock;
   readonly #onError: (error: unknown) => void;
-  readonly #slots = new Map<number, WheelTask[]>();
+  readonly #slots = new Map<number, TimerTask[]>();
   /** The slots in which there may be something to do, in order. */
   readonly #order: number[] = [];
   #timer: Timer | undefined;
@@ -78,19 +78,19 @@ export class Wheel {
   }
 
   /** Runs `task` in the first slot at or after `dueMs` (monotonic); what is already due runs at the next wake-up. */
-  at(dueMs: number, run: (nowMs: number) => void): WheelTask {
+  at(dueMs: number, run: (nowMs: number) => void): TimerTask {
     const task = this.task(run);
     task.at(dueMs);
     return task;
   }
 
   /** Work that is asked for time and again. */
-  task(run: (nowMs: number) => void): WheelTask {
-    return new WheelTask(this, run);
+  task(run: (nowMs: number) => void): TimerTask {
+    return new TimerTask(this, run);
   }
 
-  /** @internal See `WheelTask.at`. @returns its slot */
-  put(task: WheelTask, dueMs: number): number {
+  /** @internal See `TimerTask.at`. @returns its slot */
+  put(task: TimerTask, dueMs: number): number {
     // A hair of tolerance keeps a due time that is a slot boundary but for rounding in that slot.
     const slot = Math.ceil(dueMs / this.slotMs - 1e-6);
     const tasks = this.#slots.get(slot);
@@ -100,7 +100,7 @@ export class Wheel {
     return slot;
   }
 
-  #open(slot: number, task: WheelTask): void {
+  #open(slot: number, task: TimerTask): void {
     this.#slots.set(slot, [task]);
     const before = this.#order.findLastIndex((other) => other < slot);
     this.#order.splice(before + 1, 0, slot);

@@ -25,7 +25,7 @@ export interface OwnVoiceOptions {
  * A text made into sound by this process, as its user: what a program on the command line says needs nobody's leave but
  * that of whoever typed it, and the service hears nothing of it but the sound.
  */
-export class OwnVoice {
+export class LocalSynthesis {
   readonly #options: OwnVoiceOptions;
   readonly #pool: EnginePool;
   readonly #sound: SpeechSound;

@@ -2,7 +2,7 @@ import type { Interruption } from '../speech/player-options.js';
 import type { AgentSnapshot } from './snapshot.js';
 
 /** Another process that still speaks with an agent which is on its way here. */
-export interface Predecessor {
+export interface PreviousWorker {
   /** What it last told of the agent; nothing before it has. */
   readonly snapshot: AgentSnapshot | undefined;
   /** Ends what it speaks and drops what waits there. @returns what was heard, as soon as it is known */

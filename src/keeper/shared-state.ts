@@ -45,26 +45,26 @@ export function sharedNowMs(): number {
  * name that lives in memory, because SIGKILL leaves no time for last words. A line costs a microsecond or two
  * (`npm run bench`, keeper), and nobody reads it but a successor. The keeper itself only clears lines.
  */
-export class Ledger {
+export class SharedState {
   readonly fd: number;
   readonly #path: string | undefined;
 
-  /** @param fd of a ledger that another process has made */
+  /** @param fd of a shared state that another process has made */
   constructor(fd: number, path?: string) {
     this.fd = fd;
     this.#path = path;
   }
 
   /** Makes a new one. Where a file that is open cannot lose its name (Windows), `close` removes it. */
-  static create(): Ledger {
+  static create(): SharedState {
     const folder = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
     const path = join(folder, `mmdagent-bridge-${randomUUID()}`);
     const fd = openSync(path, 'wx+', 0o600);
     try {
       unlinkSync(path);
-      return new Ledger(fd);
+      return new SharedState(fd);
     } catch {
-      return new Ledger(fd, path);
+      return new SharedState(fd, path);
     }
   }
 
@@ -147,7 +147,7 @@ export class SlotWriter {
     this.#write();
   }
 
-  /** Goes on from what a predecessor wrote: it is not known where in a message the reading is. */
+  /** Goes on from what a previousWorker wrote: it is not known where in a message the reading is. */
   takeOver(): void {
     this.#head[2] = 0;
     this.#write();

@@ -1,7 +1,7 @@
 import { Emitter } from '../base/emitter.js';
 import { BridgeError } from '../base/errors.js';
 import type { Agent } from './agent.js';
-import type { Predecessor } from './predecessor.js';
+import type { PreviousWorker } from './previous-worker.js';
 import type { Connection, LinkState } from './connection.js';
 
 /** The agent of a path without a name. */
@@ -12,15 +12,15 @@ export const ALL_AGENTS = 'all';
 
 const NAME = /^[\p{L}\p{N}._-]{1,64}$/u;
 
-/** The events of a roster. */
-export interface RosterEvents<A extends Agent> {
+/** The events of a registry. */
+export interface AgentRegistryEvents<A extends Agent> {
   /** A name was heard of for the first time. */
   agent: A;
 }
 
 /** Every agent of a bridge, by name: those that are connected, and those that somebody has asked for. */
-export class Roster<A extends Agent = Agent> {
-  readonly events = new Emitter<RosterEvents<A>>();
+export class AgentRegistry<A extends Agent = Agent> {
+  readonly events = new Emitter<AgentRegistryEvents<A>>();
   readonly #make: (name: string) => A;
   readonly #maxAgents: number;
   readonly #agents = new Map<string, A>();
@@ -85,8 +85,8 @@ export class Roster<A extends Agent = Agent> {
   }
 
   /** An agent of that name is on its way here from another process. See `Agent.expect`. */
-  expect(name: string, withinMs: number, predecessor?: Predecessor): void {
-    (this.#agents.get(name) ?? this.#add(name)).expect(withinMs, predecessor);
+  expect(name: string, withinMs: number, previousWorker?: PreviousWorker): void {
+    (this.#agents.get(name) ?? this.#add(name)).expect(withinMs, previousWorker);
   }
 
   /** Lets every agent's speeches end, and takes no more. @param late see `Agent.drain` */

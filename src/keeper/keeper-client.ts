@@ -1,5 +1,5 @@
 import { Socket } from 'node:net';
-import { Ledger, type SlotState, type SlotWriter } from './ledger.js';
+import { SharedState, type SlotState, type SlotWriter } from './shared-state.js';
 import {
   KEEPER_ENV,
   type KeeperInvitation,
@@ -9,7 +9,7 @@ import {
 } from './messages.js';
 
 /** One connection that the keeper holds a copy of. */
-export interface Lease {
+export interface HeldSocket {
   /** Where its state is written down for a successor. */
   readonly line: SlotWriter;
   /** Says that the connection is closed or nobody need hold it; the keeper closes its copy. Once; more does nothing. */
@@ -20,12 +20,12 @@ export interface Lease {
   pass(): void;
 }
 
-/** What comes through the door. */
-export interface DoorListener {
+/** What comes through the keeper client. */
+export interface KeeperClientListener {
   /** A connection nobody has read from yet. */
-  fresh(socket: Socket, lease: Lease): void;
+  fresh(socket: Socket, heldSocket: HeldSocket): void;
   /** A connection that another worker has had, with what it wrote down. */
-  held(socket: Socket, lease: Lease, state: SlotState): void;
+  held(socket: Socket, heldSocket: HeldSocket, state: SlotState): void;
   /** Another worker takes over. What is relayed to it before this returns, it knows before its first connection. */
   retire(): void;
   /** Another worker is being started, which takes its share of the machine; or none is any more. */
@@ -54,35 +54,35 @@ export interface Channel {
 }
 
 /** A worker's side of the keeper: where its connections come from, in the place of a port of its own. */
-export class Door {
+export class KeeperClient {
   /** The number of this process among its keeper's workers: 1 for the first, then counting up. */
   readonly number: number;
   readonly #channel: Channel;
-  readonly #ledger: Ledger;
-  readonly #leases = new Set<KeptLease>();
+  readonly #sharedState: SharedState;
+  readonly #heldSockets = new Set<KeptSocket>();
   readonly #wishes: KeeperWishes;
-  #listener: DoorListener | undefined;
+  #listener: KeeperClientListener | undefined;
   #asked: ((answer: ToWorker | undefined) => void) | undefined;
 
   constructor(invitation: KeeperInvitation, wishes: KeeperWishes, channel: Channel = process) {
     this.number = invitation.number;
     this.#wishes = wishes;
-    this.#ledger = new Ledger(invitation.ledgerFd);
+    this.#sharedState = new SharedState(invitation.ledgerFd);
     this.#channel = channel;
     channel.on('message', (message, handle) => this.#onMessage(message as ToWorker, handle));
     channel.on('disconnect', () => {
-      this.#leases.clear();
+      this.#heldSockets.clear();
       this.#asked?.(undefined);
       this.#listener?.orphaned();
     });
   }
 
-  /** The door of this process, if a keeper has started it. The programs that it starts itself are told nothing of it. */
-  static ofProcess(wishes: KeeperWishes): Door | undefined {
+  /** The keeper client of this process, if a keeper has started it. The programs that it starts itself are told nothing of it. */
+  static ofProcess(wishes: KeeperWishes): KeeperClient | undefined {
     const invitation = process.env[KEEPER_ENV];
     if (invitation === undefined || !process.connected) return undefined;
     Reflect.deleteProperty(process.env, KEEPER_ENV);
-    return new Door(JSON.parse(invitation) as KeeperInvitation, wishes);
+    return new KeeperClient(JSON.parse(invitation) as KeeperInvitation, wishes);
   }
 
   /** True while the keeper is there. */
@@ -91,8 +91,8 @@ export class Door {
   }
 
   /** Connections that the keeper holds for this process. */
-  get leaseCount(): number {
-    return this.#leases.size;
+  get heldSocketCount(): number {
+    return this.#heldSockets.size;
   }
 
   /**
@@ -115,7 +115,7 @@ export class Door {
   }
 
   /** Says that this worker can take connections, and takes them. */
-  enter(listener: DoorListener): void {
+  enter(listener: KeeperClientListener): void {
     this.#listener = listener;
     if (!this.open) listener.orphaned();
     this.#tell({ type: 'ready' });
@@ -154,13 +154,13 @@ export class Door {
       case 'connection': {
         // The connection can have ended on its way: then there is no handle, and nothing to hold.
         if (!(handle instanceof Socket)) return this.#tell({ type: 'release', slot: message.slot });
-        const lease = new KeptLease(this.#ledger.writer(message.slot), this.#leases, (type) =>
+        const heldSocket = new KeptSocket(this.#sharedState.writer(message.slot), this.#heldSockets, (type) =>
           this.#tell({ type, slot: message.slot }),
         );
-        this.#leases.add(lease);
-        const state = this.#ledger.read(message.slot);
-        if (state.stage === 'fresh') listener.fresh(handle, lease);
-        else listener.held(handle, lease, state);
+        this.#heldSockets.add(heldSocket);
+        const state = this.#sharedState.read(message.slot);
+        if (state.stage === 'fresh') listener.fresh(handle, heldSocket);
+        else listener.held(handle, heldSocket, state);
         return;
       }
       case 'retire':
@@ -180,12 +180,12 @@ export class Door {
   }
 }
 
-class KeptLease implements Lease {
+class KeptSocket implements HeldSocket {
   readonly line: SlotWriter;
-  readonly #live: Set<KeptLease>;
+  readonly #live: Set<KeptSocket>;
   readonly #tell: (how: 'release' | 'pass') => void;
 
-  constructor(line: SlotWriter, live: Set<KeptLease>, tell: (how: 'release' | 'pass') => void) {
+  constructor(line: SlotWriter, live: Set<KeptSocket>, tell: (how: 'release' | 'pass') => void) {
     this.line = line;
     this.#live = live;
     this.#tell = tell;

@@ -1,4 +1,4 @@
-import type { Run } from './run.js';
+import type { ActiveSpeech } from './active-speech.js';
 
 /** More than an agent can hold at the longest lead, with a frame and its latency: 3 s at 16 kHz. */
 const MAX_SAMPLES = 48_000;
@@ -7,11 +7,11 @@ const MAX_SAMPLES = 48_000;
  * The samples that were sent last, for an agent that is lost before it has played them: what was not heard can be sent
  * again. Bounded; older samples are forgotten, they have long been heard.
  */
-export class SentTail {
-  #pieces: { run: Run; samples: Int16Array }[] = [];
+export class SentHistory {
+  #pieces: { run: ActiveSpeech; samples: Int16Array }[] = [];
   #total = 0;
 
-  add(run: Run, samples: Int16Array): void {
+  add(run: ActiveSpeech, samples: Int16Array): void {
     if (run.speech.options.onAgentLost !== 'resume') return;
     this.#pieces.push({ run, samples });
     this.#total += samples.length;
@@ -21,7 +21,7 @@ export class SentTail {
   }
 
   /** The last `count` samples of `run`, or as many as are kept. */
-  last(run: Run, count: number): Int16Array {
+  last(run: ActiveSpeech, count: number): Int16Array {
     const mine = this.#pieces.filter((piece) => piece.run === run);
     const kept = mine.reduce((sum, piece) => sum + piece.samples.length, 0);
     const joined = new Int16Array(kept);

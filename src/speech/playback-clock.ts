@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.js';
 import { msToSamples, samplesToMs } from '../base/units.js';
 import { Schedule } from './schedule.js';
 import type { FrameSink } from './sink.js';
-import type { Wheel } from './wheel.js';
+import type { TimerWheel } from './timer-wheel.js';
 
 /** The agent plays whole blocks of so many samples (protocol.md §4). */
 export const BLOCK_SAMPLES = 256;
@@ -15,9 +15,9 @@ export const TAIL_MS = 90;
  * The one way to the agent's loudspeaker: sends samples, keeps the schedule of what has been played, and knows what is
  * open in the agent's stream. Every sample that leaves goes through `transmit`.
  */
-export class Outlet {
+export class PlaybackClock {
   readonly #sink: FrameSink;
-  readonly #wheel: Wheel;
+  readonly #wheel: TimerWheel;
   readonly #clock: Clock;
   #schedule = new Schedule();
   #segmentSamples = 0;
@@ -27,7 +27,7 @@ export class Outlet {
   /** What it had read when it was found to have stopped: the only position that is sure to have been played. */
   #readAtFreeze: number | undefined;
 
-  constructor(sink: FrameSink, wheel: Wheel, clock: Clock) {
+  constructor(sink: FrameSink, wheel: TimerWheel, clock: Clock) {
     this.#sink = sink;
     this.#wheel = wheel;
     this.#clock = clock;
