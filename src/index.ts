@@ -15,6 +15,7 @@ export type { AgentMessage } from './agent/wire.js';
 export * from './agent/messages.js';
 export type { SoundInput, SoundInputOptions } from './audio/input.js';
 export type { LatencyFigures, LiveLatency } from './audio/latency.js';
+export type { RawFormat } from './audio/decode/raw.js';
 export type { PcmBlock, Sound, SoundContext, SoundInfo } from './audio/pcm.js';
 export { BridgeError, ERRORS, type ErrorCode, type ErrorEntry, type ErrorKind } from './base/errors.js';
 export type { Logger } from './base/logger.js';
@@ -36,7 +37,17 @@ export type {
 } from './speech/speech.js';
 export { ENGINES, type EngineChoice } from './tts/engines.js';
 export { Dictionary } from './tts/dictionary.js';
-export type { SpeechFunction, TtsEngine, Voice } from './tts/engine.js';
+export type {
+  EngineCapabilities,
+  PhonemeTiming,
+  SpeechFunction,
+  SynthesisContext,
+  SynthesisPart,
+  TextSpan,
+  TtsEngine,
+  Voice,
+  VoiceOptions,
+} from './tts/engine.js';
 export type { TagTable } from './tts/tags.js';
 export {
   compareHeard,

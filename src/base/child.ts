@@ -14,22 +14,22 @@ export interface ProgramExit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
   /** Why it could not be started at all. */
-  readonly error?: Error;
+  readonly error?: Error | undefined;
 }
 
 /** What a program is started with. */
 export interface ProgramOptions {
   /** Ends the program when aborted. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Written to its standard input as fast as it reads; without it the input is empty. Owned from here on. */
-  readonly stdin?: AsyncIterable<Uint8Array>;
+  readonly stdin?: AsyncIterable<Uint8Array> | undefined;
   /** Told each line of its standard error, without the line end, cut at 4,096 characters. */
-  readonly onStderrLine?: (line: string) => void;
+  readonly onStderrLine?: ((line: string) => void) | undefined;
   /** How long after SIGTERM it gets SIGKILL. */
-  readonly graceMs?: number;
+  readonly graceMs?: number | undefined;
   /** Variables added to this process's own. */
-  readonly env?: Readonly<Record<string, string>>;
-  readonly clock?: Clock;
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  readonly clock?: Clock | undefined;
 }
 
 /** A running child process. */

@@ -242,7 +242,11 @@ export class BridgeError extends Error {
    * @param options.cause the error underneath
    * @param options.advice replaces the table's advice where this case has better
    */
-  constructor(code: ErrorCode, message: string, options: { cause?: unknown; advice?: string } = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { cause?: unknown; advice?: string | undefined } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'BridgeError';
     this.code = code;

@@ -23,7 +23,6 @@ const CJK = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}ー\u3000-\u30
 const LETTER_OR_DIGIT = /[\p{L}\p{N}]/u;
 const LOWERCASE = /\p{Ll}/u;
 const UPPERCASE = /\p{Lu}/u;
-const DIGIT = /\p{Nd}/u;
 
 /** The class of one code point. */
 export function classOf(character: string): CharacterClass {
@@ -52,11 +51,6 @@ export function isLowercase(character: string): boolean {
 /** True for an upper-case letter. */
 export function isUppercase(character: string): boolean {
   return UPPERCASE.test(character);
-}
-
-/** True for a decimal digit of any script. */
-export function isDigit(character: string): boolean {
-  return DIGIT.test(character);
 }
 
 /** True for bracket characters that count towards nesting: apostrophes and Markdown marks do not. */

@@ -1,7 +1,9 @@
 import { z } from 'zod';
+import { defined } from '../base/defined.js';
 import { BridgeError } from '../base/errors.js';
 import type { EngineHost, TtsEngine, Voice } from './engine.js';
-import { HttpClient, type HttpLimits } from './http-client.js';
+import { HttpClient } from './http-client.js';
+import type { HttpLimits } from './http-reply.js';
 
 /** One row of the table of engines. */
 export interface EngineDefinition {
@@ -119,11 +121,7 @@ export function httpClient(
     engine,
     baseUrl,
     clock: host.clock,
-    limits: {
-      ...(firstByteMs === undefined ? {} : { firstByteMs }),
-      ...(idleMs === undefined ? {} : { idleMs }),
-      ...(maxReplyBytes === undefined ? {} : { maxReplyBytes }),
-    },
+    limits: defined({ firstByteMs, idleMs, maxReplyBytes }),
     ...more,
   });
 }

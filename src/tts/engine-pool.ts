@@ -1,48 +1,49 @@
 import type { Clock } from '../base/clock.js';
-import type { SpeechOptions as VoiceOptions, TtsEngine, Voice } from './engine.js';
+import { defined } from '../base/defined.js';
+import type { VoiceOptions, TtsEngine, Voice } from './engine.js';
 import { createEngine, type EngineChoice } from './engines.js';
 import type { Speaker } from './synthesis-job.js';
 
 /** Which voice speaks, and how. */
 export interface VoiceChoice {
   /** A name of the engines' table, an engine, or a function; by default the offline voice. */
-  readonly engine?: EngineChoice;
+  readonly engine?: EngineChoice | undefined;
   /** The named engine's own options, such as `{ baseUrl }`. Never a key: keys come from the environment, by name. */
-  readonly engineOptions?: object;
+  readonly engineOptions?: object | undefined;
   /** As the engine names it. */
-  readonly voice?: string;
+  readonly voice?: string | undefined;
   /** A language tag such as `ja` or `en-US`. */
-  readonly language?: string;
+  readonly language?: string | undefined;
   /** Speed as a factor. */
-  readonly rate?: number;
+  readonly rate?: number | undefined;
   /** Up or down, in semitones. */
-  readonly pitchSemitones?: number;
+  readonly pitchSemitones?: number | undefined;
   /** Loudness as a linear factor. */
-  readonly volume?: number;
+  readonly volume?: number | undefined;
   /** Speaks what the engine cannot; `none` takes away the one there is by default. */
-  readonly fallback?: EngineChoice | FallbackVoice;
+  readonly fallback?: EngineChoice | FallbackVoice | undefined;
 }
 
 /** Who speaks what the engine cannot. */
 export interface FallbackVoice {
   readonly engine: EngineChoice;
-  readonly engineOptions?: object;
-  readonly voice?: string;
+  readonly engineOptions?: object | undefined;
+  readonly voice?: string | undefined;
 }
 
 /** What is kept of one engine of the table, whoever asks for it. */
 export interface EngineSettings {
   /** Its own options. */
-  readonly options?: object;
-  readonly voice?: string;
-  readonly language?: string;
+  readonly options?: object | undefined;
+  readonly voice?: string | undefined;
+  readonly language?: string | undefined;
 }
 
 /** How text is spoken unless a request says otherwise. */
 export interface VoiceDefaults {
-  readonly choice?: VoiceChoice;
+  readonly choice?: VoiceChoice | undefined;
   /** By the engines' names. */
-  readonly engines?: Readonly<Record<string, EngineSettings>>;
+  readonly engines?: Readonly<Record<string, EngineSettings>> | undefined;
 }
 
 /** The engine when none is named. */
@@ -101,11 +102,11 @@ export class EnginePool {
     const language = given.language ?? own.language ?? named?.language;
     return {
       ...manner,
-      ...given,
+      ...defined(given),
       engine,
-      ...(engineOptions && { engineOptions }),
-      ...(voice !== undefined && { voice }),
-      ...(language !== undefined && { language }),
+      engineOptions,
+      voice,
+      language,
     };
   }
 
@@ -145,17 +146,13 @@ export class EnginePool {
     return this.engine(engine, engineOptions).voices(signal);
   }
 
-  #fallback(
-    { fallback, engine }: VoiceChoice,
-    manner: { [Key in keyof VoiceOptions]: VoiceOptions[Key] | undefined },
-  ): Speaker | undefined {
+  #fallback({ fallback, engine }: VoiceChoice, manner: VoiceOptions): Speaker | undefined {
     if (fallback === undefined || fallback === 'none') return undefined;
     const given: FallbackVoice =
       typeof fallback === 'object' && 'engine' in fallback ? fallback : { engine: fallback };
     // A fallback to the same engine would fail the same way.
     if (given.engine === engine && given.engineOptions === undefined) return undefined;
-    const said = Object.fromEntries(Object.entries(manner).filter(([, value]) => value !== undefined));
-    const { fallback: _fallback, ...choice } = this.settle({ ...given, ...(said as VoiceOptions) });
+    const { fallback: _fallback, ...choice } = this.settle({ ...given, ...defined(manner) });
     return { engine: this.engine(choice.engine, choice.engineOptions), speech: voiceOptions(choice) };
   }
 
@@ -168,6 +165,5 @@ export class EnginePool {
 }
 
 function voiceOptions({ voice, language, rate, pitchSemitones, volume }: VoiceChoice): VoiceOptions {
-  const all = { voice, language, rate, pitchSemitones, volume };
-  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+  return { voice, language, rate, pitchSemitones, volume };
 }

@@ -2,17 +2,17 @@ import type { RawFormat } from '../audio/decode/raw.js';
 import type { Clock } from '../base/clock.js';
 
 /** How a text is to sound; each engine maps it to its own scales and leaves out what it has no word for. */
-export interface SpeechOptions {
+export interface VoiceOptions {
   /** As the engine names it, see its `voices()`; the engine's first or usual voice when left out. */
-  readonly voice?: string;
+  readonly voice?: string | undefined;
   /** A language tag (BCP 47) such as `ja` or `en-US`, for engines that want one beside the voice. */
-  readonly language?: string;
+  readonly language?: string | undefined;
   /** Speed as a factor: 1 is the voice's own, 2 twice as fast. */
-  readonly rate?: number;
+  readonly rate?: number | undefined;
   /** Up or down, in semitones. */
-  readonly pitchSemitones?: number;
+  readonly pitchSemitones?: number | undefined;
   /** Loudness as a linear factor: 1 is the voice's own. */
-  readonly volume?: number;
+  readonly volume?: number | undefined;
 }
 
 /** A phoneme and how long it lasts: what lips are moved by. */
@@ -55,7 +55,7 @@ export interface Voice {
   readonly id: string;
   /** How people call it. */
   readonly name: string;
-  readonly language?: string;
+  readonly language?: string | undefined;
 }
 
 /** What can be expected of an engine. */
@@ -72,9 +72,9 @@ export interface EngineCapabilities {
   /** It sets `volume` itself; for others the sound is scaled afterwards. */
   readonly volume: boolean;
   /** What it has no scale for: left out, and warned of. */
-  readonly lacks?: readonly ('rate' | 'pitchSemitones')[];
+  readonly lacks?: readonly ('rate' | 'pitchSemitones')[] | undefined;
   /** The longest text it takes, in characters. */
-  readonly maxChars?: number;
+  readonly maxChars?: number | undefined;
 }
 
 /** A way from text to sound. */
@@ -89,7 +89,7 @@ export interface TtsEngine {
    * @param text one utterance with something to say in it, not longer than `maxChars`
    * @throws BridgeError of the ENGINE_ codes, VOICE_UNKNOWN, or the signal's reason
    */
-  synthesise(text: string, options: SpeechOptions, context: SynthesisContext): AsyncIterable<SynthesisPart>;
+  synthesise(text: string, options: VoiceOptions, context: SynthesisContext): AsyncIterable<SynthesisPart>;
   /**
    * The voices there are.
    * @throws BridgeError of the ENGINE_ codes

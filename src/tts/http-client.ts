@@ -1,19 +1,6 @@
 import { delay, type Clock, type Timer } from '../base/clock.js';
 import { BridgeError, type ErrorCode } from '../base/errors.js';
-import { HttpReply } from './http-reply.js';
-import { redact } from './secrets.js';
-
-/** Bounds of a conversation with an engine. */
-export interface HttpLimits {
-  /** From the request to the reply's head. An engine that answers with whole utterances needs time to make them. */
-  readonly firstByteMs: number;
-  /** Between two pieces of the reply. */
-  readonly idleMs: number;
-  /** Of one reply. */
-  readonly maxReplyBytes: number;
-  /** The longest `Retry-After` that is waited for; beyond it the request fails. */
-  readonly maxRetryAfterMs: number;
-}
+import { HttpReply, type HttpLimits } from './http-reply.js';
 
 /** The bounds that hold when nothing is said. */
 export const HTTP_LIMITS: HttpLimits = {
@@ -25,6 +12,12 @@ export const HTTP_LIMITS: HttpLimits = {
 
 const MAX_WAITS = 2;
 
+const MASK = '***';
+/** Shorter values are no keys, and masking them would make a message unreadable. */
+const MIN_SECRET_CHARS = 4;
+/** Services quote keys half masked: `sk-pr****abcd`. What is left of them is nobody's business either. */
+const HALF_MASKED = /[\w-]*\*{3,}[\w*-]*/g;
+
 /** What an HTTP client is made with. */
 export interface HttpClientOptions {
   /** The engine's name, for messages. */
@@ -32,22 +25,22 @@ export interface HttpClientOptions {
   /** `http://host:port`, with a path where the engine sits below one. */
   readonly baseUrl: string;
   /** Sent with every request. */
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Never shown in an error. */
-  readonly secrets?: readonly (string | undefined)[];
-  readonly limits?: Partial<HttpLimits>;
+  readonly secrets?: readonly (string | undefined)[] | undefined;
+  readonly limits?: Partial<HttpLimits> | undefined;
   readonly clock: Clock;
 }
 
 /** One request. */
 export interface HttpRequest {
-  readonly method?: 'GET' | 'POST';
-  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly method?: 'GET' | 'POST' | undefined;
+  readonly query?: Readonly<Record<string, string | number | boolean | undefined>> | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   /** An object is sent as JSON, a string as it stands; undefined sends no body. */
   readonly body?: string | object | undefined;
   /** Statuses that are handed back although they are errors, such as 404 for a path that older builds lack. */
-  readonly accept?: readonly number[];
+  readonly accept?: readonly number[] | undefined;
 }
 
 /**
@@ -131,7 +124,7 @@ export class HttpClient {
           ...headers,
           ...request.headers,
         },
-        ...(request.body === undefined ? {} : { body: json ? JSON.stringify(request.body) : request.body }),
+        body: json ? JSON.stringify(request.body) : (request.body ?? null),
         redirect: 'manual',
         signal: controller.signal,
       });
@@ -195,4 +188,23 @@ function retryAfterMs(value: string | undefined): number | undefined {
   if (/^\d+(?:\.\d+)?$/.test(value)) return Number(value) * 1000;
   const date = Date.parse(value);
   return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now());
+}
+
+/**
+ * A text without the secrets in it, however a message came to quote them: as they are, in a URL, or half masked.
+ * @param secrets keys and tokens; undefined ones and those under four characters are ignored
+ */
+export function redact(text: string, secrets: readonly (string | undefined)[]): string {
+  let clean = text;
+  for (const secret of secrets) {
+    if (secret === undefined || secret.length < MIN_SECRET_CHARS) continue;
+    for (const form of new Set([
+      secret,
+      encodeURIComponent(secret),
+      new URLSearchParams({ s: secret }).toString().slice(2),
+    ])) {
+      clean = clean.replaceAll(form, MASK);
+    }
+  }
+  return clean.replace(HALF_MASKED, MASK);
 }

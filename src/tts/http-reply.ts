@@ -1,15 +1,33 @@
 import type { ZodType } from 'zod';
 import type { Clock } from '../base/clock.js';
-import { BridgeError } from '../base/errors.js';
-import type { HttpClient, HttpLimits } from './http-client.js';
+import { BridgeError, type ErrorCode } from '../base/errors.js';
 
 const MAX_JSON_BYTES = 64 * 1024 * 1024;
 const MAX_EXCERPT_BYTES = 4096;
 const MAX_EXCERPT_CHARS = 300;
 
+/** Bounds of a conversation with an engine. */
+export interface HttpLimits {
+  /** From the request to the reply's head. An engine that answers with whole utterances needs time to make them. */
+  readonly firstByteMs: number;
+  /** Between two pieces of the reply. */
+  readonly idleMs: number;
+  /** Of one reply. */
+  readonly maxReplyBytes: number;
+  /** The longest `Retry-After` that is waited for; beyond it the request fails. */
+  readonly maxRetryAfterMs: number;
+}
+
+/** Makes the errors of one engine, without its secrets. */
+export interface EngineErrors {
+  /** @param what what happened, to follow the engine's name */
+  error(code: ErrorCode, what: string, cause?: unknown): BridgeError;
+  redact(text: string): string;
+}
+
 /** What a reply needs of the request that it answers. */
 export interface ReplyContext {
-  readonly client: HttpClient;
+  readonly client: EngineErrors;
   /** Ends the request. */
   readonly controller: AbortController;
   readonly signal: AbortSignal;

@@ -4,8 +4,8 @@ import type { PhonemeTiming, TextSpan } from './engine.js';
 /** What is known of how an utterance lies in time. */
 export interface UtteranceTiming {
   readonly durationMs: number;
-  readonly phonemes?: readonly PhonemeTiming[];
-  readonly spans?: readonly TextSpan[];
+  readonly phonemes?: readonly PhonemeTiming[] | undefined;
+  readonly spans?: readonly TextSpan[] | undefined;
 }
 
 /** A place in the text and when it is heard; both rise together. */

@@ -39,9 +39,9 @@ const UPSPEAK_SECONDS = 0.15;
 /** What the engine does beside the query. */
 export interface AudioQueryTiming {
   /** `enable_interrogative_upspeak`, true unless it was turned off. */
-  readonly upspeak?: boolean;
+  readonly upspeak?: boolean | undefined;
   /** False for engines of the family that do not round phonemes to VOICEVOX's frames. */
-  readonly frames?: boolean;
+  readonly frames?: boolean | undefined;
 }
 
 /**

@@ -10,9 +10,9 @@ export interface ProgramCall {
   readonly program: string;
   readonly args: readonly string[];
   /** Written to its standard input; the input is empty without it. */
-  readonly stdin?: string;
+  readonly stdin?: string | undefined;
   /** How to get the program, for whom it is missing. */
-  readonly install?: string;
+  readonly install?: string | undefined;
   /** How long it may write nothing. */
   readonly idleMs: number;
   readonly clock: Clock;
@@ -31,7 +31,7 @@ export async function* programSound(call: ProgramCall): AsyncGenerator<Uint8Arra
   const program = startProgram(path, args, {
     signal,
     clock,
-    ...(call.stdin === undefined ? {} : { stdin: once(call.stdin) }),
+    stdin: call.stdin === undefined ? undefined : once(call.stdin),
   });
   const wait = { late: false };
   const watch = (): { cancel(): void } =>
@@ -82,7 +82,7 @@ export async function requireProgram(engine: string, name: string, install?: str
   throw new BridgeError(
     'ENGINE_MISSING',
     `The engine ${engine} needs the program ${name}, which is not on PATH.`,
-    install === undefined ? {} : { advice: install },
+    { advice: install },
   );
 }
 

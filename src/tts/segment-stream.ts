@@ -4,12 +4,12 @@ import { TextSegmenter, type SegmenterOptions } from './segmenter.js';
 /** How a stream of text is cut. */
 export interface SegmentStreamOptions extends SegmenterOptions {
   /** A writer silent for this long has finished the sentence that stands complete. 80 by default. */
-  readonly settleMs?: number;
+  readonly settleMs?: number | undefined;
   /** A writer silent for this long is not waited for: what can be said is said. 2,000 by default. */
-  readonly pauseMs?: number;
-  readonly clock?: Clock;
+  readonly pauseMs?: number | undefined;
+  readonly clock?: Clock | undefined;
   /** Ends the iteration with its reason; the text's iterator is told to return. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Stands in a stream of text where a segment must end: all before it is said before anything after it. */

@@ -1,6 +1,12 @@
-import { classOf, columnsOf, isClosingBracket, isCjk, isSpoken, lastCodePoint } from './characters.js';
-import { forcedCut, lastSpaceEnd } from './forced-cut.js';
-import { LineState } from './line-state.js';
+import {
+  classOf,
+  columnsOf,
+  isClosingBracket,
+  isCjk,
+  isSpoken,
+  lastCodePoint,
+  type CharacterClass,
+} from './characters.js';
 import { judgeSentenceEnd, type Boundary } from './sentence-rules.js';
 
 /** How a text is cut. Lengths are in columns: a wide (Japanese, Chinese, Korean) character counts two. */
@@ -9,15 +15,23 @@ export interface SegmenterOptions {
    * A first segment this long may end at a clause (a comma), so that sound starts sooner. The bound doubles with each
    * segment: once sound is ahead, whole sentences are worth more than an early cut. 24 by default.
    */
-  readonly firstClauseColumns?: number;
+  readonly firstClauseColumns?: number | undefined;
   /** No segment is longer: it is cut at a clause, else between words. 200 by default. */
-  readonly maxColumns?: number;
+  readonly maxColumns?: number | undefined;
 }
 
 /** A bracket that has not closed for so long was never half of a pair. */
 const OPEN_BRACKET_COLUMNS = 120;
 /** Combining marks have no width but fill memory: a cut is tried at this many UTF-16 units per column. */
 const MAX_UNITS_PER_COLUMN = 8;
+
+/** A line this long that ends without punctuation was wrapped by its writer: the sentence goes on in the next. */
+const WRAPPED_LINE_COLUMNS = 50;
+const HEAD_CHARACTERS = 8;
+const LIST_MARKER = /^\s*(?:[-*+•・>#|]|\d{1,3}[.)])/u;
+
+const words = new Intl.Segmenter(undefined, { granularity: 'word' });
+const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 
 /** A place that only what follows can judge. */
 type Pending =
@@ -251,4 +265,95 @@ function wholeWordsEnd(text: string): number {
   const last = lastCodePoint(text) ?? '';
   if (!isSpoken(last) || isCjk(last)) return text.length;
   return lastSpaceEnd(text) || text.length;
+}
+
+/**
+ * Where to cut a text that must be cut: behind its last white space, else at its last word boundary, else between two
+ * grapheme clusters. A cut in the first third is worth no better than a later one of the next kind.
+ * @returns an index above 0 and below the length; undefined when the text is a single grapheme cluster
+ */
+function forcedCut(text: string): number | undefined {
+  const least = text.length / 3;
+  const space = lastSpaceEnd(text);
+  if (space > least && isGraphemeBoundary(text, space)) return space;
+  let word = 0;
+  for (const { index } of words.segment(text)) {
+    if (index > least && isGraphemeBoundary(text, index)) word = index;
+  }
+  if (word > 0) return word;
+  let last = 0;
+  for (const { index } of graphemes.segment(text)) last = index;
+  return last > 0 ? last : undefined;
+}
+
+/**
+ * Where the last word of a text begins.
+ * @returns the index behind its last white space that something follows, or 0 when there is none
+ */
+function lastSpaceEnd(text: string): number {
+  for (let at = text.length - 1; at > 0; at--) {
+    if (/\s/u.test(text.charAt(at - 1)) && !/\s/u.test(text.charAt(at))) return at;
+  }
+  return 0;
+}
+
+/** True when no grapheme cluster of the text spans the index. */
+function isGraphemeBoundary(text: string, index: number): boolean {
+  return index >= text.length || graphemes.segment(text).containing(index)?.index === index;
+}
+
+/** What a segmenter knows of the current line of text, which may have begun segments ago. */
+class LineState {
+  #columns = 0;
+  #head = '';
+  #lastClass: CharacterClass | undefined;
+  #lastCharacter = '';
+  #quoteOpen = false;
+
+  /** True inside straight double quotes: the next one closes. */
+  get quoteOpen(): boolean {
+    return this.#quoteOpen;
+  }
+
+  /** True when nothing visible stands on it yet. */
+  get blank(): boolean {
+    return this.#lastClass === undefined;
+  }
+
+  /** True when the break after it is only a wrap: a long line, no list item, no punctuation at its end. */
+  get wrapped(): boolean {
+    if (this.#columns < WRAPPED_LINE_COLUMNS || LIST_MARKER.test(this.#head)) return false;
+    if (this.#lastClass === 'clause') return !/[:：]/.test(this.#lastCharacter);
+    return this.#lastClass === 'other' || this.#lastClass === 'extend' || this.#lastClass === 'dash';
+  }
+
+  /** Takes the next character; a newline begins a new line. */
+  add(character: string): void {
+    const kind = classOf(character);
+    if (kind === 'newline') {
+      this.#columns = 0;
+      this.#head = '';
+      this.#lastClass = undefined;
+      this.#lastCharacter = '';
+      this.#quoteOpen = false;
+      return;
+    }
+    this.#columns += columnsOf(character);
+    if (this.#head.length < HEAD_CHARACTERS) this.#head += character;
+    if (kind === 'space') return;
+    if (kind === 'quote') this.#quoteOpen = !this.#quoteOpen;
+    this.#lastClass = kind;
+    this.#lastCharacter = character;
+  }
+
+  /** A copy that goes its own way. */
+  clone(): LineState {
+    const copy = new LineState();
+    copy.#columns = this.#columns;
+    copy.#head = this.#head;
+    copy.#lastClass = this.#lastClass;
+    copy.#lastCharacter = this.#lastCharacter;
+    copy.#quoteOpen = this.#quoteOpen;
+    return copy;
+  }
 }

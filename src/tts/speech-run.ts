@@ -3,12 +3,37 @@ import type { Clock } from '../base/clock.js';
 import type { Emitter } from '../base/emitter.js';
 import { BridgeError } from '../base/errors.js';
 import { msToSamples, SAMPLE_RATE_HZ } from '../base/units.js';
-import { Bell } from './bell.js';
 import { MarkSchedule } from './mark-schedule.js';
-import { scriptOf, type ScriptItem, type TextMark, type TextPiece } from './script.js';
+import type { Dictionary } from './dictionary.js';
+import type { TtsEngine, VoiceOptions } from './engine.js';
+import { scriptOf, type ScriptItem, type ScriptOptions, type TextMark, type TextPiece } from './script.js';
 import { hasSpeech, speakableText } from './speakable.js';
-import type { SpeechEvents, SpeechSoundOptions, SynthesisReport } from './speech-sound.js';
+import type { SynthesisEvents, SynthesisReport } from './speech-events.js';
 import { blockMs, isLasting, SynthesisJob, type Speaker } from './synthesis-job.js';
+
+/** How a text is spoken. */
+export interface SpeechSoundOptions extends Omit<ScriptOptions, 'signal' | 'onDropped' | 'clock'> {
+  readonly engine: TtsEngine;
+  readonly speech?: VoiceOptions | undefined;
+  /** Speaks what the engine cannot. It has a voice of its own. */
+  readonly fallback?: Speaker | undefined;
+  readonly dictionary?: Dictionary | undefined;
+  /** Hand the text to the engine as it is, with Markdown and emoji. */
+  readonly verbatim?: boolean | undefined;
+  /** How many segments are synthesised or wait beyond the one that is heard: the price of an interruption. 3 by default. */
+  readonly maxAheadSegments?: number | undefined;
+  /** No further segment is begun while so much sound waits, in milliseconds. 20,000 by default. */
+  readonly maxAheadMs?: number | undefined;
+  /** How often an engine is tried again after a fault that can pass. 1 by default. */
+  readonly retries?: number | undefined;
+  /** 250 by default. */
+  readonly retryDelayMs?: number | undefined;
+  /** So many failed segments in a row end the speech with their error. 3 by default. */
+  readonly maxFailures?: number | undefined;
+  readonly clock?: Clock | undefined;
+  /** How messages name it. */
+  readonly label?: string | undefined;
+}
 
 /** One step of the script with what is known of its sound. */
 interface Entry {
@@ -29,7 +54,7 @@ const MAX_QUOTED_CHARS = 60;
 export class SpeechRun {
   readonly #text: string | AsyncIterable<TextPiece>;
   readonly #options: SpeechSoundOptions & { readonly clock: Clock };
-  readonly #events: Emitter<SpeechEvents>;
+  readonly #events: Emitter<SynthesisEvents>;
   readonly #abort = new AbortController();
   readonly #queue: Entry[] = [];
   readonly #soundBell = new Bell();
@@ -47,7 +72,7 @@ export class SpeechRun {
   constructor(
     text: string | AsyncIterable<TextPiece>,
     options: SpeechSoundOptions & { readonly clock: Clock },
-    events: Emitter<SpeechEvents>,
+    events: Emitter<SynthesisEvents>,
   ) {
     this.#text = text;
     this.#options = options;
@@ -100,7 +125,7 @@ export class SpeechRun {
     try {
       const items = scriptOf(this.#text, {
         ...this.#options,
-        ...this.#maxColumns(),
+        maxColumns: this.#maxColumns(),
         signal,
         onDropped: (tag) => {
           this.#report.droppedTags++;
@@ -121,11 +146,11 @@ export class SpeechRun {
   }
 
   /** No segment is longer than what every engine takes; columns are never fewer than characters. */
-  #maxColumns(): { maxColumns?: number } {
+  #maxColumns(): number | undefined {
     const { engine, fallback, maxColumns } = this.#options;
     const bounds = [engine.capabilities.maxChars, fallback?.engine.capabilities.maxChars];
     const set = bounds.filter((bound) => bound !== undefined);
-    return set.length > 0 ? { maxColumns: Math.min(maxColumns ?? MAX_COLUMNS, ...set) } : {};
+    return set.length > 0 ? Math.min(maxColumns ?? MAX_COLUMNS, ...set) : maxColumns;
   }
 
   #add(item: ScriptItem, context: SoundContext): void {
@@ -311,4 +336,25 @@ export class SpeechRun {
 function quote(text: string): string {
   const line = text.replace(/\s+/g, ' ').trim();
   return `'${line.length > MAX_QUOTED_CHARS ? `${line.slice(0, MAX_QUOTED_CHARS)}…` : line}'`;
+}
+
+/** Wakes one waiter. A ring while nobody waits is kept for the next wait, so none is missed. */
+class Bell {
+  #rung = false;
+  #wake: (() => void) | undefined;
+
+  /** Wakes the waiter, or the next one. */
+  ring(): void {
+    if (this.#wake) this.#wake();
+    else this.#rung = true;
+  }
+
+  /** Waits for a ring. One waiter at a time. */
+  async wait(): Promise<void> {
+    if (!this.#rung) {
+      await new Promise<void>((resolve) => (this.#wake = resolve));
+      this.#wake = undefined;
+    }
+    this.#rung = false;
+  }
 }

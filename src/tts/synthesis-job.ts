@@ -1,13 +1,13 @@
 import { delay, type Clock } from '../base/clock.js';
 import { BridgeError, toBridgeError, type ErrorCode } from '../base/errors.js';
 import type { PcmBlock, SoundInfo } from '../audio/pcm.js';
-import type { PhonemeTiming, SpeechOptions, TextSpan, TtsEngine } from './engine.js';
+import type { PhonemeTiming, VoiceOptions, TextSpan, TtsEngine } from './engine.js';
 import { utteranceBlocks } from './utterance.js';
 
 /** An engine with how it is to speak. */
 export interface Speaker {
   readonly engine: TtsEngine;
-  readonly speech: SpeechOptions;
+  readonly speech: VoiceOptions;
 }
 
 /** What a job is made with. */

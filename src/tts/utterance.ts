@@ -3,7 +3,7 @@ import type { PcmBlock, SoundInfo } from '../audio/pcm.js';
 import { BridgeError } from '../base/errors.js';
 import type {
   PhonemeTiming,
-  SpeechOptions,
+  VoiceOptions,
   SynthesisContext,
   SynthesisPart,
   TextSpan,
@@ -27,7 +27,7 @@ export interface UtteranceContext extends SynthesisContext {
 export async function* utteranceBlocks(
   engine: TtsEngine,
   text: string,
-  options: SpeechOptions,
+  options: VoiceOptions,
   context: UtteranceContext,
 ): AsyncGenerator<PcmBlock, void, undefined> {
   const parts = engine.synthesise(text, options, context)[Symbol.asyncIterator]();

@@ -2,7 +2,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { systemClock } from '../../src/base/clock.js';
 import { BridgeError } from '../../src/base/errors.js';
-import { HttpClient, type HttpLimits } from '../../src/tts/http-client.js';
+import { HttpClient } from '../../src/tts/http-client.js';
+import type { HttpLimits } from '../../src/tts/http-reply.js';
 import { EngineServer, type Manners, type StandInReply } from '../support/tts/engine-server.js';
 
 const KEY = 'sk-secret/key+1234';

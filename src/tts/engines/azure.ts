@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { SpeechOptions, SynthesisPart, TtsEngine, Voice } from '../engine.js';
+import type { VoiceOptions, SynthesisPart, TtsEngine, Voice } from '../engine.js';
 import { defineEngine, httpClient, httpOptions, keyOptions, requiredKey } from '../engine-definition.js';
 
 const optionsSchema = z.strictObject({
@@ -69,7 +69,7 @@ export const azure = defineEngine({
         return voices.map(({ ShortName: id, LocalName: name = id, Locale: language }) => ({
           id,
           name,
-          ...(language === undefined ? {} : { language }),
+          language,
         }));
       },
       close: async () => undefined,
@@ -81,7 +81,7 @@ export const azure = defineEngine({
  * The SSML document for a text. The text and every attribute are escaped: what is spoken can never become markup.
  * @param style a speaking style, in Microsoft's own namespace
  */
-export function ssml(text: string, speech: SpeechOptions, style?: string): string {
+export function ssml(text: string, speech: VoiceOptions, style?: string): string {
   const { rate, pitchSemitones } = speech;
   const language = speech.language ?? speech.voice?.match(/^[a-z]{2,3}-[A-Z]{2}/)?.[0] ?? 'en-US';
   const voice = speech.voice ?? VOICES[language.slice(0, 2).toLowerCase()] ?? VOICES['en']!;

@@ -2,7 +2,8 @@ import { z } from 'zod';
 import type { SynthesisPart } from '../engine.js';
 import type { HttpClient } from '../http-client.js';
 import type { HttpReply } from '../http-reply.js';
-import { jsonLines } from './json-lines.js';
+
+const MAX_LINE_CHARS = 16 * 1024 * 1024;
 
 const lineSchema = z.looseObject({
   audio: z.string().nullish(),
@@ -38,4 +39,33 @@ export async function* readCaptionedSpeech(
     }
     if (audio) yield { kind: 'audio', bytes: Buffer.from(audio, 'base64') };
   }
+}
+
+/**
+ * Reads JSON values, one a line, from bytes in any chunking; a whole body of one value is one line.
+ * @throws BridgeError ENGINE_FAILED for a line that is no JSON or is too long
+ */
+async function* jsonLines(
+  chunks: AsyncIterable<Uint8Array>,
+  client: HttpClient,
+): AsyncGenerator<unknown, void, undefined> {
+  const decoder = new TextDecoder();
+  let text = '';
+  const parse = (line: string): unknown => {
+    try {
+      return JSON.parse(line);
+    } catch {
+      throw client.error('ENGINE_FAILED', `sent a line that is no JSON: ${line.slice(0, 200)}.`);
+    }
+  };
+  for await (const chunk of chunks) {
+    text += decoder.decode(chunk, { stream: true });
+    const lines = text.split('\n');
+    text = lines.pop()!;
+    if (text.length > MAX_LINE_CHARS)
+      throw client.error('ENGINE_FAILED', `sent a line of more than ${MAX_LINE_CHARS} characters.`);
+    for (const line of lines) if (line.trim()) yield parse(line);
+  }
+  text += decoder.decode();
+  if (text.trim()) yield parse(text);
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { SpeechOptions, SynthesisContext, SynthesisPart, TtsEngine, Voice } from '../engine.js';
+import type { VoiceOptions, SynthesisContext, SynthesisPart, TtsEngine, Voice } from '../engine.js';
 import { defineEngine, findVoice, httpClient, httpOptions } from '../engine-definition.js';
 import type { HttpClient } from '../http-client.js';
 import { moraDurationPhonemes, wavWithDurationSchema } from '../phonemes.js';
@@ -54,7 +54,7 @@ class CoeiroinkEngine implements TtsEngine {
 
   async *synthesise(
     text: string,
-    speech: SpeechOptions,
+    speech: VoiceOptions,
     { signal }: SynthesisContext,
   ): AsyncGenerator<SynthesisPart, void, undefined> {
     this.#voices ??= await this.voices(signal);

@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import { parseRawFormat } from '../../audio/decode/raw.js';
 import { BridgeError } from '../../base/errors.js';
-import { splitCommand } from '../command-line.js';
-import type { SpeechOptions, SynthesisPart, TtsEngine } from '../engine.js';
+import type { VoiceOptions, SynthesisPart, TtsEngine } from '../engine.js';
 import { defineEngine } from '../engine-definition.js';
 import { programSound } from '../program-sound.js';
 
@@ -52,7 +51,7 @@ export const command = defineEngine({
         if (raw) yield { kind: 'format', raw };
         const sound = programSound({
           ...{ engine: 'command', program, args, idleMs: options.idleMs, clock, signal },
-          ...(wantsStdin ? { stdin: `${text}\n` } : {}),
+          stdin: wantsStdin ? `${text}\n` : undefined,
         });
         for await (const bytes of sound) yield { kind: 'audio', bytes };
       },
@@ -79,7 +78,7 @@ function checkPlaceholders(program: string, template: readonly string[]): void {
     throw new BridgeError('OPTION_INVALID', 'The command must begin with a fixed program.');
 }
 
-function fill(word: string, text: string, speech: SpeechOptions): string {
+function fill(word: string, text: string, speech: VoiceOptions): string {
   const values: Record<Placeholder, string | undefined> = {
     text: asArgument(word, text),
     voice: speech.voice,
@@ -99,4 +98,45 @@ function fill(word: string, text: string, speech: SpeechOptions): string {
 function asArgument(word: string, text: string): string {
   const clean = text.replaceAll('\0', '');
   return word.startsWith('{text}') && clean.trimStart().startsWith('-') ? ` ${clean.trimStart()}` : clean;
+}
+
+/**
+ * Splits a command line into words as a shell would for plain words and quotes, and does nothing else that a shell does.
+ * A backslash only escapes a quote, a space or itself, so Windows paths can be written as they are.
+ * @throws BridgeError OPTION_INVALID for a quote that does not close or a line without a word
+ */
+export function splitCommand(line: string): string[] {
+  const words: string[] = [];
+  let word: string | undefined;
+  let quote: string | undefined;
+  for (let at = 0; at < line.length; at++) {
+    const character = line.charAt(at);
+    const next = line.charAt(at + 1);
+    if (
+      character === '\\' &&
+      quote !== "'" &&
+      (next === '"' || next === '\\' || (!quote && /['\s]/.test(next)))
+    ) {
+      word = (word ?? '') + next;
+      at++;
+    } else if (character === quote) {
+      quote = undefined;
+    } else if (!quote && (character === '"' || character === "'")) {
+      quote = character;
+      word ??= '';
+    } else if (!quote && /\s/.test(character)) {
+      if (word !== undefined) words.push(word);
+      word = undefined;
+    } else {
+      word = (word ?? '') + character;
+    }
+  }
+  if (quote)
+    throw new BridgeError(
+      'OPTION_INVALID',
+      `The command has a quote (${quote}) that does not close: ${line}`,
+    );
+  if (word !== undefined) words.push(word);
+  if (words.length === 0) throw new BridgeError('OPTION_INVALID', 'The command is empty.');
+  return words;
 }

@@ -76,7 +76,7 @@ export class ElevenLabsSocket {
     const send = (message: object): void => socket.send(JSON.stringify({ ...message, context_id: id }));
     let finished = false;
     try {
-      send({ text: ' ', ...(settings ? { voice_settings: settings } : {}) });
+      send({ text: ' ', voice_settings: settings });
       send({ text: `${text} ` });
       send({ flush: true });
       send({ close_context: true });

@@ -1,7 +1,8 @@
 import { z } from 'zod';
+import { defined } from '../../base/defined.js';
 import type {
   EngineHost,
-  SpeechOptions,
+  VoiceOptions,
   SynthesisContext,
   SynthesisPart,
   TtsEngine,
@@ -71,7 +72,7 @@ class ElevenLabsEngine implements TtsEngine {
 
   async *synthesise(
     text: string,
-    speech: SpeechOptions,
+    speech: VoiceOptions,
     context: SynthesisContext,
   ): AsyncGenerator<SynthesisPart, void, undefined> {
     yield { kind: 'format', raw: { encoding: 's16le', sampleRateHz: 16_000, channels: 1 } };
@@ -86,10 +87,8 @@ class ElevenLabsEngine implements TtsEngine {
       body: {
         text,
         model_id: this.#options.model,
-        ...(speech.language === undefined
-          ? {}
-          : { language_code: speech.language.slice(0, 2).toLowerCase() }),
-        ...(settings ? { voice_settings: settings } : {}),
+        language_code: speech.language?.slice(0, 2).toLowerCase(),
+        voice_settings: settings,
       },
     };
     const path = `/v1/text-to-speech/${encodeURIComponent(voice)}/stream`;
@@ -108,7 +107,7 @@ class ElevenLabsEngine implements TtsEngine {
     this.#sockets.clear();
   }
 
-  #settings({ rate }: SpeechOptions, context: SynthesisContext): Record<string, number> | undefined {
+  #settings({ rate }: VoiceOptions, context: SynthesisContext): Record<string, number> | undefined {
     const { stability, similarityBoost } = this.#options;
     const speed = rate === undefined ? undefined : Math.max(SPEED.min, Math.min(SPEED.max, rate));
     if (speed !== rate) {
@@ -116,9 +115,8 @@ class ElevenLabsEngine implements TtsEngine {
         `The engine elevenlabs speaks at ${SPEED.min} to ${SPEED.max} of its speed; ${rate ?? ''} is beyond.`,
       );
     }
-    const settings = Object.entries({ stability, similarity_boost: similarityBoost, speed });
-    const set = settings.filter((entry): entry is [string, number] => entry[1] !== undefined);
-    return set.length > 0 ? Object.fromEntries(set) : undefined;
+    const settings: Record<string, number> = defined({ stability, similarity_boost: similarityBoost, speed });
+    return Object.keys(settings).length > 0 ? settings : undefined;
   }
 
   #socket(voice: string): ElevenLabsSocket {

@@ -21,10 +21,7 @@ export const espeak = defineEngine({
   options: optionsSchema,
   create({ program, idleMs }, { clock }): TtsEngine {
     const run = (args: string[], signal: AbortSignal, stdin?: string): AsyncIterable<Uint8Array> =>
-      programSound({
-        ...{ engine: 'espeak', program, args, idleMs, clock, signal, install: INSTALL },
-        ...(stdin === undefined ? {} : { stdin }),
-      });
+      programSound({ engine: 'espeak', program, args, stdin, idleMs, clock, signal, install: INSTALL });
     return {
       name: 'espeak',
       capabilities: { streams: true, parallel: 2, timing: 'none', volume: true },

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { BridgeError } from '../../base/errors.js';
 import type {
   PhonemeTiming,
-  SpeechOptions,
+  VoiceOptions,
   SynthesisContext,
   SynthesisPart,
   TtsEngine,
@@ -47,9 +47,9 @@ export function findFlite(): string | undefined {
 
 interface Result {
   readonly id: number;
-  readonly wav?: Uint8Array;
-  readonly printed?: string;
-  readonly error?: string;
+  readonly wav?: Uint8Array | undefined;
+  readonly printed?: string | undefined;
+  readonly error?: string | undefined;
 }
 
 class FliteEngine implements TtsEngine {
@@ -70,7 +70,7 @@ class FliteEngine implements TtsEngine {
 
   async *synthesise(
     text: string,
-    { voice, rate = 1, pitchSemitones = 0 }: SpeechOptions,
+    { voice, rate = 1, pitchSemitones = 0 }: VoiceOptions,
     { signal }: SynthesisContext,
   ): AsyncGenerator<SynthesisPart, void, undefined> {
     signal.throwIfAborted();

@@ -38,13 +38,13 @@ export const google = defineEngine({
         const languageCode = speech.language ?? voice?.match(/^[a-z]{2,3}-[A-Z]{2}/)?.[0] ?? 'en-US';
         const body = {
           input: { text },
-          voice: { languageCode, ...(voice === undefined ? {} : { name: voice }) },
+          voice: { languageCode, name: voice },
           audioConfig: {
             audioEncoding: 'LINEAR16',
             sampleRateHertz: 16_000,
-            ...(rate === undefined ? {} : { speakingRate: rate }),
-            ...(pitchSemitones === undefined ? {} : { pitch: pitchSemitones }),
-            ...(volume === undefined ? {} : { volumeGainDb: gainDb(volume) }),
+            speakingRate: rate,
+            pitch: pitchSemitones,
+            volumeGainDb: volume === undefined ? undefined : gainDb(volume),
           },
         };
         const reply = await client.request('/v1/text:synthesize', { query: { key }, body }, signal);
@@ -57,7 +57,7 @@ export const google = defineEngine({
         return voices.map(({ name, languageCodes }) => ({
           id: name,
           name,
-          ...(languageCodes?.[0] === undefined ? {} : { language: languageCodes[0] }),
+          language: languageCodes?.[0],
         }));
       },
       close: async () => undefined,

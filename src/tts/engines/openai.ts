@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { RawFormat } from '../../audio/decode/raw.js';
-import type { EngineHost, SpeechOptions, SynthesisPart, TtsEngine, Voice } from '../engine.js';
+import type { EngineHost, VoiceOptions, SynthesisPart, TtsEngine, Voice } from '../engine.js';
 import {
   defineEngine,
   httpClient,
@@ -95,7 +95,7 @@ class OpenAiEngine implements TtsEngine {
 
   async *synthesise(
     text: string,
-    speech: SpeechOptions,
+    speech: VoiceOptions,
     { signal }: { signal: AbortSignal },
   ): AsyncGenerator<SynthesisPart, void, undefined> {
     const body = {
@@ -103,8 +103,8 @@ class OpenAiEngine implements TtsEngine {
       input: text,
       voice: speech.voice ?? this.#flavour.voice,
       response_format: 'pcm',
-      ...(speech.rate === undefined ? {} : { speed: speech.rate }),
-      ...(this.#options.instructions === undefined ? {} : { instructions: this.#options.instructions }),
+      speed: speech.rate,
+      instructions: this.#options.instructions,
     };
     if (this.#options.wordTimes) {
       const request = { body: { ...body, stream: true, return_timestamps: true } };

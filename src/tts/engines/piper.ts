@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import type {
   EngineHost,
-  SpeechOptions,
+  VoiceOptions,
   SynthesisContext,
   SynthesisPart,
   TtsEngine,
@@ -69,11 +69,11 @@ class PiperServer implements TtsEngine {
 
   async *synthesise(
     text: string,
-    { voice, rate }: SpeechOptions,
+    { voice, rate }: VoiceOptions,
     { signal }: SynthesisContext,
   ): AsyncGenerator<SynthesisPart, void, undefined> {
     const { speaker, speakerId, noiseScale, noiseWScale } = this.#options;
-    const fields = {
+    const body = {
       text,
       voice,
       speaker,
@@ -82,7 +82,6 @@ class PiperServer implements TtsEngine {
       noise_scale: noiseScale,
       noise_w_scale: noiseWScale,
     };
-    const body = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
     const accept = this.#path === '/' ? [] : [404, 405];
     let reply = await this.#client.request(this.#path, { body, accept }, signal);
     if (reply.status >= 300) {
@@ -99,7 +98,7 @@ class PiperServer implements TtsEngine {
     return Object.entries(voices).map(([id, { language }]) => ({
       id,
       name: id,
-      ...(language?.code === undefined ? {} : { language: language.code.replace('_', '-') }),
+      language: language?.code?.replace('_', '-'),
     }));
   }
 
@@ -126,7 +125,7 @@ class PiperProgram implements TtsEngine {
 
   async *synthesise(
     text: string,
-    { rate }: SpeechOptions,
+    { rate }: VoiceOptions,
     { signal }: SynthesisContext,
   ): AsyncGenerator<SynthesisPart, void, undefined> {
     const { speakerId, noiseScale, noiseWScale, program, idleMs = 30_000 } = this.#options;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import type { SpeechOptions, SynthesisContext, SynthesisPart, TtsEngine, Voice } from '../engine.js';
+import { defined } from '../../base/defined.js';
+import type { VoiceOptions, SynthesisContext, SynthesisPart, TtsEngine, Voice } from '../engine.js';
 import {
   defineEngine,
   findVoice,
@@ -76,7 +77,7 @@ class VoicevoxEngine implements TtsEngine {
 
   async *synthesise(
     text: string,
-    speech: SpeechOptions,
+    speech: VoiceOptions,
     { signal }: SynthesisContext,
   ): AsyncGenerator<SynthesisPart, void, undefined> {
     const speaker = await this.#speaker(speech.voice, signal);
@@ -120,7 +121,7 @@ class VoicevoxEngine implements TtsEngine {
     );
   }
 
-  #adjust(query: AudioQuery, { rate = 1, pitchSemitones = 0, volume = 1 }: SpeechOptions): AudioQuery {
+  #adjust(query: AudioQuery, { rate = 1, pitchSemitones = 0, volume = 1 }: VoiceOptions): AudioQuery {
     const { intonationScale, prePhonemeLength, postPhonemeLength, pauseLengthScale, tempoDynamicsScale } =
       this.#options;
     const set = {
@@ -132,7 +133,7 @@ class VoicevoxEngine implements TtsEngine {
     };
     return {
       ...query,
-      ...Object.fromEntries(Object.entries(set).filter(([, value]) => value !== undefined)),
+      ...defined(set),
       speedScale: query.speedScale * rate,
       // The engine multiplies the pitch by 2 to the power of this.
       pitchScale: query.pitchScale + pitchSemitones / 12,

@@ -2,7 +2,7 @@ import { type Clock, delay } from '../../../src/base/clock.js';
 import { BridgeError, type ErrorCode } from '../../../src/base/errors.js';
 import type {
   EngineCapabilities,
-  SpeechOptions,
+  VoiceOptions,
   SynthesisContext,
   SynthesisPart,
   TtsEngine,
@@ -30,7 +30,7 @@ export interface FakeEngineOptions {
 export class FakeEngine implements TtsEngine {
   readonly name: string;
   readonly capabilities: EngineCapabilities;
-  readonly asked: { readonly text: string; readonly speech: SpeechOptions }[] = [];
+  readonly asked: { readonly text: string; readonly speech: VoiceOptions }[] = [];
   /** Requests that were given up. */
   aborted = 0;
   active = 0;
@@ -56,7 +56,7 @@ export class FakeEngine implements TtsEngine {
 
   async *synthesise(
     text: string,
-    speech: SpeechOptions,
+    speech: VoiceOptions,
     { signal }: SynthesisContext,
   ): AsyncGenerator<SynthesisPart, void, undefined> {
     const { latencyMs = 0, clock, pieces, fate, frequencyHz } = this.#options;

@@ -1,5 +1,6 @@
 import type { PcmBlock, SoundInfo } from '../../../src/audio/pcm.js';
-import type { SpeechSound, SpokenSegment } from '../../../src/tts/speech-sound.js';
+import type { SpokenSegment } from '../../../src/tts/speech-events.js';
+import type { SpeechSound } from '../../../src/tts/speech-sound.js';
 import { blockMs } from '../../../src/tts/synthesis-job.js';
 
 /** What was heard of a spoken text, filled while it sounds. */

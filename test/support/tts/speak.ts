@@ -2,7 +2,7 @@ import { systemClock } from '../../../src/base/clock.js';
 import type {
   EngineHost,
   PhonemeTiming,
-  SpeechOptions,
+  VoiceOptions,
   TextSpan,
   TtsEngine,
 } from '../../../src/tts/engine.js';
@@ -38,7 +38,7 @@ export interface Spoken {
 export async function speak(
   engine: TtsEngine,
   text: string,
-  options: SpeechOptions = {},
+  options: VoiceOptions = {},
   signal: AbortSignal = new AbortController().signal,
 ): Promise<Spoken> {
   const startMs = performance.now();

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { splitCommand } from '../../../src/tts/command-line.js';
+import { splitCommand } from '../../../src/tts/engines/command.js';
 import { createEngine } from '../../../src/tts/engines.js';
 import { parseVoices } from '../../../src/tts/engines/espeak.js';
 import { describeWith } from '../../support/needs.js';
