@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { systemClock, type Clock } from './clock.js';
 
-export { findProgram, type ProgramSearch } from './programs.js';
+export { findBatchFile, findProgram, type ProgramSearch } from './programs.js';
 
 /** How much of a program's last words is kept. */
 const STDERR_TAIL_CHARS = 4096;

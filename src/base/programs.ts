@@ -17,6 +17,8 @@ export interface ProgramSearch {
  */
 const STARTABLE = new Set(['.exe', '.com']);
 
+const BATCH = /\.(?:cmd|bat)$/i;
+
 /**
  * The absolute path of a program on PATH, as the system's own look-up would find it.
  * @param name a bare name (`ffmpeg`), or a path, which is then only checked
@@ -26,7 +28,25 @@ export async function findProgram(name: string, search: ProgramSearch = {}): Pro
   const platform = search.platform ?? process.platform;
   const windows = platform === 'win32';
   const endings = windows ? windowsEndings(name, search.pathExt ?? process.env.PATHEXT) : [''];
-  for (const folder of folders(name, search.path ?? process.env.PATH, windows ? ';' : ':')) {
+  return firstRunnable(name, endings, search);
+}
+
+/**
+ * Finds a batch file of that name on Windows, which is never started: `cmd.exe` would read its arguments as commands.
+ * @returns its absolute path, or undefined when there is none or the system is another
+ */
+export async function findBatchFile(name: string, search: ProgramSearch = {}): Promise<string | undefined> {
+  if ((search.platform ?? process.platform) !== 'win32') return undefined;
+  return firstRunnable(name, BATCH.test(name) ? [''] : ['.cmd', '.bat'], search);
+}
+
+async function firstRunnable(
+  name: string,
+  endings: readonly string[],
+  search: ProgramSearch,
+): Promise<string | undefined> {
+  const delimiter = (search.platform ?? process.platform) === 'win32' ? ';' : ':';
+  for (const folder of folders(name, search.path ?? process.env.PATH, delimiter)) {
     for (const ending of endings) {
       const path = resolve(folder, name + ending);
       if (await isRunnable(path)) return path;

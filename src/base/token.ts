@@ -1,7 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { BridgeError } from './errors.js';
-import { fileError } from './file-error.js';
+import { readTextFileSync } from './text-file.js';
 
 /** A token: fit for a header, an address and a WebSocket's subprotocol as it stands, and too long to be guessed. */
 export const TOKEN_PATTERN = /^[\w.~-]{16,256}$/;
@@ -30,12 +29,7 @@ export function readToken(options: {
     throw new BridgeError('OPTION_INVALID', 'There is both a token and a token file: give one of them.');
   }
   if (tokenFile === undefined) return token;
-  let text: string;
-  try {
-    text = readFileSync(tokenFile, 'utf8').trim();
-  } catch (error) {
-    throw fileError(error, tokenFile);
-  }
+  const text = readTextFileSync(tokenFile).trim();
   if (TOKEN_PATTERN.test(text)) return text;
   throw new BridgeError(
     'OPTION_INVALID',

@@ -1,8 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type Document, type Node } from 'yaml';
 import type { z } from 'zod';
 import { BridgeError } from './errors.js';
-import { fileError } from './file-error.js';
+import { readTextFile } from './text-file.js';
 
 /** A fault in a file, by the keys that lead to it. */
 export interface YamlFault {
@@ -30,13 +29,7 @@ export class YamlFile {
    * @throws BridgeError FILE_NOT_FOUND, FILE_UNREADABLE, or CONFIG_INVALID when it is no YAML
    */
   static async read(path: string, what: string): Promise<YamlFile> {
-    let text: string;
-    try {
-      text = await readFile(path, 'utf8');
-    } catch (error) {
-      throw fileError(error, path);
-    }
-    const file = new YamlFile(path, what, text);
+    const file = new YamlFile(path, what, await readTextFile(path));
     const [fault] = file.#document.errors;
     if (fault) throw file.#error(file.#lines.linePos(fault.pos[0]).line, fault.message);
     return file;

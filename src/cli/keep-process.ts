@@ -34,8 +34,11 @@ export function keep(module: string, args: readonly string[]): Promise<number> {
   });
   process.on('SIGINT', () => keeper.stop());
   process.on('SIGTERM', () => keeper.stop());
+  process.on('SIGBREAK', () => keeper.stop());
+  // `serve | tee log` belongs to a terminal too, though its output does not lead there.
+  const ofTerminal = [0, 1, 2].some((fd) => isatty(fd));
   process.on('SIGHUP', () => {
-    if (atTerminal && !terminalIsThere()) keeper.stop();
+    if (process.platform === 'win32' || (ofTerminal && !terminalIsThere())) keeper.stop();
     else keeper.restart();
   });
   // Whatever happens here, the avatars are held.
@@ -47,7 +50,6 @@ export function keep(module: string, args: readonly string[]): Promise<number> {
 
 /** False once the window that the service was started in is closed, which is told by the same signal as a restart. */
 function terminalIsThere(): boolean {
-  if (process.platform === 'win32') return false;
   try {
     closeSync(openSync('/dev/tty', 'r'));
     return true;

@@ -1,9 +1,15 @@
 #!/usr/bin/env node
+import { KEEPER_ENV } from '../keeper/messages.js';
+import { useUtf8Console } from './console-code-page.js';
 import { keep, wantsKeeper } from './keep-process.js';
 
 // The one place that ends the process: everything else returns its exit status.
 
+// A program in the current folder must not be started in place of one on PATH (Windows looks there first).
+if (process.platform === 'win32') process.env['NoDefaultCurrentDirectoryInExePath'] = '1';
+
 const args = process.argv.slice(2);
+if (args[0] === 'serve' && process.env[KEEPER_ENV] === undefined) useUtf8Console();
 if (wantsKeeper(args, process.env)) process.exit(await keep(process.argv[1]!, args));
 
 // The keeper gets by without all that the commands need.
@@ -13,7 +19,8 @@ const [{ createProgram }, { Terminal }] = await Promise.all([
 ]);
 
 const interruptions = new Set<() => void>();
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+// Windows sends SIGBREAK at Ctrl-Break; its SIGHUP says that the console window was closed.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGBREAK'] as const) {
   process.on(signal, () => {
     if (interruptions.size === 0) process.exit(130);
     for (const listener of [...interruptions]) listener();

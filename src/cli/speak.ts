@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { InvalidArgumentError, Option } from 'commander';
 import { BridgeError } from '../base/errors.js';
-import { fileError } from '../base/file-error.js';
+import { readTextFile } from '../base/text-file.js';
 import { parseCueFile } from '../speech/cue-file.js';
 import type { Cue } from '../speech/cues.js';
 import type { AgentJson } from '../service/schemas.js';
@@ -196,13 +195,7 @@ async function leadOf(client: ServiceClient, { agent, query }: SpeakPlan): Promi
 }
 
 async function readCues(path: string): Promise<Cue[]> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    throw fileError(error, path);
-  }
-  return parseCueFile(text, `'${path}'`);
+  return parseCueFile(await readTextFile(path), `'${path}'`);
 }
 
 function integer(text: string): number {

@@ -1,4 +1,4 @@
-import { fork, type ChildProcess } from 'node:child_process';
+import { fork, type ChildProcess, type ForkOptions } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { KEEPER_ENV, type KeeperInvitation, type ToKeeper, type ToWorker } from './messages.js';
 
@@ -47,7 +47,9 @@ export class WorkerProcess {
       stdio: ['inherit', 'inherit', 'inherit', 'ipc', ledgerFd],
       env: { ...(program.env ?? process.env), [KEEPER_ENV]: JSON.stringify(inherited) },
       ...(program.execArgv && { execArgv: [...program.execArgv] }),
-    });
+      // Without a console of its own (a scheduled task), Windows would open a window for it.
+      windowsHide: true,
+    } as ForkOptions);
     this.pid = this.#child.pid;
     this.#child.on('message', (message) => listener.message(message as ToKeeper));
     let over = false;

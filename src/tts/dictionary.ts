@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { parse } from 'yaml';
 import { BridgeError } from '../base/errors.js';
-import { fileError } from '../base/file-error.js';
+import { readTextFile } from '../base/text-file.js';
 
 /** Replacements before synthesis: as it is written, as it is to be said. */
 export class Dictionary {
@@ -40,12 +39,7 @@ export class Dictionary {
    * @throws BridgeError FILE_NOT_FOUND, FILE_UNREADABLE with the line at fault
    */
   static async load(path: string): Promise<Dictionary> {
-    let text: string;
-    try {
-      text = await readFile(path, 'utf8');
-    } catch (error) {
-      throw fileError(error, path);
-    }
+    const text = await readTextFile(path);
     return new Dictionary(
       /\.(?:ya?ml|json)$/i.test(path) ? parseMapping(text, path) : parseLines(text, path),
     );

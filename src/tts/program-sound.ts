@@ -1,4 +1,4 @@
-import { findProgram, startProgram } from '../base/child.js';
+import { findBatchFile, findProgram, startProgram } from '../base/child.js';
 import type { Clock } from '../base/clock.js';
 import { BridgeError } from '../base/errors.js';
 
@@ -79,6 +79,13 @@ export async function* programSound(call: ProgramCall): AsyncGenerator<Uint8Arra
 export async function requireProgram(engine: string, name: string, install?: string): Promise<string> {
   const path = await findProgram(name);
   if (path) return path;
+  const batch = await findBatchFile(name);
+  if (batch) {
+    throw new BridgeError('ENGINE_MISSING', `The engine ${engine}: ${batch} is a batch file.`, {
+      advice:
+        'Name the program that the batch file starts, for example python.exe with the script as its argument',
+    });
+  }
   throw new BridgeError(
     'ENGINE_MISSING',
     `The engine ${engine} needs the program ${name}, which is not on PATH.`,

@@ -2,7 +2,13 @@ import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { findProgram, type Program, type ProgramOptions, startProgram } from '../../src/base/child.js';
+import {
+  findBatchFile,
+  findProgram,
+  type Program,
+  type ProgramOptions,
+  startProgram,
+} from '../../src/base/child.js';
 import { isAlive } from '../support/processes.js';
 
 let folder: string;
@@ -65,6 +71,17 @@ describe('findProgram', () => {
     await writeFile(join(windows, 'rec.exe'), '', { mode: 0o755 });
     expect(await findProgram('rec', search)).toBe(join(windows, 'rec.exe'));
     expect(await findProgram('rec.exe', search)).toBe(join(windows, 'rec.exe'));
+  });
+
+  it('names a batch file on Windows that it does not start', async () => {
+    const batch = join(folder, 'batch');
+    await mkdir(batch);
+    await writeFile(join(batch, 'speak.cmd'), '', { mode: 0o755 });
+    const search = { path: batch, platform: 'win32' } as const;
+    for (const name of ['speak', 'speak.cmd', join(batch, 'speak.cmd')])
+      expect(await findBatchFile(name, search)).toBe(join(batch, 'speak.cmd'));
+    expect(await findBatchFile('other', search)).toBeUndefined();
+    expect(await findBatchFile('speak', { ...search, platform: 'linux' })).toBeUndefined();
   });
 
   it('takes a path as it is, if it can be run', async () => {

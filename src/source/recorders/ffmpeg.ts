@@ -85,7 +85,8 @@ export function parseAvfoundation(text: string): Device[] {
 /** Reads ffmpeg's list of DirectShow devices: `"name" (audio)`, or names below a heading in older versions. */
 export function parseDshow(text: string): Device[] {
   const headed = text.split(/DirectShow audio devices/)[1];
-  const pattern = headed === undefined ? /\]\s+"(.+)" \((?:audio|none)\)/g : /\]\s+"(.+)"/g;
+  const pattern =
+    headed === undefined ? /\]\s+"(.+)" \((?:none|[a-z, ]*\baudio\b[a-z, ]*)\)/g : /\]\s+"(.+)"/g;
   return [...(headed ?? text).matchAll(pattern)]
     .map(([, name]) => name!)
     .filter((name) => !name.startsWith('@device'))

@@ -116,7 +116,8 @@ surround51:CARD=PCH,DEV=0
 [dshow @ 000001] DirectShow audio devices
 [dshow @ 000001]  "Microphone (Realtek(R) Audio)"
 [dshow @ 000001]     Alternative name "@device_cm_{33D9}\\wave_{1}"`;
-    for (const text of [dshow, older])
+    const both = dshow.replace('(audio)', '(audio, video)');
+    for (const text of [dshow, older, both])
       expect(parseDshow(text)).toEqual([
         {
           id: 'Microphone (Realtek(R) Audio)',
