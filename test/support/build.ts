@@ -8,8 +8,9 @@ export default function build(): void {
   const built = inProject('dist/cli/main.js');
   if (existsSync(built) && statSync(built).mtimeMs > newest(inProject('src'))) return;
   rmSync(inProject('dist'), { recursive: true, force: true });
-  const tsc = inProject('node_modules/typescript/bin/tsc');
-  execFileSync(process.execPath, [tsc, '-p', 'src/tsconfig.json'], { cwd: projectDir, stdio: 'inherit' });
+  // The native compiler writes the same JavaScript as `npm run build` in a quarter of the time.
+  const tsgo = inProject('node_modules/@typescript/native-preview/bin/tsgo');
+  execFileSync(process.execPath, [tsgo, '-p', 'src/tsconfig.json'], { cwd: projectDir, stdio: 'inherit' });
   // The page is served as it is written.
   cpSync(inProject('src/console'), inProject('dist/console'), { recursive: true });
 }
