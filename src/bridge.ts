@@ -7,8 +7,10 @@ import { tokenMatcher } from './base/token.js';
 import { createConverter } from './audio/convert.js';
 import type { AgentSettings } from './agent/settings.js';
 import { DEFAULT_AGENT, AgentRegistry } from './agent/registry.js';
-import { BridgeAgent, BridgeGroup } from './bridge-agent.js';
-import { mannerOf, Narrator, usualVoice, type SayOptions } from './bridge-say.js';
+import { Agent } from './agent/agent.js';
+import { AgentGroup } from './agent/group.js';
+import type { SayOptions } from './agent/say.js';
+import { mannerOf, TextNarrator, usualVoice } from './narration/narrator.js';
 import { resolveOptions, SERVICE_KEYS, type OptionValues, type ServeKey } from './config.js';
 import type { KeeperClient } from './keeper/keeper-client.js';
 import { openSound } from './source/open.js';
@@ -30,16 +32,20 @@ export interface BridgeOptions extends Partial<Pick<OptionValues, ServiceKey>> {
   readonly say?: SayOptions;
   /** What is kept of single engines, by name, whoever asks for them. */
   readonly engines?: VoiceDefaults['engines'];
-  /** The time it lives by; for tests. */
-  readonly clock?: Clock;
-  /** Where connections come from when a keeper holds the port. */
-  readonly keeperClient?: KeeperClient;
+}
+
+/** Options of a bridge that is part of this package's own service. @internal */
+export interface OpenOptions extends BridgeOptions {
+  /** Monotonic time; the system's by default. */
+  readonly clock?: Clock | undefined;
+  /** Source of connections when a keeper holds the port. */
+  readonly keeperClient?: KeeperClient | undefined;
 }
 
 /** The events of a bridge. */
 export interface BridgeEvents {
   /** An agent's name was heard of for the first time; subscribe to the agent for the rest. */
-  agent: BridgeAgent;
+  agent: Agent;
   /** A connection was refused. */
   refused: { path: string; reason: string };
 }
@@ -51,46 +57,26 @@ export interface Bridge {
   /** Its options as they are in force. */
   readonly options: Readonly<Pick<OptionValues, ServiceKey>>;
   readonly logger: Logger;
-  readonly clock: Clock;
-  readonly wheel: TimerWheel;
-  /** The port it listens on, for those who serve HTTP beside the avatars. */
-  readonly listener: Listener;
-  /** The engines that turn text into sound, for those who ask for their voices. */
-  readonly engines: EnginePool;
   /**
    * The agent of that name, connected or not.
    * @param name default `default`: the avatar that connects without a name
    * @throws BridgeError AGENT_NAME_INVALID or AGENT_LIMIT
    */
-  agent(name?: string): BridgeAgent;
-  /**
-   * As `agent`, but the handle is for one passing use: a name under which nobody connects is forgotten again.
-   * @throws BridgeError AGENT_NAME_INVALID or AGENT_LIMIT
-   */
-  visitAgent(name: string): BridgeAgent;
+  agent(name?: string): Agent;
   /** The agent of that name if it is connected or has been asked for. */
-  findAgent(name: string): BridgeAgent | undefined;
+  findAgent(name: string): Agent | undefined;
   /** Every agent that is known. */
-  agents(): BridgeAgent[];
+  agents(): Agent[];
   /**
    * Several agents as one.
    * @param names by default every agent that is connected now
    * @throws BridgeError AGENT_UNKNOWN when there is none; as `agent`
    */
-  group(names?: readonly string[]): BridgeGroup;
-  /** As `group`, for one passing use; see `visitAgent`. @throws as `group` */
-  visitGroup(names?: readonly string[]): BridgeGroup;
+  group(names?: readonly string[]): AgentGroup;
   on<Name extends keyof BridgeEvents>(
     event: Name,
     listener: (payload: BridgeEvents[Name]) => void,
   ): () => void;
-  /**
-   * Gives something to the bridge to close before its own parts.
-   * @param name how an error names it
-   */
-  own(name: string, close: () => Promise<void> | void): void;
-  /** What goes on between this process and those before and after it; there with a `keeperClient` only. */
-  readonly handover?: Handover;
   /**
    * Takes no more speeches, and settles when those that there are have ended, or when time is up; `close` stops the rest.
    * @param deadlineMs how long they may take
@@ -100,11 +86,61 @@ export interface Bridge {
   close(): Promise<void>;
 }
 
+/** A bridge with the parts that the service, the command line and benchmarks need. @internal */
+export interface BridgeHandle extends Bridge {
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
+  /** The port it listens on, for those who serve HTTP beside the avatars. */
+  readonly listener: Listener;
+  /** The engines that turn text into sound, for those who ask for their voices. */
+  readonly engines: EnginePool;
+  /** What goes on between this process and those before and after it; there with a `keeperClient` only. */
+  readonly handover: Handover | undefined;
+  /**
+   * As `agent`, but the handle is for one passing use: a name under which nobody connects is forgotten again.
+   * @throws BridgeError AGENT_NAME_INVALID or AGENT_LIMIT
+   */
+  visitAgent(name: string): Agent;
+  /** As `group`, for one passing use; see `visitAgent`. @throws as `group` */
+  visitGroup(names?: readonly string[]): AgentGroup;
+  /**
+   * Gives something to the bridge to close before its own parts.
+   * @param name how an error names it
+   */
+  own(name: string, close: () => Promise<void> | void): void;
+}
+
+/** Handles of the bridges of this process. */
+const handles = new WeakMap<Bridge, BridgeHandle>();
+
+/**
+ * The handle of a bridge. @internal
+ * @throws BridgeError OPTION_INVALID when it was not made by `createBridge`
+ */
+export function handleOf(bridge: Bridge): BridgeHandle {
+  const handle = handles.get(bridge);
+  if (handle) return handle;
+  throw new BridgeError('OPTION_INVALID', 'The bridge was not made by createBridge: pass what it returned.');
+}
+
 /**
  * Starts a bridge and listens.
  * @throws BridgeError OPTION_INVALID, TLS_INVALID, FILE_NOT_FOUND, PORT_IN_USE, HOST_INVALID or LISTEN_DENIED
  */
 export async function createBridge(options: BridgeOptions = {}): Promise<Bridge> {
+  const handle = await openBridge(options);
+  const { address, logger } = handle;
+  const bridge: Bridge = {
+    ...{ address, logger, options: handle.options },
+    ...{ agent: handle.agent, findAgent: handle.findAgent, agents: handle.agents, group: handle.group },
+    ...{ on: handle.on, drain: handle.drain, close: handle.close },
+  };
+  handles.set(bridge, handle);
+  return bridge;
+}
+
+/** As `createBridge`, with the bridge's parts. @internal */
+export async function openBridge(options: OpenOptions = {}): Promise<BridgeHandle> {
   const {
     logger = silentLogger,
     clock = systemClock,
@@ -125,29 +161,29 @@ export async function createBridge(options: BridgeOptions = {}): Promise<Bridge>
       logger.error({ error: error instanceof Error ? error.stack : error }, 'a timed task threw'),
   });
   let speechCount = 0;
-  const settings: AgentSettings = {
-    ...values,
-    clock,
-    wheel,
-    logger,
-    openSound,
-    // Two processes of one service can speak at a time: no id is given twice.
-    nextSpeechId: () =>
-      `s${keeperClient && keeperClient.number > 1 ? `${keeperClient.number}-` : ''}${(speechCount += 1)}`,
-  };
   const engines = new EnginePool(
     { environment: process.env, clock },
     { choice: usualVoice(values, say), engines: engineSettings },
   );
   // Fails now, and not at the first sentence, when the engine is none or its key is missing.
   engines.choose({});
-  const narrator = new Narrator(settings, engines, {
-    lips: values.lips,
-    captions: values.captions,
-    unknownTags: values.unknownTags,
-    ...mannerOf(say),
-  });
-  const registry = new AgentRegistry((name) => new BridgeAgent(name, settings, narrator), {
+  const settings: AgentSettings = {
+    ...values,
+    clock,
+    wheel,
+    logger,
+    openSound,
+    narrator: new TextNarrator({ clock, model: values.model }, engines, {
+      lips: values.lips,
+      captions: values.captions,
+      unknownTags: values.unknownTags,
+      ...mannerOf(say),
+    }),
+    // Two processes of one service can speak at a time: no id is given twice.
+    nextSpeechId: () =>
+      `s${keeperClient && keeperClient.number > 1 ? `${keeperClient.number}-` : ''}${(speechCount += 1)}`,
+  };
+  const registry = new AgentRegistry((name) => new Agent(name, settings), {
     maxAgents: values.maxAgents,
   });
   registry.events.on('agent', (agent) => events.emit('agent', agent));
@@ -184,14 +220,14 @@ export async function createBridge(options: BridgeOptions = {}): Promise<Bridge>
   }
   const handover =
     keeperClient && new Handover({ keeperClient, address, registry, listener, avatars, clock, logger });
-  const group = (agents = registry.list().filter(({ state }) => state !== 'absent')): BridgeGroup =>
-    new BridgeGroup(agents, settings, narrator);
+  const group = (agents = registry.list().filter(({ state }) => state !== 'absent')): AgentGroup =>
+    new AgentGroup(agents, settings);
   lifetime.own('the listener', () => listener.close());
   lifetime.own('the avatars’ connections', () => avatars.close());
   lifetime.own('the voices', () => engines.close());
   lifetime.own('the agents', () => registry.close());
 
-  return {
+  const handle: BridgeHandle = {
     address,
     options: values,
     logger,
@@ -207,8 +243,10 @@ export async function createBridge(options: BridgeOptions = {}): Promise<Bridge>
     visitGroup: (names) => group(names?.map((name) => registry.visit(name))),
     on: (event, listen) => events.on(event, listen),
     own: (name, close) => void lifetime.own(name, close),
-    ...(handover && { handover }),
+    handover,
     drain: (deadlineMs) => within(clock, deadlineMs, (late) => registry.drain(late)),
     close: () => lifetime.close(),
   };
+  handles.set(handle, handle);
+  return handle;
 }

@@ -2,13 +2,13 @@
  * mmdagent-audio-bridge: gives an MMDAgent-EX avatar its voice. Start with `createBridge`.
  * @packageDocumentation
  */
-export type { BridgeAgent as Agent, BridgeGroup as AgentGroup } from './bridge-agent.js';
-export type { SayOptions } from './bridge-say.js';
-export { loadBridgeConfig, type BridgeConfig } from './bridge-config.js';
+export type { Agent } from './agent/agent.js';
+export type { CaptionOptions, SayOptions, SayText } from './agent/say.js';
+export { loadBridgeConfig, type BridgeConfig } from './narration/config-file.js';
 export { createBridge, type Bridge, type BridgeEvents, type BridgeOptions } from './bridge.js';
 export type { AgentEvents, AvatarEvents } from './agent/agent-events.js';
 export type { AgentSnapshot, AgentState, SpeechSnapshot } from './agent/snapshot.js';
-export type { GroupSpeech } from './agent/group.js';
+export type { AgentGroup, GroupSpeech } from './agent/group.js';
 export type { RoundTrip } from './agent/round-trips.js';
 export type { SpeechStream } from './agent/speech-stream.js';
 export type { AgentMessage } from './agent/wire.js';

@@ -14,6 +14,7 @@ import { Link } from './link.js';
 import type { RoundTrip } from './round-trips.js';
 import { classify } from './messages.js';
 import { request } from './request.js';
+import type { SayOptions, SayText } from './say.js';
 import type { AgentSettings } from './settings.js';
 import type { PreviousWorker } from './previous-worker.js';
 import { speechSnapshot, type AgentSnapshot, type AgentState, type SpeechSnapshot } from './snapshot.js';
@@ -131,6 +132,19 @@ export class Agent {
   live(input: SoundInput, options: SpeechOptions & SoundInputOptions = {}): Speech {
     this.#admit(options);
     return this.#player.speak(liveSound(this.#settings.openSound(input, options), options), options);
+  }
+
+  /**
+   * Speaks a text, whole or while it is being written: the first sentence sounds while the next ones are still to come.
+   * @param text a string, or the pieces of a text as a language model gives them, with tags between them
+   * @returns the speech; its sound fails with TEXT_EMPTY when there is nothing to say, or with the engine's error
+   * @throws BridgeError ENGINE_UNKNOWN, ENGINE_KEY_MISSING, OPTION_INVALID, or as `speak`
+   */
+  say(text: SayText, options: SayOptions = {}): Speech {
+    const spoken = this.#settings.narrator.prepare(text, options);
+    const speech = this.speak(spoken.sound, spoken.options);
+    spoken.follow(speech, (line) => this.send(line));
+    return speech;
   }
 
   /**

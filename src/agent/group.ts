@@ -1,11 +1,13 @@
-import type { Clock, Timer } from '../base/clock.js';
+import type { Timer } from '../base/clock.js';
 import { BridgeError } from '../base/errors.js';
-import type { OpenSound, SoundInput, SoundInputOptions } from '../audio/input.js';
+import type { SoundInput, SoundInputOptions } from '../audio/input.js';
 import { liveSound } from '../audio/live-sound.js';
 import { broadcast } from '../speech/broadcast.js';
 import { startGate } from '../speech/gate.js';
 import type { Speech, SpeechEnd, SpeechOptions } from '../speech/speech.js';
 import type { Agent } from './agent.js';
+import type { SayOptions, SayText } from './say.js';
+import type { AgentSettings } from './settings.js';
 
 /** How long those that are ready wait for the others before they begin without them, in ms. */
 const PATIENCE_MS = 3000;
@@ -25,33 +27,34 @@ export interface GroupSpeech {
   stop(options?: { fadeMs?: number }): Promise<ReadonlyMap<string, SpeechEnd>>;
 }
 
+/** What a group needs of the settings of its agents. */
+export type GroupSettings = Pick<AgentSettings, 'openSound' | 'clock' | 'narrator'>;
+
 /**
  * Several agents at once. Their frames leave in step: the sound is read once, and all begin together. A slow one never
  * holds the others back: one that is not ready in time, or stops reading, is left behind with an error of its own.
  */
-export class AgentGroup<Member extends Agent = Agent> {
-  readonly agents: readonly Member[];
-  readonly #openSound: OpenSound;
-  readonly #clock: Clock;
+export class AgentGroup {
+  readonly agents: readonly Agent[];
+  readonly #settings: GroupSettings;
 
   /** Made by the bridge, never by a caller. @throws BridgeError AGENT_UNKNOWN without any agent */
-  constructor(agents: readonly Member[], openSound: OpenSound, clock: Clock) {
+  constructor(agents: readonly Agent[], settings: GroupSettings) {
     if (agents.length === 0) throw new BridgeError('AGENT_UNKNOWN', 'There is no agent in the group.');
     this.agents = agents;
-    this.#openSound = openSound;
-    this.#clock = clock;
+    this.#settings = settings;
   }
 
   /** Speaks one sound on all of them. @throws as `Agent.speak`; then none of them has taken it on */
   speak(
     input: SoundInput,
-    options: SpeechOptions & SoundInputOptions & { readonly patienceMs?: number } = {},
+    options: SpeechOptions & SoundInputOptions & { readonly patienceMs?: number | undefined } = {},
   ): GroupSpeech {
     const { patienceMs = PATIENCE_MS, ...rest } = options;
-    const sound = this.#openSound(input, rest);
+    const sound = this.#settings.openSound(input, rest);
     const branches = broadcast(sound, this.agents.length);
     const gate = startGate(
-      this.#clock,
+      this.#settings.clock,
       this.agents.length,
       patienceMs,
       () =>
@@ -81,9 +84,21 @@ export class AgentGroup<Member extends Agent = Agent> {
   /** Speaks one live sound on all of them; see `Agent.live`. @throws as `speak` */
   live(
     input: SoundInput,
-    options: SpeechOptions & SoundInputOptions & { readonly patienceMs?: number } = {},
+    options: SpeechOptions & SoundInputOptions & { readonly patienceMs?: number | undefined } = {},
   ): GroupSpeech {
-    return this.speak(liveSound(this.#openSound(input, options), options), options);
+    return this.speak(liveSound(this.#settings.openSound(input, options), options), options);
+  }
+
+  /** Speaks a text on all of them, synthesised once. @throws as `Agent.say`; then none of them has taken it on */
+  say(text: SayText, options: SayOptions & { readonly patienceMs?: number | undefined } = {}): GroupSpeech {
+    const { patienceMs } = options;
+    const spoken = this.#settings.narrator.prepare(text, options);
+    const group = this.speak(spoken.sound, { ...spoken.options, patienceMs });
+    group.speeches.forEach((speech, index) => {
+      const agent = this.agents[index]!;
+      spoken.follow(speech, (line) => agent.send(line));
+    });
+    return group;
   }
 
   /**
@@ -119,7 +134,7 @@ export class AgentGroup<Member extends Agent = Agent> {
       speeches.forEach((speech, index) => {
         void speech.finished.then((end) => {
           settle(index, end);
-          if (end.how === 'completed') timer ??= this.#clock.after(LAG_MS, leaveBehind);
+          if (end.how === 'completed') timer ??= this.#settings.clock.after(LAG_MS, leaveBehind);
         });
       });
     });

@@ -13,35 +13,35 @@ export const ALL_AGENTS = 'all';
 const NAME = /^[\p{L}\p{N}._-]{1,64}$/u;
 
 /** The events of a registry. */
-export interface AgentRegistryEvents<A extends Agent> {
+export interface AgentRegistryEvents {
   /** A name was heard of for the first time. */
-  agent: A;
+  agent: Agent;
 }
 
 /** Every agent of a bridge, by name: those that are connected, and those that somebody has asked for. */
-export class AgentRegistry<A extends Agent = Agent> {
-  readonly events = new Emitter<AgentRegistryEvents<A>>();
-  readonly #make: (name: string) => A;
+export class AgentRegistry {
+  readonly events = new Emitter<AgentRegistryEvents>();
+  readonly #make: (name: string) => Agent;
   readonly #maxAgents: number;
-  readonly #agents = new Map<string, A>();
+  readonly #agents = new Map<string, Agent>();
   /** Names that a caller holds a handle of, which has to stay the same one. */
   readonly #asked = new Set<string>();
   #handingOver: AbortSignal | undefined;
 
   /** @param make makes the agent of a name that is new */
-  constructor(make: (name: string) => A, options: { maxAgents: number }) {
+  constructor(make: (name: string) => Agent, options: { maxAgents: number }) {
     this.#make = make;
     this.#maxAgents = options.maxAgents;
   }
 
   /** Those known, in the order in which they came. */
-  list(): A[] {
+  list(): Agent[] {
     this.#sweep();
     return [...this.#agents.values()];
   }
 
   /** The agent of that name if it is known. */
-  find(name: string): A | undefined {
+  find(name: string): Agent | undefined {
     return this.#agents.get(name);
   }
 
@@ -49,7 +49,7 @@ export class AgentRegistry<A extends Agent = Agent> {
    * The agent of that name; when it is not connected yet, the handle stands for it until it is.
    * @throws BridgeError AGENT_NAME_INVALID or AGENT_LIMIT
    */
-  get(name: string = DEFAULT_AGENT): A {
+  get(name: string = DEFAULT_AGENT): Agent {
     const agent = this.#agents.get(name) ?? this.#add(name);
     this.#asked.add(name);
     return agent;
@@ -60,7 +60,7 @@ export class AgentRegistry<A extends Agent = Agent> {
    * stay for good.
    * @throws BridgeError AGENT_NAME_INVALID or AGENT_LIMIT
    */
-  visit(name: string): A {
+  visit(name: string): Agent {
     return this.#agents.get(name) ?? this.#add(name);
   }
 
@@ -69,7 +69,7 @@ export class AgentRegistry<A extends Agent = Agent> {
    * with a number: refusing it would make it try again with ever longer paths (protocol.md §1).
    * @throws BridgeError AGENT_NAME_INVALID or AGENT_LIMIT
    */
-  attach(name: string, connection: Connection, state?: LinkState): A {
+  attach(name: string, connection: Connection, state?: LinkState): Agent {
     let agent = this.#agents.get(name);
     // A name that is expected from another process is taken, but for that one.
     const taken = (agent: Agent): boolean => agent.state !== 'absent' || (agent.expected && !state);
@@ -109,7 +109,7 @@ export class AgentRegistry<A extends Agent = Agent> {
     for (const agent of this.#agents.values()) agent.close();
   }
 
-  #add(name: string): A {
+  #add(name: string): Agent {
     if (name === ALL_AGENTS) {
       throw new BridgeError(
         'AGENT_NAME_INVALID',
@@ -139,7 +139,7 @@ export class AgentRegistry<A extends Agent = Agent> {
     for (const agent of this.#agents.values()) this.#forget(agent);
   }
 
-  #forget(agent: A): void {
+  #forget(agent: Agent): void {
     if (agent.state !== 'absent' || agent.inUse || this.#asked.has(agent.name)) return;
     if (this.#agents.get(agent.name) === agent) this.#agents.delete(agent.name);
   }

@@ -2,6 +2,7 @@ import type { OpenSound } from '../audio/input.js';
 import type { Clock } from '../base/clock.js';
 import type { Logger } from '../base/logger.js';
 import type { TimerWheel } from '../speech/timer-wheel.js';
+import type { Narrator } from './say.js';
 
 /** What every agent of a bridge shares. */
 export interface AgentSettings {
@@ -9,6 +10,7 @@ export interface AgentSettings {
   readonly wheel: TimerWheel;
   readonly logger: Logger;
   readonly openSound: OpenSound;
+  readonly narrator: Narrator;
   /** Alias of the model whose lips move unless a speech names another. */
   readonly model: string;
   readonly frameMs: number;

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import { findConfig, loadBridgeConfig, type BridgeConfig } from '../bridge-config.js';
+import { findConfig, loadBridgeConfig, type BridgeConfig } from '../narration/config-file.js';
 import { Dictionary } from '../tts/dictionary.js';
-import { loadTags } from '../tts/tag-file.js';
+import { loadTags } from '../narration/tag-file.js';
 import { readOptions, type Env } from './flags.js';
 
 /** What the files say that a command is given: its configuration, and above it `--tags` and `--dictionary`. */

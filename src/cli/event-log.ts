@@ -1,12 +1,12 @@
 import type { Agent } from '../agent/agent.js';
 import type { Logger } from '../base/logger.js';
-import type { Bridge } from '../bridge.js';
+import type { BridgeHandle } from '../bridge.js';
 import { speechEndJson } from '../service/schemas.js';
 import { endLine } from './speech-lines.js';
 import { printable } from './terminal.js';
 
 /** Tells a logger what happens in a bridge, a line each. */
-export function logEvents(bridge: Bridge, logger: Logger): void {
+export function logEvents(bridge: BridgeHandle, logger: Logger): void {
   const watch = (agent: Agent): void => {
     const { name } = agent;
     const log = logger.child({ agent: name });

@@ -1,10 +1,10 @@
-import { Captions } from '../agent/captions.js';
+import type { SpokenText } from '../agent/say.js';
 import { createConverter } from '../audio/convert.js';
 import type { SoundInfo } from '../audio/pcm.js';
 import { systemClock } from '../base/clock.js';
 import type { Cue } from '../speech/cues.js';
 import { EnginePool } from '../tts/engine-pool.js';
-import { speechSound, type SpeechSound } from '../tts/speech-sound.js';
+import { TextNarrator } from '../narration/narrator.js';
 import type { Env } from './flags.js';
 import type { TextWish } from './text-query.js';
 
@@ -28,7 +28,7 @@ export interface OwnVoiceOptions {
 export class LocalSynthesis {
   readonly #options: OwnVoiceOptions;
   readonly #pool: EnginePool;
-  readonly #sound: SpeechSound;
+  readonly #spoken: SpokenText;
   readonly #abort = new AbortController();
   readonly #cues: Cue[] = [];
 
@@ -36,19 +36,15 @@ export class LocalSynthesis {
   constructor(text: AsyncIterable<Uint8Array>, wish: TextWish, options: OwnVoiceOptions) {
     this.#options = options;
     this.#pool = new EnginePool({ environment: options.env, clock: systemClock }, { engines: wish.engines });
-    const { engine, speech, fallback } = this.#pool.choose(wish.voice);
     const { tags, unknownTags, dictionary, captions } = wish;
-    this.#sound = speechSound(decoded(text), {
-      ...{ engine, speech, label: options.label, tagVariables: { model: options.model } },
-      ...(fallback && { fallback }),
-      ...(tags && { tags }),
-      ...(unknownTags && { unknownTags }),
-      ...(dictionary && { dictionary }),
+    const { label, model, warn } = options;
+    const narrator = new TextNarrator({ clock: systemClock, model }, this.#pool, {});
+    // The service's avatar moves its lips by the sound: the upload brings no phonemes.
+    this.#spoken = narrator.prepare(decoded(text), {
+      ...wish.voice,
+      ...{ tags, unknownTags, dictionary, captions, label, lips: 'avatar' },
     });
-    const shown = captions ? new Captions(captions === true ? {} : captions) : undefined;
-    const { events } = this.#sound;
-    events.on('segment', (segment) => this.#cues.push(...(shown?.segment(segment) ?? [])));
-    events.on('mark', ({ tag, atMs }) => this.#cues.push(...tag.commands.map((send) => ({ atMs, send }))));
+    this.#spoken.tell({ cue: (atMs, send) => this.#cues.push({ atMs, send }), warn });
   }
 
   /** The sound, 16 kHz mono s16le, as it is made. @throws as `speechSound` */
@@ -56,7 +52,7 @@ export class LocalSynthesis {
     const { label, info, warn } = this.#options;
     const converter = await createConverter(label);
     try {
-      for await (const block of this.#sound.open({ signal: this.#abort.signal, info, warn })) {
+      for await (const block of this.#spoken.sound.open({ signal: this.#abort.signal, info, warn })) {
         await this.#tellCues();
         const samples = converter.push(block);
         // A copy: the converter may use its buffer again before the upload has taken it.

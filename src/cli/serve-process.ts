@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { readToken } from '../base/token.js';
-import { createBridge, type Bridge, type BridgeOptions } from '../bridge.js';
+import { openBridge, type Bridge, type BridgeOptions } from '../bridge.js';
 import { KeeperClient } from '../keeper/keeper-client.js';
 import { attachService } from '../service/service.js';
 import type { CliContext } from './command.js';
@@ -56,7 +56,7 @@ async function serve(
 ): Promise<number> {
   const { logger } = log;
   const kept = keeperClient !== undefined && !noKeeper && options.tlsCert === undefined;
-  const bridge = await createBridge({ ...options, logger, ...(kept && { keeperClient }) });
+  const bridge = await openBridge({ ...options, logger, ...(kept && { keeperClient }) });
   logEvents(bridge, logger);
   const service = await attachService(bridge);
   // One that takes over from another has nothing new to say.

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { CaptionOptions } from '../agent/captions.js';
+import type { CaptionOptions } from '../agent/say.js';
 import { BridgeError } from '../base/errors.js';
 import type { OptionKey, OptionValues } from '../config.js';
 import type { Dictionary } from '../tts/dictionary.js';

@@ -1,5 +1,5 @@
 import type { Agent } from '../agent/agent.js';
-import type { Bridge } from '../bridge.js';
+import type { BridgeHandle } from '../bridge.js';
 import type { SpeechEndKind } from '../speech/speech.js';
 
 /** What agents beyond the bound are counted under; no agent can have this name. */
@@ -38,7 +38,7 @@ export interface SpeechTimes {
  * is read when somebody asks.
  */
 export class AgentMeters {
-  readonly #bridge: Bridge;
+  readonly #bridge: BridgeHandle;
   readonly #times: SpeechTimes;
   readonly #maxNames: number;
   readonly #totals = new Map<string, AgentTotals>();
@@ -46,7 +46,7 @@ export class AgentMeters {
   readonly #read = new WeakMap<Agent, Agent['sent']>();
 
   /** @param maxNames how many are counted by name */
-  constructor(bridge: Bridge, times: SpeechTimes, maxNames: number) {
+  constructor(bridge: BridgeHandle, times: SpeechTimes, maxNames: number) {
     this.#bridge = bridge;
     this.#times = times;
     this.#maxNames = maxNames;

@@ -1,5 +1,5 @@
 import type { Agent } from '../agent/agent.js';
-import type { Bridge } from '../bridge.js';
+import type { BridgeHandle } from '../bridge.js';
 import type { Speech } from '../speech/speech.js';
 import { acceptedEvent, followAgent, followPosition, followSpeech } from './events.js';
 import { EventHub } from './event-hub.js';
@@ -11,7 +11,7 @@ import { tellVitals } from './vitals.js';
  * vitals only while somebody draws meters: a thousand speaking avatars nobody watches cost nothing.
  * @param options.keptEvents see `EventHub`
  */
-export function watchBridge(bridge: Bridge, options: { keptEvents: number }): EventHub {
+export function watchBridge(bridge: BridgeHandle, options: { keptEvents: number }): EventHub {
   const speeches = new Map<Speech, { position: Wanted; peaks: Wanted }>();
   const hub = new EventHub({
     keptEvents: options.keptEvents,

@@ -1,9 +1,9 @@
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { BridgeAgent } from '../bridge-agent.js';
+import type { Agent } from '../agent/agent.js';
 import { BridgeError } from '../base/errors.js';
-import type { Bridge } from '../bridge.js';
+import type { BridgeHandle } from '../bridge.js';
 import type { Speech } from '../speech/speech.js';
 import type { EventHub } from './event-hub.js';
 import type { Gate } from './gate.js';
@@ -21,7 +21,7 @@ export type Api = FastifyInstance<
 
 /** What the routes stand on. */
 export interface ServiceContext {
-  readonly bridge: Bridge;
+  readonly bridge: BridgeHandle;
   readonly hub: EventHub;
   readonly limits: ServiceLimits;
   readonly uploads: Slots;
@@ -49,7 +49,7 @@ export type RouteFamily = (api: Api, context: ServiceContext) => void;
  * The agent of that name, if the bridge knows it.
  * @throws BridgeError AGENT_UNKNOWN
  */
-export function knownAgent(context: ServiceContext, name: string): BridgeAgent {
+export function knownAgent(context: ServiceContext, name: string): Agent {
   const agent = context.bridge.findAgent(name);
   if (agent) return agent;
   const names = context.bridge.agents().map(({ name }) => name);

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { BridgeError } from '../base/errors.js';
 import { ENGINES } from '../tts/engines.js';
-import type { Bridge } from '../bridge.js';
+import type { BridgeHandle } from '../bridge.js';
 
 /** Options that name a program, a file or a secret of the service's machine. */
 const DANGEROUS_OPTIONS = ['program', 'command', 'wasmFile', 'keyEnv'];
@@ -20,7 +20,7 @@ export interface AskedEngine {
  * @throws BridgeError COMMAND_DANGEROUS or REQUEST_INVALID
  */
 export function checkEngine(
-  { options, engines }: Pick<Bridge, 'options' | 'engines'>,
+  { options, engines }: Pick<BridgeHandle, 'options' | 'engines'>,
   { engine = engines.settle({}).engine as string, engineOptions }: AskedEngine,
   isLocal: boolean,
 ): void {

@@ -4,7 +4,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Agent } from '../agent/agent.js';
 import { SAMPLE_RATE_HZ } from '../base/units.js';
 import { VERSION } from '../base/version.js';
-import type { Bridge } from '../bridge.js';
+import type { BridgeHandle } from '../bridge.js';
 import { AgentMeters, type AgentTotals } from './agent-meters.js';
 import type { EventHub } from './event-hub.js';
 import type { Slots } from './limits.js';
@@ -21,7 +21,7 @@ const LATENCY_BUCKETS = [0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 2, 5, 10, 30, 
 
 /** What the metrics are read from. */
 export interface MetricSources {
-  readonly bridge: Bridge;
+  readonly bridge: BridgeHandle;
   readonly hub: EventHub;
   readonly uploads: Slots;
   readonly streams: Slots;
@@ -39,7 +39,7 @@ export class Metrics {
   readonly #registry = new Registry();
   readonly #meters: AgentMeters;
   readonly #loop = monitorEventLoopDelay({ resolution: LOOP_SAMPLE_MS });
-  readonly #bridge: Bridge;
+  readonly #bridge: BridgeHandle;
   readonly #answers: Counter<'method' | 'route' | 'status'>;
 
   /** @param maxNames how many agents have metrics of their own */

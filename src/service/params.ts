@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { MAX_BURST_MS } from '../audio/input.js';
 import { OPTIONS } from '../config.js';
-import { TagTableSchema } from '../tts/tag-file.js';
+import { TagTableSchema } from '../narration/tag-file.js';
 
 /*
  * What requests say, as schemas. Ranges that the options table states are taken from there.

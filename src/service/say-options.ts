@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { SayOptions } from '../bridge-say.js';
+import type { SayOptions } from '../agent/say.js';
 import { Dictionary } from '../tts/dictionary.js';
 import type { SayQuery } from './params.js';
 

@@ -11,7 +11,7 @@ import { delay } from '../base/clock.js';
 import { BridgeError } from '../base/errors.js';
 import { readToken } from '../base/token.js';
 import { VERSION } from '../base/version.js';
-import type { Bridge } from '../bridge.js';
+import { handleOf, type Bridge } from '../bridge.js';
 import { watchBridge } from './agent-watch.js';
 import type { Api, RouteFamily, ServiceContext } from './context.js';
 import { Credentials } from './credentials.js';
@@ -98,7 +98,8 @@ export interface Service {
  * @throws BridgeError HOST_EXPOSED when other machines could reach it and it has no token; OPTION_INVALID or
  * FILE_NOT_FOUND about the token's file
  */
-export async function attachService(bridge: Bridge, options: ServiceOptions = {}): Promise<Service> {
+export async function attachService(of: Bridge, options: ServiceOptions = {}): Promise<Service> {
+  const bridge = handleOf(of);
   const { address, options: given, listener } = bridge;
   const token = readToken(given);
   requireLoopback(address.host, token);

@@ -1,8 +1,9 @@
 import type { SoundInput, SoundInputOptions } from '../audio/input.js';
 import { ALL_AGENTS } from '../agent/registry.js';
 import { BridgeError } from '../base/errors.js';
-import type { BridgeAgent, BridgeGroup } from '../bridge-agent.js';
-import type { SayOptions } from '../bridge-say.js';
+import type { Agent } from '../agent/agent.js';
+import type { AgentGroup } from '../agent/group.js';
+import type { SayOptions } from '../agent/say.js';
 import type { Speech, SpeechEnd, SpeechOptions } from '../speech/speech.js';
 import { knownAgent, type ServiceContext } from './context.js';
 
@@ -19,8 +20,8 @@ export function isGroupName(name: string): boolean {
 export function agentsOf(
   context: ServiceContext,
   name: string,
-  forOne: (name: string) => BridgeAgent = (one) => knownAgent(context, one),
-): BridgeAgent[] {
+  forOne: (name: string) => Agent = (one) => knownAgent(context, one),
+): Agent[] {
   if (!isGroupName(name)) return [forOne(name)];
   if (name !== ALL_AGENTS) return groupNames(name).map((one) => knownAgent(context, one));
   const agents = context.bridge.agents().filter(({ state }) => state !== 'absent');
@@ -54,7 +55,7 @@ export interface Target {
   speak(input: SoundInput, options: SpeechOptions & SoundInputOptions): Spoken;
   /** @throws as `Agent.live` */
   live(input: SoundInput, options: SpeechOptions & SoundInputOptions): Spoken;
-  /** @throws as `BridgeAgent.say` */
+  /** @throws as `Agent.say` */
   say(text: string | AsyncIterable<string>, options: SayOptions): Spoken;
 }
 
@@ -78,8 +79,8 @@ export function targetOf(context: ServiceContext, name: string): Target {
       say: (text, options) => one(agent.say(text, options)),
     };
   }
-  const group: BridgeGroup = context.bridge.visitGroup(agentsOf(context, name).map((agent) => agent.name));
-  const several = ({ speeches, finished }: ReturnType<BridgeGroup['speak']>): Spoken => ({
+  const group: AgentGroup = context.bridge.visitGroup(agentsOf(context, name).map((agent) => agent.name));
+  const several = ({ speeches, finished }: ReturnType<AgentGroup['speak']>): Spoken => ({
     name,
     isGroup: true,
     members: speeches.map((speech, index) => ({ agent: group.agents[index]!.name, speech })),

@@ -1,4 +1,4 @@
-import type { Bridge } from '../bridge.js';
+import type { BridgeHandle } from '../bridge.js';
 import { eventTime, type AgentEventJson } from './events.js';
 import { agentJson } from './schemas.js';
 
@@ -13,7 +13,7 @@ type Vitals = Extract<AgentEventJson, { type: 'vitals' }>;
  * @returns ends it
  */
 export function tellVitals(
-  bridge: Bridge,
+  bridge: BridgeHandle,
   tell: (event: AgentEventJson & { agent: string }) => void,
 ): () => void {
   let last = new Map<string, string>();

@@ -13,7 +13,7 @@ export interface Cue {
   /** The command line, without a newline. */
   readonly send: string;
   /** Sent even when the speech ends before its moment. */
-  readonly always?: boolean;
+  readonly always?: boolean | undefined;
 }
 
 interface Waiting {

@@ -199,7 +199,7 @@ export class Speech {
    * @param send the command line
    * @throws BridgeError COMMAND_INVALID or COMMAND_DANGEROUS; CLOSED when the speech has ended
    */
-  cue(atMs: number, send: string, options: { always?: boolean } = {}): void {
+  cue(atMs: number, send: string, options: { always?: boolean | undefined } = {}): void {
     if (this.#state === 'ended') {
       throw new BridgeError('CLOSED', `The speech of ${this.label} has ended; a cue cannot be added to it.`);
     }

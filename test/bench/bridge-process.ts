@@ -1,5 +1,5 @@
 import { Marks } from '../../src/agent/marks.js';
-import { createBridge, type Bridge } from '../../src/bridge.js';
+import { openBridge, type BridgeHandle } from '../../src/bridge.js';
 import type { FrameObserver } from '../../src/speech/delivery.js';
 import { LEAD_MS, speechLikeNoise, watchWindow, type Window, type WindowReport } from './load.js';
 import { sharedClock, sleep } from './now.js';
@@ -14,12 +14,12 @@ export interface SpeakOptions {
 }
 
 const { due } = Marks.prototype;
-let bridge: Bridge;
+let bridge: BridgeHandle;
 
 const tasks = {
   /** Starts a bridge. @returns the port it listens on */
   async listen(leadMs: number | 'auto' = LEAD_MS): Promise<number> {
-    bridge = await createBridge({ port: 0, leadMs, maxAgents: 10_000, clock: sharedClock });
+    bridge = await openBridge({ port: 0, leadMs, maxAgents: 10_000, clock: sharedClock });
     return bridge.address.port;
   },
   /** Has every agent speak, their starts spread evenly over a time. */

@@ -1,4 +1,4 @@
-import { createBridge, type Bridge, type BridgeOptions } from '../../src/bridge.js';
+import { openBridge, type BridgeHandle, type OpenOptions } from '../../src/bridge.js';
 import type { Agent } from '../../src/agent/agent.js';
 import type { EarsTasks } from './ears-process.js';
 import { sharedClock } from './now.js';
@@ -6,7 +6,7 @@ import { Companion } from './processes.js';
 
 /** A bridge in this process, and simulated avatars in another. */
 export interface Lab {
-  readonly bridge: Bridge;
+  readonly bridge: BridgeHandle;
   readonly ears: Companion<EarsTasks>;
   /** Connects one more simulated avatar and waits until it can speak. */
   connect(name: string, simulator?: Parameters<EarsTasks['connect']>[0]['simulator']): Promise<Agent>;
@@ -14,8 +14,8 @@ export interface Lab {
 }
 
 /** Sets one up. Close it. */
-export async function openLab(options: BridgeOptions = {}): Promise<Lab> {
-  const bridge = await createBridge({ port: 0, clock: sharedClock, ...options });
+export async function openLab(options: OpenOptions = {}): Promise<Lab> {
+  const bridge = await openBridge({ port: 0, clock: sharedClock, ...options });
   const ears = new Companion<EarsTasks>('ears-process');
   return {
     bridge,

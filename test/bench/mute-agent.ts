@@ -22,6 +22,11 @@ export async function muteAgent(clock: Clock, options: { leadMs: number }): Prom
     wheel: new TimerWheel(clock),
     logger: silentLogger,
     openSound,
+    narrator: {
+      prepare: () => {
+        throw new Error('this agent is given no text');
+      },
+    },
     model: '0',
     frameMs: 40,
     leadMs: options.leadMs,

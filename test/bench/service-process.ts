@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { WebSocketServer } from 'ws';
-import { createBridge, type Bridge } from '../../src/bridge.js';
+import { openBridge, type BridgeHandle } from '../../src/bridge.js';
 import { attachService } from '../../src/service/service.js';
 import { LEAD_MS, speechLikeNoise, watchWindow } from './load.js';
 import { sharedClock } from './now.js';
@@ -16,12 +16,12 @@ const collectGarbage = runInNewContext('gc') as () => void;
 /** Of one read of a socket. */
 const CHUNK_BYTES = 64 * 1024;
 
-let bridge: Bridge;
+let bridge: BridgeHandle;
 
 const tasks = {
   /** Starts a bridge with its API. @returns the port it listens on */
   async listen(): Promise<number> {
-    bridge = await createBridge({ port: 0, leadMs: LEAD_MS, clock: sharedClock });
+    bridge = await openBridge({ port: 0, leadMs: LEAD_MS, clock: sharedClock });
     await attachService(bridge);
     return bridge.address.port;
   },

@@ -1,7 +1,7 @@
 import type { PcmBlock } from '../../src/audio/pcm.js';
 import { createEngine } from '../../src/tts/engines.js';
 import type { TtsEngine } from '../../src/tts/engine.js';
-import { lipSyncLines } from '../../src/tts/lips.js';
+import { lipSyncLines } from '../../src/narration/lips.js';
 import { speechSound } from '../../src/tts/speech-sound.js';
 import { blockMs } from '../../src/tts/synthesis-job.js';
 import { startOpenAi } from '../support/tts/cloud-engines.js';

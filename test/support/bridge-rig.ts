@@ -1,13 +1,13 @@
 import { expect, onTestFinished } from 'vitest';
-import { createBridge, type Bridge, type BridgeOptions } from '../../src/bridge.js';
+import { openBridge, type Bridge, type BridgeHandle, type OpenOptions } from '../../src/bridge.js';
 import type { Agent } from '../../src/agent/agent.js';
 import { compareHeard, SimulatedAvatar, type SimulatorOptions } from '../../src/simulator/index.js';
 
 export { until } from './until.js';
 
 /** A bridge on a free loopback port, closed when the test ends. */
-export async function startBridge(options: BridgeOptions = {}): Promise<Bridge> {
-  const bridge = await createBridge({ port: 0, ...options });
+export async function startBridge(options: OpenOptions = {}): Promise<BridgeHandle> {
+  const bridge = await openBridge({ port: 0, ...options });
   onTestFinished(() => bridge.close());
   return bridge;
 }

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { type ClientRequest, type IncomingMessage, request, type RequestOptions } from 'node:http';
-import { type Bridge, type BridgeOptions, createBridge } from '../../src/bridge.js';
+import { type BridgeHandle, type OpenOptions, openBridge } from '../../src/bridge.js';
 import type { AboutJson } from '../../src/service/routes/root.js';
 import { attachService, type Service, type ServiceOptions } from '../../src/service/service.js';
 import { SimulatedAvatar, type SimulatorOptions } from '../../src/simulator/index.js';
@@ -10,7 +10,7 @@ export { until } from './until.js';
 
 /** A bridge with its control API on a free port, and whatever avatars a test adds. */
 export interface ServiceRig {
-  readonly bridge: Bridge;
+  readonly bridge: BridgeHandle;
   readonly service: Service;
   readonly port: number;
   /** Connects a simulated avatar and waits until it can speak. */
@@ -47,10 +47,10 @@ export interface Answer {
 
 /** Starts a rig. Close it in `afterEach`. */
 export async function startService(
-  options: BridgeOptions = {},
+  options: OpenOptions = {},
   serviceOptions: ServiceOptions = {},
 ): Promise<ServiceRig> {
-  const bridge = await createBridge({ port: 0, ...options });
+  const bridge = await openBridge({ port: 0, ...options });
   const service = await attachService(bridge, serviceOptions);
   const { port } = bridge.address;
   const avatars: SimulatedAvatar[] = [];

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { createEngine } from '../../src/tts/engines.js';
-import { lipSyncLines } from '../../src/tts/lips.js';
+import { lipSyncLines } from '../../src/narration/lips.js';
 import { speechSound } from '../../src/tts/speech-sound.js';
 import { BUILT_IN_VOICE, describeWith } from '../support/needs.js';
 import { KEY, startGoogle, startOpenAi } from '../support/tts/cloud-engines.js';

@@ -1,4 +1,4 @@
-import type { BridgeAgent } from '../../bridge-agent.js';
+import type { Agent } from '../../agent/agent.js';
 import { BridgeError } from '../../base/errors.js';
 import type { ServiceContext } from '../context.js';
 import { checked } from '../checked.js';
@@ -149,7 +149,7 @@ export class StreamSession {
     }
   }
 
-  #start(agent: BridgeAgent, start: StreamStart | StreamSay): void {
+  #start(agent: Agent, start: StreamStart | StreamSay): void {
     const { bridge, limits, metrics, open, closing } = this.#context;
     this.#last?.end();
     this.#passingOver = true;
@@ -192,7 +192,7 @@ export class StreamSession {
   }
 
   /** Sends in the order in which the messages came, even when the first of them have to wait. */
-  #send(agent: BridgeAgent, commands: readonly string[], ref: string | undefined): void {
+  #send(agent: Agent, commands: readonly string[], ref: string | undefined): void {
     for (const command of commands) agent.checkCommand(command);
     const { closing } = this.#context;
     this.#commands = this.#commands
@@ -203,7 +203,7 @@ export class StreamSession {
       );
   }
 
-  get #agent(): BridgeAgent {
+  get #agent(): Agent {
     // Asked for each time: an agent that nobody needs is forgotten, and made anew under its name.
     return this.#context.bridge.visitAgent(this.#agentName);
   }

@@ -1,4 +1,4 @@
-import type { BridgeAgent } from '../../bridge-agent.js';
+import type { Agent } from '../../agent/agent.js';
 import { parseRawFormat, type RawFormat } from '../../audio/decode/raw.js';
 import { bytesPerSample } from '../../audio/decode/samples.js';
 import { blockMs, type PcmBlock, type Sound } from '../../audio/pcm.js';
@@ -27,7 +27,7 @@ const WARN_EVERY_MS = 1000;
 
 /** What a speech of a stream stands on. */
 export interface StreamSpeechOptions {
-  readonly agent: BridgeAgent;
+  readonly agent: Agent;
   readonly start: StreamStart | StreamSay;
   readonly clock: Clock;
   readonly flow: Flow;
@@ -56,7 +56,7 @@ export class StreamSpeech {
   #droppedMs = 0;
   #lastWarnedMs = -Infinity;
 
-  /** @throws as `Agent.speak` or `BridgeAgent.say` */
+  /** @throws as `Agent.speak` or `Agent.say` */
   constructor(options: StreamSpeechOptions) {
     const { start, clock, flow, idleMs } = options;
     const { label = options.label } = start;
@@ -127,7 +127,7 @@ export class StreamSpeech {
     if (text !== undefined) this.write(text);
     return this.#options.agent.say(textPieces(this.#intake.entries()), {
       ...sayOptions({ ...given, label }),
-      ...(cues && { cues: cues as Cue[] }),
+      ...(cues && { cues: cues }),
       onTag: (tag, atMs) => {
         if (tag instanceof MarkTag) this.#marks.add({ ...tag.mark, atMs });
       },

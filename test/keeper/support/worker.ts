@@ -6,7 +6,7 @@
  * /pid  answers with the process id; /agents with the names of those that are ready
  */
 import type { Agent } from '../../../src/agent/agent.js';
-import { createBridge } from '../../../src/bridge.js';
+import { openBridge } from '../../../src/bridge.js';
 import { KeeperClient } from '../../../src/keeper/keeper-client.js';
 import { noise } from '../../support/signals.js';
 
@@ -31,7 +31,7 @@ const logger = {
   error: say('error'),
   child: () => logger,
 };
-const bridge = await createBridge({ keeperClient, logger, port: 0, maxQueued: 1000 });
+const bridge = await openBridge({ keeperClient, logger, port: 0, maxQueued: 1000 });
 
 const heard: string[] = [];
 const listen = (agent: Agent): void =>

@@ -1,14 +1,6 @@
-import { caption } from './messages.js';
+import { caption } from '../agent/messages.js';
+import type { CaptionOptions } from '../agent/say.js';
 import type { Cue } from '../speech/cues.js';
-
-/** How captions look; the avatar shows them (its CAPTION messages). */
-export interface CaptionOptions {
-  /** Size of the letters; default 3. */
-  readonly size?: number;
-  /** Where, from 0 (bottom) to 1 (top); default 0.1. */
-  readonly height?: number;
-  readonly align?: 'CENTER' | 'LEFT' | 'RIGHT';
-}
 
 /** Alias and style by which the avatar knows our captions. */
 const ALIAS = 'bridge_caption';

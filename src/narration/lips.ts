@@ -1,4 +1,4 @@
-import type { PhonemeTiming } from './engine.js';
+import type { PhonemeTiming } from '../tts/engine.js';
 
 /** The phonemes that the avatar knows (protocol.md §7). */
 const KNOWN = new Set(

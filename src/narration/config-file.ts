@@ -1,14 +1,14 @@
 import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
-import { faultOf, YamlFile } from './base/yaml-file.js';
-import type { SayOptions } from './bridge-say.js';
-import { OPTIONS, SERVICE_KEYS, type OptionKey, type OptionSpec, type OptionValues } from './config.js';
-import { Dictionary } from './tts/dictionary.js';
-import type { EngineSettings } from './tts/engine-pool.js';
-import { ENGINES } from './tts/engines.js';
-import { loadTags, TagTableSchema } from './tts/tag-file.js';
-import type { TagTable } from './tts/tags.js';
+import { faultOf, YamlFile } from '../base/yaml-file.js';
+import type { SayOptions } from '../agent/say.js';
+import { OPTIONS, SERVICE_KEYS, type OptionKey, type OptionSpec, type OptionValues } from '../config.js';
+import { Dictionary } from '../tts/dictionary.js';
+import type { EngineSettings } from '../tts/engine-pool.js';
+import { ENGINES } from '../tts/engines.js';
+import { loadTags, TagTableSchema } from './tag-file.js';
+import type { TagTable } from '../tts/tags.js';
 
 /** The name under which a configuration is looked for in the folder that one is in. */
 export const CONFIG_NAME = 'bridge.yaml';

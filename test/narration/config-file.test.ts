@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { loadBridgeConfig } from '../src/bridge-config.js';
-import { joinAvatar, startBridge } from './support/bridge-rig.js';
-import { inProject } from './support/paths.js';
+import { loadBridgeConfig } from '../../src/narration/config-file.js';
+import { joinAvatar, startBridge } from '../support/bridge-rig.js';
+import { inProject } from '../support/paths.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'bridge-config-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

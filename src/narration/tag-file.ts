@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { YamlFile } from '../base/yaml-file.js';
-import type { TagTable } from './tags.js';
+import type { TagTable } from '../tts/tags.js';
 
 const MAX_LINE = 4100;
 const commands = z.array(z.string().min(1).max(MAX_LINE)).max(20);

@@ -1,36 +1,12 @@
-import { BridgeError } from './base/errors.js';
-import type { AgentSettings } from './agent/settings.js';
-import { Captions, type CaptionOptions } from './agent/captions.js';
-import { autoLipCommand, closeMouthCommand } from './agent/wire.js';
-import type { OptionValues } from './config.js';
-import type { Speech, SpeechOptions } from './speech/speech.js';
-import type { EnginePool, VoiceChoice } from './tts/engine-pool.js';
-import type { Dictionary } from './tts/dictionary.js';
-import { lipSyncLines } from './tts/lips.js';
-import { speechSound, type SpeechSound } from './tts/speech-sound.js';
-import type { TextPiece } from './tts/script.js';
-import type { Tag, TagTable, UnknownTags } from './tts/tags.js';
-
-/** How a text is spoken; what is left out comes from the bridge's own settings. */
-export interface SayOptions extends Omit<SpeechOptions, 'lips' | 'sendIfCut' | 'gate'>, VoiceChoice {
-  /**
-   * Who moves the lips: `engine`, by the phonemes and times that the engine tells; `avatar`, from the sound; `auto`
-   * (default), the engine where it can (protocol.md §7).
-   */
-  readonly lips?: 'auto' | 'engine' | 'avatar';
-  /** What `[word]` in the text does. */
-  readonly tags?: TagTable;
-  /** What becomes of a tag that the table does not know; `drop` by default. */
-  readonly unknownTags?: UnknownTags;
-  /** Replacements before synthesis. */
-  readonly dictionary?: Dictionary;
-  /** Shows each sentence while it is spoken. */
-  readonly captions?: boolean | CaptionOptions;
-  /** Told each tag once it is known where it is heard, in ms of the sound: before it is. */
-  readonly onTag?: (tag: Tag, atMs: number) => void;
-  /** How messages name it; `the text` by default. */
-  readonly label?: string;
-}
+import { BridgeError } from '../base/errors.js';
+import type { Clock } from '../base/clock.js';
+import type { NarrationTarget, Narrator, SayOptions, SayText, SpokenText } from '../agent/say.js';
+import { autoLipCommand, closeMouthCommand } from '../agent/wire.js';
+import type { OptionValues } from '../config.js';
+import type { EnginePool, VoiceChoice } from '../tts/engine-pool.js';
+import { speechSound, type SpeechSound } from '../tts/speech-sound.js';
+import { Captions } from './captions.js';
+import { lipSyncLines } from './lips.js';
 
 /** How text is spoken unless a call says otherwise, apart from the voice, which the engines' pool knows. */
 export type Manner = Omit<SayOptions, keyof VoiceChoice>;
@@ -74,35 +50,26 @@ export function mannerOf(say: SayOptions): Manner {
   return Object.fromEntries(Object.entries(say).filter(([key]) => !keys.includes(key)));
 }
 
-/** A text that is ready to be spoken, by one agent or by several. */
-export interface SpokenText {
-  readonly sound: SpeechSound;
-  /** What its speech is asked for with. */
-  readonly options: SpeechOptions;
-  /** Adds what the text tells as it is synthesised to a speech of its sound: lips, tags and captions as heard. */
-  follow(speech: Speech, send: (line: string) => Promise<void>): void;
-}
-
-/** Turns texts into sounds, for every agent of a bridge. */
-export class Narrator {
-  readonly #settings: AgentSettings;
+/** Turns texts into sounds by the engines of a pool, with the lips, tags and captions that go with them. */
+export class TextNarrator implements Narrator {
+  readonly #clock: Clock;
+  readonly #model: string;
   readonly #engines: EnginePool;
   readonly #manner: Manner;
 
-  constructor(settings: AgentSettings, engines: EnginePool, manner: Manner) {
-    this.#settings = settings;
+  /** @param settings.model alias of the model that is meant unless a text names another */
+  constructor(settings: { clock: Clock; model: string }, engines: EnginePool, manner: Manner) {
+    this.#clock = settings.clock;
+    this.#model = settings.model;
     this.#engines = engines;
     this.#manner = manner;
   }
 
-  /**
-   * Nothing is synthesised before the sound is opened.
-   * @throws BridgeError ENGINE_UNKNOWN, ENGINE_KEY_MISSING or OPTION_INVALID
-   */
-  prepare(text: string | AsyncIterable<TextPiece>, options: SayOptions): SpokenText {
+  /** @see Narrator.prepare */
+  prepare(text: SayText, options: SayOptions): SpokenText {
     const all = { ...this.#manner, ...options };
     const { engine, speech: voice, fallback } = this.#engines.choose(options);
-    const model = all.model ?? this.#settings.model;
+    const model = all.model ?? this.#model;
     const lips =
       all.lips === 'engine' || (all.lips !== 'avatar' && engine.capabilities.timing === 'phonemes');
     const sound = speechSound(text, {
@@ -113,9 +80,10 @@ export class Narrator {
       ...(all.unknownTags && { unknownTags: all.unknownTags }),
       ...(all.dictionary && { dictionary: all.dictionary }),
       tagVariables: { model },
-      clock: this.#settings.clock,
+      clock: this.#clock,
       label: all.label ?? 'the text',
     });
+    const how = { model, lips, captions: all.captions, onTag: all.onTag };
     return {
       sound,
       options: {
@@ -123,41 +91,53 @@ export class Narrator {
         lips: lips ? 'commands' : 'avatar',
         ...(lips && { sendIfCut: closeMouthCommand(model) }),
       },
-      follow: (speech, send) =>
-        follow(sound, speech, { model, lips, captions: all.captions, onTag: all.onTag, send }),
+      tell: (target) => void narrate(sound, how, target),
+      follow(speech, send) {
+        const told = narrate(sound, how, {
+          cue: (atMs, line, how) => speech.cue(atMs, line, how),
+          warn: (message) => speech.tell('warning', message),
+        });
+        void speech.finished.then(() => {
+          if (lips && !told.lipsAreOurs) void send(autoLipCommand('ALWAYS')).catch(() => undefined);
+        });
+      },
     };
   }
 }
 
-interface Follower {
+interface NarrationOptions extends Pick<SayOptions, 'captions' | 'onTag'> {
   readonly model: string;
   readonly lips: boolean;
-  readonly captions: SayOptions['captions'];
-  readonly onTag: SayOptions['onTag'];
-  send(line: string): Promise<void>;
 }
 
-function follow(sound: SpeechSound, speech: Speech, follower: Follower): void {
-  const { model, lips, captions, onTag, send } = follower;
-  const cue = (atMs: number, line: string, always = false): void => {
+/**
+ * Sends a text's lips, tags and captions to a target, as its sound tells of them.
+ * @returns whether the lips of the last segment were moved by commands
+ */
+function narrate(
+  sound: SpeechSound,
+  { model, lips, captions, onTag }: NarrationOptions,
+  target: NarrationTarget,
+): { readonly lipsAreOurs: boolean } {
+  const told = { lipsAreOurs: lips };
+  const cue = (atMs: number, line: string, always?: boolean): void => {
     try {
-      speech.cue(atMs, line, { always });
+      target.cue(atMs, line, { always });
     } catch (error) {
       // A text that is written by a language model must not end for a command that it may not send.
-      if (error instanceof BridgeError && error.code !== 'CLOSED') speech.tell('warning', error.message);
+      if (error instanceof BridgeError && error.code !== 'CLOSED') target.warn(error.message);
     }
   };
-  let lipsAreOurs = lips;
   const shown =
     captions === undefined || captions === false
       ? undefined
       : new Captions(captions === true ? {} : captions);
   sound.events.on('segment', (segment) => {
     const timed = segment.phonemes.length > 0;
-    if (lips && timed !== lipsAreOurs) {
+    if (lips && timed !== told.lipsAreOurs) {
       // A segment without times, by the fallback engine: the avatar's own lip-sync has to do, until the next one.
       cue(segment.startMs, autoLipCommand(timed ? 'ALWAYS' : 'NO'));
-      lipsAreOurs = timed;
+      told.lipsAreOurs = timed;
     }
     if (lips && timed) {
       for (const line of lipSyncLines(model, segment.phonemes))
@@ -169,7 +149,5 @@ function follow(sound: SpeechSound, speech: Speech, follower: Follower): void {
     for (const line of tag.commands) cue(atMs, line);
     onTag?.(tag, atMs);
   });
-  void speech.finished.then(() => {
-    if (lips && !lipsAreOurs) void send(autoLipCommand('ALWAYS')).catch(() => undefined);
-  });
+  return told;
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { PhonemeTiming } from '../../src/tts/engine.js';
-import { lipPhoneme, lipSyncLines } from '../../src/tts/lips.js';
+import { lipPhoneme, lipSyncLines } from '../../src/narration/lips.js';
 import { audioQueryPhonemes, audioQuerySchema, moraDurationPhonemes } from '../../src/tts/phonemes.js';
 
 const FRAME_MS = 1000 / 93.75;
