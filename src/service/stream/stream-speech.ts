@@ -5,7 +5,6 @@ import { blockMs, type PcmBlock, type Sound } from '../../audio/pcm.js';
 import type { Clock, Timer } from '../../base/clock.js';
 import { BridgeError } from '../../base/errors.js';
 import { openSound } from '../../source/open.js';
-
 import type { Speech, SpeechEnd, SpeechOptions } from '../../speech/speech.js';
 import { acceptedEvent, eventTime, followPosition, followSpeech } from '../events.js';
 import { sayOptions } from '../say-options.js';
