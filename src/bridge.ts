@@ -17,9 +17,8 @@ import { openSound } from './source/open.js';
 import { EnginePool, type VoiceDefaults } from './tts/engine-pool.js';
 import { TimerWheel } from './speech/timer-wheel.js';
 import { Handover } from './transport/handover.js';
-import { Listener, type ListenAddress } from './transport/listener.js';
+import { listenError, Listener, type ListenAddress } from './transport/listener.js';
 import { AVATAR_TLS_PORT, readTls } from './transport/tls.js';
-import { listenBehind } from './transport/entrance.js';
 import { AvatarRoute } from './transport/websocket.js';
 
 type ServiceKey = Exclude<keyof OptionValues, 'timeoutMs' | 'agent' | 'tls' | 'tlsCa' | ServeKey>;
@@ -211,7 +210,11 @@ export async function openBridge(options: OpenOptions = {}): Promise<BridgeHandl
   });
 
   const wish = { host: values.host, port: values.port };
-  const address = await (keeperClient ? listenBehind(keeperClient, wish) : listener.listen(wish));
+  const address = await (keeperClient
+    ? keeperClient.listen(wish).catch((error: unknown) => {
+        throw listenError(error as NodeJS.ErrnoException, wish);
+      })
+    : listener.listen(wish));
   if (tls && address.port !== AVATAR_TLS_PORT) {
     logger.warn(
       { port: address.port },

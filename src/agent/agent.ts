@@ -16,10 +16,12 @@ import { classify } from './messages.js';
 import { request } from './request.js';
 import type { SayOptions, SayText } from './say.js';
 import type { AgentSettings } from './settings.js';
-import type { PreviousWorker } from './previous-worker.js';
-import { speechSnapshot, type AgentSnapshot, type AgentState, type SpeechSnapshot } from './snapshot.js';
+import { speechSnapshot, type AgentSnapshot, type AgentState } from './snapshot.js';
 import { SpeechStream } from './speech-stream.js';
 import type { AgentMessage } from './wire.js';
+
+/** Interrupts an agent in the process that it is on its way here from. @throws BridgeError RESTARTING without an answer */
+export type InterruptThere = (options?: { fadeMs?: number }) => Promise<Interruption>;
 
 /** Who waits for no absent agent still gives one that is there and has stopped reading so long to come back, in ms. */
 const MIN_STALL_TIMEOUT_MS = 10_000;
@@ -39,8 +41,8 @@ export class Agent {
   #ready = false;
   /** Until this moment it is on its way here from another process. */
   #expectedUntilMs = -Infinity;
-  /** The process that it comes from. */
-  #previousWorker: PreviousWorker | undefined;
+  /** Interrupts it in the process that it comes from. */
+  #interruptThere: InterruptThere | undefined;
   /** Why it takes no more speeches. */
   #refusal: BridgeError | undefined;
 
@@ -77,13 +79,18 @@ export class Agent {
   }
 
   get state(): AgentState {
-    if (!this.#link) return 'absent';
+    if (!this.#link) return this.handover ? 'connected' : 'absent';
     return this.#ready ? 'ready' : 'connected';
+  }
+
+  /** True during a planned restart while its connection is still with the previous process: its name is taken. */
+  get handover(): boolean {
+    return this.#link === undefined && this.#expectedUntilMs > this.#settings.clock.nowMs();
   }
 
   /** True while it has work or somebody waits for it: it must not be forgotten. */
   get inUse(): boolean {
-    return this.#player.busy || this.#sink.waiting > 0 || this.expected;
+    return this.#player.busy || this.#sink.waiting > 0 || this.handover;
   }
 
   /** True while it is connected and has stopped reading. */
@@ -165,12 +172,13 @@ export class Agent {
   /**
    * Sends a text command, `TYPE|arg|…`, without a newline. Resolves when it has left.
    * @param options.waitMs how long to wait for an agent that is not there; by default not at all
-   * @throws BridgeError COMMAND_INVALID, COMMAND_DANGEROUS, AGENT_ABSENT or AGENT_STALLED
+   * @throws BridgeError COMMAND_INVALID, COMMAND_DANGEROUS, AGENT_ABSENT, AGENT_STALLED or RESTARTING
    */
   async send(line: string, options: { waitMs?: number; signal?: AbortSignal } = {}): Promise<void> {
     const unit = this.#sink.encode(line);
-    if (this.expected) return this.#previousWorker?.send(line);
-    await this.#sink.send(unit, options.waitMs ?? 0, options.signal);
+    const { waitMs = 0, signal } = options;
+    if (waitMs === 0) this.#refuseHandover();
+    await this.#sink.send(unit, waitMs, signal);
   }
 
   /**
@@ -203,30 +211,28 @@ export class Agent {
 
   /** Ends what is spoken and drops what waits; what the agent holds still sounds. See `Player.interrupt`. */
   async interrupt(options: { fadeMs?: number } = {}): Promise<Interruption> {
-    const there = this.#elsewhere?.interrupt(options);
-    const here = await this.#player.interrupt(options);
-    if (!there) return here;
-    const { heardMs, dropped } = await there;
-    return { heardMs, dropped: dropped + here.dropped };
+    const there = this.handover ? this.#interruptThere?.(options) : undefined;
+    const [here, ended] = await Promise.all([this.#player.interrupt(options), there]);
+    return ended ? { heardMs: ended.heardMs, dropped: ended.dropped + here.dropped } : here;
   }
 
-  /** Holds the speech where it is. */
+  /** Holds the speech where it is. @throws BridgeError RESTARTING */
   pause(): void {
-    this.#elsewhere?.pause();
+    this.#refuseHandover();
     this.#player.pause();
     this.#keep();
   }
 
-  /** Goes on after `pause()`. */
+  /** Goes on after `pause()`. @throws BridgeError RESTARTING */
   resume(): void {
-    this.#elsewhere?.resume();
+    this.#refuseHandover();
     this.#player.resume();
     this.#keep();
   }
 
-  /** Makes everything louder or quieter from now on, without a click. @param gainDb in dB; 0 is unchanged */
+  /** Makes everything louder or quieter from now on, without a click. @param gainDb in dB; 0 is unchanged @throws BridgeError RESTARTING */
   volume(gainDb: number): void {
-    this.#elsewhere?.volume(gainDb);
+    this.#refuseHandover();
     this.#player.volume(gainDb);
     this.#keep();
   }
@@ -239,12 +245,10 @@ export class Agent {
   /** What it is doing, as plain data. */
   snapshot(): AgentSnapshot {
     const link = this.#link;
-    const own = this.#player.speeches.map(speechSnapshot);
-    const there = this.#elsewhere?.snapshot;
-    if (there) return { ...there, speeches: [...there.speeches, ...own] };
     return {
       name: this.name,
       state: this.state,
+      handover: this.handover,
       model: link?.model ?? this.#settings.model,
       remote: link?.connection.remote,
       connectedMs: link && this.#settings.clock.nowMs() - link.connection.openedAtMs,
@@ -255,7 +259,7 @@ export class Agent {
       leadMs: this.#player.leadMs,
       gainDb: this.#player.gainDb,
       roundTrip: link?.marks.roundTrip,
-      speeches: own,
+      speeches: this.#player.speeches.map(speechSnapshot),
     };
   }
 
@@ -299,34 +303,22 @@ export class Agent {
     );
   }
 
-  /** True while it is on its way here from another process: its name is taken. */
-  get expected(): boolean {
-    return this.#link === undefined && this.#expectedUntilMs > this.#settings.clock.nowMs();
-  }
-
-  /** The process that it is on its way here from, if it is. */
-  get #elsewhere(): PreviousWorker | undefined {
-    return this.expected ? this.#previousWorker : undefined;
-  }
-
-  /**
-   * @internal Stops a speech that the process speaks which it is on its way here from.
-   * @returns the speech as that process last told of it; nothing when there is none of that id
-   */
-  stopElsewhere(id: string, options: { fadeMs?: number } = {}): SpeechSnapshot | undefined {
-    const there = this.#elsewhere;
-    const speech = there?.snapshot?.speeches.find((one) => one.id === id);
-    if (speech) there?.stop(id, options.fadeMs);
-    return speech;
-  }
-
   /**
    * @internal It is on its way here from another process, which may take this long, in ms.
-   * @param previousWorker that process, which still speaks with it
+   * @param interruptThere ends what that process speaks with it
    */
-  expect(withinMs: number, previousWorker?: PreviousWorker): void {
+  expect(withinMs: number, interruptThere?: InterruptThere): void {
     this.#expectedUntilMs = this.#settings.clock.nowMs() + withinMs;
-    this.#previousWorker = previousWorker;
+    this.#interruptThere = interruptThere;
+  }
+
+  /** @internal @throws BridgeError RESTARTING while its connection and its speeches are still with another process */
+  #refuseHandover(): void {
+    if (!this.handover) return;
+    throw new BridgeError(
+      'RESTARTING',
+      `Agent ${this.name} still speaks in the service’s previous process and is on its way to this one.`,
+    );
   }
 
   /**
@@ -337,7 +329,9 @@ export class Agent {
    */
   async drain(late: AbortSignal, refusal: BridgeError, reason?: BridgeError): Promise<void> {
     this.#refusal = refusal;
-    const stop = (): void => void this.#player.interrupt({ ...(reason && { reason }) });
+    const stop = (): void => {
+      if (this.#refusal === refusal) void this.#player.interrupt({ ...(reason && { reason }) });
+    };
     if (late.aborted || !this.#link) stop();
     else late.addEventListener('abort', stop, { once: true });
     await this.#player.whenIdle();
@@ -351,8 +345,15 @@ export class Agent {
       `Agent ${this.name} is going over to the service’s next process.`,
     );
     await this.drain(late, reason, reason);
+    if (this.#refusal !== reason) return;
     const link = this.#link;
     await link?.connection.passOn?.(() => link.detach());
+  }
+
+  /** @internal There is no next process any more: it takes speeches again. */
+  takeBack(): void {
+    this.#refusal = undefined;
+    this.expect(0);
   }
 
   /** @internal Another process starts beside this one, or has started: a lead that is not fixed is larger for so long. */
@@ -398,6 +399,6 @@ export class Agent {
 
   #admit({ when }: SpeechOptions): void {
     if (this.#refusal) throw this.#refusal;
-    if (when === 'interrupt') void this.#elsewhere?.interrupt();
+    if (when === 'interrupt' && this.handover) void this.#interruptThere?.().catch(() => undefined);
   }
 }

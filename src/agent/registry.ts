@@ -1,7 +1,6 @@
 import { Emitter } from '../base/emitter.js';
 import { BridgeError } from '../base/errors.js';
-import type { Agent } from './agent.js';
-import type { PreviousWorker } from './previous-worker.js';
+import type { Agent, InterruptThere } from './agent.js';
 import type { Connection, LinkState } from './connection.js';
 
 /** The agent of a path without a name. */
@@ -71,8 +70,8 @@ export class AgentRegistry {
    */
   attach(name: string, connection: Connection, state?: LinkState): Agent {
     let agent = this.#agents.get(name);
-    // A name that is expected from another process is taken, but for that one.
-    const taken = (agent: Agent): boolean => agent.state !== 'absent' || (agent.expected && !state);
+    // A name on its way here from another process is taken, but for that connection.
+    const taken = (agent: Agent): boolean => agent.state !== 'absent' && !(agent.handover && state);
     for (let number = 2; agent && taken(agent); number += 1) {
       agent = this.#agents.get(`${name}-${number}`) ?? this.#add(`${name}-${number}`);
     }
@@ -85,8 +84,8 @@ export class AgentRegistry {
   }
 
   /** An agent of that name is on its way here from another process. See `Agent.expect`. */
-  expect(name: string, withinMs: number, previousWorker?: PreviousWorker): void {
-    (this.#agents.get(name) ?? this.#add(name)).expect(withinMs, previousWorker);
+  expect(name: string, withinMs: number, interruptThere?: InterruptThere): void {
+    (this.#agents.get(name) ?? this.#add(name)).expect(withinMs, interruptThere);
   }
 
   /** Lets every agent's speeches end, and takes no more. @param late see `Agent.drain` */
@@ -102,6 +101,12 @@ export class AgentRegistry {
   async handOver(late: AbortSignal): Promise<void> {
     this.#handingOver = late;
     await Promise.all(this.list().map((agent) => agent.handOver(late)));
+  }
+
+  /** The handover is off: the agents that are still here take speeches again, and none comes from elsewhere. */
+  takeBack(): void {
+    this.#handingOver = undefined;
+    for (const agent of this.#agents.values()) agent.takeBack();
   }
 
   /** Ends every agent's speeches; their connections stay for their owner to close. */

@@ -8,6 +8,8 @@ export type AgentState = 'absent' | 'connected' | 'ready';
 export interface AgentSnapshot {
   readonly name: string;
   readonly state: AgentState;
+  /** True during a planned restart, while its connection is still with the previous process. */
+  readonly handover: boolean;
   readonly model: string;
   readonly remote: string | undefined;
   readonly connectedMs: number | undefined;

@@ -37,7 +37,9 @@ function row(agent: AgentJson): string[] {
   const whole = current && current.durationMs !== null ? ` / ${seconds(current.durationMs)}` : '';
   return [
     name,
-    agent.state + (paused ? ', paused' : '') + (stalled ? ', not reading' : ''),
+    (agent.handover ? 'on its way' : agent.state) +
+      (paused ? ', paused' : '') +
+      (stalled ? ', not reading' : ''),
     printable(model),
     current ? printable(current.label) : '-',
     current ? `${seconds(current.positionMs)}${whole}` : '-',

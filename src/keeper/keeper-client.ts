@@ -67,7 +67,7 @@ export class KeeperClient {
   constructor(invitation: KeeperInvitation, wishes: KeeperWishes, channel: Channel = process) {
     this.number = invitation.number;
     this.#wishes = wishes;
-    this.#sharedState = new SharedState(invitation.ledgerFd);
+    this.#sharedState = new SharedState(invitation.sharedStateFd);
     this.#channel = channel;
     channel.on('message', (message, handle) => this.#onMessage(message as ToWorker, handle));
     channel.on('disconnect', () => {

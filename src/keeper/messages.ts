@@ -59,7 +59,7 @@ export const KEEPER_ENV = 'MMDAGENT_BRIDGE_KEEPER';
 /** What a worker is started with. */
 export interface KeeperInvitation {
   /** The file descriptor of the shared state. */
-  readonly ledgerFd: number;
+  readonly sharedStateFd: number;
   /** The number of this worker: 1 for the first, then counting up. */
   readonly number: number;
 }

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { KEEPER_ENV, type KeeperInvitation, type ToKeeper, type ToWorker } from './messages.js';
 
 /** Where a worker's file descriptor of the shared state stands: after stdin, stdout, stderr and the channel. */
-const LEDGER_FD = 4;
+const SHARED_STATE_FD = 4;
 
 /** How long the last messages of a worker that has ended may take to be read, in ms. */
 const LAST_WORDS_MS = 20;
@@ -41,10 +41,10 @@ export class WorkerProcess {
   readonly #startedMs = performance.now();
   #error: Error | undefined;
 
-  constructor(program: WorkerProgram, number: number, ledgerFd: number, listener: WorkerListener) {
-    const inherited: KeeperInvitation = { ledgerFd: LEDGER_FD, number };
+  constructor(program: WorkerProgram, number: number, sharedStateFd: number, listener: WorkerListener) {
+    const inherited: KeeperInvitation = { sharedStateFd: SHARED_STATE_FD, number };
     this.#child = fork(program.module, program.args, {
-      stdio: ['inherit', 'inherit', 'inherit', 'ipc', ledgerFd],
+      stdio: ['inherit', 'inherit', 'inherit', 'ipc', sharedStateFd],
       env: { ...(program.env ?? process.env), [KEEPER_ENV]: JSON.stringify(inherited) },
       ...(program.execArgv && { execArgv: [...program.execArgv] }),
       // Without a console of its own (a scheduled task), Windows would open a window for it.

@@ -93,8 +93,10 @@ export class EventHub {
     return this.#kept;
   }
 
-  /** Tells `listener` of every event that is published from now on. */
-  onPublish(listener: (kept: KeptEvent, event: ServiceEventJson & { agent: string }) => void): void {
+  /** Tells `listener` of every event that is published from now on; nobody without one. */
+  onPublish(
+    listener: ((kept: KeptEvent, event: ServiceEventJson & { agent: string }) => void) | undefined,
+  ): void {
     this.#onPublish = listener;
   }
 

@@ -20,34 +20,13 @@ export function handOverEvents(hub: EventHub, handover: Handover): void {
     moved = true;
     hub.moveOn();
   });
+  handover.events.on('resume', () => {
+    moved = false;
+    hub.onPublish(undefined);
+  });
   handover.events.on('events', (events) => {
     const handed = events as readonly Handed[];
     hub.inherit(handed.flatMap((one) => ('kept' in one ? [one.kept] : [])));
     for (const one of handed) if ('event' in one) hub.publish(one.event);
-  });
-}
-
-/** The end of a speech, as followers are told it. */
-type Ended = Extract<ServiceEventJson, { type: 'ended' }>;
-
-/**
- * The end of a speech that the process before speaks, when that one tells it.
- * @param late gives the wait up
- * @returns nothing when it was not told in time
- */
-export function endElsewhere(handover: Handover, id: string, late: AbortSignal): Promise<Ended | undefined> {
-  return new Promise((resolve) => {
-    const settle = (end?: Ended): void => {
-      off();
-      late.removeEventListener('abort', giveUp);
-      resolve(end);
-    };
-    const giveUp = (): void => settle();
-    const off = handover.events.on('events', (events) => {
-      for (const one of events as readonly Handed[]) {
-        if ('event' in one && one.event.type === 'ended' && one.event.speech === id) settle(one.event);
-      }
-    });
-    late.addEventListener('abort', giveUp, { once: true });
   });
 }

@@ -95,6 +95,11 @@ export const AgentSchema = z
     state: z
       .enum(['absent', 'connected', 'ready'])
       .describe('`connected`: there, but its model is not loaded yet; `ready`: it can speak.'),
+    handover: z
+      .boolean()
+      .describe(
+        'True during a planned restart while the agent is still with the previous process. `interrupt` reaches it there; other requests about what it speaks answer RESTARTING.',
+      ),
     model: z.string().describe('Alias of the model whose lips move.'),
     remote: z.string().nullable(),
     connectedMs: nullableMs.describe('How long it has been connected.'),
@@ -149,6 +154,7 @@ export function agentJson(snapshot: AgentSnapshot): AgentJson {
   return {
     name: snapshot.name,
     state: snapshot.state,
+    handover: snapshot.handover,
     model: snapshot.model,
     remote: snapshot.remote ?? null,
     connectedMs: orNull(snapshot.connectedMs),

@@ -187,6 +187,12 @@ export class Listener {
     });
   }
 
+  /** Undoes `retire`: this process answers again. */
+  resume(): void {
+    this.#retired = false;
+    this.#onRetired = undefined;
+  }
+
   /** Stops listening and ends every plain HTTP connection; upgraded sockets belong to their routes. */
   close(): Promise<void> {
     return new Promise((resolve) => {

@@ -48,6 +48,7 @@ async function serveWithAvatar(args: string[] = []): Promise<Served> {
 
 interface Told {
   readonly state: string;
+  readonly handover: boolean;
   readonly speaking: boolean;
   readonly paused: boolean;
   readonly gainDb: number;
@@ -172,43 +173,55 @@ describe('serve with its keeper', () => {
     await expectWhole(port, avatar);
   });
 
-  it('tells what an old process still speaks, and lets each of its speeches be stopped', async () => {
+  it('answers RESTARTING for an agent that the old process still speaks with, and interrupts it there', async () => {
     const { run, port, avatar, worker } = await serveWithAvatar();
     const api = `http://127.0.0.1:${port}/api/agents/default`;
     const pid = await worker();
+    await setVolume(port, -6);
     const speaking = command(['speak', '--port', port, await soundFile(noise(960_000, 9000, 3))]);
     await speaking.says('speaking');
     const waiting = command(['speak', '--port', port, await soundFile(noise(32_000, 9000, 4))]);
     const told = (): Promise<Told> => toldOf(port);
     await until(() => told().then(({ speeches }) => speeches.length === 2));
-    const before = await told();
+    expect(await told()).toMatchObject({ state: 'ready', handover: false });
+    const [first] = (await told()).speeches;
     run.child.kill('SIGHUP');
     await until(() => worker().then((now) => now !== pid));
 
-    await until(() => told().then(({ speeches }) => speeches.length === 2));
-    expect(await told()).toMatchObject({
-      state: 'ready',
-      speaking: true,
-      gainDb: 0,
-      speeches: before.speeches.map(({ id, label }) => ({ id, label })),
-    });
-    await setVolume(port, -6);
-    const [first, second] = before.speeches;
-    const dropped = await fetch(`${api}/speeches/${second!.id}`, { method: 'DELETE' });
-    expect(await dropped.json()).toMatchObject({
-      id: second!.id,
-      state: 'ended',
-      end: { how: 'stopped', heardMs: 0 },
-    });
-    expect(await waiting.exit).toBe(1);
-    const cut = (await (await fetch(`${api}/interrupt`, { method: 'POST' })).json()) as { heardMs: number };
+    expect(await told()).toMatchObject({ state: 'connected', handover: true, speeches: [] });
+    const agents = await inProcess(['agents', '--port', port]);
+    expect(agents.out).toContain('on its way');
+    const post = (path: string, body?: unknown): Promise<Response> =>
+      fetch(`${api}/${path}`, {
+        method: path === 'volume' ? 'PUT' : path.startsWith('speeches') ? 'DELETE' : 'POST',
+        ...(body !== undefined && {
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify(body),
+        }),
+      });
+    for (const [path, body] of [
+      ['pause'],
+      ['resume'],
+      ['volume', { gainDb: 0 }],
+      [`speeches/${first!.id}`],
+      ['commands', { commands: ['TEST_NOW|1'] }],
+    ] as const) {
+      const answer = await post(path, body);
+      expect([path, answer.status, await answer.json()]).toMatchObject([
+        path,
+        503,
+        { code: 'RESTARTING', retryable: true },
+      ]);
+    }
+    const cut = (await (await post('interrupt')).json()) as { heardMs: number; dropped: number };
     expect(cut.heardMs).toBeGreaterThan(100);
-    expect(await speaking.exit).toBe(1);
-    expect((await fetch(`${api}/speeches/${first!.id}`, { method: 'DELETE' })).status).toBe(404);
+    expect(cut.dropped).toBe(1);
+    expect([await speaking.exit, await waiting.exit]).toEqual([1, 1]);
     // The volume goes over with the avatar.
-    await until(() => told().then(({ state, speeches }) => state === 'ready' && speeches.length === 0));
+    await until(() => told().then(({ state, handover }) => state === 'ready' && !handover));
     expect(await told()).toMatchObject({ gainDb: -6 });
-    expect([avatar.report().alive, faultsOf(avatar)]).toEqual([true, []]);
+    await setVolume(port, 0);
+    await expectWhole(port, avatar);
   });
 
   it('goes on without its keeper for as long as there is an avatar', async () => {

@@ -11,7 +11,7 @@ function openSharedState(): SharedState {
   return sharedState;
 }
 
-describe('the ledger', () => {
+describe('the shared state', () => {
   it('tells a fresh slot from one that a worker has read from', () => {
     const sharedState = openSharedState();
     sharedState.clear(3);

@@ -1,13 +1,12 @@
 import { z } from 'zod';
 import type { Agent } from '../../agent/agent.js';
-import { delay, within } from '../../base/clock.js';
+import { delay } from '../../base/clock.js';
 import { BridgeError } from '../../base/errors.js';
 import type { Cue } from '../../speech/cues.js';
 import type { Interruption } from '../../speech/player-options.js';
 import type { Speech } from '../../speech/speech.js';
 import type { RouteFamily, ServiceContext } from '../context.js';
 import { CuesSchema, FadeQuery, SpeechParams, TargetParams } from '../params.js';
-import { endElsewhere } from '../hand-over.js';
 import { ProblemSchema } from '../problem.js';
 import {
   agentJson,
@@ -15,10 +14,8 @@ import {
   InterruptionSchema,
   roundMs,
   speechJson,
-  SpeechEndSchema,
   SpeechResultSchema,
   SpeechSchema,
-  type SpeechResultJson,
 } from '../schemas.js';
 import { speechResult } from '../speech-answer.js';
 import { agentsOf, isGroupName } from '../target.js';
@@ -65,8 +62,6 @@ export const speechesRoutes: RouteFamily = (api, context) => {
     handler: async (request) => {
       const { name, id } = request.params;
       const options = fade(request.query.fadeMs);
-      const elsewhere = await stopElsewhere(context, name, id, options);
-      if (elsewhere) return elsewhere;
       const { agent, speech } = knownSpeech(context, name, id);
       await speech.stop(options);
       return speechResult(agent.name, speech);
@@ -154,37 +149,17 @@ export const speechesRoutes: RouteFamily = (api, context) => {
   }
 };
 
-/** A speech by its id, of one of the agents that a name stands for. @throws BridgeError SPEECH_UNKNOWN, or as `agentsOf` */
+/** A speech by its id, of one of the agents that a name stands for. @throws BridgeError SPEECH_UNKNOWN, RESTARTING, or as `agentsOf` */
 function knownSpeech(context: ServiceContext, name: string, id: string): { agent: Agent; speech: Speech } {
-  for (const agent of agentsOf(context, name)) {
+  const agents = agentsOf(context, name);
+  for (const agent of agents) {
     const speech = agent.speeches.find((other) => other.id === id);
     if (speech) return { agent, speech };
   }
+  if (agents.some(({ handover }) => handover)) {
+    throw new BridgeError('RESTARTING', `Agent ${name} is still with the service’s previous process.`);
+  }
   throw new BridgeError('SPEECH_UNKNOWN', `Agent ${name} has no speech ${JSON.stringify(id.slice(0, 40))}.`);
-}
-
-/** Stops a speech of the process before, during a planned restart. @returns nothing when that one has none of the id */
-async function stopElsewhere(
-  context: ServiceContext,
-  name: string,
-  id: string,
-  options: { fadeMs?: number },
-): Promise<SpeechResultJson | undefined> {
-  const { handover, clock } = context.bridge;
-  if (!handover) return undefined;
-  return within(clock, SILENCE_MS, async (late) => {
-    const ended = endElsewhere(handover, id, late);
-    for (const agent of agentsOf(context, name)) {
-      const speech = agent.stopElsewhere(id, options);
-      if (!speech) continue;
-      const known = speechJson(agent.name, speech);
-      const event = await ended;
-      if (!event) return { ...known, end: null };
-      const { heardMs: positionMs, durationMs } = event;
-      return { ...known, state: 'ended', positionMs, durationMs, end: SpeechEndSchema.parse(event) };
-    }
-    return undefined;
-  });
 }
 
 /** Interrupts, and waits for the silence as long as there is one to be expected: an avatar that has stopped reading tells none. */
