@@ -200,7 +200,7 @@ export async function openBridge(options: OpenOptions = {}): Promise<BridgeHandl
     path: values.path,
     clock,
     logger,
-    ...(values.agentToken !== undefined && { tokenMatches: tokenMatcher(values.agentToken) }),
+    tokenMatches: values.agentToken === undefined ? undefined : tokenMatcher(values.agentToken),
     accept: (name, connection, state) => void registry.attach(name ?? DEFAULT_AGENT, connection, state),
   });
   listener.addUpgradeRoute(avatars.route);

@@ -9,7 +9,7 @@ export { createBridge, type Bridge, type BridgeEvents, type BridgeOptions } from
 export type { AgentEvents, AvatarEvents } from './agent/agent-events.js';
 export type { AgentSnapshot, AgentState, SpeechSnapshot } from './agent/snapshot.js';
 export type { AgentGroup, GroupSpeech } from './agent/group.js';
-export type { RoundTrip } from './agent/round-trips.js';
+export type { RoundTrip } from './agent/connection.js';
 export type { SpeechStream } from './agent/speech-stream.js';
 export type { AgentMessage } from './agent/wire.js';
 export * from './agent/messages.js';

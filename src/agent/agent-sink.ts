@@ -4,7 +4,7 @@ import type { FrameSink, SegmentNeeds } from '../speech/sink.js';
 import { ConnectionWaiters } from './connection-waiters.js';
 import type { Link } from './link.js';
 import type { AgentSettings } from './settings.js';
-import { encodeCommand, type WireUnit } from './wire.js';
+import { encodeCommand, encodeFrame, SEGMENT_END, type WireUnit } from './wire.js';
 
 /** What an agent's sink stands on, and whom it tells. */
 export interface AgentSinkOptions {
@@ -22,7 +22,8 @@ export interface AgentSinkOptions {
 export class AgentSink implements FrameSink {
   readonly #options: AgentSinkOptions;
   readonly #waiters: ConnectionWaiters<Link>;
-  readonly #sent = { frames: 0, samples: 0, commands: 0 };
+  /** What was sent over the connections that are gone. */
+  #sentBefore = { frames: 0, samples: 0, commands: 0 };
   #link: Link | undefined;
   #closed = false;
 
@@ -43,7 +44,14 @@ export class AgentSink implements FrameSink {
 
   /** What has been sent over all connections. */
   get sent(): Readonly<{ frames: number; samples: number; commands: number }> {
-    return this.#sent;
+    const before = this.#sentBefore;
+    const now = this.#link?.connection.acks.sent;
+    if (!now) return before;
+    return {
+      frames: before.frames + now.frames,
+      samples: before.samples + now.samples,
+      commands: before.commands + now.commands,
+    };
   }
 
   /** Goes on over that connection. */
@@ -54,6 +62,7 @@ export class AgentSink implements FrameSink {
 
   /** The connection is gone. */
   detach(): void {
+    this.#sentBefore = this.sent;
     this.#link = undefined;
   }
 
@@ -75,8 +84,7 @@ export class AgentSink implements FrameSink {
    */
   async send(unit: WireUnit, waitMs: number, signal?: AbortSignal): Promise<void> {
     const link = this.#link ?? (await this.#wait(waitMs, signal));
-    link.outbound.command(unit);
-    this.#sent.commands += 1;
+    link.send(unit);
   }
 
   async prepare(needs: SegmentNeeds, signal: AbortSignal, waiting: (message: string) => void): Promise<void> {
@@ -98,33 +106,27 @@ export class AgentSink implements FrameSink {
   }
 
   frame(samples: Int16Array): void {
-    if (!this.#link) return;
-    this.#sent.frames += 1;
-    this.#sent.samples += samples.length;
-    this.#link.frame(samples);
+    this.#link?.send(encodeFrame(samples));
   }
 
   endSegment(): void {
-    this.#link?.endSegment();
+    this.#link?.send(SEGMENT_END);
   }
 
   command(line: string): void {
     try {
-      const unit = this.encode(line);
-      if (!this.#link) return;
-      this.#link.outbound.command(unit);
-      this.#sent.commands += 1;
+      this.#link?.send(this.encode(line));
     } catch (error) {
       this.#options.logger.warn({ error: String(error) }, 'a cue was not sent');
     }
   }
 
   get readSamples(): number | undefined {
-    return this.#link?.readSamples;
+    return this.#link?.connection.acks.readSamples;
   }
 
   get sentSamples(): number {
-    return this.#link?.sentSamples ?? 0;
+    return this.#link?.connection.acks.sent.samples ?? 0;
   }
 
   get playsUntilMs(): number {

@@ -9,9 +9,8 @@ import type { Interruption } from '../speech/player-options.js';
 import type { Speech, SpeechOptions } from '../speech/speech.js';
 import type { AgentEvents } from './agent-events.js';
 import { AgentSink } from './agent-sink.js';
-import type { Connection, LinkState } from './connection.js';
+import type { Connection, LinkState, RoundTrip } from './connection.js';
 import { Link } from './link.js';
-import type { RoundTrip } from './round-trips.js';
 import { classify } from './messages.js';
 import { request } from './request.js';
 import type { SayOptions, SayText } from './say.js';
@@ -105,7 +104,7 @@ export class Agent {
 
   /** The round trip of its marks; nothing before the first came back. */
   get roundTrip(): RoundTrip | undefined {
-    return this.#link?.marks.roundTrip;
+    return this.#link?.connection.acks.roundTrip;
   }
 
   /** The player, for what only the bridge's own measurements need. @internal */
@@ -258,7 +257,7 @@ export class Agent {
       heldMs: this.#player.heldMs,
       leadMs: this.#player.leadMs,
       gainDb: this.#player.gainDb,
-      roundTrip: link?.marks.roundTrip,
+      roundTrip: link?.connection.acks.roundTrip,
       speeches: this.#player.speeches.map(speechSnapshot),
     };
   }
@@ -273,7 +272,7 @@ export class Agent {
       clock,
       wheel,
       readyTimeoutMs,
-      ...(state && { state }),
+      state,
     });
     this.#sink.attach(link);
     // Here it is: should it go and come back, it comes as anybody does.
@@ -289,7 +288,9 @@ export class Agent {
     });
     const lead = this.#lead;
     if (lead) {
-      link.events.on('mark', ({ jitterMs, lastMs, minMs }) => lead.markReturned(jitterMs, lastMs - minMs));
+      link.events.on('roundTrip', ({ jitterMs, lastMs, minMs }) =>
+        lead.markReturned(jitterMs, lastMs - minMs),
+      );
     }
     link.events.on('lost', (error) => this.#onLost(error));
     this.#events.emit('connected', { remote: connection.remote });
@@ -330,7 +331,7 @@ export class Agent {
   async drain(late: AbortSignal, refusal: BridgeError, reason?: BridgeError): Promise<void> {
     this.#refusal = refusal;
     const stop = (): void => {
-      if (this.#refusal === refusal) void this.#player.interrupt({ ...(reason && { reason }) });
+      if (this.#refusal === refusal) void this.#player.interrupt(reason ? { reason } : {});
     };
     if (late.aborted || !this.#link) stop();
     else late.addEventListener('abort', stop, { once: true });

@@ -1,13 +1,37 @@
 import type { Emitter } from '../base/emitter.js';
+import type { WireUnit } from './wire.js';
 
 /** The events of a connection. */
 export interface ConnectionEvents {
   /** One message of the agent, as bytes: not always valid UTF-8 (protocol.md §1). */
   message: Uint8Array;
-  /** A mark came back: everything sent before it has been read by the agent (protocol.md §5). */
-  mark: Uint8Array;
+  /** The agent is known to have read more than before: `acks` has been brought up to date. */
+  acknowledged: undefined;
   /** It is gone, with the reason as a clause; the last event. */
   closed: string;
+}
+
+/** The round trip of what an agent acknowledges, in ms. */
+export interface RoundTrip {
+  readonly count: number;
+  readonly lastMs: number;
+  readonly minMs: number;
+  readonly medianMs: number;
+  readonly maxMs: number;
+  /** Difference between the fastest and nearly the slowest of the last ones: a lead has to cover it. */
+  readonly jitterMs: number;
+}
+
+/** What one connection was sent, and what its agent is known to have read of it. */
+export interface Acknowledgements {
+  /** Frames, the samples in them at 16 kHz, and commands that were handed over. */
+  readonly sent: Readonly<{ frames: number; samples: number; commands: number }>;
+  /** Samples known to have been read. */
+  readonly readSamples: number;
+  /** Monotonic ms from which silence means that the agent has stopped reading; undefined while nothing is unanswered. */
+  readonly overdueAtMs: number | undefined;
+  /** Undefined before the first acknowledgement. */
+  readonly roundTrip: RoundTrip | undefined;
 }
 
 /**
@@ -20,17 +44,14 @@ export interface Connection {
   /** Monotonic ms at which it was opened. */
   readonly openedAtMs: number;
   readonly events: Emitter<ConnectionEvents>;
-  /** False over transports without pings. */
-  readonly canMark: boolean;
+  readonly acks: Acknowledgements;
   /** Bytes handed over that the operating system has not taken yet. */
   readonly unsentBytes: number;
   /**
    * Sends one unit of the wire, whole, in one write. Does nothing once closed.
    * @param unit the sender's again once this returns: what waits is a copy
-   * @param mark sent behind it, in the same write where that can be; the same bytes come back as a `mark` event.
-   * 1 to 125 of them, never none (protocol.md §2); only where `canMark`
    */
-  send(unit: Uint8Array, mark?: Uint8Array): void;
+  send(unit: WireUnit): void;
   /** Keeps what a process that takes over must know; absent where nobody could. */
   remember?(agentName: string, state: LinkState): void;
   /**
@@ -45,20 +66,20 @@ export interface Connection {
 /** What is known of an agent whose connection another process has had before. */
 export interface LinkState {
   /** External control is on. */
-  readonly started?: boolean;
+  readonly started?: boolean | undefined;
   /** The model whose lips are bound. */
-  readonly model?: string;
-  readonly mode?: 'file' | 'stream';
+  readonly model?: string | undefined;
+  readonly mode?: 'file' | 'stream' | undefined;
   /** Who moves its lips. */
-  readonly lips?: 'avatar' | 'commands';
+  readonly lips?: 'avatar' | 'commands' | undefined;
   /** Its volume, in dB. */
-  readonly gainDb?: number;
+  readonly gainDb?: number | undefined;
   /** Somebody holds its speeches. */
-  readonly paused?: boolean;
+  readonly paused?: boolean | undefined;
   /** Samples sent since the last segment end. */
-  readonly openSamples?: number;
+  readonly openSamples?: number | undefined;
   /** True when the last frame of those may not have left. */
-  readonly inDoubt?: boolean;
+  readonly inDoubt?: boolean | undefined;
   /** Monotonic ms at which it has played all that it was sent. */
-  readonly dryAtMs?: number;
+  readonly dryAtMs?: number | undefined;
 }

@@ -1,24 +1,20 @@
-import { delay, type Clock } from '../base/clock.js';
+import { FIRST_SEND_DELAY_MS, paddingSamples, TAIL_MS } from '../base/avatar.js';
+import { delay, type Clock, type Timer } from '../base/clock.js';
 import { Emitter } from '../base/emitter.js';
 import { BridgeError } from '../base/errors.js';
 import { samplesToMs } from '../base/units.js';
 import type { SegmentMode, SegmentNeeds } from '../speech/sink.js';
 import type { TimerWheel, TimerTask } from '../speech/timer-wheel.js';
-import type { Connection, LinkState } from './connection.js';
-import { Marks } from './marks.js';
-import { Outbound } from './outbound.js';
+import type { Connection, LinkState, RoundTrip } from './connection.js';
 import { Readiness } from './readiness.js';
-import type { RoundTrip } from './round-trips.js';
 import {
   autoLipCommand,
   closeMouthCommand,
   encodeCommand,
   encodeFrame,
-  MAX_FRAME_BYTES,
   MessageReader,
   MODE_FILE,
   MODE_STREAM,
-  paddingSamples,
   SEGMENT_END,
   setModelCommand,
   START_COMMAND,
@@ -26,19 +22,22 @@ import {
   type WireUnit,
 } from './wire.js';
 
-/** The end of a sound comes up to so long after the agent's buffer ran out by our clock, in ms (protocol.md §4). */
-const TAIL_MS = 90;
-
-/** Each frame is put together here: it has left when the connection's `send` returns. */
-const frameRoom = Buffer.allocUnsafeSlow(MAX_FRAME_BYTES);
+/** Units that may wait for the first moment at which sending is safe. */
+const MAX_EARLY = 1000;
+/** A wait that ends so much late, in ms, was a stall, maybe of the whole machine: the agent may have slept as well. */
+const STALL_MS = 25;
+/** Waits in all; a machine that stalls at each of them has other worries. */
+const MAX_WAITS = 4;
+/** Bytes that may wait for an agent that has stopped reading before commands are refused. */
+const MAX_UNSENT_BYTES = 1_000_000;
 
 /** The events of a link. */
 export interface LinkEvents {
   message: AgentMessage;
-  /** The agent's reading changed: marks came back, or it was found to have stopped. */
+  /** The agent has stopped reading, or reads again. */
   reading: undefined;
-  /** A mark came back. */
-  mark: RoundTrip;
+  /** The agent has acknowledged what it was sent. */
+  roundTrip: RoundTrip;
   lost: BridgeError;
 }
 
@@ -50,16 +49,17 @@ export interface LinkOptions {
   /** How long a model may take before a wait for it is given up, in ms. */
   readonly readyTimeoutMs: number;
   /** Set when the connection was taken over from another process. */
-  readonly state?: LinkState;
+  readonly state?: LinkState | undefined;
 }
 
-/** One connection of an agent, from its first byte to its last: set-up, units out, messages in, marks. */
+/**
+ * One connection of an agent, from its first byte to its last: set-up, units out in one order, messages in, and whether
+ * the agent still reads.
+ */
 export class Link {
   readonly events = new Emitter<LinkEvents>();
   readonly connection: Connection;
-  readonly outbound: Outbound;
   readonly #options: LinkOptions;
-  readonly #marks: Marks;
   readonly #reader = new MessageReader();
   readonly #readiness: Readiness;
   #model: string | undefined;
@@ -68,7 +68,9 @@ export class Link {
   #gainDb = 0;
   #paused = false;
   #started = false;
-  #sentSamples = 0;
+  /** What waits for the first moment at which sending is safe; undefined from then on. */
+  #early: WireUnit[] | undefined = [];
+  #earlyTimer: Timer | undefined;
   #stalled = false;
   #stallTask: TimerTask | undefined;
   #lost: BridgeError | undefined;
@@ -80,18 +82,18 @@ export class Link {
     this.connection = connection;
     this.#options = options;
     const { state } = options;
-    this.outbound = new Outbound(connection, options.clock, options.agentName, state?.started === true);
-    // Answers to the marks of another process can still be under way: none of ours may look like them.
-    this.#marks = new Marks(state ? Date.now() * 100 : 1);
+    const firstSendMs = connection.openedAtMs + FIRST_SEND_DELAY_MS;
+    if (state?.started === true || firstSendMs <= options.clock.nowMs()) this.#early = undefined;
+    else this.#sendEarlyAt(firstSendMs);
     this.#readiness = new Readiness({
       clock: options.clock,
       openedAtMs: connection.openedAtMs,
       timeoutMs: options.readyTimeoutMs,
       agentName: options.agentName,
-      send: (line) => this.outbound.command(encodeCommand(line)),
+      send: (line) => this.send(encodeCommand(line)),
     });
     connection.events.on('message', (bytes) => this.#onMessage(bytes));
-    connection.events.on('mark', (payload) => this.#onMark(payload));
+    connection.events.on('acknowledged', () => this.#onAcknowledged());
     connection.events.on('closed', (reason) => this.#onClosed(reason));
     if (state) this.#takeOver(state);
     this.#remember();
@@ -111,27 +113,53 @@ export class Link {
     return this.#mode;
   }
 
-  get sentSamples(): number {
-    return this.#sentSamples;
-  }
-
-  /** Samples known to have been read; undefined when the transport has no marks. */
-  get readSamples(): number | undefined {
-    return this.connection.canMark ? this.#marks.readSamples : undefined;
-  }
-
   /** Monotonic ms until which the agent plays what another process has sent it; -Infinity where none has. */
   get playsUntilMs(): number {
     return this.#playsUntilMs;
   }
 
-  /** True while a mark is overdue: the agent has stopped reading. */
+  /** True while an acknowledgement is overdue: the agent has stopped reading. */
   get stalled(): boolean {
     return this.#stalled;
   }
 
-  get marks(): Marks {
-    return this.#marks;
+  /**
+   * Sends a unit. All that goes to the agent goes this way, in one order: commands leave at once, between two frames.
+   * Only in the first moments of a connection they wait, because the agent would not see them (protocol.md §1).
+   * @throws BridgeError AGENT_STALLED for a command when too much waits already for an agent that does not read
+   */
+  send(unit: WireUnit): void {
+    if (this.#lost) return;
+    const { connection } = this;
+    if (this.#early) {
+      if (unit.kind === 'command' && this.#early.length >= MAX_EARLY)
+        throw this.#full(`${MAX_EARLY} commands`);
+      this.#early.push(unit.copy());
+      return;
+    }
+    if (unit.kind === 'command' && connection.unsentBytes > MAX_UNSENT_BYTES)
+      throw this.#full(`${connection.unsentBytes} bytes`);
+    connection.send(unit);
+    if (!this.#stallTask) this.#watchReading();
+  }
+
+  #sendEarlyAt(atMs: number, waits = 1): void {
+    const { clock } = this.#options;
+    this.#earlyTimer = clock.after(atMs - clock.nowMs(), () => {
+      const nowMs = clock.nowMs();
+      if (nowMs - atMs > STALL_MS && waits < MAX_WAITS)
+        return this.#sendEarlyAt(nowMs + FIRST_SEND_DELAY_MS, waits + 1);
+      const early = this.#early ?? [];
+      this.#early = undefined;
+      for (const unit of early) this.connection.send(unit);
+    });
+  }
+
+  #full(amount: string): BridgeError {
+    return new BridgeError(
+      'AGENT_STALLED',
+      `${amount} wait already for agent ${this.#options.agentName}; the command was not sent.`,
+    );
   }
 
   /**
@@ -149,24 +177,24 @@ export class Link {
     if (quietInMs > 0) await delay(this.#options.clock, quietInMs, signal);
     if (this.#lost) throw this.#lost;
     if (!this.#started) {
-      this.outbound.command(encodeCommand(START_COMMAND));
+      this.send(encodeCommand(START_COMMAND));
       this.#started = true;
       this.#remember();
     }
     if (this.#model !== model) {
-      this.outbound.command(encodeCommand(setModelCommand(model)));
+      this.send(encodeCommand(setModelCommand(model)));
       this.#model = model;
       this.#remember();
     }
     if (this.#mode !== mode) {
-      this.outbound.command(mode === 'file' ? MODE_FILE : MODE_STREAM);
+      this.send(mode === 'file' ? MODE_FILE : MODE_STREAM);
       this.#mode = mode;
       this.#remember();
     }
     if (this.#lips !== lips) {
-      this.outbound.command(encodeCommand(autoLipCommand(lips === 'commands' ? 'ALWAYS' : 'NO')));
+      this.send(encodeCommand(autoLipCommand(lips === 'commands' ? 'ALWAYS' : 'NO')));
       // Switched off while they move, the lips can freeze half-open (protocol.md §4).
-      if (lips === 'commands') this.outbound.command(encodeCommand(closeMouthCommand(model)));
+      if (lips === 'commands') this.send(encodeCommand(closeMouthCommand(model)));
       this.#lips = lips;
       this.#remember();
     }
@@ -188,15 +216,15 @@ export class Link {
     if (model !== undefined) this.#readiness.assume(model);
     if (model !== undefined && lips === 'commands') {
       // The line that they follow goes on for as long as it is.
-      this.outbound.command(encodeCommand(closeMouthCommand(model)));
+      this.send(encodeCommand(closeMouthCommand(model)));
     }
     this.#closeSpeech(state);
   }
 
   #closeSpeech({ openSamples = 0, inDoubt = false, dryAtMs = -Infinity }: LinkState): void {
     const padding = paddingSamples(openSamples);
-    if (padding > 0) this.connection.send(encodeFrame(new Int16Array(padding)));
-    if (openSamples > 0) this.connection.send(SEGMENT_END);
+    if (padding > 0) this.send(encodeFrame(new Int16Array(padding)));
+    if (openSamples > 0) this.send(SEGMENT_END);
     const nowMs = this.#options.clock.nowMs();
     this.#playsUntilMs = padding > 0 ? Math.max(nowMs, dryAtMs) + samplesToMs(padding) : dryAtMs;
     if (inDoubt) this.#quietAtMs = Math.max(nowMs, this.#playsUntilMs) + TAIL_MS;
@@ -213,53 +241,33 @@ export class Link {
   #remember(): void {
     this.connection.remember?.(this.#options.agentName, {
       started: this.#started,
-      ...(this.#model !== undefined && { model: this.#model }),
-      ...(this.#mode !== undefined && { mode: this.#mode }),
+      model: this.#model,
+      mode: this.#mode,
       lips: this.#lips,
-      ...(this.#gainDb !== 0 && { gainDb: this.#gainDb }),
-      ...(this.#paused && { paused: true }),
+      gainDb: this.#gainDb,
+      paused: this.#paused,
     });
   }
 
-  /** Sends one frame of 1 to 640 samples, and a mark behind it when one is due. */
-  frame(samples: Int16Array): void {
-    this.#sentSamples += samples.length;
-    this.#send(encodeFrame(samples, frameRoom), false);
-  }
-
-  /** Ends the segment, with a mark behind it. */
-  endSegment(): void {
-    this.#send(SEGMENT_END, true);
-  }
-
-  #send(unit: WireUnit, forceMark: boolean): void {
-    const marks = this.connection.canMark && !this.#lost ? this.#marks : undefined;
-    const mark = marks?.due(this.#sentSamples, this.#options.clock.nowMs(), forceMark);
-    this.connection.send(unit, mark);
-    if (mark) this.#watchMarks();
-  }
-
-  #watchMarks(): void {
-    const at = this.#marks.stallAtMs;
-    if (at === undefined || this.#stallTask || this.#stalled) return;
-    this.#stallTask = this.#options.wheel.at(at, (nowMs) => {
+  #watchReading(): void {
+    const { acks } = this.connection;
+    if (acks.overdueAtMs === undefined || this.#stalled) return;
+    this.#stallTask = this.#options.wheel.at(acks.overdueAtMs, (nowMs) => {
       this.#stallTask = undefined;
-      if (!this.#marks.stalled(nowMs)) return this.#watchMarks();
+      if (acks.overdueAtMs === undefined || nowMs < acks.overdueAtMs) return this.#watchReading();
       this.#stalled = true;
       this.events.emit('reading', undefined);
     });
   }
 
-  #onMark(payload: Uint8Array): void {
-    const nowMs = this.#options.clock.nowMs();
-    if (!this.#marks.answered(payload, nowMs)) return;
+  #onAcknowledged(): void {
+    const { overdueAtMs, roundTrip } = this.connection.acks;
     // The statistics are worth their price only to somebody who looks at them.
-    if (this.events.listenerCount('mark') > 0) this.events.emit('mark', this.#marks.roundTrip!);
-    // After a stall several marks come back at once; only when none is overdue is the agent's reading up to date.
-    if (this.#stalled && !this.#marks.stalled(nowMs)) {
-      this.#stalled = false;
-      this.events.emit('reading', undefined);
-    }
+    if (this.events.listenerCount('roundTrip') > 0) this.events.emit('roundTrip', roundTrip!);
+    // After a stall several come at once; only when none is overdue is the agent's reading up to date.
+    if (!this.#stalled || (overdueAtMs !== undefined && this.#options.clock.nowMs() >= overdueAtMs)) return;
+    this.#stalled = false;
+    this.events.emit('reading', undefined);
   }
 
   #onMessage(bytes: Uint8Array): void {
@@ -288,7 +296,8 @@ export class Link {
   #end(error: BridgeError): void {
     this.#lost = error;
     this.#stallTask?.cancel();
-    this.outbound.close();
+    this.#earlyTimer?.cancel();
+    this.#early = undefined;
     this.#readiness.close(error);
     this.events.emit('lost', error);
   }

@@ -1,5 +1,5 @@
 import type { Speech } from '../speech/speech.js';
-import type { RoundTrip } from './round-trips.js';
+import type { RoundTrip } from './connection.js';
 
 /** Whether an agent is there, and can speak. */
 export type AgentState = 'absent' | 'connected' | 'ready';

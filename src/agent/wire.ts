@@ -7,9 +7,6 @@ import { dangerOf } from './danger.js';
  * here and nowhere else: a WireUnit is the only thing a connection sends, and only this file can make one.
  */
 
-/** Wait this long after the upgrade before the first send: what comes with the 101 is not read (protocol.md §1). */
-export const FIRST_SEND_DELAY_MS = 50;
-
 /** The longest type of a command, in UTF-8 bytes (protocol.md §2). */
 export const MAX_TYPE_BYTES = 2000;
 
@@ -26,21 +23,10 @@ export const MAX_LINE_BYTES = MAX_INBOUND_BYTES - 1;
 export const MIN_S_UNIT_BYTES = 7;
 
 /** `SND` and four digits (protocol.md §4). */
-export const FRAME_HEADER_BYTES = 7;
+const FRAME_HEADER_BYTES = 7;
 
 /** Samples in the largest frame we send, 40 ms: with all headers it fits one TCP segment (protocol.md §2). */
 export const MAX_FRAME_SAMPLES = 640;
-
-/** Bytes of sound in the largest frame. */
-export const MAX_FRAME_PAYLOAD_BYTES = MAX_FRAME_SAMPLES * 2;
-/** Bytes of the longest frame, head and all. */
-export const MAX_FRAME_BYTES = FRAME_HEADER_BYTES + MAX_FRAME_PAYLOAD_BYTES;
-
-/** The avatar plays blocks of this many samples; what is left over is not played (protocol.md §4). */
-export const BLOCK_SAMPLES = 256;
-
-/** Sound the avatar holds at most; it drops the rest in silence (protocol.md §4). */
-export const AGENT_BUFFER_MS = 60_000;
 
 /** Issues what follows as a message inside the avatar (protocol.md §3). */
 export const MESSAGE_PREFIX = '__AV_MESSAGE,';
@@ -51,29 +37,69 @@ export const MAX_MESSAGE_BYTES = MESSAGE_PREFIX.length + MAX_LINE_BYTES + 1;
 /** External control on (protocol.md §3). Echoed as `AVATAR|START`. */
 export const START_COMMAND = '__AV_START';
 
-/** External control off (protocol.md §3). Echoed as `AVATAR|END`. In mid-speech it can freeze the lips (§4). */
-export const END_COMMAND = '__AV_END';
-
 const BIG_ENDIAN = endianness() === 'BE';
 const SND = Buffer.from('SND');
 const ZERO_DIGIT = 0x30;
 
-declare const wireUnit: unique symbol;
+const NO_SAMPLES = new Int16Array(0);
+const NO_BYTES = new Uint8Array(0);
 
-/** One whole message for the avatar, one command or one frame, that keeps every rule of protocol.md §2. */
-export type WireUnit = Uint8Array & { readonly [wireUnit]: true };
+/** One whole message for the avatar that keeps every rule of protocol.md §2. Only this file makes one. */
+export class WireUnit {
+  readonly kind: 'command' | 'frame' | 'segment-end';
+  /** The sound of a frame, 1 to 640 samples; none of everything else. */
+  readonly samples: Int16Array;
+  readonly byteLength: number;
+  readonly #text: Uint8Array;
+
+  /** @internal See `encodeCommand` and `encodeFrame`. */
+  constructor(kind: WireUnit['kind'], text: Uint8Array, samples: Int16Array = NO_SAMPLES) {
+    this.kind = kind;
+    this.samples = samples;
+    this.#text = text;
+    this.byteLength = kind === 'frame' ? FRAME_HEADER_BYTES + samples.length * 2 : text.length;
+  }
+
+  /**
+   * Writes it into memory.
+   * @param target at least `byteLength` from `at` on
+   * @returns where the next may begin
+   */
+  writeTo(target: Uint8Array, at: number): number {
+    const end = at + this.byteLength;
+    if (this.kind !== 'frame') {
+      target.set(this.#text, at);
+      return end;
+    }
+    const { samples } = this;
+    const payloadBytes = samples.length * 2;
+    target.set(SND, at);
+    for (let digit = at + 3, place = 1000; digit < at + FRAME_HEADER_BYTES; digit += 1, place /= 10) {
+      target[digit] = ZERO_DIGIT + (Math.floor(payloadBytes / place) % 10);
+    }
+    target.set(new Uint8Array(samples.buffer, samples.byteOffset, payloadBytes), at + FRAME_HEADER_BYTES);
+    if (BIG_ENDIAN)
+      Buffer.from(target.buffer, target.byteOffset + at + FRAME_HEADER_BYTES, payloadBytes).swap16();
+    return end;
+  }
+
+  /** The same with samples of its own: those of a frame may be the sender's, who changes them. */
+  copy(): WireUnit {
+    return this.kind === 'frame' ? new WireUnit('frame', NO_BYTES, this.samples.slice()) : this;
+  }
+}
 
 /** Plays what follows as a whole, without cutting silence: the mode for everything (protocol.md §4). */
-export const MODE_FILE = Buffer.from('SNDFILE\n') as Uint8Array as WireUnit;
+export const MODE_FILE = new WireUnit('command', Buffer.from('SNDFILE\n'));
 
 /** Cuts the lip-sync by voice activity: the avatar's default, slower to open the lips (protocol.md §4). */
-export const MODE_STREAM = Buffer.from('SNDSTRM\n') as Uint8Array as WireUnit;
+export const MODE_STREAM = new WireUnit('command', Buffer.from('SNDSTRM\n'));
 
 /** Ends a segment of sound. Samples beyond the last whole block are lost here (protocol.md §4). */
-export const SEGMENT_END = Buffer.from('SNDBRKS\n') as Uint8Array as WireUnit;
+export const SEGMENT_END = new WireUnit('segment-end', Buffer.from('SNDBRKS\n'));
 
 /**
- * A command line as the bytes of one message: UTF-8, ended by one newline, or by several when it begins with S and is
+ * A command line as one message: UTF-8, ended by one newline, or by several when it begins with S and is
  * so short that the avatar would wait for more.
  * @param line `TYPE|arg|arg…` without a newline
  * @param options.allowDangerous lets commands through that can run programs or end the avatar
@@ -95,7 +121,7 @@ export function encodeCommand(line: string, options: { allowDangerous?: boolean 
   if (line.startsWith('S')) {
     newlines = Math.max(1, MIN_S_UNIT_BYTES - Buffer.byteLength(line));
   }
-  return Buffer.from(line + '\n'.repeat(newlines)) as Uint8Array as WireUnit;
+  return new WireUnit('command', Buffer.from(line + '\n'.repeat(newlines)));
 }
 
 /** The rule of protocol.md that a command line breaks, as the end of a sentence, or undefined. */
@@ -142,11 +168,10 @@ function quote(line: string): string {
 
 /**
  * Sound as one message: `SND`, four decimal digits, 16-bit little-endian samples (protocol.md §4).
- * @param samples 16 kHz mono, 1 to 640 of them; copied, so the array may be used again at once
- * @param room where it is put together, at least `MAX_FRAME_BYTES` long: the result lies in it; memory of its own when absent
+ * @param samples 16 kHz mono, 1 to 640 of them; not copied, so they must stay as they are until the unit has been sent
  * @throws BridgeError INTERNAL when the count is out of that range
  */
-export function encodeFrame(samples: Int16Array, room?: Buffer): WireUnit {
+export function encodeFrame(samples: Int16Array): WireUnit {
   const count = samples.length;
   if (count === 0 || count > MAX_FRAME_SAMPLES) {
     throw new BridgeError(
@@ -154,25 +179,7 @@ export function encodeFrame(samples: Int16Array, room?: Buffer): WireUnit {
       `A frame of ${count} samples was asked for; it holds 1 to ${MAX_FRAME_SAMPLES} (protocol.md §2).`,
     );
   }
-  const payloadBytes = count * 2;
-  const bytes = FRAME_HEADER_BYTES + payloadBytes;
-  const unit = room?.length === bytes ? room : (room?.subarray(0, bytes) ?? Buffer.allocUnsafe(bytes));
-  unit.set(SND);
-  for (let at = 3, place = 1000; at < FRAME_HEADER_BYTES; at += 1, place /= 10) {
-    unit[at] = ZERO_DIGIT + (Math.floor(payloadBytes / place) % 10);
-  }
-  unit.set(new Uint8Array(samples.buffer, samples.byteOffset, payloadBytes), FRAME_HEADER_BYTES);
-  if (BIG_ENDIAN) unit.subarray(FRAME_HEADER_BYTES).swap16();
-  return unit as Uint8Array as WireUnit;
-}
-
-/**
- * Samples of silence that complete the last block of a segment (protocol.md §4).
- * @param totalSamples sent since the last segment end
- * @returns 0 to 255
- */
-export function paddingSamples(totalSamples: number): number {
-  return (BLOCK_SAMPLES - (totalSamples % BLOCK_SAMPLES)) % BLOCK_SAMPLES;
+  return new WireUnit('frame', NO_BYTES, samples);
 }
 
 /**

@@ -1,15 +1,9 @@
+import { paddingSamples, START_LATENCY_MS, TAIL_MS } from '../base/avatar.js';
 import type { Clock } from '../base/clock.js';
 import { msToSamples, samplesToMs } from '../base/units.js';
 import { Schedule } from './schedule.js';
 import type { FrameSink } from './sink.js';
 import type { TimerWheel } from './timer-wheel.js';
-
-/** The agent plays whole blocks of so many samples (protocol.md §4). */
-export const BLOCK_SAMPLES = 256;
-/** A frame's sound is heard 37 to 58 ms after it was sent with nothing queued before it (protocol.md §4): the middle. */
-export const START_LATENCY_MS = 48;
-/** Sound ends 50 to 90 ms after the agent's buffer ran out by our clock (protocol.md §4): the far end. */
-export const TAIL_MS = 90;
 
 /**
  * The one way to the agent's loudspeaker: sends samples, keeps the schedule of what has been played, and knows what is
@@ -49,7 +43,7 @@ export class PlaybackClock {
 
   /** Samples that the segment lacks for whole blocks, 0 to 255. */
   get samplesToBlock(): number {
-    return (BLOCK_SAMPLES - (this.#segmentSamples % BLOCK_SAMPLES)) % BLOCK_SAMPLES;
+    return paddingSamples(this.#segmentSamples);
   }
 
   /** The moment at which it sent last, in monotonic ms. */

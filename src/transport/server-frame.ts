@@ -10,24 +10,32 @@ export function frameBytes(payloadBytes: number): number {
 }
 
 /**
- * Writes one whole, final, unmasked frame (RFC 6455 §5.2).
- * @param payload at most 65,535 bytes
- * @returns where the next may begin
+ * Writes the head of a whole, final, unmasked frame (RFC 6455 §5.2).
+ * @param length of the payload, at most 65,535 bytes
+ * @returns where the payload begins
  * @throws RangeError when the payload is longer
  */
-export function writeFrame(target: Buffer, at: number, opcode: Opcode, payload: Uint8Array): number {
-  const { length } = payload;
+export function writeHead(target: Buffer, at: number, opcode: Opcode, length: number): number {
   if (length > MAX_PAYLOAD_BYTES)
     throw new RangeError(`A frame of ${length} bytes is beyond two bytes of length.`);
   target[at] = 0x80 | opcode;
   if (length < 126) {
     target[at + 1] = length;
-  } else {
-    target[at + 1] = 126;
-    target[at + 2] = length >> 8;
-    target[at + 3] = length & 0xff;
+    return at + 2;
   }
-  const head = length < 126 ? 2 : 4;
-  target.set(payload, at + head);
-  return at + head + length;
+  target[at + 1] = 126;
+  target[at + 2] = length >> 8;
+  target[at + 3] = length & 0xff;
+  return at + 4;
+}
+
+/**
+ * Writes a frame: its head and its payload.
+ * @returns where the next may begin
+ * @throws RangeError as `writeHead`
+ */
+export function writeFrame(target: Buffer, at: number, opcode: Opcode, payload: Uint8Array): number {
+  const start = writeHead(target, at, opcode, payload.length);
+  target.set(payload, start);
+  return start + payload.length;
 }

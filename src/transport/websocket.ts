@@ -18,7 +18,7 @@ export interface AvatarRouteOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   /** Demanded as `?token=` when set. */
-  readonly tokenMatches?: (token: string | null) => boolean;
+  readonly tokenMatches?: ((token: string | null) => boolean) | undefined;
   /**
    * Takes a connection on under the name of its path, or `undefined` for the path without one.
    * @param state what is known of one that another process had before
@@ -29,9 +29,9 @@ export interface AvatarRouteOptions {
 
 /** What stands in the shared state of an avatar's connection beside the counts. */
 interface AvatarFacts {
-  readonly name?: string;
-  readonly remote?: string;
-  readonly link?: LinkState;
+  readonly name?: string | undefined;
+  readonly remote?: string | undefined;
+  readonly link?: LinkState | undefined;
 }
 
 /** The avatars' side of the port: their upgrades in, connections out. Owns their sockets. */
@@ -66,14 +66,14 @@ export class AvatarRoute {
       return refuse(403, 'The token in the path (?token=…) is missing or wrong.');
     }
     const remote = remoteOf(request);
-    heldSocket?.line.facts({ ...(name !== undefined && { name }), remote } satisfies AvatarFacts);
+    heldSocket?.line.facts({ name, remote } satisfies AvatarFacts);
     heldSocket?.line.stage('answering');
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
       heldSocket?.line.stage('open');
       const inbound = heldSocket && followFrames(socket);
       const openedAtMs = clock.nowMs();
       this.#accept(
-        new WebSocketConnection(webSocket, socket, { remote, openedAtMs, heldSocket, inbound }),
+        new WebSocketConnection(webSocket, socket, { remote, openedAtMs, clock, heldSocket, inbound }),
         name,
       );
     });
@@ -108,8 +108,10 @@ export class AvatarRoute {
     const connection = new WebSocketConnection(webSocket, socket, {
       remote,
       openedAtMs,
+      clock,
       heldSocket,
       inbound,
+      firstMark: Date.now() * 100,
     });
     this.#accept(connection, name, {
       ...link,

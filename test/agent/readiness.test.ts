@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { BridgeError } from '../../src/base/errors.js';
 import { Link } from '../../src/agent/link.js';
+import { encodeCommand, encodeFrame, SEGMENT_END } from '../../src/agent/wire.js';
 import { TimerWheel } from '../../src/speech/timer-wheel.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { FakeConnection } from '../support/fake-connection.js';
+
+const FRAME = encodeFrame(new Int16Array(640));
 
 function link(options: { readyTimeoutMs?: number } = {}): {
   clock: FakeClock;
@@ -131,18 +134,18 @@ describe('lips', () => {
 describe('what goes out', () => {
   it('waits for the first 50 ms, in order, and then leaves at once', async () => {
     const { clock, connection, link: it } = link();
-    for (const line of ['A', 'B']) it.outbound.command(Buffer.from(`${line}\n`) as never);
+    for (const line of ['A', 'B']) it.send(encodeCommand(line));
     await clock.advance(49);
     expect(connection.sent).toEqual([]);
     await clock.advance(1);
     expect(connection.lines).toEqual(['A\n', 'B\n']);
-    it.outbound.command(Buffer.from('C\n') as never);
+    it.send(encodeCommand('C'));
     expect(connection.lines).toEqual(['A\n', 'B\n', 'C\n']);
   });
 
   it('waits again after a stall, in which the agent may not have read the upgrade’s answer', async () => {
     const { clock, connection, link: it } = link();
-    it.outbound.command(Buffer.from('A\n') as never);
+    it.send(encodeCommand('A'));
     await clock.stall(90);
     await clock.advance(49);
     expect(connection.sent).toEqual([]);
@@ -152,66 +155,67 @@ describe('what goes out', () => {
 
   it('is bounded: too many early commands, or too many bytes for an agent that does not read, are refused', async () => {
     const { clock, connection, link: it } = link();
-    const unit = Buffer.from('A\n') as never;
-    for (let i = 0; i < 1000; i += 1) it.outbound.command(unit);
-    expect(() => it.outbound.command(unit)).toThrow(/1000 commands wait already/);
+    const unit = encodeCommand('A');
+    for (let i = 0; i < 1000; i += 1) it.send(unit);
+    expect(() => it.send(unit)).toThrow(/1000 commands wait already/);
     await clock.advance(60);
     connection.unsentBytes = 2_000_000;
-    expect(() => it.outbound.command(unit)).toThrow(/not sent/);
+    expect(() => it.send(unit)).toThrow(/not sent/);
   });
 });
 
 describe('delivery marks', () => {
   it('go out a few times a second behind a frame, never one a frame, and once at the end of a segment', async () => {
     const { clock, connection, link: it } = link();
-    for (let i = 0; i < 50; i += 1) {
-      it.frame(new Int16Array(640));
-      await clock.advance(20);
-      for (const { payload } of connection.marks.splice(0)) {
-        connection.events.emit('mark', payload);
-        connection.sent.push({ atMs: 0, text: 'mark' });
+    let count = 0;
+    await clock.advance(50);
+    for (let i = 0; i < 25; i += 1) {
+      it.send(FRAME);
+      await clock.advance(40);
+      for (const mark of connection.marks.splice(0)) {
+        connection.answers(mark);
+        count += 1;
       }
     }
-    const count = connection.sent.filter(({ text }) => text === 'mark').length;
     expect(count).toBeGreaterThanOrEqual(2);
     expect(count).toBeLessThanOrEqual(4);
-    it.endSegment();
+    it.send(SEGMENT_END);
     expect(connection.marks).toHaveLength(1);
-    expect(connection.marks[0]!.payload.length).toBeGreaterThan(0);
   });
 
   it('tell what has been read, the round trip, and a stall within a second', async () => {
     const { clock, connection, link: it } = link();
     const readings: boolean[] = [];
     it.events.on('reading', () => readings.push(it.stalled));
-    it.frame(new Int16Array(640));
+    await clock.advance(50);
+    it.send(FRAME);
     await clock.advance(3);
-    connection.events.emit('mark', connection.marks[0]!.payload);
-    expect(it.readSamples).toBe(640);
-    expect(it.marks.roundTrip).toMatchObject({ count: 1, lastMs: 3 });
+    connection.answers(connection.marks[0]);
+    expect(connection.acks.readSamples).toBe(640);
+    expect(connection.acks.roundTrip).toMatchObject({ count: 1, lastMs: 3 });
     // The last frame that goes without a mark, then the next: from the stall to its discovery less than a second.
     await clock.advance(397);
-    it.frame(new Int16Array(640));
+    it.send(FRAME);
     await clock.advance(549);
     expect(it.stalled).toBe(false);
     await clock.advance(1 + 5);
     expect(readings).toEqual([true]);
-    connection.events.emit('mark', connection.marks[1]!.payload);
+    connection.answers(connection.marks[1]);
     expect(readings).toEqual([true, false]);
-    expect(it.readSamples).toBe(1280);
+    expect(connection.acks.readSamples).toBe(1280);
   });
 
   it('of somebody else are no news', () => {
     const { connection, link: it } = link();
-    it.frame(new Int16Array(640));
-    connection.events.emit('mark', Buffer.from('hello'));
-    expect(it.readSamples).toBe(0);
+    it.send(FRAME);
+    connection.answers(9999);
+    expect(connection.acks.readSamples).toBe(0);
   });
 
   it('are few under way even when none comes back', async () => {
     const { clock, connection, link: it } = link();
     for (let i = 0; i < 1000; i += 1) {
-      it.frame(new Int16Array(640));
+      it.send(FRAME);
       await clock.advance(40);
     }
     expect(connection.marks.length).toBeLessThanOrEqual(8);

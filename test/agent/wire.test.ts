@@ -1,9 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
-  BLOCK_SAMPLES,
   MAX_ARGUMENTS_BYTES,
-  MAX_FRAME_PAYLOAD_BYTES,
   MAX_FRAME_SAMPLES,
   MAX_LINE_BYTES,
   MAX_MESSAGE_BYTES,
@@ -20,13 +18,14 @@ import {
   encodeFrame,
   encodeMark,
   isProbeAnswer,
-  paddingSamples,
   parseMessage,
   probeCommand,
   setModelCommand,
   type WireUnit,
 } from '../../src/agent/wire.js';
+import { BLOCK_SAMPLES, paddingSamples } from '../../src/base/avatar.js';
 import { BridgeError, type ErrorCode } from '../../src/base/errors.js';
+import { unitBytes } from '../support/unit-bytes.js';
 
 type Heard = { command: string } | { samples: number[] } | { mode: string };
 
@@ -137,7 +136,7 @@ describe('what leaves for the avatar', () => {
     fc.assert(
       fc.property(fc.array(item, { maxLength: 12 }), (items) => {
         const receiver = new Receiver();
-        for (const { unit } of items) receiver.take(unit);
+        for (const { unit } of items) receiver.take(unitBytes(unit));
         expect(receiver.heard).toEqual(items.map(({ heard }) => heard));
       }),
       { numRuns: 150 },
@@ -153,7 +152,7 @@ describe('what leaves for the avatar', () => {
           encodeFrame(samples),
           encodeCommand(second, { allowDangerous: true }),
         ];
-        receiver.take(Buffer.concat(units));
+        receiver.take(Buffer.concat(units.map(unitBytes)));
         expect(receiver.heard).toEqual([{ command: first }, { samples: [...samples] }, { command: second }]);
       }),
       { numRuns: 100 },
@@ -193,9 +192,9 @@ describe('what leaves for the avatar', () => {
           expect((error as BridgeError).code).toBe('COMMAND_INVALID');
           return;
         }
-        expect(unit.length).toBeLessThanOrEqual(MAX_MESSAGE_BYTES);
+        expect(unit.byteLength).toBeLessThanOrEqual(MAX_MESSAGE_BYTES);
         const receiver = new Receiver();
-        receiver.take(unit);
+        receiver.take(unitBytes(unit));
         expect(receiver.heard).toEqual([{ command: line }]);
       }),
       { numRuns: 1000 },
@@ -212,7 +211,7 @@ describe('a command', () => {
     ['TEST', 'TEST\n'],
     ['HELLO|世界', 'HELLO|世界\n'],
   ])('%j leaves as %j', (line, expected) => {
-    expect(Buffer.from(encodeCommand(line)).toString()).toBe(expected);
+    expect(unitBytes(encodeCommand(line)).toString()).toBe(expected);
   });
 
   it.each([
@@ -244,7 +243,7 @@ describe('a command', () => {
       `T|${'あ'.repeat(666)}aa`,
       `__AV_MESSAGE,T|${'a'.repeat(MAX_ARGUMENTS_BYTES)}`,
     ];
-    for (const line of ok) expect(encodeCommand(line).at(-1)).toBe(0x0a);
+    for (const line of ok) expect(unitBytes(encodeCommand(line)).at(-1)).toBe(0x0a);
     const tooLong: [string, RegExp][] = [
       ['T'.repeat(MAX_TYPE_BYTES + 1), /type has 2001 bytes.*limit is 2000/],
       [`T|${'a'.repeat(MAX_ARGUMENTS_BYTES + 1)}`, /arguments have 2001 bytes.*limit is 2000/],
@@ -292,7 +291,7 @@ describe('a command', () => {
       code: 'COMMAND_DANGEROUS',
       message: expect.stringMatching(/was not sent: it .*§3/) as string,
     });
-    expect(encodeCommand(line, { allowDangerous: true }).length).toBeGreaterThan(0);
+    expect(encodeCommand(line, { allowDangerous: true }).byteLength).toBeGreaterThan(0);
   });
 
   it.each([
@@ -311,20 +310,29 @@ describe('a command', () => {
 
 describe('a frame', () => {
   it('is SND, four digits, and little-endian samples', () => {
-    const unit = encodeFrame(Int16Array.of(1, -2, 0x1234, -32768));
-    expect(Buffer.from(unit).toString('latin1', 0, 7)).toBe('SND0008');
+    const unit = unitBytes(encodeFrame(Int16Array.of(1, -2, 0x1234, -32768)));
+    expect(unit.toString('latin1', 0, 7)).toBe('SND0008');
     expect([...unit.subarray(7)]).toEqual([1, 0, 0xfe, 0xff, 0x34, 0x12, 0, 0x80]);
   });
 
-  it('takes a part of a larger array, and does not change when that array does', () => {
+  it('takes a part of a larger array, and a copy of it does not change when that array does', () => {
     const samples = Int16Array.of(9, 8, 7, 6);
     const unit = encodeFrame(samples.subarray(1, 3));
+    expect([...unitBytes(unit).subarray(7)]).toEqual([8, 0, 7, 0]);
+    const copy = unit.copy();
     samples.fill(0);
-    expect([...unit.subarray(7)]).toEqual([8, 0, 7, 0]);
+    expect([...unitBytes(copy).subarray(7)]).toEqual([8, 0, 7, 0]);
+  });
+
+  it('is written where it is asked to be, and nowhere else', () => {
+    const target = Buffer.alloc(20, 0xee);
+    expect(encodeFrame(Int16Array.of(1)).writeTo(target, 5)).toBe(14);
+    expect(encodeCommand('A').writeTo(target, 14)).toBe(16);
+    expect(target.toString('latin1')).toBe('\xee'.repeat(5) + 'SND0002\x01\0A\n' + '\xee'.repeat(4));
   });
 
   it('holds 1 to 640 samples', () => {
-    expect(encodeFrame(new Int16Array(MAX_FRAME_SAMPLES)).length).toBe(7 + MAX_FRAME_PAYLOAD_BYTES);
+    expect(encodeFrame(new Int16Array(MAX_FRAME_SAMPLES)).byteLength).toBe(7 + 1280);
     expect(codeOf(() => encodeFrame(new Int16Array(0)))?.code).toBe('INTERNAL');
     expect(codeOf(() => encodeFrame(new Int16Array(MAX_FRAME_SAMPLES + 1)))?.code).toBe('INTERNAL');
   });

@@ -1,6 +1,6 @@
-import { Marks } from '../../src/agent/marks.js';
 import { openBridge, type BridgeHandle } from '../../src/bridge.js';
 import type { FrameObserver } from '../../src/speech/delivery.js';
+import { PING_TIMING } from '../../src/transport/ack-window.js';
 import { LEAD_MS, speechLikeNoise, watchWindow, type Window, type WindowReport } from './load.js';
 import { sharedClock, sleep } from './now.js';
 import { serve } from './processes.js';
@@ -13,7 +13,7 @@ export interface SpeakOptions {
   readonly cueEveryMs?: number;
 }
 
-const { due } = Marks.prototype;
+const { everyMs } = PING_TIMING;
 let bridge: BridgeHandle;
 
 const tasks = {
@@ -65,9 +65,9 @@ const tasks = {
       while (sharedClock.nowMs() < untilMs);
     }, everyMs);
   },
-  /** Has delivery marks go out, as they always do, or not. */
+  /** Has delivery marks go out as often as they always do, or only as the bytes under way ask for them. */
   marks(on: boolean): void {
-    Marks.prototype.due = on ? due : () => undefined;
+    Object.assign(PING_TIMING, { everyMs: on ? everyMs : 1e9 });
   },
   /** Measures for a while. */
   async measure(window: Window): Promise<WindowReport> {

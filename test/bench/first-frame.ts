@@ -1,5 +1,6 @@
 import type { Agent } from '../../src/agent/agent.js';
 import { encodeFrame } from '../../src/agent/wire.js';
+import { unitBytes } from '../support/unit-bytes.js';
 import { wavOf } from '../support/wav.js';
 import { encodedSounds } from './formats.js';
 import { openLab } from './lab.js';
@@ -38,7 +39,7 @@ async function atOnce(agent: Agent, rounds: number): Promise<Row[]> {
   for (let i = 0; i < rounds; i += 1) {
     spoken.push(await firstFrameAfterMs(agent, [wav]));
     const startMs = now();
-    socket.write(encodeFrame(sound.subarray(0, 640)));
+    socket.write(unitBytes(encodeFrame(sound.subarray(0, 640))));
     bare.push(now() - startMs);
   }
   socket.close();

@@ -1,4 +1,5 @@
 import { encodeFrame } from '../../src/agent/wire.js';
+import { unitBytes } from '../support/unit-bytes.js';
 import { openLab } from './lab.js';
 import { LEAD_MS, speechLikeNoise } from './load.js';
 import { loopback } from './loopback.js';
@@ -47,8 +48,8 @@ export const interruption: Bench = {
 /** The same bytes as at an interruption, written bare: a faded end, its padding, the end of the segment. */
 function bareEnd(write: (bytes: Uint8Array) => void, sound: Int16Array): number {
   const startMs = now();
-  write(encodeFrame(sound.subarray(0, 240)));
-  write(encodeFrame(sound.subarray(0, 144)));
+  write(unitBytes(encodeFrame(sound.subarray(0, 240))));
+  write(unitBytes(encodeFrame(sound.subarray(0, 144))));
   write(Buffer.from('SNDBRKS\n'));
   return now() - startMs;
 }

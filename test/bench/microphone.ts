@@ -6,6 +6,7 @@ import { PULSE_PROGRAMS, startPulse } from '../support/pulse.js';
 import { muteAgent } from './mute-agent.js';
 import { now, sharedClock, sleep } from './now.js';
 import { spread } from './statistics.js';
+import { unitBytes } from '../support/unit-bytes.js';
 import type { Bench, Row } from './table.js';
 
 const CHUNK_MS = 20;
@@ -48,7 +49,7 @@ async function measureOnce(source: string, ms: number): Promise<Row[] | undefine
   const atParec = new ClickWatch();
   const mute = await muteAgent(sharedClock, { leadMs: 120 });
   mute.onUnit = (unit) => {
-    if (unit.length > 100) onWire.push(unit.subarray(7));
+    if (unit.kind === 'frame') onWire.push(unitBytes(unit).subarray(7));
   };
   const speech = mute.agent.live(microphoneSound({ recorder: 'parec', device: source, clock: sharedClock }));
   const parec = spawn('parec', [...RAW, '--latency-msec=40', `--device=${source}`], {

@@ -5,12 +5,14 @@ import type { Clock } from '../../src/base/clock.js';
 import { Emitter } from '../../src/base/emitter.js';
 import { silentLogger } from '../../src/base/logger.js';
 import { openSound } from '../../src/source/open.js';
+import type { WireUnit } from '../../src/agent/wire.js';
 import { TimerWheel } from '../../src/speech/timer-wheel.js';
+import { AckWindow } from '../../src/transport/ack-window.js';
 
 /** An agent without a socket: what would leave is told, and every mark comes back at once. */
 export interface MuteAgent {
   readonly agent: Agent;
-  onUnit: (unit: Uint8Array) => void;
+  onUnit: (unit: WireUnit) => void;
 }
 
 /** Makes one that is ready to speak. */
@@ -39,15 +41,22 @@ export async function muteAgent(clock: Clock, options: { leadMs: number }): Prom
   });
   const mute: MuteAgent = { agent, onUnit: () => undefined };
   const events = new Emitter<ConnectionEvents>();
+  const acks = new AckWindow();
   const connection: Connection = {
     remote: 'nowhere',
     openedAtMs: clock.nowMs(),
     events,
-    canMark: true,
+    acks,
     unsentBytes: 0,
-    send: (unit, mark) => {
+    send: (unit) => {
+      acks.admit(unit);
+      const mark = acks.wrote(unit, clock.nowMs());
       mute.onUnit(unit);
-      if (mark) queueMicrotask(() => events.emit('mark', mark));
+      if (mark === undefined) return;
+      queueMicrotask(() => {
+        acks.answered(mark, clock.nowMs(), () => undefined);
+        events.emit('acknowledged', undefined);
+      });
     },
     destroy: () => undefined,
   };

@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { encodeCommand, encodeFrame, MAX_FRAME_BYTES, type WireUnit } from '../../src/agent/wire.js';
+import { systemClock } from '../../src/base/clock.js';
+import { encodeCommand, encodeFrame, type WireUnit } from '../../src/agent/wire.js';
 import { adoptWebSocket } from '../../src/transport/adopt.js';
 import { WebSocketConnection } from '../../src/transport/websocket-connection.js';
 import { clientFrame } from '../support/client-frames.js';
 import { socketPair } from '../support/socket-pair.js';
+import { unitBytes } from '../support/unit-bytes.js';
 import { until } from '../support/until.js';
 
 const MASK = Buffer.from([1, 2, 3, 4]);
@@ -19,7 +21,11 @@ async function withSilentAvatar(): Promise<{
 }> {
   const { ours, theirs } = await socketPair();
   const { webSocket } = adoptWebSocket(ours, { whole: true });
-  const connection = new WebSocketConnection(webSocket, ours, { remote: 'x', openedAtMs: 0 });
+  const connection = new WebSocketConnection(webSocket, ours, {
+    remote: 'x',
+    openedAtMs: 0,
+    clock: systemClock,
+  });
   const units: string[] = [];
   const pings: Buffer[] = [];
   let answers = 0;
@@ -58,12 +64,12 @@ describe('a connection to an avatar that does not answer for what it was sent', 
     const { connection, units, bytesTaken, answerPings } = await withSilentAvatar();
     const sent: string[] = [];
     const send = (unit: WireUnit): void => {
-      sent.push(Buffer.from(unit).toString('latin1'));
+      sent.push(unitBytes(unit).toString('latin1'));
       connection.send(unit);
     };
-    // As a link does it: every frame is put together in the same place.
-    const room = Buffer.alloc(MAX_FRAME_BYTES);
-    for (let i = 0; i < 200; i++) send(encodeFrame(new Int16Array(640).fill(i), room));
+    // The samples are the sender's again once they have been sent.
+    const samples = new Int16Array(640);
+    for (let i = 0; i < 200; i++) send(encodeFrame(samples.fill(i)));
     // A short command would have room where a frame has none; it must not overtake it.
     for (let i = 0; i < 3; i++) send(encodeCommand(`A|${i}`));
     const allBytes = sent.join('').length;

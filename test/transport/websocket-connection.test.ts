@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { systemClock } from '../../src/base/clock.js';
 import { encodeFrame, SEGMENT_END } from '../../src/agent/wire.js';
 import type { HeldSocket } from '../../src/keeper/keeper-client.js';
 import { SharedState, type SlotState } from '../../src/keeper/shared-state.js';
@@ -30,6 +31,7 @@ async function held(): Promise<{ connection: WebSocketConnection; socket: Socket
   const connection = new WebSocketConnection(webSocket, socket, {
     remote: 'test',
     openedAtMs: 0,
+    clock: systemClock,
     heldSocket,
     inbound,
   });

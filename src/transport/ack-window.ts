@@ -1,0 +1,203 @@
+import type { Acknowledgements, RoundTrip } from '../agent/connection.js';
+import type { WireUnit } from '../agent/wire.js';
+
+/** How a transport asks its avatar what it has read. */
+export interface AckTiming {
+  /**
+   * How often a mark goes out while sound does, in ms: a few a second, never one a frame. The time is cut at the same
+   * moments for all agents, so that their answers come in bunches and wake the process less often.
+   */
+  readonly everyMs: number;
+  /** A mark that has not come back for so long means that the agent has stopped reading. */
+  readonly overdueAfterMs: number;
+  /** A mark goes out behind so many bytes without another one. */
+  readonly everyBytes: number;
+}
+
+/** Marks that are pings (protocol.md §5: back after 11 ms at most). */
+export const PING_TIMING: AckTiming = { everyMs: 400, overdueAfterMs: 550, everyBytes: 16_384 };
+
+/** What may be under way to an avatar that has not said that it read it: 1.9 s of sound, and far less than a kernel takes. */
+const MAX_BYTES = 65_536;
+/** What a small write costs the kernel beyond its bytes, roughly; a mark is one too. */
+const UNIT_BYTES = 64;
+/** Marks for the sake of the time that are under way at once; those for the sake of the bytes are few by themselves. */
+const MAX_PENDING = 8;
+/** Round trips that the statistics look back on. */
+const ROUND_TRIPS = 64;
+
+interface Pending {
+  readonly mark: number;
+  readonly sentMs: number;
+  readonly bytes: number;
+  readonly samples: number;
+}
+
+/**
+ * What one agent has been sent, and what it is known to have read: a mark that is sent behind something comes back when
+ * the agent has read all before it (protocol.md §5). One stream of marks answers for everything: the samples read, the
+ * round trip and its jitter, whether the agent still reads, and whether more may be handed to the operating system.
+ *
+ * A socket that is never filled takes each unit whole: no unit is ever half written, so none can be cut in two when this
+ * process ends, or be held up between its halves (§2: 10 ms are fatal). What has no room waits here, as whole units.
+ *
+ * Pure bookkeeping: time is an argument, and whoever holds it does the writing.
+ */
+export class AckWindow implements Acknowledgements {
+  /** What was handed over, whether it was written at once or waits. */
+  readonly sent = { frames: 0, samples: 0, commands: 0 };
+  readonly #timing: AckTiming;
+  #nextMark: number;
+  #pending: Pending[] = [];
+  /** The stretch of `everyMs` in which the last mark was sent. */
+  #lastStretch = -Infinity;
+  #writtenBytes = 0;
+  #markedBytes = 0;
+  #readBytes = 0;
+  #readSamples = 0;
+  #waiting: WireUnit[] = [];
+  #waitingBytes = 0;
+  #waitingSamples = 0;
+  readonly #roundTrips = new RoundTrips();
+
+  /** @param firstMark marks count up from here; one connection never has the same twice */
+  constructor(timing: AckTiming = PING_TIMING, firstMark = 1) {
+    this.#timing = timing;
+    this.#nextMark = firstMark;
+  }
+
+  get readSamples(): number {
+    return this.#readSamples;
+  }
+
+  get overdueAtMs(): number | undefined {
+    const oldest = this.#pending[0];
+    return oldest && oldest.sentMs + this.#timing.overdueAfterMs;
+  }
+
+  get roundTrip(): RoundTrip | undefined {
+    return this.#roundTrips.statistics;
+  }
+
+  /** Bytes written and not known to have been read. */
+  get underWayBytes(): number {
+    return this.#writtenBytes - this.#readBytes;
+  }
+
+  /** Bytes of the units that wait here. */
+  get waitingBytes(): number {
+    return this.#waitingBytes;
+  }
+
+  /**
+   * Takes a unit in.
+   * @returns true when it is to be written now; else it waits here, as a copy, until `answered` gives it back
+   */
+  admit(unit: WireUnit): boolean {
+    const { sent } = this;
+    if (unit.kind === 'frame') {
+      sent.frames += 1;
+      sent.samples += unit.samples.length;
+    } else if (unit.kind === 'command') sent.commands += 1;
+    if (this.#waiting.length === 0 && this.#hasRoom(unit)) return true;
+    this.#waiting.push(unit.copy());
+    this.#waitingBytes += unit.byteLength;
+    this.#waitingSamples += unit.samples.length;
+    return false;
+  }
+
+  /**
+   * A unit is being written.
+   * @returns the mark to write behind it, if one is due
+   */
+  wrote(unit: WireUnit, nowMs: number): number | undefined {
+    this.#writtenBytes += unit.byteLength + UNIT_BYTES;
+    return this.#markDue(unit, nowMs) ? this.mark(nowMs) : undefined;
+  }
+
+  /** A mark is being written. @returns its number */
+  mark(nowMs: number): number {
+    const mark = this.#nextMark++;
+    this.#writtenBytes += UNIT_BYTES;
+    this.#markedBytes = this.#writtenBytes;
+    const samples = this.sent.samples - this.#waitingSamples;
+    this.#pending.push({ mark, sentMs: nowMs, bytes: this.#writtenBytes, samples });
+    return mark;
+  }
+
+  /**
+   * A mark came back: all before it has been read.
+   * @param write writes what now has room, by way of `wrote`
+   * @returns false when the mark is not one that is under way
+   */
+  answered(mark: number | undefined, nowMs: number, write: (unit: WireUnit) => void): boolean {
+    const index = this.#pending.findIndex((pending) => pending.mark === mark);
+    if (index < 0) return false;
+    const { sentMs, samples, bytes } = this.#pending[index]!;
+    // In order with the data: an answer covers every mark before it.
+    this.#pending.splice(0, index + 1);
+    this.#readSamples = samples;
+    this.#readBytes = bytes;
+    this.#roundTrips.add(nowMs - sentMs);
+    if (this.#waiting.length > 0) this.#release(write);
+    return true;
+  }
+
+  #release(write: (unit: WireUnit) => void): void {
+    let released = 0;
+    for (const unit of this.#waiting) {
+      if (!this.#hasRoom(unit)) break;
+      released += 1;
+      this.#waitingBytes -= unit.byteLength;
+      this.#waitingSamples -= unit.samples.length;
+      write(unit);
+    }
+    this.#waiting.splice(0, released);
+  }
+
+  #hasRoom(unit: WireUnit): boolean {
+    return this.underWayBytes === 0 || this.underWayBytes + unit.byteLength + UNIT_BYTES <= MAX_BYTES;
+  }
+
+  #markDue(unit: WireUnit, nowMs: number): boolean {
+    if (this.#writtenBytes - this.#markedBytes >= this.#timing.everyBytes) return true;
+    if (unit.kind === 'command' || this.#pending.length >= MAX_PENDING) return false;
+    const stretch = Math.floor(nowMs / this.#timing.everyMs);
+    if (unit.kind === 'frame' && stretch === this.#lastStretch) return false;
+    this.#lastStretch = stretch;
+    return true;
+  }
+}
+
+/** The round trips of the last marks, kept in their order of length: whoever adapts a lead looks at every one. */
+class RoundTrips {
+  /** As they came, the oldest first. */
+  readonly #window: number[] = [];
+  /** The same, the shortest first. */
+  readonly #sorted: number[] = [];
+  #count = 0;
+
+  add(ms: number): void {
+    this.#count += 1;
+    if (this.#window.length === ROUND_TRIPS)
+      this.#sorted.splice(this.#sorted.indexOf(this.#window.shift()!), 1);
+    this.#window.push(ms);
+    const at = this.#sorted.findIndex((other) => other > ms);
+    this.#sorted.splice(at < 0 ? this.#sorted.length : at, 0, ms);
+  }
+
+  get statistics(): RoundTrip | undefined {
+    const sorted = this.#sorted;
+    const lastMs = this.#window.at(-1);
+    if (lastMs === undefined) return undefined;
+    const at = (share: number): number => sorted[Math.floor(share * sorted.length)]!;
+    return {
+      count: this.#count,
+      lastMs,
+      minMs: sorted[0]!,
+      medianMs: at(0.5),
+      maxMs: sorted.at(-1)!,
+      jitterMs: at(0.95) - sorted[0]!,
+    };
+  }
+}

@@ -1,0 +1,139 @@
+import type { Duplex } from 'node:stream';
+import type { Connection, ConnectionEvents, LinkState } from '../agent/connection.js';
+import type { WireUnit } from '../agent/wire.js';
+import type { Clock } from '../base/clock.js';
+import { Emitter } from '../base/emitter.js';
+import type { HeldSocket } from '../keeper/keeper-client.js';
+import { AckWindow, type AckTiming } from './ack-window.js';
+import { writeFrom } from './write-room.js';
+
+/** A connection that cannot be given up between two messages within this time is given up all the same, in ms. */
+const PASS_TIMEOUT_MS = 1000;
+
+/** What every connection to an avatar has, whatever carries it. */
+export interface SocketConnectionOptions {
+  readonly remote: string;
+  /** Monotonic ms at which it was opened. */
+  readonly openedAtMs: number;
+  readonly clock: Clock;
+  /** Set when another process holds a copy of its socket. */
+  readonly heldSocket?: HeldSocket | undefined;
+  /** The first mark: answers to those of a process before can still be under way, and none of ours may look like them. */
+  readonly firstMark?: number | undefined;
+}
+
+/**
+ * One avatar's socket as a connection: units out in whole writes as far as the avatar has answered for what it was
+ * sent, and a record of each in the keeper's shared state.
+ */
+export abstract class SocketConnection implements Connection {
+  readonly remote: string;
+  readonly openedAtMs: number;
+  readonly events = new Emitter<ConnectionEvents>();
+  readonly acks: AckWindow;
+  protected readonly socket: Duplex;
+  protected readonly heldSocket: HeldSocket | undefined;
+  protected closeReason = 'the avatar closed it, or its program ended';
+  readonly #clock: Clock;
+  #closed = false;
+  #passing: ((force: boolean) => void) | undefined;
+
+  constructor(socket: Duplex, timing: AckTiming, options: SocketConnectionOptions) {
+    this.socket = socket;
+    this.remote = options.remote;
+    this.openedAtMs = options.openedAtMs;
+    this.#clock = options.clock;
+    this.heldSocket = options.heldSocket;
+    this.acks = new AckWindow(timing, options.firstMark);
+  }
+
+  get unsentBytes(): number {
+    return this.socket.writableLength + this.acks.waitingBytes;
+  }
+
+  /** A write's error arrives as the connection's end, which is told once, there. */
+  send(unit: WireUnit): void {
+    if (this.#closed || !this.socket.writable) return;
+    if (this.acks.admit(unit)) this.#write(unit);
+  }
+
+  /** Writes down, for a process that takes over, how the avatar is set up. */
+  remember(name: string, link: LinkState): void {
+    this.heldSocket?.line.facts({ name, remote: this.remote, link });
+  }
+
+  /** Gives it up to the process that takes over, between two messages, when all that was sent has left. */
+  passOn(onPassed: () => void): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.#passing?.(true), PASS_TIMEOUT_MS);
+      const attempt = (force: boolean): void => {
+        const ready = this.unsentBytes === 0 && this.inboundWhole;
+        if (this.#passing !== now || !(ready || force)) return;
+        // The keeper is gone: nobody could take it, and closing it here would end the avatar.
+        if (!this.#closed && !this.heldSocket?.held) return;
+        this.#passing = undefined;
+        clearTimeout(timer);
+        onPassed();
+        if (!this.#closed) this.#pass();
+        resolve();
+      };
+      // Not inside an event: bytes that came with this message may hold another one.
+      const now = (force: boolean): void => queueMicrotask(() => attempt(force));
+      this.#passing = now;
+      now(false);
+    });
+  }
+
+  destroy(): void {
+    this.closeReason = 'the bridge dropped it';
+    this.drop();
+  }
+
+  /** True when the last byte that came in ended a message. */
+  protected abstract get inboundWhole(): boolean;
+
+  /** Puts a unit together as it goes onto the socket, with a mark behind it. @returns bytes in `roomFor`'s room */
+  protected abstract encode(unit: WireUnit, mark: number | undefined): Buffer;
+
+  /** Closes the socket at once. */
+  protected abstract drop(): void;
+
+  /** The subclass has read a message. */
+  protected received(bytes: Uint8Array): void {
+    this.events.emit('message', bytes);
+    this.#passing?.(false);
+  }
+
+  /** The subclass has read what may be a mark that came back. */
+  protected acknowledged(mark: number | undefined): void {
+    const known = this.acks.answered(mark, this.#clock.nowMs(), (unit) => this.#write(unit));
+    if (known) this.events.emit('acknowledged', undefined);
+    this.#passing?.(false);
+  }
+
+  /** The socket is closed. */
+  protected ended(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#passing?.(true);
+    this.events.emit('closed', this.closeReason);
+  }
+
+  #pass(): void {
+    this.#closed = true;
+    if (this.inboundWhole) this.heldSocket?.line.inboundWhole();
+    this.drop();
+    this.heldSocket?.pass();
+  }
+
+  #write(unit: WireUnit): void {
+    const line = this.heldSocket?.line;
+    const mark = this.acks.wrote(unit, this.#clock.nowMs());
+    if (unit.kind === 'frame') line?.frame(unit.samples.length);
+    writeFrom(this.socket, this.encode(unit, mark));
+    if (!line) return;
+    if (unit.kind === 'segment-end') line.ended();
+    // What the system has not taken yet goes down with this process.
+    else if (unit.kind === 'frame' && this.socket.writableLength === 0) line.left();
+  }
+}
