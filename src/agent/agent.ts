@@ -160,7 +160,7 @@ export class Agent {
    * @throws as `speak`
    */
   createSpeechStream(
-    options: SpeechOptions & SoundInputOptions & { readonly format?: string } = {},
+    options: SpeechOptions & SoundInputOptions & { readonly format?: string | undefined } = {},
   ): SpeechStream {
     const { format, ...rest } = options;
     return new SpeechStream((bytes) =>
@@ -173,7 +173,10 @@ export class Agent {
    * @param options.waitMs how long to wait for an agent that is not there; by default not at all
    * @throws BridgeError COMMAND_INVALID, COMMAND_DANGEROUS, AGENT_ABSENT, AGENT_STALLED or RESTARTING
    */
-  async send(line: string, options: { waitMs?: number; signal?: AbortSignal } = {}): Promise<void> {
+  async send(
+    line: string,
+    options: { waitMs?: number | undefined; signal?: AbortSignal | undefined } = {},
+  ): Promise<void> {
     const unit = this.#sink.encode(line);
     const { waitMs = 0, signal } = options;
     if (waitMs === 0) this.#refuseHandover();
@@ -187,7 +190,10 @@ export class Agent {
    * @returns the answer
    * @throws BridgeError TIMEOUT, AGENT_LOST, or as `send`
    */
-  request(line: string, options: { timeoutMs?: number; signal?: AbortSignal } = {}): Promise<AgentMessage> {
+  request(
+    line: string,
+    options: { timeoutMs?: number | undefined; signal?: AbortSignal | undefined } = {},
+  ): Promise<AgentMessage> {
     return request(this, this.#settings.clock, line, options);
   }
 
@@ -200,7 +206,9 @@ export class Agent {
   }
 
   /** Settles when its model is loaded and can speak. @throws BridgeError AGENT_ABSENT or MODEL_NOT_READY */
-  async whenReady(options: { model?: string; signal?: AbortSignal } = {}): Promise<void> {
+  async whenReady(
+    options: { model?: string | undefined; signal?: AbortSignal | undefined } = {},
+  ): Promise<void> {
     await this.#sink.prepare(
       options.model === undefined ? {} : { model: options.model },
       options.signal ?? new AbortController().signal,

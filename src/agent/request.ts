@@ -1,15 +1,25 @@
 import type { Clock } from '../base/clock.js';
 import { BridgeError } from '../base/errors.js';
-import type { Agent } from './agent.js';
+import type { AgentEvents } from './agent-events.js';
 import { answerOf } from './messages.js';
 import type { AgentMessage } from './wire.js';
 
+/** An agent as a request sees it. */
+interface RequestedAgent {
+  readonly name: string;
+  on<Name extends 'message' | 'lost'>(
+    event: Name,
+    listener: (payload: AgentEvents[Name]) => void,
+  ): () => void;
+  send(line: string, options: { signal?: AbortSignal | undefined }): Promise<void>;
+}
+
 /** Sends a command and waits for its answer; see `Agent.request`. */
 export async function request(
-  agent: Agent,
+  agent: RequestedAgent,
   clock: Clock,
   line: string,
-  options: { timeoutMs?: number; signal?: AbortSignal },
+  options: { timeoutMs?: number | undefined; signal?: AbortSignal | undefined },
 ): Promise<AgentMessage> {
   const { timeoutMs = 5000, signal } = options;
   const answers = answerOf(line) ?? ((message: AgentMessage) => message.text === line);
@@ -37,7 +47,7 @@ export async function request(
   answer.catch(() => undefined);
   try {
     signal?.throwIfAborted();
-    await agent.send(line, signal ? { signal } : {});
+    await agent.send(line, { signal });
     return await answer;
   } finally {
     forget();

@@ -20,7 +20,7 @@ export interface UpgradeRequest {
   readonly socket: Duplex;
   readonly head: Buffer;
   /** Set when another process holds a copy of the socket. It is released when the socket closes here. */
-  readonly heldSocket?: HeldSocket;
+  readonly heldSocket?: HeldSocket | undefined;
 }
 
 /** Takes an upgrade on and returns true, or returns false when the path is none of its own. */
@@ -232,7 +232,7 @@ export class Listener {
     } catch {
       return refuseUpgrade(socket, 400, 'The address of the request is malformed.');
     }
-    const upgrade = { request, url, socket, head, ...(heldSocket && { heldSocket }) };
+    const upgrade = { request, url, socket, head, heldSocket };
     for (const route of this.#routes) if (route(upgrade)) return;
     heldSocket?.release();
     this.#refused?.(url.pathname, 'no such path');

@@ -1,4 +1,6 @@
-import { guessFrame } from './client-frame.js';
+/** The longest message of an avatar (protocol.md §1). */
+const MAX_TEXT_BYTES = 2047;
+const [FIN_TEXT, FIN_PONG, MASKED, LF, DEL] = [0x81, 0x8a, 0x80, 0x0a, 0x7f];
 
 /** More than this and there is no message in it: the longest frame has 2,055 bytes. */
 const MAX_BUFFERED_BYTES = 16_384;
@@ -51,4 +53,59 @@ export class Resynchroniser {
     this.#skippedBytes += bytes;
     this.#data = new Uint8Array(this.#data.subarray(bytes));
   }
+}
+
+/** What stands at a place in the bytes of an avatar: a frame with its end, the beginning of one, or neither. */
+type FrameGuess = { readonly end: number } | 'unfinished' | 'none';
+
+/**
+ * Whether the bytes at `at` can be a frame of an avatar (RFC 6455 §5.2): whole and masked, a text line or the answer to
+ * one of our marks. Nothing else ever comes from one (protocol.md §1), which makes its frames easy to know.
+ */
+function guessFrame(data: Uint8Array, at: number): FrameGuess {
+  const first = data[at];
+  if (first === undefined) return 'unfinished';
+  if (first !== FIN_TEXT && first !== FIN_PONG) return 'none';
+  const second = data[at + 1];
+  if (second === undefined) return 'unfinished';
+  if (!(second & MASKED)) return 'none';
+  let length = second & 0x7f;
+  let headBytes = 2;
+  if (length === 127 || (first === FIN_PONG && length === 126)) return 'none';
+  if (length === 126) {
+    if (at + 4 > data.length) return 'unfinished';
+    length = (data[at + 2]! << 8) | data[at + 3]!;
+    headBytes = 4;
+    if (length < 126 || length > MAX_TEXT_BYTES) return 'none';
+  }
+  if (length === 0) return 'none';
+  const start = at + headBytes + 4;
+  const end = start + length;
+  // What is there of the payload can rule it out before all of it is.
+  const payload = unmasked(data, start - 4, Math.min(end, data.length));
+  const whole = end <= data.length;
+  if (first === FIN_PONG ? !isMark(payload, whole) : !isText(payload, whole)) return 'none';
+  return whole ? { end } : 'unfinished';
+}
+
+function unmasked(data: Uint8Array, maskAt: number, end: number): Uint8Array {
+  const start = maskAt + 4;
+  // A copy: `slice` of a Buffer would be the bytes themselves.
+  const payload = new Uint8Array(data.subarray(start, Math.max(start, end)));
+  for (let i = 0; i < payload.length; i += 1) payload[i]! ^= data[maskAt + (i & 3)]!;
+  return payload;
+}
+
+/** The marks of this project are words with a number behind them. */
+function isMark(payload: Uint8Array, whole: boolean): boolean {
+  const text = Buffer.from(payload).toString('latin1');
+  return whole ? /^[a-z]+-\d+$/.test(text) : /^[a-z]*(-\d*)?$/.test(text);
+}
+
+/** A line without control characters that ends in a newline, or was cut at the longest length (protocol.md §1). */
+function isText(payload: Uint8Array, whole: boolean): boolean {
+  for (const byte of payload) {
+    if ((byte < 0x20 && byte !== LF && byte !== 0x0d && byte !== 0x09) || byte === DEL) return false;
+  }
+  return !whole || payload.at(-1) === LF || payload.length === MAX_TEXT_BYTES;
 }
