@@ -23,8 +23,7 @@ export { parseCueFile } from './speech/cue-file.js';
 export type { Cue } from './speech/cues.js';
 export { gatedSound, type GatedOptions } from './source/gated.js';
 export { microphoneSound, type MicrophoneOptions, type MicrophoneSound } from './source/microphone.js';
-export type { LiveFrame } from './speech/feed-latency.js';
-export type { Interruption } from './speech/player-options.js';
+export type { Interruption } from './speech/player-context.js';
 export type {
   GapCount,
   Speech,

@@ -5,7 +5,7 @@ import type { SoundInput, SoundInputOptions } from '../audio/input.js';
 import { liveSound } from '../audio/live-sound.js';
 import { AdaptiveLead } from '../speech/lead.js';
 import { Player } from '../speech/player.js';
-import type { Interruption } from '../speech/player-options.js';
+import type { Interruption } from '../speech/player-context.js';
 import type { Speech, SpeechOptions } from '../speech/speech.js';
 import type { AgentEvents } from './agent-events.js';
 import { AgentSink } from './agent-sink.js';

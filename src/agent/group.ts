@@ -1,10 +1,9 @@
-import type { Timer } from '../base/clock.js';
+import type { Clock, Timer } from '../base/clock.js';
 import { BridgeError } from '../base/errors.js';
 import type { SoundInput, SoundInputOptions } from '../audio/input.js';
 import { liveSound } from '../audio/live-sound.js';
 import { broadcast } from '../speech/broadcast.js';
-import { startGate } from '../speech/gate.js';
-import type { Speech, SpeechEnd, SpeechOptions } from '../speech/speech.js';
+import type { Speech, SpeechEnd, SpeechOptions, StartGate } from '../speech/speech.js';
 import type { Agent } from './agent.js';
 import type { SayOptions, SayText } from './say.js';
 import type { AgentSettings } from './settings.js';
@@ -158,5 +157,40 @@ function leftBehind(agent: string, speech: Speech): SpeechEnd {
     cuesSent: 0,
     cuesDropped: 0,
     error: new BridgeError('AGENT_STALLED', message),
+  };
+}
+
+/**
+ * A gate for `count` speeches.
+ * @param patienceMs how long the first waits for the last, in ms
+ * @param tooLate makes the error for one that comes after it has opened
+ */
+function startGate(clock: Clock, count: number, patienceMs: number, tooLate: () => Error): StartGate {
+  let expected = count;
+  let arrived = 0;
+  let opened = false;
+  let open!: () => void;
+  let timer: Timer | undefined;
+  const opening = new Promise<void>((resolve) => {
+    open = () => {
+      opened = true;
+      timer?.cancel();
+      resolve();
+    };
+  });
+  return {
+    async arrive(signal) {
+      signal.throwIfAborted();
+      if (opened) throw tooLate();
+      arrived += 1;
+      if (arrived >= expected) open();
+      else timer ??= clock.after(patienceMs, open);
+      await opening;
+      signal.throwIfAborted();
+    },
+    leave() {
+      expected -= 1;
+      if (!opened && arrived >= expected) open();
+    },
   };
 }

@@ -1,3 +1,5 @@
+import { samplesToMs } from '../base/units.js';
+
 /** The median is told to this, in ms. */
 const BIN_MS = 0.5;
 /** Up to 2 s; what took longer counts, with its true maximum, but the median says no more than this. */
@@ -7,7 +9,6 @@ const RECENT = 128;
 
 /** How old frames of a live sound were when they left, in ms. */
 export interface LatencyFigures {
-  readonly frames: number;
   readonly p50Ms: number;
   readonly maxMs: number;
 }
@@ -47,7 +48,7 @@ export class LatencyMeter {
     let seen = 0;
     let bin = 0;
     while ((seen += this.#bins[bin]!) < half) bin += 1;
-    return { frames: this.#frames, p50Ms: Math.min((bin + 0.5) * BIN_MS, this.#maxMs), maxMs: this.#maxMs };
+    return { p50Ms: Math.min((bin + 0.5) * BIN_MS, this.#maxMs), maxMs: this.#maxMs };
   }
 
   /** Of the last frames, about five seconds of them; undefined before the first. */
@@ -55,9 +56,33 @@ export class LatencyMeter {
     if (this.#frames === 0) return undefined;
     const sorted = this.#recent.toSorted((a, b) => a - b);
     return {
-      frames: sorted.length,
       p50Ms: sorted[Math.floor((sorted.length - 1) / 2)]!,
       maxMs: sorted.at(-1)!,
     };
+  }
+}
+
+interface Stretch {
+  readonly fromSample: number;
+  readonly fromMs: number;
+}
+
+/**
+ * Where each sample of a 16 kHz stream lies on a scale of milliseconds: in stretches, within which time passes as the
+ * samples do. What has been asked for moves forward, so what lies behind it is forgotten.
+ */
+export class Timeline {
+  #stretches: Stretch[] = [];
+
+  /** From this sample on, which lies behind all before, the stream is at `ms`. */
+  add(fromSample: number, ms: number): void {
+    this.#stretches.push({ fromSample, fromMs: ms });
+  }
+
+  /** @returns the ms of a sample; undefined when nothing is known of it */
+  msOf(sample: number): number | undefined {
+    while (this.#stretches.length > 1 && this.#stretches[1]!.fromSample <= sample) this.#stretches.shift();
+    const stretch = this.#stretches[0];
+    return stretch && stretch.fromMs + samplesToMs(sample - stretch.fromSample);
   }
 }

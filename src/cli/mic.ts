@@ -2,12 +2,11 @@ import { Option } from 'commander';
 import { createConverter } from '../audio/convert.js';
 import type { Level } from '../audio/level.js';
 import { MAX_HANG_OVER_MS, MAX_PRE_ROLL_MS } from '../audio/gate.js';
-import type { LatencyFigures } from '../audio/latency.js';
-import { blockMs, type Sound } from '../audio/pcm.js';
+import type { LatencyJson } from '../service/schemas.js';
+import type { Sound } from '../audio/pcm.js';
 import { gatedSound } from '../source/gated.js';
 import { microphoneSound } from '../source/microphone.js';
 import { RECORDER_NAMES, type RecorderName } from '../source/recorders/recorder.js';
-import { CaptureToWire } from './capture-to-wire.js';
 import { problemOf } from './client.js';
 import { openClient, type AddCommand, type CliContext } from './command.js';
 import { EXIT, Interrupted } from './exit-codes.js';
@@ -85,7 +84,7 @@ export const addMic: AddCommand = (program, run) => {
             label: 'microphone',
             bytes: listening.bytes(),
             query: {
-              ...{ raw: 's16le:16000:1', live: true, frames: true, burstMs: listening.burstMs },
+              ...{ raw: 's16le:16000:1', live: true, burstMs: listening.burstMs },
               leadMs: leadMs === 'auto' ? MIC_LEAD_MS : leadMs,
               model,
               mode: flags.mode === 'strm' ? 'stream' : 'file',
@@ -93,8 +92,8 @@ export const addMic: AddCommand = (program, run) => {
             },
             onEvent: (event) => {
               if (event.type === 'sent') return recording?.take(event.samples);
-              if (event.type === 'frame') return listening.latency.left(event.atMs);
-              if (flags.json) return context.terminal.json(listening.latency.toldIn(event));
+              if (event.type === 'position') listening.latency = event.latency;
+              if (flags.json) return context.terminal.json(event);
               // How it is sent to the service says nothing to a person.
               if (event.type === 'info') return;
               const line = speechLine(speechName(agent, 'microphone', event), event);
@@ -113,7 +112,8 @@ export const addMic: AddCommand = (program, run) => {
 };
 
 interface Listening {
-  readonly latency: CaptureToWire;
+  /** How old the sound was when it left the service, as told last. */
+  latency: LatencyJson | null;
   /** How much may come at once, in ms. */
   readonly burstMs: number | undefined;
   bytes(): AsyncGenerator<Uint8Array, void, undefined>;
@@ -124,14 +124,13 @@ interface Listening {
 /** The microphone as the bytes of 16 kHz mono sound. */
 function openMicrophone(flags: MicFlags, { terminal }: CliContext, fail: (reason: Error) => void): Listening {
   const controller = new AbortController();
-  const latency = new CaptureToWire();
   let gateOpen = !flags.gate;
   const microphone = microphoneSound({
     recorder: flags.recorder,
     ...(flags.device !== undefined && { device: flags.device }),
     ...(flags.gainDb !== undefined && { gainDb: flags.gainDb }),
     ...(!flags.json && {
-      onLevel: (level: Level) => terminal.live(meterLine(level, gateOpen, latency.recent)),
+      onLevel: (level: Level) => terminal.live(meterLine(level, gateOpen, listening.latency)),
     }),
   });
   const sound: Sound = flags.gate
@@ -153,11 +152,8 @@ function openMicrophone(flags: MicFlags, { terminal }: CliContext, fail: (reason
       });
       for await (const block of blocks) {
         const samples = converter.push(block);
-        if (samples.length === 0) continue;
-        if (block.capturedAtMs !== undefined)
-          latency.goesOut(samples.length, block.capturedAtMs + blockMs(block) - converter.pendingMs);
         // A copy: the converter may use its buffer again before the upload has taken it.
-        yield Buffer.from(samples.slice().buffer);
+        if (samples.length > 0) yield Buffer.from(samples.slice().buffer);
       }
     } catch (error) {
       if (controller.signal.aborted) return;
@@ -167,12 +163,13 @@ function openMicrophone(flags: MicFlags, { terminal }: CliContext, fail: (reason
       converter.close();
     }
   };
-  return {
-    latency,
+  const listening: Listening = {
+    latency: null,
     burstMs: sound.burstMs,
     bytes,
     stop: () => controller.abort(new Error('the recording was ended')),
   };
+  return listening;
 }
 
 async function untilInterrupted(
@@ -190,7 +187,7 @@ async function untilInterrupted(
     if (interrupted > 1) void request.stop().catch(() => undefined);
   });
   try {
-    const ended = listening.latency.toldIn(await request.ended);
+    const ended = await request.ended;
     terminal.live('');
     if (!json) terminal.say(`microphone: ${endLine(ended)}`);
     if (ended.how === 'completed' || interrupted > 0) return EXIT.ok;
@@ -202,8 +199,8 @@ async function untilInterrupted(
   }
 }
 
-/** How loud it is, as a bar from -60 dBFS to full scale, and how long it takes to the avatar's connection. */
-export function meterLine({ peakDbfs, rmsDbfs }: Level, open: boolean, latency?: LatencyFigures): string {
+/** How loud it is, as a bar from -60 dBFS to full scale, and how old it is when it goes to the avatar. */
+export function meterLine({ peakDbfs, rmsDbfs }: Level, open: boolean, latency: LatencyJson | null): string {
   const cells = (dbfs: number): number =>
     Math.max(0, Math.min(METER_CELLS, Math.round((1 - dbfs / METER_FLOOR_DBFS) * METER_CELLS)));
   const [peak, rms] = [cells(peakDbfs), cells(rmsDbfs)];

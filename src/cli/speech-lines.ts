@@ -36,7 +36,6 @@ export function speechLine(label: string, event: SpeechEventJson): string | unde
       return `${name}: ${endLine(event)}`;
     case 'accepted':
     case 'sent':
-    case 'frame':
     case 'position':
       return undefined;
   }

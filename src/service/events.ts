@@ -53,13 +53,6 @@ export const SpeechEventSchema = z
       latency: LatencySchema.nullable().describe('Of the last five seconds of a live sound.'),
     }),
     event('sent', { ...speechHead, samples: z.string().describe('16 kHz mono s16le, base64.') }),
-    event('frame', {
-      ...speechHead,
-      atMs: z.number().describe('Where in the live sound, as it was sent here, the frame begins.'),
-      ageMs: z
-        .number()
-        .describe('How old its oldest sample is, counted from its capture or its arrival here.'),
-    }),
     event('warning', { ...speechHead, message: z.string() }),
     event('cue', { ...speechHead, atMs: z.number(), send: z.string() }),
     event('ended', { ...speechHead, label: z.string(), ...SpeechEndSchema.shape }),
@@ -197,24 +190,6 @@ export function followSamples(
 ): () => void {
   return speech.on('sent', ({ samples }) =>
     tell({ type: 'sent', time: eventTime(), agent, speech: speech.id, samples: toBase64(samples) }),
-  );
-}
-
-/** Tells `tell` each frame of a live sound as it leaves. @returns ends it */
-export function followFrames(
-  agent: string,
-  speech: Speech,
-  tell: (event: SpeechEventJson) => void,
-): () => void {
-  return speech.on('frame', ({ atMs, ageMs }) =>
-    tell({
-      type: 'frame',
-      time: eventTime(),
-      agent,
-      speech: speech.id,
-      atMs: roundMs(atMs),
-      ageMs: roundMs(ageMs),
-    }),
   );
 }
 

@@ -106,9 +106,6 @@ export const SpeechQuery = z.strictObject({
     .describe(
       'Live sound: how much of it may come at once, in ms, such as the pre-roll of a gate; else it counts as too fast.',
     ),
-  frames: queryFlag
-    .optional()
-    .describe('A live answer also tells each frame of a live sound as it leaves: its place, and its age.'),
   sent: queryFlag
     .optional()
     .describe(
@@ -136,7 +133,7 @@ const jsonObject = <Schema extends z.ZodType>(schema: Schema): z.ZodPreprocess<S
   z.preprocess((value) => (typeof value === 'string' ? parseJson(value) : value), schema);
 
 /** How a text is to be spoken, and how its request is to be answered. */
-export const SayQuery = SpeechQuery.omit({ raw: true, live: true, burstMs: true, frames: true }).extend({
+export const SayQuery = SpeechQuery.omit({ raw: true, live: true, burstMs: true }).extend({
   engine: z
     .string()
     .max(50)

@@ -22,7 +22,6 @@ export const LatencySchema = z
     from: z
       .enum(['capture', 'arrival'])
       .describe('Counted from when it was captured, or from when it came to the service.'),
-    frames: z.int().describe('How many frames it is of.'),
     p50Ms: z.number(),
     maxMs: z.number(),
   })

@@ -5,7 +5,6 @@ import type { ServiceContext } from './context.js';
 import {
   acceptedEvent,
   endedEvent,
-  followFrames,
   followPosition,
   followSamples,
   followSpeech,
@@ -30,8 +29,6 @@ export interface SpeechRequest {
   readonly reply: FastifyReply;
   /** A live answer tells the samples too; of several agents those of the first. */
   readonly sent: boolean;
-  /** A live answer tells the frames of a live sound too. */
-  readonly frames?: boolean;
 }
 
 /** A speech as the API answers it, with its end when it has one. */
@@ -145,7 +142,6 @@ export async function answerLive(request: SpeechRequest): Promise<void> {
   ]);
   const [first] = spoken.members;
   if (request.sent && first) offs.push(followSamples(first.agent, first.speech, tell));
-  if (request.frames && first) offs.push(followFrames(first.agent, first.speech, tell));
   lines.open(`${NDJSON_TYPE}; charset=utf-8`, { ...reply.getHeaders(), location: locationOf(spoken) });
   for (const { agent, speech } of spoken.members) tell(acceptedEvent(agent, speech));
   const ends = await spoken.finished;

@@ -44,8 +44,6 @@ export interface AskedAnswer {
   readonly label: string;
   /** A live answer tells the samples too. */
   readonly sent?: boolean | undefined;
-  /** And the frames of a live sound. */
-  readonly frames?: boolean | undefined;
 }
 
 /**
@@ -75,7 +73,7 @@ export async function takeSpeech(
   context: ServiceContext,
   request: FastifyRequest,
   reply: FastifyReply,
-  { wait = 'accepted', label, sent, frames }: AskedAnswer,
+  { wait = 'accepted', label, sent }: AskedAnswer,
   begin: (upload: Upload | undefined) => Spoken,
 ): Promise<void> {
   let leave: (() => void) | undefined;
@@ -99,7 +97,6 @@ export async function takeSpeech(
       received,
       reply,
       sent: sent === true,
-      frames: frames === true,
     };
     const answering = (live ? answerLive : ANSWERS[wait])(asked);
     const work = Promise.allSettled([answering, ended]);

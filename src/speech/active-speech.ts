@@ -1,15 +1,22 @@
-import type { BridgeError } from '../base/errors.js';
+import { BridgeError } from '../base/errors.js';
 import { samplesToMs } from '../base/units.js';
 import { Gain } from '../audio/gain.js';
 import { CueList } from './cues.js';
 import type { Feed } from './feed.js';
-import type { GapCount, Speech, SpeechEndKind } from './speech.js';
+import type { Speech, SpeechEnd, SpeechEndKind } from './speech.js';
 
 /** Silence that the player put into the agent's stream and that is no part of the sound. */
 interface Insertion {
   /** Where in the sound it lies, in samples. */
   readonly atSample: number;
   readonly samples: number;
+}
+
+/** How a speech ends: its kind, why unless it completed, and how much of it was heard, in ms. */
+export interface Ending {
+  readonly how: SpeechEndKind;
+  readonly error: BridgeError | undefined;
+  readonly heardMs: number;
 }
 
 /** More pauses than this and the oldest are merged: only what is not yet heard needs them apart. */
@@ -28,8 +35,6 @@ export class ActiveSpeech {
   readonly preparing = new AbortController();
   /** May begin while an earlier speech still drains: it interrupted it. */
   immediate = false;
-  /** A live sound has gathered its cushion and may flow. */
-  primed = false;
   /** How it will end when what was sent has been heard. */
   outcome: { how: SpeechEndKind; error: BridgeError | undefined } | undefined;
   cuesSent = 0;
@@ -56,10 +61,6 @@ export class ActiveSpeech {
   /** Samples of the sound that have left. */
   get sentSamples(): number {
     return this.#sentSamples;
-  }
-
-  get gaps(): GapCount {
-    return { ...this.#gaps };
   }
 
   /** Where in the schedule the sample after the last one sent lies. */
@@ -124,7 +125,6 @@ export class ActiveSpeech {
     this.#baseSample = heardSample;
     this.#startSample = undefined;
     this.#insertions = [];
-    this.primed = false;
     this.outcome = undefined;
     this.fadeInNext = heardSample > 0;
   }
@@ -132,5 +132,31 @@ export class ActiveSpeech {
   /** How much of the sound has been played, in ms. */
   heardMs(scheduleSample: number): number {
     return samplesToMs(this.fromSchedule(scheduleSample));
+  }
+
+  /** What is known of it at its end. */
+  endOf({ how, error, heardMs }: Ending): SpeechEnd {
+    const { feed, cuesSent, cuesDropped } = this;
+    return {
+      how,
+      heardMs,
+      durationMs: feed.durationMs,
+      gaps: { ...this.#gaps },
+      droppedMs: samplesToMs(feed.droppedSamples),
+      latency: feed.totalLatency,
+      cuesSent,
+      cuesDropped,
+      error,
+    };
+  }
+
+  /** The error of one that was stopped, or interrupted. */
+  stoppedError(): BridgeError {
+    return new BridgeError('SPEECH_STOPPED', `The speech of ${this.speech.label} was stopped.`);
+  }
+
+  /** The error of one whose sound came to its end without a sample. */
+  emptyError(): BridgeError {
+    return new BridgeError('SOUND_EMPTY', `${this.speech.label} holds no sound.`);
   }
 }

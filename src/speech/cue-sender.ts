@@ -1,8 +1,7 @@
 import type { Cue } from './cues.js';
-import type { PlaybackClock } from './playback-clock.js';
 import type { ActiveSpeech } from './active-speech.js';
-import type { FrameSink } from './sink.js';
-import type { TimerWheel, TimerTask } from './timer-wheel.js';
+import type { PlayerContext } from './player-context.js';
+import type { TimerTask } from './timer-wheel.js';
 
 /**
  * Sends the cues of all runs that sound, each when its sample is due. A command acts about as long after its sending
@@ -10,28 +9,23 @@ import type { TimerWheel, TimerTask } from './timer-wheel.js';
  * frame left.
  */
 export class CueSender {
-  readonly #playback: PlaybackClock;
-  readonly #wheel: TimerWheel;
-  readonly #sink: FrameSink;
+  readonly #context: Pick<PlayerContext, 'playback' | 'sink'>;
   readonly #active: () => readonly ActiveSpeech[];
-  #task: TimerTask | undefined;
+  readonly #task: TimerTask;
 
   /** @param active the runs that sound now, in order */
   constructor(
-    playback: PlaybackClock,
-    wheel: TimerWheel,
-    sink: FrameSink,
+    context: Pick<PlayerContext, 'playback' | 'sink' | 'wheel'>,
     active: () => readonly ActiveSpeech[],
   ) {
-    this.#playback = playback;
-    this.#wheel = wheel;
-    this.#sink = sink;
+    this.#context = context;
     this.#active = active;
+    this.#task = context.wheel.task((nowMs) => this.send(nowMs));
   }
 
   /** Sends what is due at `nowMs`, then waits for the next. */
   send(nowMs: number): void {
-    const played = this.#playback.schedule.playedSamples(nowMs);
+    const played = this.#context.playback.schedule.playedSamples(nowMs);
     for (const run of this.#active()) {
       if (!run.begun || run.cues.size === 0) continue;
       // One sample of tolerance: times and samples do not divide evenly.
@@ -43,7 +37,7 @@ export class CueSender {
   /** Asks the wheel for the next cue's moment. Cheap when there is none. */
   arm(): void {
     let dueMs = Infinity;
-    const { schedule } = this.#playback;
+    const { schedule } = this.#context.playback;
     for (const run of this.#active()) {
       const sample = run.cues.nextSample;
       if (sample === undefined || !run.begun) continue;
@@ -51,8 +45,8 @@ export class CueSender {
       // Beyond what was sent the moment is not known yet: the next frame asks again.
       if (at <= schedule.sentSamples) dueMs = Math.min(dueMs, schedule.timeOf(at));
     }
-    this.#task?.cancel();
-    this.#task = dueMs === Infinity ? undefined : this.#wheel.at(dueMs, (nowMs) => this.send(nowMs));
+    if (dueMs === Infinity) this.#task.cancel();
+    else this.#task.at(dueMs);
   }
 
   /** The run was heard to its end: its last cues are due, whatever rounding says. */
@@ -69,11 +63,11 @@ export class CueSender {
   }
 
   close(): void {
-    this.#task?.cancel();
+    this.#task.cancel();
   }
 
   #sendOne(run: ActiveSpeech, cue: Cue): void {
-    this.#sink.command(cue.send);
+    this.#context.sink.command(cue.send);
     run.cuesSent += 1;
     run.speech.tell('cue', cue);
   }

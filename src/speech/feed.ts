@@ -1,107 +1,125 @@
 import type { Clock } from '../base/clock.js';
-import { ThrottledWarnings } from '../base/throttled-warnings.js';
 import { toBridgeError, type BridgeError } from '../base/errors.js';
 import { msToSamples, samplesToMs } from '../base/units.js';
 import { createConverter, type Converter } from '../audio/convert.js';
-import { createDriftCorrector, type DriftCorrector } from '../audio/drift.js';
-import { FINE_LOOKAHEAD_SAMPLES } from '../audio/fine-resampler.js';
+import type { LiveLatency } from '../audio/latency.js';
 import type { PcmBlock, Sound, SoundInfo } from '../audio/pcm.js';
 import { SampleQueue } from '../audio/sample-queue.js';
-import { FeedLatency, type LiveFrame } from './feed-latency.js';
+import type { Schedule } from './schedule.js';
 
-/** How a feed holds what it has read ahead. */
+/** A feed's needs and whom it tells. */
 export interface FeedOptions {
-  /** Most that is held converted and unsent now, in ms. A pulled sound waits at it; a live one drops its oldest. */
-  maxBufferedMs(): number;
-  /** Live sound: the fill to hold, and what lies beyond the feed, so that its clock can be followed. */
-  readonly live?: LiveFeedOptions;
+  readonly clock: Clock;
+  /** Most that is held converted and unsent, in ms. */
+  readonly bufferMs: number;
   /** Called when samples came, when the sound ended and when it failed. */
-  onChange(): void;
-  /** A fault that did not end the sound, as a sentence. */
-  onWarning(message: string): void;
-  /** Live sound was dropped: a sentence, at most one every ten seconds. */
-  onDrop?(message: string): void;
-  /** Live sound leaves. */
-  onFrame?(frame: LiveFrame): void;
+  changed(): void;
+  /** Told of a fault that did not end the sound, as a sentence. */
+  warn(message: string): void;
 }
 
-/** Silence that pushes the last samples out of the drift corrector's filter. */
-const DRIFT_TAIL = new Int16Array(FINE_LOOKAHEAD_SAMPLES);
-/** What stays behind in that filter. */
-const DRIFT_MS = samplesToMs(FINE_LOOKAHEAD_SAMPLES);
+/** The pace at which samples are played, at one moment. */
+export interface Pace {
+  readonly nowMs: number;
+  readonly schedule: Schedule;
+  /** True while samples were sent since the last end of a segment. */
+  readonly segmentOpen: boolean;
+  /** What the agent may hold, in ms. */
+  readonly leadMs: number;
+  /** True when the moment came by the timer wheel, not because samples came. */
+  readonly byClock: boolean;
+}
 
-/** How a live sound is kept on the bridge's own clock. */
-export interface LiveFeedOptions {
-  readonly clock: Clock;
-  /** How much of it should lie between its source and the ear on average now, in ms. After a drop so much is left. */
-  readonly targetFillMs: number;
-  /** How much of it may come at once, in ms; see `Sound.burstMs`. */
-  readonly burstMs: number;
-  /** What the agent holds of it, in ms. */
-  heldMs(): number;
+/** An agent that holds no more than this is about to run dry, in ms: two slots of the timer wheel. */
+const NEARLY_DRY_MS = 10;
+/** Sound that nothing has followed for this long, or for the cushion, is all that there is for now, in ms. */
+const MIN_QUIET_MS = 100;
+/** Blocks that come no further apart than this are one piece, in ms. */
+const ONE_PIECE_MS = 5;
+/** So long after its first piece it is clear whether a sound comes faster than it is played, in ms. */
+const KNOWN_AFTER_MS = 60;
+/** A first piece that is longer than the lead by this needs no second one to begin, in ms. */
+const LONG_PIECE_MS = 250;
+/** A piece of a sound that comes in real time may be late by so much, in ms. */
+const LATE_PIECE_MS = 80;
+/** A wait for a piece that is longer than this is a pause of the source, not its pace, in ms. */
+const MAX_WAIT_MS = 250;
+
+/** How the pieces of a pulled sound came: faster than they are played, or in real time as from a microphone's pipe. */
+class Arrivals {
+  #pieces = 0;
+  #startMs = -Infinity;
+  #lastMs = -Infinity;
+  #firstPieceMs = 0;
+  #soundMs = 0;
+  #longestWaitMs = 0;
+
+  /** Sound of so many ms came. */
+  add(soundMs: number, nowMs: number): void {
+    if (this.#pieces === 0) this.#startMs = nowMs;
+    if (this.#pieces === 0 || nowMs - this.#lastMs > ONE_PIECE_MS) {
+      if (this.#pieces > 0)
+        this.#longestWaitMs = Math.max(this.#longestWaitMs, Math.min(nowMs - this.#lastMs, MAX_WAIT_MS));
+      this.#pieces += 1;
+    }
+    if (this.#pieces === 1) this.#firstPieceMs += soundMs;
+    this.#soundMs += soundMs;
+    this.#lastMs = nowMs;
+  }
+
+  /** The moment at which its pace is known although no more came. */
+  get knownAtMs(): number {
+    return this.#pieces === 1 ? this.#startMs + KNOWN_AFTER_MS : -Infinity;
+  }
+
+  /** What to gather so that the agent does not run dry before the next piece, in ms. */
+  cushionMs(leadMs: number, nowMs: number): number {
+    if (this.#pieces <= 1) return nowMs < this.knownAtMs ? leadMs + LONG_PIECE_MS : leadMs;
+    const fast = this.#soundMs - this.#firstPieceMs >= 2 * (this.#lastMs - this.#startMs);
+    return fast ? leadMs : Math.max(leadMs, this.#longestWaitMs + LATE_PIECE_MS);
+  }
 }
 
 /**
  * Reads one sound ahead of its time: opens it, converts it to the agent's format and holds a bounded stretch of it,
- * from which the player takes samples when they are due.
- *
- * Pull or drop, said out loud: a finite sound is pulled, so a slow agent slows the reading; a live sound cannot wait,
- * so past the bound its oldest samples are dropped, down to the fill that is wanted: a queue that stays full would be a
- * delay that never goes away. They are counted in `droppedSamples` and told of. Before anything is taken, while an agent
- * gets ready, nothing older than the fill that is wanted is kept at all.
+ * from which the pacer takes samples when they are due. The sound is pulled: a slow agent slows the reading.
  */
 export class Feed {
-  readonly live: boolean;
-  readonly #sound: Sound;
-  readonly #options: FeedOptions;
+  readonly live: boolean = false;
+  protected readonly sound: Sound;
+  protected readonly options: FeedOptions;
+  protected readonly queue = new SampleQueue();
+  protected converter: Converter | undefined;
+  /** Monotonic ms at which sound came last. */
+  protected cameMs = -Infinity;
+  readonly #arrivals = new Arrivals();
   readonly #abort = new AbortController();
   /** As the signal says, which takes 50 times as long to ask. */
   #cancelled = false;
-  readonly #queue = new SampleQueue();
-  readonly #latency: FeedLatency | undefined;
-  readonly #throttled: ThrottledWarnings | undefined;
-  #filters: { readonly converter: Converter; readonly drift: DriftCorrector } | undefined;
-  #cameMs = -Infinity;
-  #settled = true;
-  #taken = false;
-  #droppedSamples = 0;
+  /** A cushion has been gathered: samples may flow. */
+  #primed = false;
   #readSamples = 0;
-  #started = false;
   #ended = false;
   /** It came to its own end: neither an error nor somebody who wanted no more. */
   #complete = false;
   #error: BridgeError | undefined;
   #info: SoundInfo | undefined;
   #roomWanted: (() => void) | undefined;
-  #pumping: Promise<void> | undefined;
+  #reading: Promise<void> | undefined;
 
   constructor(sound: Sound, options: FeedOptions) {
-    this.#sound = sound;
-    this.live = sound.live;
-    this.#options = options;
-    const { live, onDrop } = options;
-    if (!sound.live || !live) return;
-    this.#latency = new FeedLatency();
-    this.#throttled = new ThrottledWarnings((message) => onDrop?.(message), live.clock);
+    this.sound = sound;
+    this.options = options;
   }
 
-  get #maxSamples(): number {
-    return msToSamples(this.#options.maxBufferedMs());
-  }
-
-  /** True for a live sound that falls silent on its own account, as a gate does: its pauses are no gaps. */
+  /** True for a sound that falls silent on its own account, as a gate does: its pauses are no gaps. */
   get pauses(): boolean {
-    return this.live && (this.#options.live?.burstMs ?? 0) > 0;
-  }
-
-  /** How old live sound is when it leaves: nothing for other sound, and before its first frame. */
-  get latency(): FeedLatency | undefined {
-    return this.#latency;
+    return false;
   }
 
   /** Samples ready to be taken. */
   get bufferedSamples(): number {
-    return this.#queue.samples;
+    return this.queue.samples;
   }
 
   /** True once nothing more will come, whether by its end or by an error; samples may still be buffered. */
@@ -111,7 +129,7 @@ export class Feed {
 
   /** True when the last sample has been taken and nothing more will come. */
   get exhausted(): boolean {
-    return this.#ended && this.#queue.samples === 0;
+    return this.#ended && this.queue.samples === 0;
   }
 
   /** Why the sound broke off, if it did. */
@@ -124,24 +142,24 @@ export class Feed {
     return this.#info;
   }
 
-  /** Samples of a live sound that were dropped because nobody took them in time. */
-  get droppedSamples(): number {
-    return this.#droppedSamples;
-  }
-
-  /** True while the filters of a live sound hold samples that only more of it, or `settle`, pushes out. */
-  get unsettled(): boolean {
-    return !this.#settled && !this.#ended;
-  }
-
-  /** When live sound came last, in ms of its clock. */
-  get cameMs(): number {
-    return this.#cameMs;
-  }
-
   /** All samples that came out of the sound so far, the dropped ones included. */
   get readSamples(): number {
     return this.#readSamples;
+  }
+
+  /** Samples of a live sound that were dropped because nobody took them in time. */
+  get droppedSamples(): number {
+    return 0;
+  }
+
+  /** Age of live sound when it left, of the last five seconds; undefined for other sound and before its first frame. */
+  get recentLatency(): LiveLatency | undefined {
+    return undefined;
+  }
+
+  /** The same since its start. */
+  get totalLatency(): LiveLatency | undefined {
+    return undefined;
   }
 
   /** The whole length in ms: what came when it has ended, else what its head says, else unknown. */
@@ -151,9 +169,44 @@ export class Feed {
 
   /** Opens the sound and begins to read ahead; a second call does nothing. */
   start(): void {
-    if (this.#started) return;
-    this.#started = true;
-    this.#pumping = this.#pump();
+    this.#reading ??= this.#read();
+  }
+
+  /**
+   * The samples of the next frame. At the start, and after the agent ran dry, a cushion is gathered first: one silence
+   * is better than one after another.
+   * @param frameSamples length of a whole frame
+   * @returns nothing while the sound has not come that far
+   */
+  next(frameSamples: number, pace: Pace): Int16Array | undefined {
+    const { nowMs, schedule, byClock } = pace;
+    if (!this.#primed || this.#ranDry(frameSamples, pace)) {
+      this.#primed = this.#ended || samplesToMs(this.queue.samples) >= this.cushionMs(pace);
+      if (!this.#primed) {
+        if (this.queue.samples === 0 || nowMs < this.#quietAtMs(pace)) return undefined;
+        // What is shorter than the cushion must not wait for more.
+        this.settle();
+        this.#primed = true;
+        return this.take(frameSamples);
+      }
+    }
+    if (this.queue.samples >= frameSamples || this.#ended) return this.take(frameSamples);
+    // Less than a frame is there. Before the agent runs dry it goes out as it is: a syllable's end must not wait for
+    // the next burst. Only at the wheel's pace, so that a source of single samples does not make frames of them.
+    if (!byClock || !schedule.running) return undefined;
+    return nowMs >= this.nearlyDryAtMs(schedule) ? this.take(frameSamples) : undefined;
+  }
+
+  /**
+   * The moment at which `next` may have samples although no more came, in monotonic ms.
+   * @returns undefined where only more sound helps
+   */
+  dueMs(pace: Pace): number | undefined {
+    if (this.queue.samples === 0) return undefined;
+    if (this.#primed) return this.nearlyDryAtMs(pace.schedule);
+    const quietAtMs = this.#quietAtMs(pace);
+    const { knownAtMs } = this.#arrivals;
+    return knownAtMs > pace.nowMs ? Math.min(quietAtMs, knownAtMs) : quietAtMs;
   }
 
   /**
@@ -162,138 +215,122 @@ export class Feed {
    * @returns 1 to `maxSamples` samples, or nothing when none are there
    */
   take(maxSamples: number): Int16Array | undefined {
-    const from = this.#readSamples - this.#queue.samples;
-    const taken = this.#queue.take(maxSamples);
-    if (!taken) return undefined;
-    this.#taken = true;
-    if (this.#latency) this.#leaves(from);
-    this.#releaseRoom();
+    const taken = this.queue.take(maxSamples);
+    if (taken && this.#roomWanted) this.#releaseRoom();
     return taken;
-  }
-
-  /** A live sound pauses: what its filters hold until more comes is pushed out by silence. */
-  settle(): void {
-    if (!this.unsettled) return;
-    this.#settled = true;
-    const { converter, drift } = this.#filters!;
-    const rest = converter.flush();
-    this.#latency!.convertedMore(rest.length);
-    const samples = drift.push(Int16Array.of(...rest, ...DRIFT_TAIL));
-    this.#readSamples += samples.length;
-    this.#queue.push(samples);
   }
 
   /** Puts samples back in front: what was sent but not heard when an agent was lost. */
   unread(samples: Int16Array): void {
-    this.#queue.unshift(samples);
+    this.queue.unshift(samples);
+    this.#primed = false;
   }
 
   /** Stops reading, frees the sound and forgets what is buffered. Settles when the sound has been freed. */
   async cancel(): Promise<void> {
-    this.#queue.clear();
-    this.#throttled?.end();
+    this.queue.clear();
     this.#cancelled = true;
     this.#abort.abort(new Error('the rest of the sound is not wanted'));
     this.#releaseRoom();
-    await this.#pumping;
+    await this.#reading;
   }
 
-  async #pump(): Promise<void> {
+  /** Most samples that are held. */
+  protected get maxSamples(): number {
+    return msToSamples(this.options.bufferMs);
+  }
+
+  /** What is to be gathered before samples flow, in ms. */
+  protected cushionMs({ leadMs, nowMs }: Pace): number {
+    return Math.min(this.#arrivals.cushionMs(leadMs, nowMs), this.options.bufferMs / 2);
+  }
+
+  /** Pushes out what filters hold until more comes. */
+  protected settle(): void {
+    // A pulled sound has none that last.
+  }
+
+  /** The moment before the agent runs dry. */
+  protected nearlyDryAtMs(schedule: Schedule): number {
+    return schedule.running ? schedule.timeOf(schedule.sentSamples) - NEARLY_DRY_MS : -Infinity;
+  }
+
+  /** The moment from which the sound has paused, if nothing comes before. */
+  #quietAtMs(pace: Pace): number {
+    return this.cameMs + Math.max(this.cushionMs(pace), MIN_QUIET_MS);
+  }
+
+  /** True when the agent has run dry of it; what a gate left behind is no reason to wait for the next words. */
+  #ranDry(frameSamples: number, { schedule, nowMs, segmentOpen }: Pace): boolean {
+    if (schedule.dryMs(nowMs) === 0) return false;
+    return !(this.pauses && segmentOpen && this.queue.samples < frameSamples);
+  }
+
+  /** Prepares for the first block. */
+  protected async open(): Promise<void> {
+    this.converter = await createConverter();
+  }
+
+  /** Takes in a block of the sound. */
+  protected accept(block: PcmBlock): void {
+    const samples = this.converter!.push(block);
+    if (samples.length === 0) return;
+    this.#arrivals.add(samplesToMs(samples.length), this.cameMs);
+    this.add(samples);
+  }
+
+  /** Takes in what the filters still hold at the end. */
+  protected finish(): void {
+    this.add(this.converter!.flush());
+  }
+
+  /** Frees what `open` took. */
+  protected close(): void {
+    this.converter?.close();
+  }
+
+  /** Puts converted samples at the end of the queue. */
+  protected add(samples: Int16Array): void {
+    this.queue.push(samples);
+    this.#readSamples += samples.length;
+  }
+
+  async #read(): Promise<void> {
     const { signal } = this.#abort;
-    let converter;
-    let drift: DriftCorrector | undefined;
+    const { clock } = this.options;
     try {
-      converter = await createConverter();
-      if (this.live && this.#options.live) {
-        drift = await createDriftCorrector(this.#options.live);
-        this.#filters = { converter, drift };
-      }
-      const blocks = this.#sound.open({
+      await this.open();
+      const blocks = this.sound.open({
         signal,
         info: (info) => {
           this.#info = info;
-          this.#options.onChange();
+          this.options.changed();
         },
-        warn: (message) => this.#options.onWarning(message),
+        warn: (message) => this.options.warn(message),
       });
       for await (const block of blocks) {
-        if (!this.live && this.#queue.samples >= this.#maxSamples) await this.#room();
+        if (!this.live && this.queue.samples >= this.maxSamples) await this.#room();
         if (this.#cancelled) return;
-        if (drift) this.#pushLive(block, converter, drift);
-        else this.#push(converter.push(block));
+        const before = this.#readSamples;
+        this.cameMs = clock.nowMs();
+        this.accept(block);
+        if (this.#readSamples > before) this.options.changed();
       }
-      const rest = converter.flush();
-      if (!drift) this.#push(rest);
-      else if (!this.#settled) this.#push(drift.push(Int16Array.of(...rest, ...DRIFT_TAIL)));
+      this.finish();
       this.#end(undefined);
     } catch (error) {
-      if (!this.#cancelled)
-        this.#end(toBridgeError(error, 'SOURCE_FAILED', `${this.#sound.label} broke off`));
+      if (!this.#cancelled) this.#end(toBridgeError(error, 'SOURCE_FAILED', `${this.sound.label} broke off`));
     } finally {
-      converter?.close();
-      drift?.close();
+      this.close();
       this.#ended = true;
     }
-  }
-
-  #push(samples: Int16Array): void {
-    if (samples.length === 0) return;
-    this.#queue.push(samples);
-    this.#readSamples += samples.length;
-    this.#options.onChange();
-  }
-
-  /** A microphone's clock is not ours: over hours a fast one would pile up and a slow one starve. */
-  #pushLive(block: PcmBlock, converter: Converter, drift: DriftCorrector): void {
-    const { clock, heldMs } = this.#options.live!;
-    const nowMs = clock.nowMs();
-    this.#cameMs = nowMs;
-    this.#settled = false;
-    drift.observe(samplesToMs(this.#queue.samples) + heldMs(), nowMs);
-    const converted = converter.push(block);
-    const samples = drift.push(converted);
-    this.#latency!.piece(
-      {
-        block,
-        converted: converted.length,
-        ...{ converterMs: converter.pendingMs, driftMs: DRIFT_MS },
-        ...{ made: samples.length, madeBefore: this.#readSamples },
-      },
-      nowMs,
-    );
-    this.#readSamples += samples.length;
-    this.#queue.push(samples);
-    if (this.#dropOldest(samples.length)) drift.restart();
-    if (samples.length > 0) this.#options.onChange();
-  }
-
-  /** @param newest samples that came last @returns true when something had to be dropped */
-  #dropOldest(newest: number): boolean {
-    const { targetFillMs, burstMs, heldMs } = this.#options.live!;
-    const wanted = msToSamples(Math.max(0, targetFillMs - heldMs()));
-    const waiting = Math.min(wanted + msToSamples(burstMs) + newest, this.#maxSamples);
-    const [most, left] = this.#taken
-      ? [this.#maxSamples, Math.min(wanted, this.#maxSamples)]
-      : [waiting, waiting];
-    if (this.#queue.samples <= most) return false;
-    const dropped = this.#queue.dropTo(left);
-    this.#droppedSamples += dropped;
-    const totalMs = samplesToMs(this.#droppedSamples);
-    const why = this.#taken ? 'it came faster than it could be played' : 'the avatar was not ready for it';
-    this.#throttled!.drop(`live sound (${this.#sound.label})`, samplesToMs(dropped), totalMs, why);
-    return true;
-  }
-
-  #leaves(sample: number): void {
-    const frame = this.#latency!.leaves(sample, this.#options.live!.clock.nowMs());
-    if (frame) this.#options.onFrame?.(frame);
   }
 
   #end(error: BridgeError | undefined): void {
     this.#ended = true;
     this.#complete = !error;
     this.#error = error;
-    this.#options.onChange();
+    this.options.changed();
   }
 
   #room(): Promise<void> {
@@ -303,10 +340,9 @@ export class Feed {
   }
 
   #releaseRoom(): void {
-    if (!this.#roomWanted) return;
-    if (this.#queue.samples >= this.#maxSamples && !this.#cancelled) return;
+    if (this.queue.samples >= this.maxSamples && !this.#cancelled) return;
     const wake = this.#roomWanted;
     this.#roomWanted = undefined;
-    wake();
+    wake?.();
   }
 }

@@ -1,48 +1,21 @@
 import { msToSamples, samplesToMs } from '../base/units.js';
-import type { Gain } from '../audio/gain.js';
-import { fadeIn, fadeOut } from './fade.js';
-import { AdaptiveLead, leadNowMs, type Lead } from './lead.js';
-import type { PlaybackClock } from './playback-clock.js';
 import type { ActiveSpeech } from './active-speech.js';
-import { SentHistory } from './sent-history.js';
-import type { TimerWheel, TimerTask } from './timer-wheel.js';
+import type { Pace } from './feed.js';
+import { AdaptiveLead, leadNowMs } from './lead.js';
+import type { PlayerContext } from './player-context.js';
+import type { TimerTask } from './timer-wheel.js';
 
 /** When a sound pauses by itself this long, the segment is closed so that the mouth closes too. */
 const CLOSE_AFTER_DRY_MS = 300;
+/** More than an agent can hold at the longest lead, with a frame and its latency: 3 s at 16 kHz. */
+const MAX_HISTORY_SAMPLES = 48_000;
 
-/** Live sound that nothing has followed for the lead, and for no less than this, is all that there is for now. */
-const MIN_QUIET_MS = 100;
-/** Pieces of live sound that come no further apart than this, in ms, belong together at the smallest lead. */
-const MIN_PIECE_MS = 50;
-
-/** How well in time a frame left. */
-export interface FrameTiming {
-  /** How late, in ms. */
-  readonly latenessMs: number;
-  /** What the agent held just before it, in ms. */
-  readonly heldMs: number;
-}
-
-/** What a pacer stands on, and whom it tells. */
-export interface PacerOptions {
-  readonly playback: PlaybackClock;
-  readonly wheel: TimerWheel;
-  readonly frameMs: number;
-  readonly bufferMs: number;
-  /** The agent's volume, over that of each speech. */
-  readonly volume: Gain;
-  /** What the agent may hold, unless a speech says otherwise. It is told how well in time the frames left. */
-  readonly lead: Lead;
-  /** Its first frame has left. */
-  onBegun(run: ActiveSpeech): void;
-  /** A frame has left. `timing` is there when it was due by the clock and not kept back by its sound. */
-  onFrame(run: ActiveSpeech, samples: number, timing: FrameTiming | undefined): void;
-  /** The agent was silent where there should have been sound. */
-  readonly onGap: (run: ActiveSpeech, lengthMs: number, cause: 'source' | 'stall') => void;
-  /** The sound pauses by itself. */
-  onPause(run: ActiveSpeech, afterMs: number): void;
+/** Told by a pacer of its run. */
+export interface PacerListener {
+  /** A frame of it has left. */
+  frameLeft(run: ActiveSpeech, first: boolean): void;
   /** All of it has left. @returns true when another run has taken its place and may go on at once */
-  onExhausted(run: ActiveSpeech, nowMs: number): boolean;
+  exhausted(run: ActiveSpeech, nowMs: number): boolean;
 }
 
 /**
@@ -50,10 +23,10 @@ export interface PacerOptions {
  * what comes next.
  */
 export class Pacer {
-  readonly #options: PacerOptions;
+  readonly #context: PlayerContext;
+  readonly #listener: PacerListener;
   readonly #frameSamples: number;
-  readonly #nearlyDrySamples: number;
-  readonly #tail = new SentHistory();
+  readonly #history = new SentHistory();
   #run: ActiveSpeech | undefined;
   #held = false;
   #starved = false;
@@ -65,11 +38,11 @@ export class Pacer {
   /** The moment for which `#task` was asked. */
   #dueMs = 0;
 
-  constructor(options: PacerOptions) {
-    this.#options = options;
-    this.#frameSamples = msToSamples(options.frameMs);
-    this.#nearlyDrySamples = msToSamples(options.wheel.slotMs * 2);
-    this.#task = options.wheel.task((nowMs) => this.#wake(nowMs));
+  constructor(context: PlayerContext, listener: PacerListener) {
+    this.#context = context;
+    this.#listener = listener;
+    this.#frameSamples = msToSamples(context.frameMs);
+    this.#task = context.wheel.task((nowMs) => this.#wake(nowMs));
   }
 
   /** The run whose frames leave. */
@@ -87,12 +60,12 @@ export class Pacer {
 
   /** Forgets what was sent: with a new connection or a new schedule. */
   reset(): void {
-    this.#tail.clear();
+    this.#history.clear();
   }
 
   /** The samples of `run` that were sent last, at most `count`. */
   lastSent(run: ActiveSpeech, count: number): Int16Array {
-    return this.#tail.last(run, count);
+    return this.#history.last(run, count);
   }
 
   /** Holds the frames back, with a fade and a closed segment, so that the mouth closes without a click. */
@@ -110,12 +83,12 @@ export class Pacer {
 
   /** Sends the next `fadeMs` of the run, or a little less, falling to silence, and closes the segment. */
   cut(run: ActiveSpeech, fadeMs: number): void {
-    const { playback } = this.#options;
+    const { playback } = this.#context;
     const fades = fadeMs > 0 && !playback.frozen && playback.segmentOpen;
     const tail = fades ? run.feed.take(this.#fadeSamples(msToSamples(fadeMs))) : undefined;
-    const faded = fadeOut(tail ?? new Int16Array(0));
-    for (let at = 0; at < faded.length; at += this.#frameSamples) {
-      this.#transmit(run, faded.subarray(at, at + this.#frameSamples));
+    const falling = faded(tail ?? new Int16Array(0), 'out');
+    for (let at = 0; at < falling.length; at += this.#frameSamples) {
+      this.#transmit(run, falling.subarray(at, at + this.#frameSamples));
     }
     this.endSegment(run);
     run.fadeInNext = true;
@@ -123,13 +96,13 @@ export class Pacer {
 
   /** A fade that ends with a block needs no padding behind it, which would only put the silence off. */
   #fadeSamples(wanted: number): number {
-    const { samplesToBlock } = this.#options.playback;
+    const { samplesToBlock } = this.#context.playback;
     return samplesToBlock < wanted && samplesToBlock >= wanted / 2 ? samplesToBlock : wanted;
   }
 
   /** Closes the segment; what is padded counts as silence within the run. @returns the samples of padding */
   endSegment(run: ActiveSpeech): number {
-    const padding = this.#options.playback.endSegment();
+    const padding = this.#context.playback.endSegment();
     run.inserted(padding);
     return padding;
   }
@@ -138,15 +111,18 @@ export class Pacer {
   pump(nowMs: number, dueMs?: number): void {
     this.#task.cancel();
     this.#short = false;
-    const { playback } = this.#options;
+    const { playback } = this.#context;
     while (this.#run && !this.#held && !playback.frozen) {
       const run = this.#run;
       const { schedule } = playback;
-      const leadSamples = this.#leadSamples(run);
+      const leadMs = run.speech.options.leadMs ?? leadNowMs(this.#context.lead);
+      const leadSamples = msToSamples(leadMs);
       if (!schedule.maySend(nowMs, leadSamples)) return this.#wakeAt(schedule.nextDueMs(leadSamples));
-      const samples = this.#next(run, nowMs, dueMs !== undefined);
+      const { segmentOpen } = playback;
+      const pace: Pace = { nowMs, schedule, segmentOpen, leadMs, byClock: dueMs !== undefined };
+      const samples = run.feed.next(this.#frameSamples, pace);
       if (samples) this.#send(run, samples, leadSamples, dueMs);
-      else if (!run.feed.exhausted || !this.#options.onExhausted(run, nowMs)) return this.#wait(nowMs);
+      else if (!run.feed.exhausted || !this.#listener.exhausted(run, nowMs)) return this.#wait(pace);
     }
   }
 
@@ -156,120 +132,65 @@ export class Pacer {
   }
 
   #send(run: ActiveSpeech, samples: Int16Array, leadSamples: number, dueMs: number | undefined): void {
-    const { playback, lead } = this.#options;
+    const { playback, lead } = this.#context;
     const first = !run.begun;
     const byClock = dueMs !== undefined && !this.#starved && !first;
     const frameDueMs = playback.schedule.nextDueMs(leadSamples);
     const resumed = run.fadeInNext;
     run.fadeInNext = false;
-    const dryMs = this.#transmit(run, resumed ? fadeIn(samples) : samples) + this.#dryBeforeMs;
+    const dryMs = this.#transmit(run, resumed ? faded(samples, 'in') : samples) + this.#dryBeforeMs;
     this.#dryBeforeMs = 0;
-    if (first) this.#options.onBegun(run);
     // A gap is a silence inside a sound: neither the pause before it, nor one that was asked for.
-    else if (dryMs > 0 && !resumed && !(run.feed.pauses && dryMs >= CLOSE_AFTER_DRY_MS))
-      this.#gap(run, dryMs);
+    const ownPause = run.feed.pauses && dryMs >= CLOSE_AFTER_DRY_MS;
+    if (!first && dryMs > 0 && !resumed && !ownPause) this.#gap(run, dryMs);
     this.#starved = false;
-    const timing = byClock ? this.#timing(frameDueMs, leadSamples) : undefined;
-    if (timing && lead instanceof AdaptiveLead)
-      lead.frameLeft(timing.heldMs, timing.latenessMs, playback.sentAtMs);
-    this.#options.onFrame(run, samples.length, timing);
-  }
-
-  /** By the moment at which the frame has left, not that of the wake-up: the agents before it in a slot took time. */
-  #timing(frameDueMs: number, leadSamples: number): FrameTiming {
-    const latenessMs = Math.max(0, this.#options.playback.sentAtMs - frameDueMs);
-    return { latenessMs, heldMs: Math.max(0, samplesToMs(leadSamples) - latenessMs) };
+    if (byClock && lead instanceof AdaptiveLead) {
+      // By the moment at which the frame has left, not that of the wake-up: the agents before it in a slot took time.
+      const latenessMs = Math.max(0, playback.sentAtMs - frameDueMs);
+      lead.frameLeft(Math.max(0, samplesToMs(leadSamples) - latenessMs), latenessMs, playback.sentAtMs);
+    }
+    this.#listener.frameLeft(run, first);
   }
 
   #gap(run: ActiveSpeech, lengthMs: number): void {
-    const { lead, playback, onGap } = this.#options;
+    const { lead, playback, events } = this.#context;
+    const { speech } = run;
     const cause = this.#starved ? 'source' : 'stall';
-    run.gap(lengthMs, cause);
     if (cause === 'stall' && lead instanceof AdaptiveLead) lead.ranDry(playback.sentAtMs);
-    onGap(run, lengthMs, cause);
+    run.gap(lengthMs, cause);
+    events.emit('gap', { speech, lengthMs, cause });
+    const reason =
+      cause === 'source' ? 'the sound came late' : 'the process was stalled for longer than the lead';
+    speech.tell('warning', `A silence of ${Math.round(lengthMs)} ms: ${reason}.`);
   }
 
   #transmit(run: ActiveSpeech, samples: Int16Array): number {
-    const at = this.#options.playback.schedule.sentSamples;
-    const scaled = this.#options.volume.push(run.gain.push(samples));
-    const dryMs = this.#options.playback.transmit(scaled);
+    const { playback, volume } = this.#context;
+    const at = playback.schedule.sentSamples;
+    const scaled = volume.push(run.gain.push(samples));
+    const dryMs = playback.transmit(scaled);
     const atSample = run.sentSamples;
     run.sent(samples.length, at);
-    this.#tail.add(run, samples);
+    this.#history.add(run, samples);
     if (run.speech.recorded) run.speech.tell('sent', { samples: scaled, atSample });
     return dryMs;
   }
 
-  /** The next samples to send, or nothing when the sound has not come that far. */
-  #next(run: ActiveSpeech, nowMs: number, byWheel: boolean): Int16Array | undefined {
-    const { feed } = run;
-    const { schedule } = this.#options.playback;
-    // The end of a word must not wait for the next one in the filters.
-    if (this.#lastHeldBack(run) && nowMs >= this.#lastDueMs(run)) feed.settle();
-    // What a gate left behind goes out even when its moment was missed: it must not wait for the next words.
-    const leftBehind = feed.pauses && feed.bufferedSamples < this.#frameSamples;
-    if (feed.live && (!run.primed || (schedule.at(nowMs).dryMs > 0 && !leftBehind))) {
-      // A live sound comes at the pace at which it is played: the lead has to be gathered before the first frame, and
-      // anew before the first one behind a silence.
-      run.primed = false;
-      if (feed.bufferedSamples < this.#cushionSamples(run) && !feed.ended) {
-        if (feed.bufferedSamples === 0 || nowMs < this.#quietAtMs(run)) return undefined;
-        // A word shorter than the lead must not wait for the next one.
-        feed.settle();
-        run.primed = true;
-        return feed.take(this.#frameSamples);
-      }
-      run.primed = true;
-    }
-    if (feed.bufferedSamples >= this.#frameSamples || feed.ended) return feed.take(this.#frameSamples);
-    // Less than a frame is there. Before the agent runs dry it goes out as it is: a syllable's end must not wait for
-    // the next burst. Only at the wheel's pace, so that a source of single samples does not make frames of them.
-    if (!byWheel || !schedule.running) return undefined;
-    const nearlyDry = schedule.at(nowMs).heldSamples <= this.#nearlyDrySamples;
-    return nearlyDry ? feed.take(this.#frameSamples) : undefined;
-  }
-
-  /** What a live sound has to gather before it flows. */
-  #cushionSamples(run: ActiveSpeech): number {
-    return Math.min(this.#leadSamples(run), msToSamples(this.#options.bufferMs) / 2);
-  }
-
-  /** All that came of a live sound has left, but for what its filters hold back. */
-  #lastHeldBack({ feed }: ActiveSpeech): boolean {
-    return feed.live && feed.bufferedSamples === 0 && feed.unsettled;
-  }
-
-  /** When that has to go: when the agent is about to run dry of it, so that no silence comes in between. */
-  #lastDueMs({ feed }: ActiveSpeech): number {
-    return Math.max(this.#nearlyDryAtMs(), feed.cameMs + MIN_PIECE_MS);
-  }
-
-  /** The moment before the agent runs dry. */
-  #nearlyDryAtMs(): number {
-    const { schedule } = this.#options.playback;
-    return schedule.running ? schedule.timeOf(schedule.sentSamples - this.#nearlyDrySamples) : -Infinity;
-  }
-
-  /** The moment from which a live sound has paused, if nothing comes before. */
-  #quietAtMs(run: ActiveSpeech): number {
-    return run.feed.cameMs + Math.max(samplesToMs(this.#cushionSamples(run)), MIN_QUIET_MS);
-  }
-
   /** There is nothing to send. */
-  #wait(nowMs: number): void {
+  #wait(pace: Pace): void {
     const run = this.#run;
-    const { playback, wheel } = this.#options;
-    const { schedule } = playback;
+    const { playback, wheel } = this.#context;
+    const { nowMs, schedule } = pace;
     if (!run || this.#held || playback.frozen) return;
     this.#short = true;
     if (schedule.running && !run.feed.exhausted) this.#starved = true;
-    const nextSlotMs = nowMs + wheel.slotMs;
-    if (run.feed.live && !run.primed && run.feed.bufferedSamples > 0)
-      return this.#wakeAt(Math.max(this.#quietAtMs(run), nextSlotMs));
-    // The sound is late. What matters next is the moment before the agent runs dry, then that at which to close.
-    if (schedule.running && playback.segmentOpen)
-      return this.#wakeAt(Math.max(this.#nearlyDryAtMs(), nextSlotMs));
-    if (this.#lastHeldBack(run)) this.#wakeAt(Math.max(this.#lastDueMs(run), nextSlotMs));
+    const dueMs = run.feed.dueMs(pace);
+    if (dueMs !== undefined) return this.#wakeAt(Math.max(dueMs, nowMs + wheel.slotMs));
+    if (!schedule.running || !playback.segmentOpen) return;
+    // Where another is to join, the moment before the agent runs dry is the last; else the sound is late, and what
+    // matters next is the moment at which to close.
+    const afterDryMs = run.feed.exhausted ? -2 * wheel.slotMs : CLOSE_AFTER_DRY_MS;
+    this.#wakeAt(Math.max(schedule.timeOf(schedule.sentSamples) + afterDryMs, nowMs + wheel.slotMs));
   }
 
   #wakeAt(dueMs: number): void {
@@ -284,14 +205,57 @@ export class Pacer {
   }
 
   #closeIfDry(run: ActiveSpeech, nowMs: number): void {
-    const { dryMs } = this.#options.playback.schedule.at(nowMs);
+    const { schedule } = this.#context.playback;
+    const dryMs = schedule.dryMs(nowMs);
     if (dryMs < CLOSE_AFTER_DRY_MS) return;
     // The padding, if any, begins a new anchor: what came before it has to be remembered.
     if (this.endSegment(run) > 0) this.#dryBeforeMs = dryMs;
-    if (!run.feed.pauses) this.#options.onPause(run, dryMs);
+    if (run.feed.pauses) return;
+    const { speech } = run;
+    speech.tell('warning', `${speech.label} has paused: nothing came for ${Math.round(dryMs)} ms.`);
+  }
+}
+
+/**
+ * The samples that were sent last, for an agent that is lost before it has played them: what was not heard can be sent
+ * again. Bounded; older samples are forgotten, they have long been heard.
+ */
+class SentHistory {
+  #pieces: { run: ActiveSpeech; samples: Int16Array }[] = [];
+  #total = 0;
+
+  add(run: ActiveSpeech, samples: Int16Array): void {
+    if (run.speech.options.onAgentLost !== 'resume') return;
+    this.#pieces.push({ run, samples });
+    this.#total += samples.length;
+    while (this.#total - this.#pieces[0]!.samples.length >= MAX_HISTORY_SAMPLES) {
+      this.#total -= this.#pieces.shift()!.samples.length;
+    }
   }
 
-  #leadSamples(run: ActiveSpeech): number {
-    return msToSamples(run.speech.options.leadMs ?? leadNowMs(this.#options.lead));
+  /** The last `count` samples of `run`, or as many as are kept. */
+  last(run: ActiveSpeech, count: number): Int16Array {
+    const mine = this.#pieces.filter((piece) => piece.run === run);
+    const kept = mine.reduce((sum, piece) => sum + piece.samples.length, 0);
+    const joined = new Int16Array(kept);
+    let at = 0;
+    for (const { samples } of mine) {
+      joined.set(samples, at);
+      at += samples.length;
+    }
+    return joined.subarray(Math.max(0, kept - count));
   }
+
+  clear(): void {
+    this.#pieces = [];
+    this.#total = 0;
+  }
+}
+
+/** A copy of `samples` that rises from silence, or falls to it, along half a cosine: no click. */
+function faded(samples: Int16Array, way: 'in' | 'out'): Int16Array {
+  const sign = way === 'in' ? -1 : 1;
+  return samples.map((sample, i) =>
+    Math.round(sample * 0.5 * (1 + sign * Math.cos((Math.PI * (i + 1)) / samples.length))),
+  );
 }

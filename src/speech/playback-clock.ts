@@ -14,7 +14,8 @@ export class PlaybackClock {
   readonly #wheel: TimerWheel;
   readonly #clock: Clock;
   #schedule = new Schedule();
-  #segmentSamples = 0;
+  /** Where in the schedule the open segment begins. */
+  #segmentStart = 0;
   #sinkBase = 0;
   #sentAtMs = -Infinity;
   #frozen = false;
@@ -38,12 +39,12 @@ export class PlaybackClock {
 
   /** True when samples were sent since the last segment end. */
   get segmentOpen(): boolean {
-    return this.#segmentSamples > 0;
+    return this.#schedule.sentSamples > this.#segmentStart;
   }
 
   /** Samples that the segment lacks for whole blocks, 0 to 255. */
   get samplesToBlock(): number {
-    return paddingSamples(this.#segmentSamples);
+    return paddingSamples(this.#schedule.sentSamples - this.#segmentStart);
   }
 
   /** The moment at which it sent last, in monotonic ms. */
@@ -53,14 +54,14 @@ export class PlaybackClock {
 
   /** What the agent holds unplayed by now, in ms. */
   get heldMs(): number {
-    return samplesToMs(this.#schedule.at(this.#clock.nowMs()).heldSamples);
+    return samplesToMs(this.#schedule.heldSamples(this.#clock.nowMs()));
   }
 
   /** Begins anew: with the first speech after a silence, or with a new connection. */
   reset(): void {
     this.#schedule = new Schedule();
-    this.#segmentSamples = 0;
-    this.#sinkBase = this.#sink.sentSamples - this.#takeOver();
+    this.#segmentStart = this.#takeOver();
+    this.#sinkBase = this.#sink.sentSamples - this.#segmentStart;
     this.#frozen = this.#sink.stalled;
   }
 
@@ -78,7 +79,6 @@ export class PlaybackClock {
   /** Sends up to one frame. @returns how long the agent had been dry before it, in ms */
   transmit(samples: Int16Array): number {
     this.#sink.frame(samples);
-    this.#segmentSamples += samples.length;
     const nowMs = this.#clock.nowMs();
     this.#sentAtMs = nowMs;
     return this.#schedule.sent(samples.length, nowMs, this.#wheel.align(nowMs));
@@ -90,11 +90,11 @@ export class PlaybackClock {
    * @returns the samples of silence that were added
    */
   endSegment(): number {
-    if (this.#segmentSamples === 0) return 0;
+    if (!this.segmentOpen) return 0;
     const padding = this.samplesToBlock;
     if (padding > 0) this.transmit(new Int16Array(padding));
     this.#sink.endSegment();
-    this.#segmentSamples = 0;
+    this.#segmentStart = this.#schedule.sentSamples;
     return padding;
   }
 

@@ -1,17 +1,5 @@
 import { SAMPLES_PER_MS } from '../base/units.js';
 
-/** What a schedule says at one moment. */
-export interface ScheduleState {
-  /** Samples handed over since the schedule began. */
-  readonly sentSamples: number;
-  /** Samples that the agent's sound card has taken by now, by our clock. */
-  readonly playedSamples: number;
-  /** Samples the agent still holds; never negative. */
-  readonly heldSamples: number;
-  /** How long the agent has had nothing left to play, in ms; 0 while it holds something. */
-  readonly dryMs: number;
-}
-
 /**
  * When samples may leave, as a pure function of `now`: no timer, no socket.
  *
@@ -38,16 +26,14 @@ export class Schedule {
     return this.#running;
   }
 
-  /** The state at `nowMs`. */
-  at(nowMs: number): ScheduleState {
-    const played = this.#unboundedPlayed(nowMs);
-    const held = this.#sentSamples - played;
-    return {
-      sentSamples: this.#sentSamples,
-      playedSamples: Math.min(played, this.#sentSamples),
-      heldSamples: Math.max(0, held),
-      dryMs: this.#running && held < 0 ? -held / SAMPLES_PER_MS : 0,
-    };
+  /** Samples the agent still holds; never negative. */
+  heldSamples(nowMs: number): number {
+    return Math.max(0, this.#sentSamples - this.#unboundedPlayed(nowMs));
+  }
+
+  /** How long the agent has had nothing left to play, in ms; 0 while it holds something. */
+  dryMs(nowMs: number): number {
+    return this.#running ? Math.max(0, this.#unboundedPlayed(nowMs) - this.#sentSamples) / SAMPLES_PER_MS : 0;
   }
 
   /** Samples the agent has played by `nowMs`; at most those sent. */
@@ -77,9 +63,7 @@ export class Schedule {
    * @returns how long the agent had been dry, in ms: 0 on time or at the start, else the length of the gap just ended
    */
   sent(samples: number, nowMs: number, anchorMs: number = nowMs): number {
-    const dryMs = this.#running
-      ? Math.max(0, this.#unboundedPlayed(nowMs) - this.#sentSamples) / SAMPLES_PER_MS
-      : 0;
+    const dryMs = this.dryMs(nowMs);
     if (!this.#running || dryMs > 0) this.#anchor(anchorMs, this.#sentSamples);
     this.#sentSamples += samples;
     return dryMs;

@@ -3,9 +3,18 @@ import { Emitter } from '../base/emitter.js';
 import type { LiveLatency } from '../audio/latency.js';
 import type { SoundInfo } from '../audio/pcm.js';
 import type { Cue } from './cues.js';
-import type { LiveFrame } from './feed-latency.js';
-import type { StartGate } from './gate.js';
 import type { SegmentNeeds } from './sink.js';
+
+/** Where the speeches of a group wait for one another, so that their first frames leave together. */
+export interface StartGate {
+  /**
+   * Settles when the gate opens: when all have come, or when those that have come have waited long enough.
+   * @throws the signal's reason when aborted; an error when it opened without this one
+   */
+  arrive(signal: AbortSignal): Promise<void>;
+  /** One of them will not come. */
+  leave(): void;
+}
 
 /** What may be asked of one speech. */
 export interface SpeechOptions extends SegmentNeeds {
@@ -94,8 +103,6 @@ export interface SpeechEvents {
    * place of the first one in the sound. Not to be changed.
    */
   sent: { readonly samples: Int16Array; readonly atSample: number };
-  /** A frame of live sound leaves. */
-  frame: LiveFrame;
   ended: SpeechEnd;
 }
 
@@ -240,7 +247,7 @@ export class Speech {
   }
 
   /** @internal The player's way to tell the listeners. */
-  tell<Name extends 'waiting' | 'position' | 'warning' | 'cue' | 'sent' | 'frame'>(
+  tell<Name extends 'waiting' | 'position' | 'warning' | 'cue' | 'sent'>(
     event: Name,
     payload: SpeechEvents[Name],
   ): void {

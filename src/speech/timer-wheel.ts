@@ -22,6 +22,11 @@ export class TimerTask {
     this.#slot = undefined;
   }
 
+  /** True while it is asked for and has not run. */
+  get asked(): boolean {
+    return this.#slot !== undefined;
+  }
+
   /** @internal True while it is to run in that slot. */
   waitsFor(slot: number): boolean {
     return this.#slot === slot;

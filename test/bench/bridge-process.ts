@@ -1,5 +1,6 @@
+import { msToSamples } from '../../src/base/units.js';
 import { openBridge, type BridgeHandle } from '../../src/bridge.js';
-import type { FrameObserver } from '../../src/speech/delivery.js';
+import { PlaybackClock } from '../../src/speech/playback-clock.js';
 import { PING_TIMING } from '../../src/transport/ack-window.js';
 import { LEAD_MS, speechLikeNoise, watchWindow, type Window, type WindowReport } from './load.js';
 import { sharedClock, sleep } from './now.js';
@@ -14,11 +15,14 @@ export interface SpeakOptions {
 }
 
 const { everyMs } = PING_TIMING;
+const { transmit } = PlaybackClock.prototype;
 let bridge: BridgeHandle;
+let leadSamples = msToSamples(LEAD_MS);
 
 const tasks = {
   /** Starts a bridge. @returns the port it listens on */
   async listen(leadMs: number | 'auto' = LEAD_MS): Promise<number> {
+    if (leadMs !== 'auto') leadSamples = msToSamples(leadMs);
     bridge = await openBridge({ port: 0, leadMs, maxAgents: 10_000, clock: sharedClock });
     return bridge.address.port;
   },
@@ -73,11 +77,17 @@ const tasks = {
   async measure(window: Window): Promise<WindowReport> {
     const agents = bridge.agents();
     const latenessMs: number[] = [];
-    const note: FrameObserver = (_samples, timing) => timing && latenessMs.push(timing.latenessMs);
-    if (window.lateness) for (const { player } of agents) player.observeFrames(note);
+    if (window.lateness) {
+      PlaybackClock.prototype.transmit = function (this: PlaybackClock, samples) {
+        const dueMs = this.schedule.nextDueMs(leadSamples);
+        const dryMs = transmit.call(this, samples);
+        latenessMs.push(Math.max(0, this.sentAtMs - dueMs));
+        return dryMs;
+      };
+    }
     const sentFrames = (): number => agents.reduce((sum, agent) => sum + agent.sent.samples, 0) / 640;
     const report = await watchWindow(window, sentFrames, latenessMs);
-    for (const { player } of agents) player.observeFrames(undefined);
+    PlaybackClock.prototype.transmit = transmit;
     return report;
   },
   /** Ends every speech. */

@@ -34,12 +34,13 @@ export const cues: Bench = {
       // The usual way: a command goes out with the frame that holds its sample.
       const waiting = [...times];
       let sent = 0;
-      naive.player.observeFrames((samples) => {
-        sent += samples;
+      const other = naive.speak(sound, { sampleRateHz: 16_000 });
+      other.on('sent', ({ samples }) => {
+        sent += samples.length;
         while (waiting.length > 0 && msToSamples(waiting[0]!) < sent)
           void naive.send(`CUE|${waiting.shift()}`);
       });
-      await Promise.all([speech.finished, naive.speak(sound, { sampleRateHz: 16_000 }).finished]);
+      await Promise.all([speech.finished, other.finished]);
       const [oursSpread, naiveSpread] = await Promise.all(
         ['ours', 'naive'].map(async (name) => spread(errors((await lab.ears.call('reports', name))[0]!))),
       );

@@ -87,13 +87,8 @@ async function firstFrameAfterMs(agent: Agent, chunks: readonly Uint8Array[], ra
       yield chunk;
     }
   }
-  const sent = new Promise<number>((resolve) => {
-    agent.player.observeFrames(() => {
-      agent.player.observeFrames(undefined);
-      resolve(now());
-    });
-  });
   const speech = agent.speak(stream(), { when: 'interrupt', ...(raw !== undefined && { raw }) });
+  const sent = new Promise<number>((resolve) => speech.on('sent', () => resolve(now())));
   const afterMs = (await sent) - firstByteMs;
   await speech.stop();
   return afterMs;

@@ -4,7 +4,6 @@ import { silentLogger } from '../../src/base/logger.js';
 import { FINE_LOOKAHEAD_SAMPLES } from '../../src/audio/fine-resampler.js';
 import { gatedSound } from '../../src/source/gated.js';
 import { AdaptiveLead } from '../../src/speech/lead.js';
-import type { LiveFrame } from '../../src/speech/feed-latency.js';
 import { concat, noise, softNoise } from '../support/signals.js';
 import { HandSound, rig } from '../support/speech-rig.js';
 
@@ -18,42 +17,38 @@ describe('the latency of live sound', () => {
     const hand = new HandSound(true);
     const speech = player.speak(hand);
     const startMs = clock.nowMs();
-    const frames: (LiveFrame & { readonly atClockMs: number; readonly number: number })[] = [];
-    speech.on('frame', (frame) =>
-      frames.push({ ...frame, atClockMs: clock.nowMs(), number: sink.frames.length }),
-    );
-    const clickAtMs = 3011;
+    const clickEvery = 10;
     for (let i = 0; i < 400; i += 1) {
       const samples = hiss();
-      if (Math.floor(clickAtMs / PERIOD_MS) === i) samples.fill(20_000, (clickAtMs % PERIOD_MS) * 16);
+      if (i % clickEvery === 0) samples.fill(20_000, 100, 116);
       // The queue of the recorder keeps each piece back by 7 ms.
       hand.push(samples, startMs + i * PERIOD_MS - PERIOD_MS - 7);
       await clock.advance(PERIOD_MS);
     }
-    expect(frames.length).toBeGreaterThan(190);
-    for (const { atMs, ageMs, atClockMs } of frames) {
-      const capturedMs = startMs + atMs - PERIOD_MS - 7;
-      expect(Math.abs(atClockMs - capturedMs - ageMs)).toBeLessThan(0.1);
-    }
-    // By what was heard: the frame with the click in it is the one that says so.
-    const heardIn = sink.frames.findIndex(({ samples }) => samples.some((sample) => sample > 10_000));
-    const clicked = frames.find(({ number }) => number === heardIn)!;
-    expect(clicked.atMs).toBeLessThanOrEqual(clickAtMs);
-    expect(clicked.atMs + 40).toBeGreaterThanOrEqual(clickAtMs - 1);
-    // A period, its queue, two filters of 4 ms, a frame, and the fill that the drift is held at.
-    const ages = frames.map(({ ageMs }) => ageMs).sort((a, b) => a - b);
-    expect(ages[0]).toBeGreaterThan(7 + 20 + 4);
-    expect(ages.at(-1)).toBeLessThan(7 + 20 + 8 + 40 + 80);
     const { latency } = speech.position;
-    expect(latency).toMatchObject({ from: 'capture', frames: 128 });
-    const recent = frames.slice(-128).map(({ ageMs }) => ageMs);
-    expect(latency?.maxMs).toBe(Math.max(...recent));
     hand.end();
     await clock.advance(2000);
+    // By what was heard: when the frame of each click left, less when its first sample was captured.
+    const clicks = sink.frames.flatMap(({ atMs, samples }) => {
+      const at = samples.findIndex((sample) => sample > 12_000);
+      return at < 8 ? [] : [{ atMs, at }];
+    });
+    expect(clicks.length).toBeGreaterThan(30);
+    const ages = clicks.map(({ atMs, at }) => {
+      const nth = Math.round((atMs - startMs - 100) / (PERIOD_MS * clickEvery));
+      return atMs - (startMs + nth * clickEvery * PERIOD_MS + 100 / 16 - PERIOD_MS - 7) + at / 16;
+    });
+    ages.sort((one, other) => one - other);
+    // A period, its queue, two filters of 4 ms, a frame, and the fill that the drift is held at.
+    expect(ages[0]).toBeGreaterThan(7 + 20 + 4);
+    expect(ages.at(-1)).toBeLessThan(7 + 20 + 8 + 40 + 80);
     const end = await speech.finished;
-    expect(end.latency).toMatchObject({ from: 'capture', maxMs: ages.at(-1) });
-    expect(Math.abs(end.latency!.p50Ms - ages[ages.length >> 1]!)).toBeLessThan(1);
-    expect(end.latency!.frames).toBeGreaterThanOrEqual(frames.length);
+    for (const told of [latency, end.latency]) {
+      expect(told?.from).toBe('capture');
+      expect(Math.abs(told!.p50Ms - ages[ages.length >> 1]!)).toBeLessThan(5);
+      expect(told!.maxMs).toBeLessThan(7 + 20 + 8 + 40 + 80);
+    }
+    expect(end.latency!.maxMs).toBeGreaterThan(ages.at(-1)! - 5);
   });
 
   it('counts from the arrival where the source does not tell when it captured', async () => {
@@ -132,23 +127,29 @@ describe('live sound that piles up', () => {
   );
 
   it('is not squeezed any more once the drop has taken what was too much', async () => {
-    const { clock, player } = rig({ lead: 80 });
+    const { clock, sink, player } = rig({ lead: 80 });
     const hand = new HandSound(true);
     const speech = player.speak(hand);
-    const places: number[] = [];
-    speech.on('frame', ({ atMs }) => places.push(atMs));
     // Three in a hundred too fast, more than any squeezing can hold, until it overflows.
     while (speech.position.droppedMs === 0) {
       hand.push(hiss());
       await clock.advance(PERIOD_MS / 1.03);
     }
     await clock.advance(0);
-    places.length = 0;
+    const frames = sink.frames.length;
     for (let i = 0; i < 100; i += 1) {
-      hand.push(hiss());
+      const samples = hiss();
+      if (i === 10 || i === 90) samples.fill(20_000, 100, 116);
+      hand.push(samples);
       await clock.advance(PERIOD_MS);
     }
-    const squeezedPpm = ((places.at(-1)! - places[5]!) / ((places.length - 6) * 40) - 1) * 1e6;
+    await clock.advance(200);
+    const heard = concat(sink.frames.slice(frames).map(({ samples }) => samples));
+    const [first, last] = [
+      heard.findIndex((sample) => sample > 12_000),
+      heard.findLastIndex((sample) => sample > 12_000),
+    ];
+    const squeezedPpm = ((80 * PERIOD) / (last - first - 15)) * 1e6 - 1e6;
     expect(Math.abs(squeezedPpm)).toBeLessThan(2000);
   });
 
@@ -202,8 +203,6 @@ describe('a gate that closes between two utterances', () => {
       const speech = player.speak(hand);
       const warnings: string[] = [];
       speech.on('warning', (warning) => warnings.push(warning));
-      const ages: number[] = [];
-      speech.on('frame', ({ ageMs }) => ages.push(ageMs));
       const say = async (level: number, pieces: number): Promise<void> => {
         for (let i = 0; i < pieces; i += 1) {
           hand.push(new Int16Array(PERIOD).fill(level), clock.nowMs() - PERIOD_MS);
@@ -222,8 +221,8 @@ describe('a gate that closes between two utterances', () => {
       const second = sink.heard.subarray(first.length);
       expect(second.findIndex((sample) => sample > 400)).toBeLessThanOrEqual(FINE_LOOKAHEAD_SAMPLES);
       expect(second[200], 'nothing of the first').toBeGreaterThan(800);
-      expect(Math.max(...ages)).toBeLessThan(200 + stallMs);
-      const { gaps } = await speech.finished;
+      const { gaps, latency } = await speech.finished;
+      expect(latency!.maxMs).toBeLessThan(200 + stallMs);
       expect(gaps.totalMs).toBeLessThanOrEqual(stallMs);
       if (stallMs === 0) expect([gaps.count, warnings]).toEqual([0, []]);
     },

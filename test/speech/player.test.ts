@@ -215,15 +215,61 @@ describe('a sound that comes late', () => {
     expect(sink.playback().gapsMs).toEqual([]);
   });
 
-  it('sends the first frame as soon as it is there', async () => {
+  it.each([
+    ['at once when a lot of it is there', 400, 0],
+    ['as soon as it is known that the lead is all that comes at once', 120, 60],
+    ['when nothing followed for the lead', 40, 120],
+  ])('sends the first frame %s', async (_, soundMs, afterMs) => {
     const { clock, sink, player } = rig();
     const hand = new HandSound();
     player.speak(hand);
     await clock.advance(500);
     const atMs = clock.nowMs();
-    hand.push(ramp(FRAME));
-    await clock.advance(0);
-    expect(sink.frames[0]?.atMs).toBe(atMs);
+    hand.push(ramp(soundMs * 16));
+    await clock.advance(afterMs);
+    expect(sink.frames[0]?.atMs).toBe(atMs + afterMs);
+  });
+
+  it.each([
+    ['a program that writes often', 20, 3],
+    ['arecord’s period', 125, 20],
+    ['long pieces that come late', 200, 45],
+  ])('plays a pipe that delivers in real time without a gap: %s', async (_, pieceMs, lateMs) => {
+    const { clock, sink, player } = rig({ lead: 80 });
+    const hand = new HandSound();
+    const speech = player.speak(hand);
+    const startMs = clock.nowMs();
+    for (let i = 1; i * pieceMs < 8000; i += 1) {
+      // Late by up to so much, in no order.
+      const dueMs = startMs + i * pieceMs + ((i * 7) % 10) * (lateMs / 9);
+      await clock.advance(dueMs - clock.nowMs());
+      hand.push(ramp(pieceMs * 16));
+    }
+    hand.end();
+    await clock.advance(1000);
+    expect(sink.playback().gapsMs).toEqual([]);
+    const { gaps, how } = await speech.finished;
+    expect([how, gaps.count]).toEqual(['completed', 0]);
+    expect(sink.playback().startMs - startMs, 'the delay that it costs').toBeLessThan(2 * pieceMs + 130);
+  });
+
+  it('makes one silence of a source that falters, not one after another', async () => {
+    const { clock, sink, player } = rig({ lead: 80 });
+    const hand = new HandSound();
+    const speech = player.speak(hand);
+    const flow = async (pieces: number): Promise<void> => {
+      for (let i = 0; i < pieces; i += 1) {
+        hand.push(ramp(320));
+        await clock.advance(20);
+      }
+    };
+    await flow(50);
+    await clock.advance(280);
+    await flow(200);
+    hand.end();
+    await clock.advance(1000);
+    expect(sink.playback().gapsMs).toHaveLength(1);
+    expect((await speech.finished).gaps).toMatchObject({ count: 1, bySource: 1 });
   });
 });
 

@@ -28,10 +28,15 @@ describe('Schedule', () => {
   it('plays no more than was sent, and says how long it has been dry', () => {
     const schedule = new Schedule();
     schedule.sent(1600, 500);
-    expect(schedule.at(550)).toEqual({ sentSamples: 1600, playedSamples: 800, heldSamples: 800, dryMs: 0 });
-    expect(schedule.at(700)).toEqual({ sentSamples: 1600, playedSamples: 1600, heldSamples: 0, dryMs: 100 });
+    const at = (ms: number): number[] => [
+      schedule.playedSamples(ms),
+      schedule.heldSamples(ms),
+      schedule.dryMs(ms),
+    ];
+    expect(at(550)).toEqual([800, 800, 0]);
+    expect(at(700)).toEqual([1600, 0, 100]);
     expect(schedule.sent(640, 700)).toBe(100);
-    expect(schedule.at(720).heldSamples).toBe(320);
+    expect(schedule.heldSamples(720)).toBe(320);
   });
 
   it('begins no earlier than a given slot when it anchors', () => {
@@ -45,7 +50,7 @@ describe('Schedule', () => {
     const schedule = new Schedule();
     schedule.sent(16_000, 0);
     schedule.correct(4000, 5000);
-    expect(schedule.at(5000).heldSamples).toBe(12_000);
+    expect(schedule.heldSamples(5000)).toBe(12_000);
     expect(schedule.timeOf(16_000)).toBe(5750);
   });
 
@@ -65,12 +70,13 @@ describe('Schedule', () => {
               schedule.sent(640, nowMs);
               sent += 640;
             }
-            const state = schedule.at(nowMs);
-            expect(state.heldSamples).toBeLessThanOrEqual(leadMs * 16 + 640 + 1e-6);
-            expect(state.playedSamples).toBeGreaterThanOrEqual(played - 1e-6);
-            expect(state.sentSamples).toBe(sent);
-            expect(state.playedSamples + state.heldSamples).toBeCloseTo(sent, 5);
-            played = state.playedSamples;
+            const heldSamples = schedule.heldSamples(nowMs);
+            const playedSamples = schedule.playedSamples(nowMs);
+            expect(heldSamples).toBeLessThanOrEqual(leadMs * 16 + 640 + 1e-6);
+            expect(playedSamples).toBeGreaterThanOrEqual(played - 1e-6);
+            expect(schedule.sentSamples).toBe(sent);
+            expect(playedSamples + heldSamples).toBeCloseTo(sent, 5);
+            played = playedSamples;
           }
         },
       ),

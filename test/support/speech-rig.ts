@@ -5,7 +5,7 @@ import type { Clock } from '../../src/base/clock.js';
 import { silentLogger } from '../../src/base/logger.js';
 import { BridgeError } from '../../src/base/errors.js';
 import { Player } from '../../src/speech/player.js';
-import type { PlayerOptions } from '../../src/speech/player-options.js';
+import type { PlayerOptions } from '../../src/speech/player-context.js';
 import type { FrameSink, SegmentNeeds } from '../../src/speech/sink.js';
 import { TimerWheel } from '../../src/speech/timer-wheel.js';
 import { FakeClock } from './fake-clock.js';

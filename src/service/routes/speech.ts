@@ -46,9 +46,9 @@ export const speechRoutes: RouteFamily = (root, context) => {
           ? { ...request.query, ...checked(SpeechOfUrl, request.body, 'The body of the request') }
           : { ...request.query, url: undefined };
         const address = url === undefined ? undefined : parseHttpUrl(url);
-        const { wait, sent, frames, live, label, ...given } = wanted;
+        const { wait, sent, live, label, ...given } = wanted;
         const name = label ?? (address ? urlLabel(address) : uploadLabel(request));
-        await takeSpeech(context, request, reply, { wait, sent, frames, label: name }, (upload) => {
+        await takeSpeech(context, request, reply, { wait, sent, label: name }, (upload) => {
           const { raw, ...rest } = given;
           const target = targetOf(context, request.params.name);
           if (!address) return speak(target, upload!, { ...rest, label: name, ...rawOf(raw) }, live);
@@ -67,8 +67,8 @@ export const speechRoutes: RouteFamily = (root, context) => {
       config: { streamsBody: true },
       schema: { ...schema, operationId: 'speakByPut' },
       handler: async (request, reply) => {
-        const { wait, sent, frames, live, label = uploadLabel(request), ...given } = request.query;
-        await takeSpeech(context, request, reply, { wait, sent, frames, label }, (upload) =>
+        const { wait, sent, live, label = uploadLabel(request), ...given } = request.query;
+        await takeSpeech(context, request, reply, { wait, sent, label }, (upload) =>
           speak(targetOf(context, request.params.name), upload!, { ...given, label }, live),
         );
         return reply;

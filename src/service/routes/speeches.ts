@@ -3,7 +3,7 @@ import type { Agent } from '../../agent/agent.js';
 import { delay } from '../../base/clock.js';
 import { BridgeError } from '../../base/errors.js';
 import type { Cue } from '../../speech/cues.js';
-import type { Interruption } from '../../speech/player-options.js';
+import type { Interruption } from '../../speech/player-context.js';
 import type { Speech } from '../../speech/speech.js';
 import type { RouteFamily, ServiceContext } from '../context.js';
 import { CuesSchema, FadeQuery, SpeechParams, TargetParams } from '../params.js';

@@ -25,7 +25,7 @@ const message = <Type extends string, Shape extends z.ZodRawShape>(
 
 /** Begins a speech: the binary messages after it are its sound, up to `end` or the next `start`. */
 export const StartSchema = message('start', {
-  ...SpeechQuery.omit({ wait: true, raw: true, cues: true, frames: true }).shape,
+  ...SpeechQuery.omit({ wait: true, raw: true, cues: true }).shape,
   format: z
     .string()
     .optional()

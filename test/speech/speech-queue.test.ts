@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/base/clock.js';
 import { BridgeError } from '../../src/base/errors.js';
 import { Feed } from '../../src/speech/feed.js';
 import { ActiveSpeech } from '../../src/speech/active-speech.js';
 import { Speech, type SpeechOptions } from '../../src/speech/speech.js';
-import { Turns } from '../../src/speech/turns.js';
-import { HandSound } from '../support/speech-rig.js';
+import { SpeechQueue } from '../../src/speech/queue.js';
+import { HandSound, RigSink } from '../support/speech-rig.js';
 
 const nobody = {
   stop: () => undefined,
@@ -17,24 +18,30 @@ const nobody = {
 
 function make(label: string, options: SpeechOptions = {}): ActiveSpeech {
   const feed = new Feed(new HandSound(), {
-    maxBufferedMs: () => 1000,
-    onChange: () => undefined,
-    onWarning: () => undefined,
+    clock: systemClock,
+    bufferMs: 1000,
+    changed: () => undefined,
+    warn: () => undefined,
   });
   return new ActiveSpeech(new Speech(nobody, label, label, options), feed);
 }
 
-/** Turns whose agent gets ready, or fails, when the test says so. */
-function hall(): { turns: Turns; told: string[]; agent: PromiseWithResolvers } {
+/** SpeechQueue whose agent gets ready, or fails, when the test says so. */
+function hall(): { queue: SpeechQueue; told: string[]; agent: PromiseWithResolvers } {
   const told: string[] = [];
   const agent = withResolvers();
-  const turns = new Turns({
-    sink: { prepare: () => agent.promise },
+  const sink = new RigSink(systemClock);
+  sink.prepare = () => agent.promise;
+  const queue = new SpeechQueue({
+    sink,
     maxQueued: 10,
-    onReady: (run) => told.push(`${run.speech.label} is ready`),
-    onFailed: (run, error) => told.push(`${run.speech.label} failed: ${error.code}`),
+    listener: {
+      ready: ({ speech }) => told.push(`${speech.label} is ready`),
+      ended: ({ speech }, { how, error }) => told.push(`${speech.label} ${how}: ${error?.code}`),
+      advance: () => undefined,
+    },
   });
-  return { turns, told, agent };
+  return { queue, told, agent };
 }
 
 interface PromiseWithResolvers {
@@ -57,36 +64,36 @@ const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resol
 
 describe('the turns of speeches that have not begun', () => {
   it('let the first prepare, and say when it may begin', async () => {
-    const { turns, told, agent } = hall();
+    const { queue, told, agent } = hall();
     const [first, second] = [make('first'), make('second')];
-    turns.add(first);
-    turns.add(second);
-    turns.advance(false);
+    queue.add(first);
+    queue.add(second);
+    queue.advance(false);
     expect(first.speech.state).toBe('preparing');
-    expect([turns.preparing, ...turns.waiting]).toEqual([first, second]);
+    expect([queue.preparing, ...queue.waiting]).toEqual([first, second]);
     agent.resolve();
     await settled();
     expect(told).toEqual(['first is ready']);
-    expect([turns.preparing, ...turns.waiting]).toEqual([undefined, second]);
+    expect([queue.preparing, ...queue.waiting]).toEqual([undefined, second]);
   });
 
   it('say that one could not prepare, and why', async () => {
-    const { turns, told, agent } = hall();
-    turns.add(make('first'));
-    turns.advance(false);
+    const { queue, told, agent } = hall();
+    queue.add(make('first'));
+    queue.advance(false);
     agent.reject(new BridgeError('AGENT_ABSENT', 'It did not come.'));
     await settled();
     expect(told).toEqual(['first failed: AGENT_ABSENT']);
-    expect(turns.preparing).toBe(undefined);
+    expect(queue.preparing).toBe(undefined);
   });
 
   it('are silent about one that was removed while it prepared', async () => {
     for (const end of ['resolve', 'reject'] as const) {
-      const { turns, told, agent } = hall();
+      const { queue, told, agent } = hall();
       const run = make('first');
-      turns.add(run);
-      turns.advance(false);
-      turns.remove(run);
+      queue.add(run);
+      queue.advance(false);
+      queue.remove(run);
       agent[end](new Error('too late'));
       await settled();
       expect(told).toEqual([]);
@@ -97,19 +104,19 @@ describe('the turns of speeches that have not begun', () => {
     const [patient, joins, immediate] = [make('a'), make('b', { join: true }), make('c')];
     immediate.immediate = true;
     for (const run of [patient, joins, immediate]) {
-      const { turns } = hall();
-      turns.add(run);
-      turns.advance(true);
-      expect(turns.preparing).toBe(run === patient ? undefined : run);
+      const { queue } = hall();
+      queue.add(run);
+      queue.advance(true);
+      expect(queue.preparing).toBe(run === patient ? undefined : run);
     }
   });
 
   it('take those that had to go back in front of the others, in their order', () => {
-    const { turns } = hall();
+    const { queue } = hall();
     const [a, b, c] = [make('a'), make('b'), make('c', { priority: 9 })];
-    turns.add(c);
-    turns.putBack([a, b]);
-    expect(turns.waiting).toEqual([a, b, c]);
+    queue.add(c);
+    queue.putBack([a, b]);
+    expect(queue.waiting).toEqual([a, b, c]);
   });
 
   it('know which one goes on in the same segment: the next, if it is to join and needs the same of the agent', () => {
@@ -122,11 +129,11 @@ describe('the turns of speeches that have not begun', () => {
       [{ join: true, model: 'mei', lips: 'commands' }, false],
     ];
     for (const [options, joins] of cases) {
-      const { turns } = hall();
+      const { queue } = hall();
       const next = make('next', options);
-      turns.add(next);
-      turns.add(make('later', { join: true, model: 'mei' }));
-      expect(turns.joiner(before)).toBe(joins ? next : undefined);
+      queue.add(next);
+      queue.add(make('later', { join: true, model: 'mei' }));
+      expect(queue.joiner(before)).toBe(joins ? next : undefined);
     }
   });
 });

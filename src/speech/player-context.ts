@@ -1,17 +1,21 @@
 import type { Clock } from '../base/clock.js';
+import type { Emitter } from '../base/emitter.js';
 import type { Logger } from '../base/logger.js';
+import type { Gain } from '../audio/gain.js';
+import type { ActiveSpeech, Ending } from './active-speech.js';
 import type { Lead } from './lead.js';
+import type { PlaybackClock } from './playback-clock.js';
 import type { FrameSink } from './sink.js';
 import type { Speech } from './speech.js';
 import type { TimerWheel } from './timer-wheel.js';
 
-/** What a player stands on. */
+/** What a player is made with. */
 export interface PlayerOptions {
   readonly sink: FrameSink;
   readonly wheel: TimerWheel;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Samples of a frame as a span of time, in ms; 10 to 40. */
+  /** Length of a frame, in ms; 10 to 40. */
   readonly frameMs: number;
   /** What the agent may hold unplayed, in ms: fixed, or found out. */
   readonly lead: Lead;
@@ -42,4 +46,23 @@ export interface Interruption {
   readonly heardMs: number;
   /** Speeches that had been waiting and were dropped. */
   readonly dropped: number;
+}
+
+/** Told by the parts of a player what became of a speech. */
+export interface PlayerListener {
+  /** It has prepared: its frames may leave. */
+  ready(run: ActiveSpeech): void;
+  /** It is at its end. */
+  ended(run: ActiveSpeech, ending: Ending): void;
+  /** Another speech may be able to begin. */
+  advance(): void;
+}
+
+/** What the parts of one player share. */
+export interface PlayerContext extends PlayerOptions {
+  /** The agent's volume, over that of each speech. */
+  readonly volume: Gain;
+  readonly playback: PlaybackClock;
+  readonly events: Emitter<PlayerEvents>;
+  readonly listener: PlayerListener;
 }

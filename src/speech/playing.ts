@@ -1,0 +1,273 @@
+import { BridgeError } from '../base/errors.js';
+import { msToSamples } from '../base/units.js';
+import type { ActiveSpeech } from './active-speech.js';
+import type { Cue } from './cues.js';
+import { CueSender } from './cue-sender.js';
+import { Pacer } from './pacer.js';
+import type { PlayerContext } from './player-context.js';
+import type { SpeechQueue } from './queue.js';
+import type { SpeechEndKind } from './speech.js';
+import type { TimerTask } from './timer-wheel.js';
+
+/** A speech that joins has until the agent holds only this much, in ms, before the segment is closed without it. */
+const JOIN_UNTIL_HELD_MS = 20;
+/** A position is told so often. */
+const POSITION_EVERY_MS = 100;
+
+/**
+ * The way of a speech from its first frame until it has been heard: its frames leave by the pacer (it feeds), then the
+ * agent plays what it holds (it drains). One feeds at a time; others may drain before it. Nothing is asked of the wheel
+ * while nobody needs an answer.
+ */
+export class Playing {
+  readonly #context: PlayerContext;
+  readonly #queue: SpeechQueue;
+  readonly #pacer: Pacer;
+  readonly #cues: CueSender;
+  readonly #watchTask: TimerTask;
+  readonly #stallTask: TimerTask;
+  /** Those that have left whole and are not heard to their end, in order. */
+  #draining: ActiveSpeech[] = [];
+
+  /** @param queue says which speech joins the one that feeds */
+  constructor(context: PlayerContext, queue: SpeechQueue) {
+    this.#context = context;
+    this.#queue = queue;
+    const { wheel } = context;
+    this.#cues = new CueSender(context, () => this.active);
+    this.#pacer = new Pacer(context, {
+      frameLeft: (run, first) => this.#frameLeft(run, first),
+      exhausted: (run, nowMs) => this.#exhausted(run, nowMs),
+    });
+    this.#watchTask = wheel.task((nowMs) => this.#watch(nowMs));
+    this.#stallTask = wheel.task(() => this.#giveUp());
+  }
+
+  /** The run whose frames leave, if any. */
+  get feeding(): ActiveSpeech | undefined {
+    return this.#pacer.run;
+  }
+
+  /** True while one that has left whole is not heard to its end. */
+  get draining(): boolean {
+    return this.#draining.length > 0;
+  }
+
+  /** All that the agent has been sent and has not yet played to their end, in order. */
+  get active(): ActiveSpeech[] {
+    const { feeding } = this;
+    return feeding ? [...this.#draining, feeding] : [...this.#draining];
+  }
+
+  /** How much of `run` has been heard by now, in ms. */
+  heardMs(run: ActiveSpeech): number {
+    return run.heardMs(this.#context.playback.heardSamples(this.#now()));
+  }
+
+  /** Lets the frames of `run` leave. None must be feeding. */
+  begin(run: ActiveSpeech): void {
+    if (!this.draining) this.#reset();
+    this.#pacer.feed(run);
+    this.#pacer.pump(this.#now());
+  }
+
+  /** Samples came of the run that feeds, or of one that is to join it. */
+  fed(): void {
+    this.#pacer.fed(this.#now());
+  }
+
+  /** Holds the frames back: the sound fades, what the agent holds still sounds. */
+  hold(fadeMs: number): void {
+    this.#pacer.hold(fadeMs);
+    if (this.feeding?.begun) this.feeding.speech.enter('paused');
+  }
+
+  /** Lets frames go again. */
+  release(): void {
+    if (this.feeding?.speech.state === 'paused') this.feeding.speech.enter('speaking');
+    this.#pacer.release(this.#now());
+  }
+
+  /** Ends the run that feeds: a fade of it leaves, and it drains. */
+  cut(run: ActiveSpeech, fadeMs: number, reason: BridgeError): void {
+    if (!run.begun) return this.#context.listener.ended(run, { how: 'stopped', error: reason, heardMs: 0 });
+    this.#pacer.cut(run, fadeMs);
+    void run.feed.cancel();
+    this.#cues.drop(run);
+    this.#drain(run, 'stopped', reason);
+  }
+
+  /** A speech began, or somebody begins to follow the position of one. */
+  follow(): void {
+    if (this.#watched && !this.#watchTask.asked) this.#watchNext(this.#now());
+  }
+
+  /** Adds a cue to any run, and sends it if it is due already. */
+  addCue(run: ActiveSpeech, cue: Cue): void {
+    run.cues.add(cue);
+    this.#cues.send(this.#now());
+  }
+
+  /** Forgets a run that has ended, and what cues it still had: sent if it was heard to its end, else dropped. */
+  remove(run: ActiveSpeech, how: SpeechEndKind): void {
+    if (this.#pacer.run === run) this.#pacer.feed(undefined);
+    this.#draining = this.#draining.filter((other) => other !== run);
+    if (how === 'completed') this.#cues.finish(run);
+    else this.#cues.drop(run);
+  }
+
+  /**
+   * The agent is lost: all that it had been sent ends, but for those that by their option go on later.
+   * @returns these, in order, back at what was heard of them
+   */
+  lost(error: BridgeError): ActiveSpeech[] {
+    const heardTo = this.#context.playback.heardSamples(this.#now());
+    const hit = this.active;
+    this.#draining = [];
+    this.#pacer.feed(undefined);
+    const resumed: ActiveSpeech[] = [];
+    for (const run of hit) {
+      if (run.speech.options.onAgentLost === 'resume' && run.outcome?.how !== 'stopped') {
+        const heard = Math.floor(run.fromSchedule(heardTo));
+        run.rewind(heard, this.#pacer.lastSent(run, run.sentSamples - heard));
+        run.speech.enter('queued');
+        resumed.push(run);
+      } else {
+        this.#context.listener.ended(run, { how: 'avatar-lost', error, heardMs: run.heardMs(heardTo) });
+      }
+    }
+    this.#reset();
+    return resumed;
+  }
+
+  /** The agent's reading changed: it was found to have stopped, or reads again. */
+  readingChanged(): void {
+    const nowMs = this.#now();
+    const readsAgain = this.#context.playback.readingChanged(nowMs);
+    this.#watchStall();
+    if (!readsAgain) return;
+    this.#pacer.pump(nowMs);
+    this.#watch(nowMs);
+  }
+
+  /** Ends it, without a word. */
+  close(): void {
+    this.#pacer.feed(undefined);
+    this.#cues.close();
+    this.#watchTask.cancel();
+    this.#stallTask.cancel();
+  }
+
+  /** Begins anew: with the first speech after a silence, or with a new connection. */
+  #reset(): void {
+    this.#context.playback.reset();
+    this.#pacer.reset();
+    this.#watchStall();
+  }
+
+  #frameLeft(run: ActiveSpeech, first: boolean): void {
+    if (first) {
+      run.speech.enter('speaking');
+      this.follow();
+    }
+    if (run.cues.size > 0) this.#cues.arm();
+  }
+
+  /** All of `run` has left: a speech that joins takes its place in the same segment, else the segment ends. */
+  #exhausted(run: ActiveSpeech, nowMs: number): boolean {
+    const { listener, playback } = this.#context;
+    const { error } = run.feed;
+    const next = run.begun && !error ? this.#queue.joiner(run) : undefined;
+    if (next) {
+      next.feed.start();
+      if (next.feed.bufferedSamples > 0) {
+        this.#queue.join(next);
+        this.#drain(run, 'completed', undefined);
+        this.#pacer.feed(next);
+        return true;
+      }
+      const heldSamples = playback.schedule.heldSamples(nowMs);
+      if (!next.feed.ended && heldSamples > msToSamples(JOIN_UNTIL_HELD_MS)) return false;
+    }
+    if (run.begun) {
+      this.#pacer.endSegment(run);
+      this.#drain(run, error ? 'failed' : 'completed', error);
+    } else {
+      listener.ended(run, { how: 'failed', error: error ?? run.emptyError(), heardMs: 0 });
+    }
+    listener.advance();
+    return false;
+  }
+
+  /** All of `run` has left. */
+  #drain(run: ActiveSpeech, how: SpeechEndKind, error: BridgeError | undefined): void {
+    if (this.#pacer.run === run) this.#pacer.feed(undefined);
+    run.outcome = { how, error };
+    run.speech.enter('draining');
+    this.#draining.push(run);
+    this.#watchNext(this.#now());
+  }
+
+  /** Marks the starts, tells the positions, and ends each run whose last sample has been heard. */
+  #watch(nowMs: number): void {
+    const { playback, listener } = this.#context;
+    this.#watchTask.cancel();
+    const heard = playback.heardSamples(nowMs);
+    for (const run of this.active) {
+      if (run.begun && run.fromSchedule(heard) > 0) run.speech.markStarted();
+      if (run.speech.followed) run.speech.tell('position', run.speech.position);
+    }
+    for (const run of [...this.#draining]) {
+      if (playback.frozen || nowMs < playback.silentAtMs(run.endSample)) continue;
+      listener.ended(run, { ...run.outcome!, heardMs: run.heardMs(Infinity) });
+    }
+    if (this.#watched && !this.#watchTask.asked) this.#watchNext(nowMs);
+    listener.advance();
+  }
+
+  /** A run in mid-flow that nobody follows needs no watch: its next event is the end of its sound. */
+  get #watched(): boolean {
+    const speech = this.feeding?.speech;
+    return this.draining || (speech !== undefined && (speech.followed || !speech.hasStarted));
+  }
+
+  #watchNext(nowMs: number): void {
+    const { playback } = this.#context;
+    const latestMs = nowMs + POSITION_EVERY_MS;
+    let atMs = latestMs;
+    for (const run of this.#draining) atMs = Math.min(atMs, playback.silentAtMs(run.endSample));
+    for (const run of this.active) {
+      if (run.begun && !run.speech.hasStarted)
+        atMs = Math.min(atMs, playback.heardAtMs(run.toSchedule(0) + 1));
+    }
+    // One that is overdue waits for the agent to read again; it is looked at no more often than a position.
+    this.#watchTask.at(atMs <= nowMs ? latestMs : atMs);
+  }
+
+  /** An agent that has hung for good keeps its connection: somebody has to give up (protocol.md §1). */
+  #watchStall(): void {
+    this.#stallTask.cancel();
+    if (this.#context.playback.frozen) this.#stallTask.at(this.#now() + this.#context.stallTimeoutMs);
+  }
+
+  /** The agent has hung: what it was to play ends here. */
+  #giveUp(): void {
+    const { playback, listener, stallTimeoutMs } = this.#context;
+    if (!playback.frozen || this.active.length === 0) return;
+    const heardTo = playback.heardSamples(this.#now());
+    // Closed, so that the next is whole should the agent wake up.
+    if (this.feeding?.begun) this.#pacer.cut(this.feeding, 0);
+    for (const run of this.active) {
+      const error = new BridgeError(
+        'AGENT_STALLED',
+        `The agent has read nothing for ${Math.round(stallTimeoutMs / 1000)} s; the speech of ${run.speech.label} was given up.`,
+      );
+      listener.ended(run, { how: 'failed', error, heardMs: run.heardMs(heardTo) });
+    }
+    listener.advance();
+  }
+
+  #now(): number {
+    return this.#context.clock.nowMs();
+  }
+}
