@@ -1,8 +1,11 @@
 import { BridgeError } from '../base/errors.js';
-import { rawDecoder, type RawFormat } from './decode/raw.js';
-import { slices } from './decode/slices.js';
+import { isNoise, NOISE_BYTES, rawDecoder, type RawFormat } from './decode/raw.js';
+import { isHeadedType, labelledRaw, type SoundLabel } from './content-type.js';
+import { foreignFormat } from './decode/foreign.js';
+import { Lookahead } from './decode/lookahead.js';
 import { FORMATS, type SoundFormat } from './decode/table.js';
-import type { EncodedChunk, PcmBlock, SoundContext } from './pcm.js';
+import type { Decode, EncodedChunk, PcmBlock, SoundContext } from './pcm.js';
+import { isText, MAX_TEXT_BYTES, wordsOf } from './text.js';
 
 /** Bytes that every format gets to see, unless the sound is shorter. */
 const MIN_HEAD_BYTES = 64;
@@ -12,18 +15,25 @@ const MAX_HEAD_BYTES = 4096;
 const MAX_CHUNK_BYTES = 65_536;
 
 /** How a sound is to be read. */
-export interface DecodeOptions {
-  /** The data has no head: take it as this, without looking. */
-  readonly raw?: RawFormat;
+export interface DecodeOptions extends SoundLabel {
+  /**
+   * Format of data without a head. The first bytes decide all the same: what has a head of its own is read as what it
+   * is, with a warning, for as samples it would be noise at full level.
+   */
+  readonly raw?: RawFormat | undefined;
+  /** `raw` is only what the sender usually sends, so that nothing needs to be said of anything else. */
+  readonly rawIsGuess?: boolean | undefined;
   /** The formats to tell apart; the whole table by default. */
-  readonly formats?: readonly SoundFormat[];
+  readonly formats?: readonly SoundFormat[] | undefined;
 }
 
 /**
- * Decodes encoded bytes of any format of the table, which is recognised by the first bytes and never by a name.
+ * Decodes encoded bytes of any format of the table, which is recognised by the first bytes and never by a name. Data
+ * without a head is read as `raw` or its label (`contentType`, `sampleRateHz`) says.
  * @param chunks the bytes in any chunking; ended early when the blocks are
  * @param label how messages name the sound
- * @throws BridgeError SOUND_EMPTY, SOUND_UNKNOWN with what it starts with, what the decoder throws, or what `chunks` throws
+ * @throws BridgeError SOUND_EMPTY, SOUND_UNKNOWN with what it starts with or says, what the decoder throws, or what
+ * `chunks` throws
  */
 export async function* decodeSound(
   chunks: AsyncIterable<EncodedChunk>,
@@ -31,46 +41,53 @@ export async function* decodeSound(
   context: SoundContext,
   options: DecodeOptions = {},
 ): AsyncGenerator<PcmBlock, void, undefined> {
-  const source = chunks[Symbol.asyncIterator]();
+  const input = new Lookahead(chunks);
   try {
-    const head: EncodedChunk[] = [];
-    const decode = options.raw
-      ? rawDecoder(options.raw)
-      : (await recognise(source, head, label, options.formats ?? FORMATS)).decode;
-    yield* decode(replay(head, source), label, context);
+    const { decode, warning } = await recognise(input, label, options);
+    if (warning !== undefined) context.warn(warning);
+    yield* decode(bounded(input), label, context);
   } finally {
-    await source.return?.();
+    await input.close();
   }
 }
 
-/** Takes chunks off the source into `head` until a row claims the sound. */
+/** Looks at the first bytes until they tell how the sound is to be decoded. Takes nothing of it. */
 async function recognise(
-  source: AsyncIterator<EncodedChunk>,
-  head: EncodedChunk[],
+  input: Lookahead,
   label: string,
-  formats: readonly SoundFormat[],
-): Promise<SoundFormat> {
-  const bytes = new Uint8Array(MAX_HEAD_BYTES);
-  let count = 0;
-  for (let ended = false; ;) {
-    const next = await source.next();
-    if (next.done) ended = true;
-    else {
-      head.push(next.value);
-      const part = next.value.subarray(0, MAX_HEAD_BYTES - count);
-      bytes.set(part, count);
-      count += part.length;
+  options: DecodeOptions,
+): Promise<{ decode: Decode; warning?: string | undefined }> {
+  const raw = labelledRaw(options, options.raw);
+  // A stream that is joined midway is found by looking for frames anywhere, which headerless samples may hold by chance.
+  const all = options.formats ?? FORMATS;
+  const formats = raw && !isHeadedType(options.contentType) ? all.filter(({ isSure = true }) => isSure) : all;
+  for (let wanted = MIN_HEAD_BYTES; ;) {
+    await input.peek(wanted);
+    const head = await input.peek(Math.min(MAX_HEAD_BYTES, Math.max(wanted, input.heldBytes)));
+    const last = head.length < wanted || head.length === MAX_HEAD_BYTES;
+    if (head.length === 0) throw new BridgeError('SOUND_EMPTY', `${label} is empty: not one byte came.`);
+    const choice = choose(formats, head, last);
+    if (choice === 'more') {
+      wanted = head.length + 1;
+      continue;
     }
-    const last = ended || count === MAX_HEAD_BYTES;
-    if (!last && count < MIN_HEAD_BYTES) continue;
-    if (count === 0) throw new BridgeError('SOUND_EMPTY', `${label} is empty: not one byte came.`);
-    const seen = bytes.subarray(0, count);
-    const choice = choose(formats, seen, last);
-    if (choice === 'more') continue;
-    if (choice) return choice;
+    if (choice) {
+      const mismatch = options.raw !== undefined && options.rawIsGuess !== true;
+      return {
+        decode: choice.decode,
+        warning: mismatch
+          ? `${label} was declared as raw ${options.raw!.encoding}, but it is ${foreignFormat(head)?.name ?? choice.name}: it is read as what it is.`
+          : undefined,
+      };
+    }
+    if (isText(head)) throw await textError(input, label);
+    // Servers give samples any label, and compressed sound the label of samples.
+    const isSound = raw && (options.rawIsGuess !== true || !isNoise(await input.peek(NOISE_BYTES)));
+    if (isSound) return { decode: rawDecoder(raw) };
+    const labelled = options.contentType ? ` Its label says ${options.contentType}.` : '';
     throw new BridgeError(
       'SOUND_UNKNOWN',
-      `${label} is of no format that is known: it starts with ${shown(seen)}.`,
+      `${label} is of no format that is known: it starts with the bytes ${Buffer.from(head.subarray(0, 16)).toString('hex')}.${labelled}`,
     );
   }
 }
@@ -88,24 +105,29 @@ function choose(
   return undefined;
 }
 
-/** The chunks that were looked at, then the rest, all of them bounded. */
-async function* replay(
-  head: EncodedChunk[],
-  source: AsyncIterator<EncodedChunk>,
-): AsyncGenerator<EncodedChunk, void, undefined> {
-  for (let chunk = head.shift(); chunk; chunk = head.shift()) yield* slices(chunk, MAX_CHUNK_BYTES);
-  for (let next = await source.next(); !next.done; next = await source.next())
-    yield* slices(next.value, MAX_CHUNK_BYTES);
+/**
+ * Whether the first bytes are those of a format that is known.
+ * @param head best 4,096 bytes of it
+ */
+export function isKnownSound(head: Uint8Array): boolean {
+  return (
+    choose(
+      FORMATS.filter(({ isSure = true }) => isSure),
+      head,
+      true,
+    ) !== undefined
+  );
 }
 
-/** The first line when it looks like text, such as a server's error page; otherwise the first bytes. */
-function shown(head: Uint8Array): string {
-  const text = Buffer.from(head)
-    .toString('utf8')
-    .replace(/^\uFEFF/, '');
-  // The last character may be cut.
-  const isText = /^[^\0-\x08\x0e-\x1f\x7f\ufffd]+\ufffd?$/.test(text);
-  if (!isText) return `the bytes ${Buffer.from(head.subarray(0, 16)).toString('hex')}`;
-  const line = text.trim().split(/[\r\n]/)[0]!;
-  return `the text '${line.length > 100 ? `${line.slice(0, 100)}…` : line}'`;
+async function textError(input: Lookahead, label: string): Promise<BridgeError> {
+  const words = wordsOf(await input.peek(MAX_TEXT_BYTES));
+  return new BridgeError('SOUND_UNKNOWN', `${label} is a text and no sound. It says '${words}'.`);
+}
+
+async function* bounded(input: Lookahead): AsyncGenerator<EncodedChunk, void, undefined> {
+  for (;;) {
+    const chunk = await input.take(MAX_CHUNK_BYTES);
+    if (!chunk) return;
+    yield chunk;
+  }
 }

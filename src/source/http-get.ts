@@ -1,10 +1,16 @@
-import { request as requestHttp, STATUS_CODES, type IncomingMessage } from 'node:http';
+import {
+  request as requestHttp,
+  STATUS_CODES,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+} from 'node:http';
 import { request as requestHttps } from 'node:https';
 import type { LookupFunction } from 'node:net';
 import { abortable } from '../base/abortable.js';
 import { systemClock, type Clock } from '../base/clock.js';
 import { BridgeError, toBridgeError } from '../base/errors.js';
 import type { EncodedChunk } from '../audio/pcm.js';
+import { MAX_TEXT_BYTES, wordsOf } from '../audio/text.js';
 import { publicLookup, requirePublicHost } from './public-address.js';
 
 /** The bounds of a fetch. */
@@ -28,13 +34,12 @@ export interface GetOptions {
 }
 
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
-/** An error page is read so far, for its first line. */
-const MAX_SHOWN_BYTES = 2_048;
 
 /** An answer whose head is there and whose body can be read. */
 export interface HttpAnswer {
-  /** Lower case, without parameters; empty when the server did not say. */
+  /** As the server gave it, with its parameters; empty when it did not say. */
   readonly contentType: string;
+  readonly headers: IncomingHttpHeaders;
   /** The body, once, pulled. @throws BridgeError SOURCE_FAILED, SOURCE_TOO_LARGE or SOURCE_TIMEOUT */
   readonly body: AsyncGenerator<EncodedChunk, void, undefined>;
 }
@@ -79,7 +84,7 @@ export async function httpGet(url: URL, options: GetOptions, signal: AbortSignal
       const body = readBody(response, label, options, clock, deadlineMs, signal);
       if (status !== 200) throw await statusError(status, label, body);
       requireReadable(response, label, options);
-      return { contentType: contentType(response), body };
+      return { contentType: response.headers['content-type'] ?? '', headers: response.headers, body };
     } catch (error) {
       response.destroy();
       throw error;
@@ -190,10 +195,21 @@ async function statusError(
   label: string,
   body: AsyncIterable<EncodedChunk>,
 ): Promise<BridgeError> {
-  const line = await firstLine(body).catch(() => '');
+  const line = await wordsOfBody(body).catch(() => '');
   const name = STATUS_CODES[status] ?? 'an unknown status';
   const says = line === '' ? '' : ` It says: ${line}`;
   return new BridgeError('SOURCE_FAILED', `${label} answered ${status} ${name}.${says}`);
+}
+
+async function wordsOfBody(body: AsyncIterable<EncodedChunk>): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes >= MAX_TEXT_BYTES) break;
+  }
+  return wordsOf(Buffer.concat(chunks));
 }
 
 function requireReadable(response: IncomingMessage, label: string, options: GetOptions): void {
@@ -206,44 +222,4 @@ function requireReadable(response: IncomingMessage, label: string, options: GetO
 
 function tooLarge(label: string, maxBytes: number): BridgeError {
   return new BridgeError('SOURCE_TOO_LARGE', `${label} is larger than the ${maxBytes} bytes that are taken.`);
-}
-
-function contentType(response: IncomingMessage): string {
-  return (response.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase();
-}
-
-/** The first line of a text that is not blank, at most 200 characters; empty when it is no text. */
-export async function firstLine(body: AsyncIterable<EncodedChunk>): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of body) {
-    chunks.push(chunk);
-    bytes += chunk.length;
-    if (bytes >= MAX_SHOWN_BYTES) break;
-  }
-  return lineOf(Buffer.concat(chunks));
-}
-
-/** The first line of these bytes that is not blank, at most 200 characters; empty when they are no text. */
-export function lineOf(bytes: Uint8Array): string {
-  const head = bytes.subarray(0, MAX_SHOWN_BYTES);
-  if (!looksLikeText(head)) return '';
-  const lines = Buffer.from(head)
-    .toString('utf8')
-    .replace(/^\uFEFF/, '')
-    .split(/[\r\n]+/);
-  const line = lines.map((text) => text.trim()).find((text) => text !== '') ?? '';
-  return line.length > 200 ? `${line.slice(0, 200)}…` : line;
-}
-
-/** True when bytes can be nothing but text: no control characters, and whole UTF-8 but for a cut at the end. */
-export function looksLikeText(bytes: Uint8Array): boolean {
-  if (bytes.some((byte) => byte < 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d && byte !== 0x0c))
-    return false;
-  try {
-    new TextDecoder('utf-8', { fatal: true }).decode(bytes, { stream: true });
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,15 +1,13 @@
 import { BridgeError } from '../base/errors.js';
+import { isTextType, mediaType, type SoundLabel } from '../audio/content-type.js';
+import { Lookahead } from '../audio/decode/lookahead.js';
 import type { EncodedChunk, Sound } from '../audio/pcm.js';
 import { decodeSound, type DecodeOptions } from '../audio/probe.js';
-import { httpGet, lineOf, looksLikeText, parseHttpUrl, urlLabel, type GetOptions } from './http-get.js';
+import { isText, MAX_TEXT_BYTES, TEXT_HEAD_BYTES, wordsOf } from '../audio/text.js';
+import { httpGet, parseHttpUrl, urlLabel, type GetOptions } from './http-get.js';
 
 /** How an address is fetched and read. */
 export interface UrlOptions extends DecodeOptions, GetOptions {}
-
-/** What servers call what is surely no sound. The rest is judged by its bytes: many send a sound as text/plain. */
-const NO_SOUND = /^(text\/html|application\/(xhtml\+xml|json|problem\+json|xml)|text\/xml)$/;
-/** So many bytes tell whether it is a text: every format of sound has a byte among them that no text has. */
-const MIN_JUDGED_BYTES = 64;
 
 /**
  * A sound at an http or https address, spoken while it arrives and read no faster than it is spoken.
@@ -22,7 +20,10 @@ export function urlSound(address: string | URL, options: UrlOptions = {}): Sound
   return {
     label,
     live: false,
-    open: (context) => decodeSound(soundBytes(url, label, options, context.signal), label, context, options),
+    async *open(context) {
+      const { said, bytes } = await fetchSound(url, label, options, context.signal);
+      yield* decodeSound(bytes, label, context, { ...options, ...said });
+    },
   };
 }
 
@@ -36,35 +37,39 @@ export async function* soundBytes(
   options: UrlOptions,
   signal: AbortSignal,
 ): AsyncGenerator<EncodedChunk, void, undefined> {
-  const { contentType, body } = await httpGet(url, options, signal);
+  yield* (await fetchSound(url, label, options, signal)).bytes;
+}
+
+async function fetchSound(
+  url: URL,
+  label: string,
+  options: UrlOptions,
+  signal: AbortSignal,
+): Promise<{ said: SoundLabel; bytes: AsyncGenerator<EncodedChunk, void, undefined> }> {
+  const { contentType, headers, body } = await httpGet(url, options, signal);
+  const input = new Lookahead(body);
   try {
-    const { head, ended } = await takeHead(body);
-    // Headerless data may be anything, so only the server's own word counts for it.
-    const isText = options.raw === undefined && head.length > 0 && looksLikeText(head);
-    if (NO_SOUND.test(contentType) || isText) throw notSound(label, contentType, head);
-    if (head.length > 0) yield head;
-    if (!ended) yield* body;
-  } finally {
-    await body.return();
+    const head = await input.peek(TEXT_HEAD_BYTES);
+    // Many servers send a sound as text/plain, so the first bytes count for more than plain text.
+    const looksLikeText =
+      isText(head) || (isTextType(contentType) && mediaType(contentType) !== 'text/plain');
+    if (head.length > 0 && looksLikeText) {
+      const words = wordsOf(await input.peek(MAX_TEXT_BYTES));
+      throw notSound(label, mediaType(contentType), words);
+    }
+    // Headerless data of a format that the caller gives is not judged by the server's word for it.
+    const said =
+      options.raw === undefined ? { contentType, sampleRateHz: Number(headers['x-sample-rate']) } : {};
+    return { said, bytes: input[Symbol.asyncIterator]() };
+  } catch (error) {
+    await input.close();
+    throw error;
   }
 }
 
-/** The first bytes, at least as many as the judgement takes; a server may send them one by one. */
-async function takeHead(body: AsyncGenerator<EncodedChunk>): Promise<{ head: Uint8Array; ended: boolean }> {
-  let head: Uint8Array = new Uint8Array(0);
-  while (head.length < MIN_JUDGED_BYTES) {
-    const next = await body.next();
-    if (next.done === true) return { head, ended: true };
-    head = head.length === 0 ? next.value : Buffer.concat([head, next.value]);
-  }
-  return { head, ended: false };
-}
-
-function notSound(label: string, contentType: string, head: Uint8Array): BridgeError {
-  const what = contentType === '' ? 'text' : contentType;
-  const line = lineOf(head);
+function notSound(label: string, type: string, words: string): BridgeError {
   return new BridgeError(
     'SOURCE_NOT_SOUND',
-    `${label} answered with ${what} instead of sound${line === '' ? '.' : `: ${line}`}`,
+    `${label} answered with ${type === '' ? 'text' : type} instead of sound${words === '' ? '.' : `: ${words}`}`,
   );
 }

@@ -1,3 +1,4 @@
+import type { SoundLabel } from '../audio/content-type.js';
 import type { RawFormat } from '../audio/decode/raw.js';
 import type { Clock } from '../base/clock.js';
 
@@ -32,11 +33,12 @@ export interface TextSpan {
 }
 
 /**
- * What an engine gives of an utterance. `format` comes before any audio and only when the audio has no head of its own;
+ * What an engine gives of an utterance. `format` comes before any audio where that may be samples without a head: `raw` is
+ * what they are then, unless their label says more. The first bytes decide, so a sound with a head may come all the same.
  * `phonemes` comes at most once and before any audio; `spans` come in order of time, at any moment.
  */
 export type SynthesisPart =
-  | { readonly kind: 'format'; readonly raw: RawFormat }
+  | { readonly kind: 'format'; readonly raw: RawFormat; readonly label?: SoundLabel | undefined }
   | { readonly kind: 'phonemes'; readonly phonemes: readonly PhonemeTiming[] }
   | { readonly kind: 'spans'; readonly spans: readonly TextSpan[] }
   | { readonly kind: 'audio'; readonly bytes: Uint8Array };

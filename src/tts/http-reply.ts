@@ -1,10 +1,13 @@
 import type { ZodType } from 'zod';
+import { isTextType, mediaType } from '../audio/content-type.js';
+import type { RawFormat } from '../audio/decode/raw.js';
+import { isKnownSound } from '../audio/probe.js';
+import { isText, MAX_TEXT_BYTES, TEXT_HEAD_BYTES, wordsOf } from '../audio/text.js';
 import type { Clock } from '../base/clock.js';
 import { BridgeError, type ErrorCode } from '../base/errors.js';
+import type { SynthesisPart } from './engine.js';
 
 const MAX_JSON_BYTES = 64 * 1024 * 1024;
-const MAX_EXCERPT_BYTES = 4096;
-const MAX_EXCERPT_CHARS = 300;
 
 /** Bounds of a conversation with an engine. */
 export interface HttpLimits {
@@ -49,7 +52,7 @@ export class HttpReply {
     this.#response = response;
     this.#context = context;
     this.status = response.status;
-    this.contentType = (response.headers.get('content-type') ?? '').split(';')[0]!.trim().toLowerCase();
+    this.contentType = mediaType(response.headers.get('content-type') ?? undefined);
   }
 
   /** A header's value, undefined when it is not there. */
@@ -96,20 +99,36 @@ export class HttpReply {
   }
 
   /**
-   * The body as sound.
+   * The body as sound that has a head of its own.
    * @throws BridgeError ENGINE_FAILED with the engine's words when it is a text: an error page with status 200
    */
   async *audio(): AsyncGenerator<Uint8Array, void, undefined> {
-    if (isTextType(this.contentType)) throw await this.#notSound();
-    let first = true;
+    let head: Uint8Array | undefined = new Uint8Array(0);
     for await (const chunk of this.bytes()) {
-      if (first && looksLikeJson(chunk)) {
-        throw this.#context.client.error('ENGINE_FAILED', `answered without sound: ${this.#words(chunk)}.`);
+      if (!head) {
+        yield chunk;
+        continue;
       }
-      first = false;
-      yield chunk;
+      // A head can come byte by byte.
+      head = Buffer.concat([head, chunk]);
+      const enough = isText(head) || isTextType(this.contentType) ? MAX_TEXT_BYTES : TEXT_HEAD_BYTES;
+      if (head.length < enough) continue;
+      yield this.#soundHead(head);
+      head = undefined;
     }
-    if (first) throw this.#context.client.error('ENGINE_FAILED', 'answered with nothing.');
+    if (head?.length === 0) throw this.#context.client.error('ENGINE_FAILED', 'answered with nothing.');
+    if (head) yield this.#soundHead(head);
+  }
+
+  /**
+   * The body as sound that may be headerless samples: its first bytes and its label decide what it is.
+   * @param raw what the engine sends when it sends samples; its label (`audio/L16;rate=…`, `x-sample-rate`) counts for more
+   * @throws BridgeError as `audio`
+   */
+  async *sound(raw: RawFormat): AsyncGenerator<SynthesisPart, void, undefined> {
+    const sampleRateHz = Number(this.header('x-sample-rate') ?? this.header('x-audio-sample-rate'));
+    yield { kind: 'format', raw, label: { contentType: this.header('content-type'), sampleRateHz } };
+    for await (const bytes of this.audio()) yield { kind: 'audio', bytes };
   }
 
   /**
@@ -124,7 +143,7 @@ export class HttpReply {
     } catch {
       throw this.#context.client.error(
         'ENGINE_FAILED',
-        `answered without JSON: ${this.#words(Buffer.from(text.slice(0, MAX_EXCERPT_BYTES)))}.`,
+        `answered without JSON: ${this.#words(Buffer.from(text.slice(0, MAX_TEXT_BYTES)))}.`,
       );
     }
     const parsed = schema.safeParse(value);
@@ -132,7 +151,7 @@ export class HttpReply {
     const at = parsed.error.issues[0]?.path.join('.') || 'its top';
     throw this.#context.client.error(
       'ENGINE_FAILED',
-      `answered with JSON of another shape, at ${at}: ${this.#words(Buffer.from(text.slice(0, MAX_EXCERPT_BYTES)))}.`,
+      `answered with JSON of another shape, at ${at}: ${this.#words(Buffer.from(text.slice(0, MAX_TEXT_BYTES)))}.`,
     );
   }
 
@@ -144,7 +163,7 @@ export class HttpReply {
       for await (const chunk of this.bytes()) {
         parts.push(chunk);
         length += chunk.length;
-        if (length >= MAX_EXCERPT_BYTES) break;
+        if (length >= MAX_TEXT_BYTES) break;
       }
     } catch (error) {
       if (!(error instanceof BridgeError)) throw error;
@@ -160,12 +179,14 @@ export class HttpReply {
     await this.#response.body?.cancel().catch(() => undefined);
   }
 
-  async #notSound(): Promise<BridgeError> {
-    const words = await this.excerpt();
-    return this.#context.client.error(
-      'ENGINE_FAILED',
-      `answered with ${this.contentType} in place of sound${words ? `: ${words}` : ''}.`,
-    );
+  /** @returns the first bytes of a sound @throws BridgeError ENGINE_FAILED when they are a text */
+  #soundHead(head: Uint8Array): Uint8Array {
+    if (!isText(head) && (!isTextType(this.contentType) || isKnownSound(head))) return head;
+    const what = isTextType(this.contentType)
+      ? `with ${this.contentType} in place of sound`
+      : 'without sound';
+    const words = this.#words(head);
+    throw this.#context.client.error('ENGINE_FAILED', `answered ${what}${words ? `: ${words}` : ''}.`);
   }
 
   async #text(maxBytes: number): Promise<string> {
@@ -176,38 +197,6 @@ export class HttpReply {
 
   /** What a body says, as one short line without secrets. */
   #words(bytes: Uint8Array): string {
-    const text = Buffer.from(bytes.subarray(0, MAX_EXCERPT_BYTES)).toString('utf8');
-
-    if (/[\u0000-\u0008\u000e-\u001f]/.test(text)) return '';
-    const line = (errorField(text) ?? text.replace(/<[^>]*>/g, ' ')).replace(/\s+/g, ' ').trim();
-    const clean = this.#context.client.redact(line);
-    return (clean.length > MAX_EXCERPT_CHARS ? `${clean.slice(0, MAX_EXCERPT_CHARS)}…` : clean).replace(
-      /\.$/,
-      '',
-    );
+    return this.#context.client.redact(wordsOf(bytes));
   }
-}
-
-function isTextType(type: string): boolean {
-  return /^(?:text\/|application\/(?:.*\+)?(?:json|xml)|multipart\/)/.test(type);
-}
-
-/** A JSON error under a sound's name; as samples its first bytes would be a bang at half of full scale. */
-function looksLikeJson(chunk: Uint8Array): boolean {
-  return /^\s*\{\s*"[\x20-\x7e]/.test(Buffer.from(chunk.subarray(0, 32)).toString('latin1'));
-}
-
-/** The message inside the JSON shapes that engines use for errors. */
-function errorField(text: string): string | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  for (let depth = 0; depth < 4 && typeof value === 'object' && value !== null; depth++) {
-    const fields = value as Record<string, unknown>;
-    value = fields['message'] ?? fields['error'] ?? fields['detail'] ?? fields['msg'] ?? fields[0];
-  }
-  return typeof value === 'string' ? value : undefined;
 }

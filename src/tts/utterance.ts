@@ -42,7 +42,7 @@ export async function* utteranceBlocks(
         warn: (message) => context.warn(message),
         info: (info) => context.info?.(info),
       },
-      head.raw ? { raw: head.raw } : {},
+      { ...head.format?.label, raw: head.format?.raw, rawIsGuess: true },
     );
     for await (const block of sound) yield volume === 1 ? block : louder(block, volume);
   } catch (error) {
@@ -57,19 +57,19 @@ export async function* utteranceBlocks(
 
 interface Head {
   readonly first: Uint8Array | undefined;
-  readonly raw: Extract<SynthesisPart, { kind: 'format' }>['raw'] | undefined;
+  readonly format: Extract<SynthesisPart, { kind: 'format' }> | undefined;
 }
 
 /** Takes what comes before the sound. */
 async function untilAudio(parts: AsyncIterator<SynthesisPart>, context: UtteranceContext): Promise<Head> {
-  let raw: Head['raw'];
+  let format: Head['format'];
   for (let next = await parts.next(); !next.done; next = await parts.next()) {
     const part = next.value;
-    if (part.kind === 'audio') return { first: part.bytes, raw };
-    if (part.kind === 'format') raw = part.raw;
+    if (part.kind === 'audio') return { first: part.bytes, format };
+    if (part.kind === 'format') format = part;
     else tell(part, context);
   }
-  return { first: undefined, raw };
+  return { first: undefined, format };
 }
 
 async function* audioBytes(

@@ -2,8 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { lazy, type SoundFormat } from '../../src/audio/decode/table.js';
 import type { Decode } from '../../src/audio/pcm.js';
 import { decodeSound } from '../../src/audio/probe.js';
+import { concat, noise, sameSound, sine } from '../support/signals.js';
 import { notingContext } from '../support/sound-context.js';
-import { collect, joinBlocks, pieces } from '../support/sound.js';
+import { bytesOf, collect, joinBlocks, pieces } from '../support/sound.js';
 import { wavFile } from '../support/wav.js';
 
 const content = Buffer.from(Array.from({ length: 300_000 }, (_, i) => i % 251));
@@ -76,7 +77,7 @@ describe('decodeSound', () => {
       }
     })();
     for await (const block of decodeSound(chunks, 'x', notingContext())) {
-      expect(block.samples).toHaveLength(1);
+      expect(block.samples).toHaveLength(10);
       break;
     }
     expect(given).toBe(64);
@@ -88,23 +89,63 @@ describe('decodeSound', () => {
     expect(blocks).toEqual([{ samples: Int16Array.of(1), sampleRateHz: 16_000, channels: 1 }]);
   });
 
-  it('does not look at what is said to be raw', async () => {
+  it('reads a sound that was declared as raw as what it is, and says so', async () => {
     const raw = { encoding: 'u8', sampleRateHz: 8000, channels: 1 } as const;
     const bytes = wavFile({ data: content });
-    const blocks = await collect(decodeSound(pieces(bytes, [1000]), 'x', notingContext(), { raw }));
-    expect(joinBlocks(blocks).samples).toHaveLength(bytes.length);
+    const context = notingContext();
+    const blocks = await collect(decodeSound(pieces(bytes, [1000]), 'x', context, { raw }));
+    expect(joinBlocks(blocks)).toMatchObject({ sampleRateHz: 16_000 });
+    expect(joinBlocks(blocks).samples).toHaveLength(content.length / 2);
+    expect(context.warnings).toEqual(['x was declared as raw u8, but it is WAV: it is read as what it is.']);
+    const guessed = notingContext();
+    await collect(decodeSound(pieces(bytes, [1]), 'x', guessed, { raw, rawIsGuess: true }));
+    expect(guessed.warnings).toEqual([]);
+  });
+
+  it('reads raw data as declared, noise too', async () => {
+    const raw = { encoding: 's16le', sampleRateHz: 8000, channels: 1 } as const;
+    const samples = noise(20_000, 32_000);
+    const blocks = await collect(
+      decodeSound(pieces(bytesOf(samples), [1, 999]), 'x', notingContext(), { raw }),
+    );
+    expect(sameSound(joinBlocks(blocks).samples as Int16Array, samples)).toBe(true);
+  });
+
+  it.each([
+    ['audio/L16;rate=8000', 's16le', 8000, 1],
+    ['audio/L16; rate=48000; channels=2', 's16be', 48_000, 2],
+    ['audio/pcm;rate=22050', 's16le', 22_050, 1],
+    ['Audio/X-PCM; sampleRate="44100"', 's16le', 44_100, 1],
+    ['application/octet-stream', 's16le', 24_000, 1],
+  ] as const)(
+    'takes headerless samples for what %s says',
+    async (contentType, encoding, rateHz, channels) => {
+      const usual = { encoding: 's16le', sampleRateHz: 24_000, channels: 1 } as const;
+      const samples = concat([new Int16Array(4000), sine(10_000, 300, 8000)]);
+      const bytes = Buffer.from(bytesOf(samples));
+      if (encoding === 's16be') bytes.swap16();
+      const options = { contentType, raw: usual, rawIsGuess: true };
+      const heard = joinBlocks(
+        await collect(decodeSound(pieces(bytes, [777]), 'x', notingContext(), options)),
+      );
+      expect(heard).toMatchObject({ sampleRateHz: rateHz, channels });
+      expect(sameSound(heard.samples as Int16Array, samples)).toBe(true);
+    },
+  );
+
+  it('refuses what would be noise at full level where samples are only guessed', async () => {
+    const raw = { encoding: 's16le', sampleRateHz: 8000, channels: 1 } as const;
+    const options = { raw, rawIsGuess: true };
+    const bytes = bytesOf(noise(5000, 32_767));
+    const sound = decodeSound(pieces(bytes, [100]), 'x', notingContext(), options);
+    await expect(collect(sound)).rejects.toMatchObject({ code: 'SOUND_UNKNOWN' });
   });
 
   it.each([
     ['nothing', '', 'SOUND_EMPTY', 'x.mp3 is empty'],
-    [
-      'an error page',
-      '{"error":"no such voice"}\n',
-      'SOUND_UNKNOWN',
-      'the text \'{"error":"no such voice"}\'',
-    ],
-    ['a web page', '\uFEFF\r\n<!doctype html>\r\n<title>404', 'SOUND_UNKNOWN', "the text '<!doctype html>'"],
-    ['Japanese', 'こんにちは。'.repeat(300), 'SOUND_UNKNOWN', "the text 'こんにちは。"],
+    ['an error page', '{"error":"no such voice"}\n', 'SOUND_UNKNOWN', "It says 'no such voice'"],
+    ['a web page', '\uFEFF\r\n<!doctype html>\r\n<title>404', 'SOUND_UNKNOWN', "It says '404'"],
+    ['Japanese', 'こんにちは。'.repeat(300), 'SOUND_UNKNOWN', "It says 'こんにちは。"],
     ['bytes', Buffer.from('7f454c4602010100ff', 'hex'), 'SOUND_UNKNOWN', 'the bytes 7f454c4602010100ff'],
     ['zeros', new Uint8Array(5000), 'SOUND_UNKNOWN', 'the bytes 00000000000000000000000000000000.'],
   ])('says what it saw of %s', async (_what, text, code, message) => {

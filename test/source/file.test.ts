@@ -73,7 +73,7 @@ describe('fileSound', () => {
       'text with the name of a sound',
       () => put('text.wav', 'Dear diary,\nto-day'),
       'SOUND_UNKNOWN',
-      "'Dear diary,'",
+      "'Dear diary, to-day'",
     ],
     ['no path', () => '', 'FILE_NOT_FOUND', "''"],
     ['a path with a zero byte', () => 'a\0b', 'FILE_UNREADABLE', 'could not be read'],

@@ -80,12 +80,19 @@ export function foreignFormat(head: Uint8Array): ForeignFormat | undefined {
  * Whether ffmpeg is to decode a sound, for the table of formats.
  * @param head the first bytes
  */
-export function isForeign(head: Uint8Array): boolean {
-  return foreignFormat(head) !== undefined;
+export function isForeign(head: Uint8Array): boolean | 'more' {
+  const format = foreignFormat(head);
+  return format?.demuxer === 'aac' ? isSureAdts(head) : format !== undefined;
 }
 
 function both(...tests: ((head: Uint8Array) => boolean)[]) {
   return (head: Uint8Array): boolean => tests.every((test) => test(head));
+}
+
+/** Whether an ADTS frame is followed by another one, or is all there is; headerless samples can look like the first. */
+function isSureAdts(head: Uint8Array): boolean | 'more' {
+  const next = adtsFrameBytes(head) + 3;
+  return next <= head.length || head.length === next - 3 ? true : 'more';
 }
 
 /** An ADTS frame, followed by a second one when the head reaches that far: the sync word alone is 12 bits. */
@@ -93,6 +100,10 @@ function isAdts(head: Uint8Array): boolean {
   const isFrame = (offset: number): boolean =>
     head[offset] === 0xff && (head[offset + 1]! & 0xf6) === 0xf0 && (head[offset + 2]! & 0x3c) <= 0x30;
   if (head.length < 7 || !isFrame(0)) return false;
-  const frameBytes = ((head[3]! & 3) << 11) | (head[4]! << 3) | (head[5]! >> 5);
+  const frameBytes = adtsFrameBytes(head);
   return frameBytes >= 7 && (frameBytes + 3 > head.length || isFrame(frameBytes));
+}
+
+function adtsFrameBytes(head: Uint8Array): number {
+  return ((head[3]! & 3) << 11) | (head[4]! << 3) | (head[5]! >> 5);
 }

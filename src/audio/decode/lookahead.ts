@@ -13,6 +13,11 @@ export class Lookahead implements AsyncIterable<EncodedChunk> {
     this.#source = chunks[Symbol.asyncIterator]();
   }
 
+  /** Bytes that have been looked at and are still to be taken. */
+  get heldBytes(): number {
+    return this.#held.length;
+  }
+
   /**
    * The next `bytes` bytes, without taking them; fewer when the stream ends before.
    * @throws what the source throws

@@ -1,5 +1,6 @@
 import { BridgeError } from '../../base/errors.js';
-import type { Decode } from '../pcm.js';
+import type { Decode, EncodedChunk } from '../pcm.js';
+import { Lookahead } from './lookahead.js';
 import { SampleReader, type Encoding } from './samples.js';
 
 /** What must be said of data that has no head to say it. */
@@ -9,6 +10,8 @@ export interface RawFormat {
   readonly sampleRateHz: number;
   /** 1 to 8, interleaved. */
   readonly channels: number;
+  /** `detect` for 16-bit samples that some senders write one way and some the other: the sound itself tells. */
+  readonly byteOrder?: 'detect' | undefined;
 }
 
 /** The encodings that can be named for headerless data. */
@@ -26,9 +29,21 @@ export const RAW_ENCODINGS = [
 /** One of RAW_ENCODINGS. */
 export type RawEncoding = (typeof RAW_ENCODINGS)[number];
 
-const MIN_RAW_RATE_HZ = 4_000;
-const MAX_RAW_RATE_HZ = 384_000;
-const MAX_RAW_CHANNELS = 8;
+/** The lowest rate of headerless data. */
+export const MIN_RAW_RATE_HZ = 4_000;
+/** The highest rate of headerless data. */
+export const MAX_RAW_RATE_HZ = 384_000;
+/** The most channels of headerless data. */
+export const MAX_RAW_CHANNELS = 8;
+
+/** Bytes of sound that tell the order of its bytes. */
+const ORDER_BYTES = 1024;
+/** Bytes that tell noise from sound. */
+export const NOISE_BYTES = 512;
+/** Random bytes have a mean step of 21,845 between neighbouring samples; loud speech stays below a third of it. */
+const MIN_NOISE_STEP = 14_000;
+/** Silence in front of a sound is looked through so far for its byte order. */
+const MAX_SILENCE_BYTES = 64 * 1024;
 
 /**
  * Reads `encoding:rate:channels`, such as `s16le:24000:1`; the channels may be left out for one.
@@ -59,11 +74,15 @@ function wholeNumber(text: string): number {
 /** A decoder of headerless data of this format. */
 export function rawDecoder(format: RawFormat): Decode {
   return async function* (chunks, label, context) {
-    const { encoding, sampleRateHz, channels } = format;
+    const { sampleRateHz, channels } = format;
+    const { encoding, bytes } =
+      format.byteOrder === 'detect'
+        ? await detectOrder(chunks)
+        : { encoding: format.encoding, bytes: chunks };
     const reader = new SampleReader(encoding, sampleRateHz, channels);
     context.info({ format: `raw ${encoding}`, sampleRateHz, channels });
     let spoken = false;
-    for await (const chunk of chunks) {
+    for await (const chunk of bytes) {
       const block = reader.push(chunk);
       if (!block) continue;
       spoken = true;
@@ -75,4 +94,37 @@ export function rawDecoder(format: RawFormat): Decode {
         `${label} ends in the middle of a sample. Is it really ${encoding} with ${channels} channels?`,
       );
   };
+}
+
+/** Holds back the first bytes that are not silence and reads the order of 16-bit samples off them. */
+async function detectOrder(
+  chunks: AsyncIterable<EncodedChunk>,
+): Promise<{ encoding: RawEncoding; bytes: AsyncIterable<EncodedChunk> }> {
+  const input = new Lookahead(chunks);
+  let head = await input.peek(ORDER_BYTES);
+  // Silence is the same in either order.
+  for (let bytes = ORDER_BYTES; head.length === bytes && bytes < MAX_SILENCE_BYTES; bytes *= 2) {
+    if (head.some((byte) => byte !== 0)) break;
+    head = await input.peek(bytes * 2);
+  }
+  const littleStep = meanStep(head, true);
+  return { encoding: meanStep(head, false) < littleStep ? 's16be' : 's16le', bytes: input };
+}
+
+/**
+ * Whether 16-bit samples would be noise at full level in either byte order: they are compressed sound, or no sound.
+ * @param head best NOISE_BYTES of it
+ */
+export function isNoise(head: Uint8Array): boolean {
+  const steps = Math.max(1, Math.floor(head.length / 2) - 1);
+  return Math.min(meanStep(head, true), meanStep(head, false)) / steps > MIN_NOISE_STEP;
+}
+
+/** How far neighbouring samples lie apart: in the wrong order it is that of noise. */
+function meanStep(bytes: Uint8Array, littleEndian: boolean): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  let sum = 0;
+  for (let at = 2; at + 1 < bytes.length; at += 2)
+    sum += Math.abs(view.getInt16(at, littleEndian) - view.getInt16(at - 2, littleEndian));
+  return sum;
 }

@@ -24,6 +24,8 @@ export interface SoundFormat {
    */
   readonly matches: (head: Uint8Array) => boolean | 'more';
   readonly decode: Decode;
+  /** False when it takes sounds that have no beginning of their own. */
+  readonly isSure?: boolean;
 }
 
 const decodeFlac = lazy(async () => (await import('./flac.js')).decodeFlac);
@@ -45,5 +47,5 @@ export const FORMATS: readonly SoundFormat[] = [
   { name: 'Opus in Ogg', matches: isOggOpus, decode: decodeOggOpus },
   { name: 'Opus in WebM', matches: isWebm, decode: decodeWebmOpus },
   { name: 'any other format, through ffmpeg', matches: isForeign, decode: decodeWithFfmpeg },
-  { name: 'MP3, joined midway', matches: holdsMp3, decode: decodeMp3Midway },
+  { name: 'MP3, joined midway', matches: holdsMp3, decode: decodeMp3Midway, isSure: false },
 ];

@@ -60,8 +60,7 @@ export const azure = defineEngine({
           body: ssml(text, speech, options.style),
         };
         const reply = await client.request('/cognitiveservices/v1', request, signal);
-        yield { kind: 'format', raw: { encoding: 's16le', sampleRateHz: 16_000, channels: 1 } };
-        for await (const bytes of reply.audio()) yield { kind: 'audio', bytes };
+        yield* reply.sound({ encoding: 's16le', sampleRateHz: 16_000, channels: 1 });
       },
       async voices(signal): Promise<Voice[]> {
         const reply = await client.request('/cognitiveservices/voices/list', { method: 'GET' }, signal);

@@ -75,10 +75,11 @@ class ElevenLabsEngine implements TtsEngine {
     speech: VoiceOptions,
     context: SynthesisContext,
   ): AsyncGenerator<SynthesisPart, void, undefined> {
-    yield { kind: 'format', raw: { encoding: 's16le', sampleRateHz: 16_000, channels: 1 } };
+    const raw = { encoding: 's16le', sampleRateHz: 16_000, channels: 1 } as const;
     const voice = speech.voice ?? DEFAULT_VOICE;
     const settings = this.#settings(speech, context);
     if (this.#options.transport === 'websocket') {
+      yield { kind: 'format', raw };
       yield* this.#socket(voice).speak(text, settings, context.signal);
       return;
     }
@@ -93,7 +94,7 @@ class ElevenLabsEngine implements TtsEngine {
     };
     const path = `/v1/text-to-speech/${encodeURIComponent(voice)}/stream`;
     const reply = await this.#client.request(path, request, context.signal);
-    for await (const bytes of reply.audio()) yield { kind: 'audio', bytes };
+    yield* reply.sound(raw);
   }
 
   async voices(signal: AbortSignal): Promise<Voice[]> {

@@ -10,7 +10,6 @@ import {
   type EngineDefinition,
 } from '../engine-definition.js';
 import type { HttpClient } from '../http-client.js';
-import type { HttpReply } from '../http-reply.js';
 import { readCaptionedSpeech } from './captioned-speech.js';
 
 /** What the API calls `pcm`. */
@@ -114,13 +113,7 @@ class OpenAiEngine implements TtsEngine {
       return;
     }
     const reply = await this.#client.request('/v1/audio/speech', { body }, signal);
-    let first = true;
-    for await (const bytes of reply.audio()) {
-      // Some copies of the API ignore the format and send a file: those bytes tell what they are.
-      if (first && !hasHead(bytes)) yield { kind: 'format', raw: rawFormatOf(reply) };
-      first = false;
-      yield { kind: 'audio', bytes };
-    }
+    yield* reply.sound(PCM);
   }
 
   async voices(signal: AbortSignal): Promise<Voice[]> {
@@ -144,17 +137,4 @@ class OpenAiEngine implements TtsEngine {
       ? undefined
       : requiredKey(this.name, host, this.#options.keyEnv);
   }
-}
-
-function hasHead(bytes: Uint8Array): boolean {
-  const magic = Buffer.from(bytes.subarray(0, 4)).toString('latin1');
-  return magic === 'RIFF' || magic === 'OggS' || magic === 'fLaC' || magic.startsWith('ID3');
-}
-
-/** A server may tell the rate: `audio/pcm;rate=16000`, or `x-sample-rate: 16000`. */
-function rawFormatOf(reply: HttpReply): RawFormat {
-  const said =
-    /rate=(\d{4,6})/.exec(reply.header('content-type') ?? '')?.[1] ?? reply.header('x-sample-rate');
-  const sampleRateHz = Number(said);
-  return sampleRateHz >= 4000 && sampleRateHz <= 384_000 ? { ...PCM, sampleRateHz } : PCM;
 }
