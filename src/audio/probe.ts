@@ -76,7 +76,7 @@ async function recognise(
       return {
         decode: choice.decode,
         warning: mismatch
-          ? `${label} was declared as raw ${options.raw!.encoding}, but it is ${foreignFormat(head)?.name ?? choice.name}: it is read as what it is.`
+          ? `${label} was declared as raw ${options.raw.encoding}, but it is ${foreignFormat(head)?.name ?? choice.name}: it is read as what it is.`
           : undefined,
       };
     }

@@ -67,7 +67,7 @@ export class Lookahead implements AsyncIterable<EncodedChunk> {
     await this.#source.return?.();
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<EncodedChunk> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<EncodedChunk, void, undefined> {
     try {
       for (let chunk = await this.take(); chunk; chunk = await this.take()) yield chunk;
     } finally {
