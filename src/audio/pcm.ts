@@ -9,8 +9,13 @@ export interface PcmBlock {
   readonly samples: Float32Array | Int16Array;
   readonly sampleRateHz: number;
   readonly channels: number;
+  /**
+   * Which speaker each channel is for: a bit a speaker as in WAVEFORMATEXTENSIBLE (1 front left, 2 front right, 4 centre,
+   * 8 LFE, …), channels in the order of the bits. 0 or absent when nobody says.
+   */
+  readonly channelMask?: number | undefined;
   /** Live sound: when its first sample was captured, in monotonic ms of the bridge's clock, where that is known. */
-  readonly capturedAtMs?: number;
+  readonly capturedAtMs?: number | undefined;
 }
 
 /** How long a block lasts, in ms. */
@@ -32,7 +37,7 @@ export interface SoundInfo {
   readonly sampleRateHz: number;
   readonly channels: number;
   /** Whole length in milliseconds, when the head tells it. */
-  readonly durationMs?: number;
+  readonly durationMs?: number | undefined;
 }
 
 /** What travels beside a sound while it is open. */
@@ -52,7 +57,7 @@ export interface Sound {
   /** True when it comes in its own time and cannot wait (a microphone); false when it is pulled. */
   readonly live: boolean;
   /** Live sound: how much of it may come at once, in ms, because it was kept back first: a gate's pre-roll. */
-  readonly burstMs?: number;
+  readonly burstMs?: number | undefined;
   /**
    * @throws BridgeError FILE_NOT_FOUND, FILE_UNREADABLE, SOUND_EMPTY, SOUND_UNKNOWN, SOUND_BROKEN or SOURCE_FAILED,
    * at the first `next()` or any later one

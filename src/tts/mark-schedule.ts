@@ -9,7 +9,7 @@ const MS_PER_COLUMN = 65;
 
 /** What a job knows of its utterance's time; it may know more later. */
 interface JobTiming {
-  readonly info: { readonly durationMs?: number } | undefined;
+  readonly info: { readonly durationMs?: number | undefined } | undefined;
   readonly phonemes: readonly PhonemeTiming[];
   readonly spans: readonly TextSpan[];
 }

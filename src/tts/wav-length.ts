@@ -1,8 +1,7 @@
+import { isMadeUp } from '../audio/decode/wav.js';
 import type { SynthesisPart } from './engine.js';
 import type { HttpClient } from './http-client.js';
 
-/** From here on a length in a WAV head means 'not known when the head was written'. */
-const UNKNOWN_FROM = 0x7fff_0000;
 /** Writers disagree on whether a pad byte or a last chunk's head belongs to the length. */
 const TOLERANCE_BYTES = 8;
 const HEAD_BYTES = 8;
@@ -26,7 +25,7 @@ export async function* wavParts(
   if (received < HEAD_BYTES || head.toString('latin1', 0, 4) !== 'RIFF') return;
   const size = head.readUInt32LE(4);
   const stated = size + HEAD_BYTES;
-  if (size < UNKNOWN_FROM && received + TOLERANCE_BYTES < stated) {
+  if (!isMadeUp(size, received) && received + TOLERANCE_BYTES < stated) {
     throw client.error('ENGINE_FAILED', `cut its sound off: ${received} of ${stated} bytes came.`);
   }
 }

@@ -32,14 +32,19 @@ export class SampleReader {
   readonly #encoding: Encoding;
   readonly #channels: number;
   readonly #sampleRateHz: number;
+  readonly #channelMask: number | undefined;
   readonly #partial: Uint8Array;
   #held = 0;
 
-  /** @param channels interleaved, 1 or more */
-  constructor(encoding: Encoding, sampleRateHz: number, channels: number) {
+  /**
+   * @param channels interleaved, 1 or more
+   * @param channelMask see `PcmBlock`
+   */
+  constructor(encoding: Encoding, sampleRateHz: number, channels: number, channelMask?: number) {
     this.#encoding = encoding;
     this.#sampleRateHz = sampleRateHz;
     this.#channels = channels;
+    this.#channelMask = channelMask;
     this.frameBytes = bytesPerSample(encoding) * channels;
     this.#partial = new Uint8Array(this.frameBytes);
   }
@@ -75,7 +80,8 @@ export class SampleReader {
     read(this.#encoding, bytes.subarray(from, end), samples, at);
     this.#partial.set(bytes.subarray(end));
     this.#held = bytes.length - end;
-    return { samples, sampleRateHz: this.#sampleRateHz, channels: this.#channels };
+    const [sampleRateHz, channels, channelMask] = [this.#sampleRateHz, this.#channels, this.#channelMask];
+    return { samples, sampleRateHz, channels, ...(channelMask === undefined ? {} : { channelMask }) };
   }
 }
 

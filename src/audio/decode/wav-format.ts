@@ -1,6 +1,6 @@
 import { BridgeError } from '../../base/errors.js';
 import { MAX_CHANNELS, MAX_RATE_HZ, MIN_RATE_HZ } from '../pcm.js';
-import { bytesPerSample, type Encoding } from './samples.js';
+import type { Encoding } from './samples.js';
 
 /** What the `fmt ` chunk of a WAV file says. */
 export interface WavFormat {
@@ -9,6 +9,8 @@ export interface WavFormat {
   readonly encoding: Encoding;
   readonly sampleRateHz: number;
   readonly channels: number;
+  /** Speakers of the channels, see `PcmBlock`; undefined when the file does not say. */
+  readonly channelMask: number | undefined;
 }
 
 /** Bytes of a `fmt ` chunk that mean anything: WAVEFORMATEXTENSIBLE is the longest. */
@@ -59,8 +61,6 @@ export function parseWavFormat(bytes: Uint8Array, littleEndian: boolean, label: 
     throw broken(`claims ${channels} channels; 1 to ${MAX_CHANNELS} can be`);
   if (sampleRateHz < MIN_RATE_HZ || sampleRateHz > MAX_RATE_HZ)
     throw broken(`claims ${sampleRateHz} Hz; ${MIN_RATE_HZ} to ${MAX_RATE_HZ} can be`);
-  const bits = bytes.length >= 16 ? view.getUint16(14, littleEndian) : (blockBytes * 8) / channels;
-
   const { code, guid } = formatCode(view, littleEndian);
   if (code !== PCM && code !== FLOAT && code !== A_LAW && code !== MU_LAW) {
     const name = guid ?? FOREIGN[code] ?? 'an unknown codec';
@@ -69,17 +69,17 @@ export function parseWavFormat(bytes: Uint8Array, littleEndian: boolean, label: 
       `${label} is a WAV file with ${name} inside (format 0x${code.toString(16).padStart(4, '0')}), not PCM.`,
     );
   }
+  const bits = (bytes.length >= 16 && view.getUint16(14, littleEndian)) || (blockBytes * 8) / channels;
   const found = encodingOf(code, bits, blockBytes / channels, littleEndian);
   if (!found)
     throw broken(
       `claims ${bits}-bit ${code === PCM ? 'PCM' : code === FLOAT ? 'floats' : 'G.711'}, which cannot be`,
     );
-  const expected = bytesPerSample(found.encoding) * channels;
-  if (blockBytes !== expected)
-    throw broken(
-      `claims blocks of ${blockBytes} bytes, but ${channels} × ${bits} bits make blocks of ${expected}`,
-    );
-  return { ...found, sampleRateHz, channels };
+  const channelMask =
+    view.getUint16(0, littleEndian) === EXTENSIBLE && bytes.length >= 24
+      ? view.getUint32(20, littleEndian)
+      : undefined;
+  return { ...found, sampleRateHz, channels, channelMask };
 }
 
 function formatCode(view: DataView, littleEndian: boolean): { code: number; guid?: string } {
@@ -102,6 +102,7 @@ function encodingOf(
   littleEndian: boolean,
 ): { name: string; encoding: Encoding } | undefined {
   const order = littleEndian ? 'le' : 'be';
+  // The bits decide: many writers get the size of a block wrong, and nobody the bits.
   if (code === A_LAW) return bits === 8 ? { name: 'A-law', encoding: 'alaw' } : undefined;
   if (code === MU_LAW) return bits === 8 ? { name: 'mu-law', encoding: 'mulaw' } : undefined;
   const name = code === FLOAT ? `${bits}-bit float` : `${bits}-bit PCM`;

@@ -4,16 +4,18 @@ import { SampleReader } from './samples.js';
 import { FMT_BYTES, parseWavFormat, type WavFormat } from './wav-format.js';
 
 /**
- * Where the parser is. `riff`, `chunk`, `fmt` and `ds64` collect a few bytes into the head; `skip`, `data` and `after`
+ * Where the parser is. `riff`, `chunk`, `fmt` and `ds64` collect a few bytes into the head; `skip`, `data` and `stray`
  * let bytes pass and keep none.
  *
- *     riff ─► chunk ─► fmt, ds64 ─► skip ─► chunk ─► … ─► data ─► chunk (of an appended file) or after
+ *     riff ─► chunk ─► fmt, ds64 ─► skip ─► chunk ─► … ─► data ─► chunk ─► skip or stray
+ *      ▲                                                    │               │
+ *      └───────────────── the head of another file ─────────┴───────────────┘
  */
 type State =
   | Collecting
-  | { readonly at: 'after' }
+  | { readonly at: 'stray'; rest: number }
   | { readonly at: 'skip'; rest: number; readonly id: string }
-  | { readonly at: 'data'; rest: number };
+  | { readonly at: 'data'; rest: number; readonly claimed: number };
 
 type Collecting =
   | { readonly at: 'riff' }
@@ -24,6 +26,13 @@ const RIFF_BYTES = 12;
 const CHUNK_BYTES = 8;
 const DS64_BYTES = 16;
 
+/** So much behind the sound may be anything: what programs leave there by mistake, or a tag (ID3v1 has 128 bytes). */
+const MAX_STRAY_BYTES = 256;
+
+/** Chunks that are met behind the samples. */
+const TAIL_CHUNKS =
+  /^(?:LIST|fact|cue |plst|labl|note|ltxt|smpl|inst|bext|iXML|JUNK|junk|PAD |FLLR|PEAK|acid|afsp|DISP|umid|minf|elm1|regn|cart|axml|chna|id3 |ID3 |levl|strc|_PMX|LGWV|SAUR|Fake|ResU)$/;
+
 /** What `end` and the warnings need of a sound's context. */
 type Report = Pick<SoundContext, 'info' | 'warn'>;
 
@@ -31,13 +40,16 @@ type Report = Pick<SoundContext, 'info' | 'warn'>;
  * A WAV file in pieces of any size, to blocks of PCM as soon as they are whole. RIFF, RIFX (big endian), RF64 and
  * BW64; PCM of 8 to 32 bits, floats, A-law and mu-law, plain or WAVE_FORMAT_EXTENSIBLE; chunks in any order around
  * `fmt ` and before `data`. Holds back less than a frame, and of the head only the bytes that it reads. Files that
- * follow one another in one stream are read through, if their sizes are true.
+ * follow one another in one stream are read through, also where the first ones do not know their length, are cut off, or
+ * have other bytes between them.
  */
 export class WavParser {
   readonly #label: string;
   readonly #report: Report;
   readonly #head = new Uint8Array(FMT_BYTES);
   #held = 0;
+  /** The end of the last chunk, when it may be the start of another file's head. */
+  #maybeHead: Uint8Array = new Uint8Array(0);
   #state: State = { at: 'riff' };
   #littleEndian = true;
   #riffBytes = 0;
@@ -46,12 +58,16 @@ export class WavParser {
   #ds64DataBytes: number | undefined;
   #format: WavFormat | undefined;
   #reader: SampleReader | undefined;
+  /** A `data` chunk of size 0 in a file that is longer: what follows is a chunk, or the sound. */
+  #isUndecided = false;
   /** The chunk before had an odd size, so a byte of padding may come. */
   #mayPad = false;
-  #files = 0;
+  #told = false;
   #frames = 0;
   /** This file's samples have gone by. */
   #spoken = false;
+  #strayBytes = 0;
+  #missingMs = 0;
 
   /**
    * @param label how messages name the sound
@@ -67,19 +83,29 @@ export class WavParser {
    * @returns the PCM that is now whole
    * @throws BridgeError SOUND_UNKNOWN, SOUND_BROKEN; the parser is then of no more use
    */
-  push(bytes: Uint8Array): PcmBlock[] {
+  push(chunk: Uint8Array): PcmBlock[] {
+    let bytes = this.#maybeHead.length > 0 ? Buffer.concat([this.#maybeHead, chunk]) : chunk;
+    this.#maybeHead = bytes.subarray(0, 0);
     const blocks: PcmBlock[] = [];
     let at = 0;
     while (at < bytes.length) {
       const state = this.#state;
-      if (state.at === 'after') break;
-      if (state.at === 'skip' || state.at === 'data') {
-        const part = bytes.subarray(at, at + state.rest);
+      if (state.at === 'skip' || state.at === 'data' || state.at === 'stray') {
+        const end = Math.min(bytes.length, at + state.rest);
+        // A head in front of the samples is no other file's: all kinds of things are in those chunks.
+        const head = state.at === 'data' || this.#spoken ? findHead(bytes, at) : bytes.length;
+        const part = bytes.subarray(at, Math.min(head, end));
         at += part.length;
-        this.#riffRead += part.length;
-        state.rest -= part.length;
-        if (state.at === 'data') this.#read(part, blocks);
-        if (state.rest === 0) {
+        this.#pass(state, part, blocks);
+        if (head < end) {
+          if (bytes.length - head < RIFF_BYTES) {
+            // A copy: the source may use its memory again.
+            this.#maybeHead = new Uint8Array(bytes.subarray(head));
+            break;
+          }
+          this.#endData(state);
+          this.#state = { at: 'riff' };
+        } else if (state.rest === 0) {
           this.#spoken ||= state.at === 'data';
           this.#state = { at: 'chunk' };
         }
@@ -93,29 +119,34 @@ export class WavParser {
       if (this.#held < wanted) break;
       this.#held = 0;
       this.#riffRead += wanted;
-      this.#step(state, this.#head.subarray(0, wanted));
+      this.#step(state, this.#head.subarray(0, wanted), blocks);
+      if (this.#maybeHead.length === 0) continue;
+      bytes = Buffer.concat([this.#maybeHead, bytes.subarray(at)]);
+      this.#maybeHead = bytes.subarray(0, 0);
+      at = 0;
     }
     return blocks;
   }
 
   /**
    * The stream has ended.
+   * @returns the last of the PCM
    * @throws BridgeError SOUND_EMPTY when it held no samples, SOUND_BROKEN when it was cut off before them
    */
-  end(): void {
+  end(): PcmBlock[] {
     const state = this.#state;
-    if (state.at === 'data' && Number.isFinite(state.rest) && state.rest > 0 && this.#frames > 0) {
-      const frameBytes = this.#reader!.frameBytes;
-      const missingMs = Math.round((state.rest / frameBytes / this.#format!.sampleRateHz) * 1000);
-      this.#report.warn(`${this.#label} is cut off: its last ${missingMs} ms are missing.`);
-    }
-    if (this.#frames > 0) return;
-    if (this.#reader) throw new BridgeError('SOUND_EMPTY', `${this.#label} is a WAV file without samples.`);
-    const where =
-      state.at === 'skip'
-        ? `within its chunk '${state.id}', which claims ${state.rest} bytes more`
-        : 'before its samples';
-    throw new BridgeError('SOUND_BROKEN', `${this.#label} is a WAV file that ends ${where}.`);
+    const blocks: PcmBlock[] = [];
+    if (state.at === 'data' || state.at === 'stray' || state.at === 'skip')
+      this.#pass(state, this.#maybeHead.subarray(0, state.rest), blocks);
+    if (this.#frames === 0) throw this.#noSamples(state);
+    this.#endData(state);
+    if (this.#missingMs > 0)
+      this.#report.warn(`${this.#label} is cut off: its last ${Math.round(this.#missingMs)} ms are missing.`);
+    if (this.#strayBytes > MAX_STRAY_BYTES)
+      this.#report.warn(
+        `${this.#label} has ${this.#strayBytes} bytes behind its sound that are no part of it and were left out.`,
+      );
+    return blocks;
   }
 
   /** What the `fmt ` chunk said, once it has come. */
@@ -123,17 +154,39 @@ export class WavParser {
     return this.#format;
   }
 
-  #read(part: Uint8Array, blocks: PcmBlock[]): void {
+  #noSamples(state: State): BridgeError {
+    if (this.#reader) return new BridgeError('SOUND_EMPTY', `${this.#label} is a WAV file without samples.`);
+    const where =
+      state.at === 'skip'
+        ? `within its chunk '${state.id}', which claims ${state.rest} bytes more`
+        : 'before its samples';
+    return new BridgeError('SOUND_BROKEN', `${this.#label} is a WAV file that ends ${where}.`);
+  }
+
+  #pass(state: Exclude<State, Collecting>, part: Uint8Array, blocks: PcmBlock[]): void {
+    this.#riffRead += part.length;
+    state.rest -= part.length;
+    if (state.at === 'stray') {
+      for (const byte of part) if (byte !== 0) this.#strayBytes += 1;
+    }
+    if (state.at !== 'data' || part.length === 0) return;
     const block = this.#reader!.push(part);
     if (!block) return;
     this.#frames += block.samples.length / block.channels;
     blocks.push(block);
   }
 
+  /** Counts what is missing where samples end before their size says so. */
+  #endData(state: State): void {
+    if (state.at !== 'data' || !Number.isFinite(state.rest) || state.rest === 0) return;
+    if (isMadeUp(state.claimed, state.claimed - state.rest)) return;
+    this.#missingMs += (state.rest / this.#reader!.frameBytes / this.#format!.sampleRateHz) * 1000;
+  }
+
   /** The bytes that the state waited for are here. */
-  #step(state: Collecting, head: Uint8Array): void {
+  #step(state: Collecting, head: Uint8Array, blocks: PcmBlock[]): void {
     if (state.at === 'riff') return this.#onRiff(head);
-    if (state.at === 'chunk') return this.#onChunk(head);
+    if (state.at === 'chunk') return this.#onChunk(head, blocks);
     if (state.at === 'fmt') this.#format = parseWavFormat(head, this.#littleEndian, this.#label);
     else {
       const view = new DataView(head.buffer, head.byteOffset, head.length);
@@ -145,8 +198,7 @@ export class WavParser {
   #onRiff(head: Uint8Array): void {
     const id = latin1(head, 0);
     if (!isRiff(id) || latin1(head, 8) !== 'WAVE') {
-      // Something else that is appended is no more than trailing bytes.
-      if (this.#spoken) return void (this.#state = { at: 'after' });
+      if (this.#spoken) return this.#onStray(head);
       throw new BridgeError(
         'SOUND_UNKNOWN',
         `${this.#label} is not a WAV file: it starts with ${Buffer.from(head).toString('hex')}.`,
@@ -158,13 +210,22 @@ export class WavParser {
     this.#ds64DataBytes = undefined;
     this.#format = undefined;
     this.#mayPad = false;
+    this.#isUndecided = false;
     this.#spoken = false;
     this.#state = { at: 'chunk' };
-    this.#files += 1;
   }
 
-  #onChunk(head: Uint8Array): void {
+  #onChunk(head: Uint8Array, blocks: PcmBlock[]): void {
     const id = latin1(head, 0);
+    const bytes = this.#uint32(head, 4);
+    if (this.#isUndecided && !(isName(id) && bytes <= this.#riffBytes - this.#riffRead)) {
+      const rest = this.#riffBytes - this.#riffRead + CHUNK_BYTES;
+      this.#riffRead -= CHUNK_BYTES;
+      const state = this.#startData(rest);
+      this.#pass(state, new Uint8Array(head), blocks);
+      return;
+    }
+    this.#isUndecided = false;
     // Not every writer pads: a chunk that starts at once is taken as it stands.
     if (this.#mayPad && id !== 'fmt ' && id !== 'data' && !isRiff(id)) {
       this.#mayPad = false;
@@ -173,9 +234,8 @@ export class WavParser {
       this.#riffRead -= CHUNK_BYTES - 1;
       return;
     }
-    const bytes = this.#uint32(head, 4);
     this.#mayPad = bytes % 2 === 1;
-    if (this.#spoken) return this.#onChunkAfterData(id, head);
+    if (this.#spoken) return this.#onChunkAfterData(id, bytes, head);
     if (id === 'data') return this.#onData(bytes);
     const wanted = id === 'fmt ' ? FMT_BYTES : id === 'ds64' ? DS64_BYTES : 0;
     const taken = Math.min(wanted, bytes);
@@ -190,19 +250,30 @@ export class WavParser {
         'SOUND_BROKEN',
         `${this.#label} has its samples ('data') before their format ('fmt ').`,
       );
-    const { encoding, sampleRateHz, channels, name } = this.#format;
-    this.#reader = new SampleReader(encoding, sampleRateHz, channels);
+    const { encoding, sampleRateHz, channels, channelMask } = this.#format;
+    this.#reader = new SampleReader(encoding, sampleRateHz, channels, channelMask);
     const bytes = this.#dataBytes(claimedBytes);
-    if (this.#files === 1)
+    if (bytes > 0) this.#startData(bytes);
+    else this.#isUndecided = true;
+  }
+
+  #startData(bytes: number): Extract<State, { at: 'data' }> {
+    this.#isUndecided = false;
+    this.#mayPad = bytes % 2 === 1;
+    const { name, sampleRateHz, channels } = this.#format!;
+    if (!this.#told) {
+      const ms = (Math.floor(bytes / this.#reader!.frameBytes) / sampleRateHz) * 1000;
       this.#report.info({
         format: `WAV, ${name}`,
         sampleRateHz,
         channels,
-        ...(Number.isFinite(bytes) && {
-          durationMs: (Math.floor(bytes / this.#reader.frameBytes) / sampleRateHz) * 1000,
-        }),
+        durationMs: Number.isFinite(ms) ? ms : undefined,
       });
-    if (bytes > 0) this.#state = { at: 'data', rest: bytes };
+    }
+    this.#told = true;
+    const state: Extract<State, { at: 'data' }> = { at: 'data', rest: bytes, claimed: bytes };
+    this.#state = state;
+    return state;
   }
 
   /** What a `data` chunk holds: Infinity when its writer did not know, as a program that writes to a pipe. */
@@ -211,22 +282,27 @@ export class WavParser {
       return this.#ds64DataBytes > 0 && Number.isSafeInteger(this.#ds64DataBytes)
         ? this.#ds64DataBytes
         : Infinity;
-    if (isUnknown(claimed)) return Infinity;
-    // Zero is both 'none' and 'not known yet'. It is 'none' when the file says that more chunks follow.
-    if (claimed === 0 && (isUnknown(this.#riffBytes) || this.#riffBytes <= this.#riffRead)) return Infinity;
-    return claimed;
+    if (isPlaceholderSize(claimed)) return Infinity;
+    // Zero is both 'none' and 'not known yet'. Where the file is longer, what comes next tells.
+    const ends = this.#riffBytes <= this.#riffRead || isPlaceholderSize(this.#riffBytes);
+    return claimed === 0 && ends ? Infinity : claimed;
   }
 
   /** Chunks behind the samples do not matter, but another file does: streams of joined files are met in the wild. */
-  #onChunkAfterData(id: string, head: Uint8Array): void {
+  #onChunkAfterData(id: string, bytes: number, head: Uint8Array): void {
     if (isRiff(id)) {
       this.#head.set(head);
       this.#held = CHUNK_BYTES;
       this.#state = { at: 'riff' };
-      return;
-    }
-    const bytes = this.#uint32(head, 4);
-    this.#state = /^[ -~]{4}$/.test(id) && bytes > 0 ? { at: 'skip', rest: bytes, id } : { at: 'after' };
+    } else if (TAIL_CHUNKS.test(id)) {
+      if (bytes > 0) this.#state = { at: 'skip', rest: bytes, id };
+    } else this.#onStray(head);
+  }
+
+  #onStray(head: Uint8Array): void {
+    this.#state = { at: 'stray', rest: Infinity };
+    // The head of a file can begin within these.
+    this.#maybeHead = new Uint8Array(head);
   }
 
   #uint32(bytes: Uint8Array, at: number): number {
@@ -235,10 +311,61 @@ export class WavParser {
 }
 
 const UNKNOWN_BYTES = 0xffffffff;
+const MIB = 2 ** 20;
+/** A size that is round to so many bytes is one that nobody counted: heads of 8 to 44 bytes are taken off or not. */
+const ROUND_WITHIN_BYTES = 64;
+/** The smallest size that is taken for made up without a look at what comes. */
+const MIN_PLACEHOLDER_BYTES = 2 ** 28;
+/** The same when it is known how much came. */
+const MIN_MADE_UP_BYTES = 500_000;
 
-/** The sizes that writers put where they do not know: the top of 31 and of 32 bits, at times rounded down to pages. */
-function isUnknown(bytes: number): boolean {
-  return (bytes >= 0x7fff0000 && bytes <= 0x80000000) || bytes >= 0xffff0000;
+/**
+ * Whether a size in a head is one that writers put where they do not know it: round or near a power of two, and large.
+ * Zero is not: it can mean 'none'.
+ */
+export function isPlaceholderSize(bytes: number): boolean {
+  const isTop = (bytes >= 0x7fff0000 && bytes <= 0x80000000) || bytes >= 0xffff0000;
+  return isTop || (bytes >= MIN_PLACEHOLDER_BYTES && isRound(bytes, MIB, 1_000_000));
+}
+
+/**
+ * Whether a size is made up, now that all of the sound has come.
+ * @param came bytes that did come
+ */
+export function isMadeUp(claimed: number, came: number): boolean {
+  return (
+    isPlaceholderSize(claimed) ||
+    (claimed >= MIN_MADE_UP_BYTES && claimed > 4 * came && isRound(claimed, MIB, 100_000))
+  );
+}
+
+function isRound(bytes: number, ...units: readonly number[]): boolean {
+  return units.some((unit) => {
+    const over = bytes % unit;
+    return Math.min(over, unit - over) <= ROUND_WITHIN_BYTES;
+  });
+}
+
+/**
+ * Looks for the head of a WAV file.
+ * @returns where it begins, or where it may begin that the bytes end in; the end of the bytes when there is none
+ */
+function findHead(bytes: Uint8Array, from: number): number {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const last = Math.max(from, bytes.length - RIFF_BYTES + 1);
+  for (
+    let at = buffer.indexOf('WAVE', from + 8, 'latin1');
+    at >= 0;
+    at = buffer.indexOf('WAVE', at + 1, 'latin1')
+  )
+    if (isRiff(latin1(bytes, at - 8))) return at - 8;
+  for (let at = last; at < bytes.length; at++) if (mayBeHead(bytes, at)) return at;
+  return bytes.length;
+}
+
+function mayBeHead(bytes: Uint8Array, at: number): boolean {
+  const there = Buffer.from(bytes.subarray(at)).toString('latin1');
+  return RIFF_IDS.some((id) => id.startsWith(there.slice(0, 4))) && 'WAVE'.startsWith(there.slice(8));
 }
 
 function wantedBytes(state: Collecting): number {
@@ -250,8 +377,15 @@ function latin1(bytes: Uint8Array, at: number): string {
   return String.fromCharCode(bytes[at]!, bytes[at + 1]!, bytes[at + 2]!, bytes[at + 3]!);
 }
 
+const RIFF_IDS = ['RIFF', 'RIFX', 'RF64', 'BW64'];
+
 function isRiff(id: string): boolean {
-  return id === 'RIFF' || id === 'RIFX' || id === 'RF64' || id === 'BW64';
+  return RIFF_IDS.includes(id);
+}
+
+/** Whether these four characters can be the name of a chunk. */
+function isName(id: string): boolean {
+  return /^[A-Za-z0-9_ ]{4}$/.test(id);
 }
 
 /** A chunk's name as it can be shown. */
@@ -286,5 +420,5 @@ export function isForeignWav(head: Uint8Array): boolean | 'more' {
 export const decodeWav: Decode = async function* (chunks, label, context) {
   const parser = new WavParser(label, context);
   for await (const chunk of chunks) yield* parser.push(chunk);
-  parser.end();
+  yield* parser.end();
 };
