@@ -195,18 +195,6 @@ export const OPTIONS = {
     'What [word] in a text does: commands by their word.',
     ['serve'],
   ),
-  answerSynth: option(
-    '--answer-synth',
-    z.boolean().default(false),
-    'a switch',
-    'Speaks what the avatars themselves ask for by SYNTH_START, in place of their own speech plugins.',
-  ),
-  synthPlugins: option(
-    '--synth-plugins <what>',
-    z.enum(['disable', 'keep']).default('disable'),
-    'disable or keep',
-    'With --answer-synth: switches the avatars’ own speech plugins off, or keeps them for voices not in the synth table.',
-  ),
   unknownTags: option(
     '--unknown-tags <what>',
     z.enum(['drop', 'speak']).default('drop'),
@@ -270,6 +258,74 @@ export const OPTIONS = {
     'Serves HTTPS and WSS with this certificate; avatars speak TLS on port 443 only.',
   ),
   tlsKey: option('--tls-key <path>', z.string().min(1).optional(), 'a PEM file', 'The certificate’s key.'),
+  nats: option(
+    '--nats <urls>',
+    list(z.string().min(1)),
+    'URLs such as nats://hub:4222, tls://… or wss://…, with commas between them',
+    'NATS server that joins this service with those of other machines.',
+  ),
+  node: option(
+    '--node <name>',
+    z
+      .string()
+      .regex(/^[\w-]{1,32}$/)
+      .optional(),
+    '1 to 32 letters, digits, dashes or underscores; the machine’s name by default',
+    'Name of this service among the nodes.',
+  ),
+  natsPrefix: option(
+    '--nats-prefix <subject>',
+    z
+      .string()
+      .regex(/^[\w-]+(\.[\w-]+)*$/)
+      .max(100)
+      .default('mmdagent'),
+    'a NATS subject without wildcards',
+    'First part of every subject: installations with different prefixes do not see each other.',
+  ),
+  natsAllow: option(
+    '--nats-allow <verbs>',
+    list(z.enum(['speak', 'say', 'send', 'control', 'events', 'none'])).default([
+      'speak',
+      'say',
+      'send',
+      'control',
+      'events',
+    ]),
+    'speak, say, send, control, events, with commas between them; or none',
+    'Actions of other nodes that are allowed on the avatars of this one.',
+  ),
+  onNodeLost: option(
+    '--on-node-lost <action>',
+    z.enum(['finish', 'stop']).default('finish'),
+    'finish or stop',
+    'Speeches of a caller on another node finish or stop when that node is lost.',
+  ),
+  natsUser: option('--nats-user <name>', z.string().min(1).optional(), 'a name', 'User on the NATS server.'),
+  natsPassword: secret(
+    option('--nats-password <password>', z.string().min(1).optional(), 'a text', 'Password of that user.'),
+  ),
+  natsToken: secret(
+    option('--nats-token <token>', z.string().min(1).optional(), 'a text', 'Token for the NATS server.'),
+  ),
+  natsNkey: option(
+    '--nats-nkey <path>',
+    z.string().min(1).optional(),
+    'a file',
+    'File that holds the nkey seed for the NATS server.',
+  ),
+  natsCreds: option(
+    '--nats-creds <path>',
+    z.string().min(1).optional(),
+    'a file',
+    'Credentials file for the NATS server, as nsc writes it.',
+  ),
+  natsCa: option(
+    '--nats-ca <path>',
+    z.string().min(1).optional(),
+    'a PEM file',
+    'Certificate authority of the NATS server, where this machine does not trust it yet.',
+  ),
   tls: option(
     '--tls',
     z.boolean().default(false),

@@ -19,7 +19,12 @@ const mayImport: Record<string, readonly string[] | 'all'> = {
   'config.ts': [],
   narration: ['config.ts', 'audio', 'source', 'tts', 'speech', 'agent'],
   'bridge.ts': ['audio', 'source', 'tts', 'speech', 'agent', 'narration', 'transport', 'keeper', 'config.ts'],
-  service: ['bridge.ts', 'config.ts', 'audio', 'source', 'tts', 'speech', 'agent', 'narration', 'transport'],
+  service: [
+    ...['bridge.ts', 'config.ts', 'audio', 'source', 'tts', 'speech', 'agent', 'narration', 'transport'],
+    // Loaded when `--nats` is given, and given the service's own parts then.
+    'cluster',
+  ],
+  cluster: ['service', 'bridge.ts', 'config.ts', 'audio', 'source', 'agent', 'transport'],
   cli: 'all',
   'index.ts': 'all',
   // It runs in a browser, where there is nothing else.

@@ -151,6 +151,23 @@ export const ERRORS = {
   SPEECH_STOPPED: entry('stopped', false, 'It was stopped on purpose.'),
   CUE_LIMIT: entry('limit', true, 'Add cues while their speech sounds, a while before their moment.'),
   QUEUE_FULL: entry('limit', true, 'Wait until a speech has ended, stop one, or raise --max-queue.'),
+  // Other nodes
+  NODE_UNREACHABLE: entry(
+    'unavailable',
+    true,
+    'Check that the node runs and that it reaches the NATS server. GET /api/nodes lists the nodes.',
+  ),
+  NODE_LINK_BROKEN: entry(
+    'unavailable',
+    true,
+    'Send it again. If it happens again, check the NATS server and its log.',
+  ),
+  NODE_DENIED: entry(
+    'denied',
+    false,
+    'Start the node that the message names with --nats-allow that lists it.',
+  ),
+  AGENT_AMBIGUOUS: entry('usage', false, 'Add the node to the name: NAME@NODE.'),
   // The service and its context
   SERVICE_NOT_RUNNING: entry(
     'unavailable',
@@ -195,7 +212,7 @@ export const ERRORS = {
   HOST_EXPOSED: entry(
     'denied',
     false,
-    'Give it a secret with --token-file or --token (mmdagent-bridge token makes one), or listen on 127.0.0.1.',
+    'Give it a secret with --token-file or --token (openssl rand -hex 24 makes one), or listen on 127.0.0.1.',
   ),
   TOKEN_REQUIRED: entry(
     'denied',

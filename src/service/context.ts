@@ -9,6 +9,9 @@ import type { EventHub } from './event-hub.js';
 import type { Gate } from './gate.js';
 import type { Slots, ServiceLimits } from './limits.js';
 import type { Metrics } from './metrics.js';
+import type { OtherNodes } from './nodes.js';
+import { agentJson, type AgentJson } from './schemas.js';
+import type { UpgradeRequest } from '../transport/listener.js';
 
 /** The framework's instance, with schemas of zod giving the types. */
 export type Api = FastifyInstance<
@@ -40,6 +43,17 @@ export interface ServiceContext {
   readonly closing: AbortSignal;
   /** When the service began, by the clock on the wall. */
   readonly startedAt: Date;
+  /** The agents of other nodes, when nodes are joined; set before the first request. */
+  nodes?: OtherNodes | undefined;
+  /** Takes the upgrade of a stream to an agent of this service; set with the routes. */
+  takeStream?: ((upgrade: UpgradeRequest) => boolean) | undefined;
+}
+
+/** Every agent that is known, those of other nodes behind this service's own. */
+export function allAgents({ bridge, nodes }: Pick<ServiceContext, 'bridge' | 'nodes'>): AgentJson[] {
+  const own = bridge.agents().map((agent) => agentJson(agent.snapshot()));
+  if (!nodes) return own;
+  return [...own.map((agent) => ({ ...agent, node: nodes.node })), ...nodes.agents()];
 }
 
 /** Adds one family of routes. */

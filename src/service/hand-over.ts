@@ -3,7 +3,7 @@ import type { EventHub, KeptEvent } from './event-hub.js';
 import type { ServiceEventJson } from './events.js';
 
 /** What a service tells the next one: an event as it is kept, or one that nobody has been told yet. */
-type Handed = { readonly kept: KeptEvent } | { readonly event: ServiceEventJson & { agent: string } };
+type Handed = { readonly kept: KeptEvent } | { readonly event: ServiceEventJson };
 
 /**
  * Lets those who follow events go from one process to the next without missing one: the next one keeps what this one
@@ -12,9 +12,14 @@ type Handed = { readonly kept: KeptEvent } | { readonly event: ServiceEventJson 
 export function handOverEvents(hub: EventHub, handover: Handover): void {
   const tell = (events: readonly Handed[]): void => handover.tell({ word: 'events', events });
   let moved = false;
+  let ended = (): void => undefined;
   handover.events.on('retire', () => {
     tell(hub.kept.map((kept) => ({ kept })));
-    hub.onPublish((kept, event) => tell([moved ? { event } : { kept }]));
+    ended = hub.onPublish((kept, event) => {
+      if (!moved) tell([{ kept }]);
+      // The next process hears of other nodes itself.
+      else if (hub.isOwn(event)) tell([{ event }]);
+    });
   });
   handover.events.on('understood', () => {
     moved = true;
@@ -22,7 +27,7 @@ export function handOverEvents(hub: EventHub, handover: Handover): void {
   });
   handover.events.on('resume', () => {
     moved = false;
-    hub.onPublish(undefined);
+    ended();
   });
   handover.events.on('events', (events) => {
     const handed = events as readonly Handed[];

@@ -90,7 +90,10 @@ export const RoundTripSchema = z
 /** What an agent is doing. */
 export const AgentSchema = z
   .object({
-    name: z.string(),
+    name: z
+      .string()
+      .describe('With its node, `name@node`, where another node has an agent of the same name.'),
+    node: z.string().optional().describe('Node that it is connected to, where nodes are joined (`--nats`).'),
     state: z
       .enum(['absent', 'connected', 'ready'])
       .describe('`connected`: there, but its model is not loaded yet; `ready`: it can speak.'),

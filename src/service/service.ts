@@ -23,6 +23,7 @@ import { hostNames, requireLoopback } from './guards.js';
 import { boundJsonBodies } from './json-bodies.js';
 import { DEFAULT_LIMITS, Slots, type ServiceLimits } from './limits.js';
 import { Metrics } from './metrics.js';
+import type { NodeEntrance, OtherNodes } from './nodes.js';
 import { fromThrown, sendProblem } from './problem.js';
 import { safeNext } from './pages/login-page.js';
 import { agentRoutes } from './routes/agents.js';
@@ -130,7 +131,8 @@ export async function attachService(of: Bridge, options: ServiceOptions = {}): P
   };
 
   if (bridge.handover) handOverEvents(context.hub, bridge.handover);
-  const api = await buildApi(context);
+  const { nats } = given;
+  const api = await buildApi(context, nats.length === 0 ? undefined : (entrance) => join(context, entrance));
   const heartbeat = setInterval(() => context.hub.heartbeat(), limits.heartbeatMs).unref();
 
   let closed: Promise<void> | undefined;
@@ -139,6 +141,7 @@ export async function attachService(of: Bridge, options: ServiceOptions = {}): P
     clearInterval(heartbeat);
     context.hub.close();
     for (const speech of context.open.keys()) void speech.stop();
+    await context.nodes?.close();
     const grace = new AbortController();
     await Promise.race([
       Promise.allSettled(context.open.values()).then(() => grace.abort()),
@@ -155,7 +158,17 @@ export async function attachService(of: Bridge, options: ServiceOptions = {}): P
   return service;
 }
 
-async function buildApi(context: ServiceContext): Promise<Api> {
+/** Joins the other nodes. What that takes is loaded only where it is asked for. */
+async function join(context: ServiceContext, entrance: NodeEntrance): Promise<OtherNodes> {
+  const { Cluster, clusterOptions } = await import('../cluster/cluster.js');
+  return new Cluster(context, entrance, clusterOptions(context.bridge.options));
+}
+
+/** @param joinOthers joins other nodes, when there are to be any */
+async function buildApi(
+  context: ServiceContext,
+  joinOthers?: (entrance: NodeEntrance) => Promise<OtherNodes>,
+): Promise<Api> {
   const { bridge, closing, gate, limits } = context;
   const early = new EarlyRequests();
   let answer!: RequestListener;
@@ -202,7 +215,7 @@ async function buildApi(context: ServiceContext): Promise<Api> {
       gate.admit(request.raw, preflight ? { public: true } : rules);
       if (closing.aborted && rules.toTheEnd !== true) throw closing.reason as BridgeError;
       if (preflight) void reply.code(204).send();
-      else next();
+      else if (context.nodes?.forward(request, reply) !== true) next();
     } catch (error) {
       next(error as BridgeError);
     }
@@ -222,10 +235,16 @@ async function buildApi(context: ServiceContext): Promise<Api> {
     transform: jsonSchemaTransform,
     transformObject: (document) => withJsonBodies(jsonSchemaTransformObject(document)),
   });
+  const entrance: NodeEntrance = {
+    answer: (request, response) => answer(request, response),
+    takeStream: (upgrade) => context.takeStream?.(upgrade) ?? false,
+  };
+  context.nodes = await joinOthers?.(entrance);
   for (const family of FAMILIES) family(api, context);
   await api.ready();
   bridge.listener.handleRequests(answer);
   early.letIn(answer);
+  await context.nodes?.start();
   return api;
 }
 

@@ -11,6 +11,7 @@ import {
   type SpeechEventJson,
 } from './events.js';
 import { LineWriter } from './line-writer.js';
+import { goesOnWithout } from './nodes.js';
 import { orNull, roundMs, speechEndJson, type SpeechAnswerJson, type SpeechResultJson } from './schemas.js';
 import type { Spoken } from './target.js';
 
@@ -175,6 +176,7 @@ function throwFailure(ends: readonly (SpeechEnd | undefined)[]): void {
 /** Whoever waits for a speech owns it: when they go, it stops. */
 function stopWhenGone({ reply, spoken, context }: SpeechRequest): () => void {
   const onClose = (): void => {
+    if (goesOnWithout(reply.request.raw)) return;
     for (const { agent, speech } of spoken.members) {
       context.bridge.logger.info(
         { agent, speech: speech.id },

@@ -3,6 +3,7 @@ import { BridgeError } from '../base/errors.js';
 import type { Api, ServiceContext } from './context.js';
 import { SpeechEventSchema } from './events.js';
 import { TargetParams } from './params.js';
+import { linkLoss, nodeCallerOf } from './nodes.js';
 import { ProblemSchema } from './problem.js';
 import { SpeechAnswerSchema } from './schemas.js';
 import {
@@ -88,6 +89,7 @@ export async function takeSpeech(
     const upload = isJson(request) ? undefined : openUpload(context, request, label, leaveFar !== undefined);
     const spoken = begin(upload);
     if (leaveFar) void spoken.finished.then(leaveFar);
+    if (nodeCallerOf(request.raw)?.whenLost === 'stop') stopWhenNodeIsLost(request, spoken);
     const received = upload?.received ?? Promise.resolve();
     void received.then(leave);
     const ended = spoken.finished.then(() => upload?.discard());
@@ -111,6 +113,15 @@ export async function takeSpeech(
     linger(request.raw);
     throw error;
   }
+}
+
+/** Stops the speeches of another node's caller when the connection to that node breaks. */
+function stopWhenNodeIsLost({ raw: { socket } }: FastifyRequest, spoken: Spoken): void {
+  const onClose = (): void => {
+    if (linkLoss(socket)) for (const { speech } of spoken.members) void speech.stop();
+  };
+  socket.once('close', onClose);
+  void spoken.finished.then(() => socket.off('close', onClose));
 }
 
 /** True when the body is JSON that was parsed. */

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { PassThrough } from 'node:stream';
 import type { Clock } from '../base/clock.js';
-import { BridgeError } from '../base/errors.js';
+import { BridgeError, type ErrorCode } from '../base/errors.js';
 
 /** How long a client that still uploads may take to notice the answer, in ms. */
 const LINGER_MS = 2000;
@@ -79,12 +79,18 @@ export class Upload implements AsyncIterable<Uint8Array> {
   }
 
   #cutOff(): void {
-    if (!this.#request.complete) this.#fail(`${this.#options.label} was cut off after ${this.#bytes} bytes`);
+    if (this.#request.complete) return;
+    const what = `${this.#options.label} was cut off after ${this.#bytes} bytes`;
+    const { errored } = this.#request.socket;
+    // A connection between nodes knows why it broke.
+    if (errored instanceof BridgeError)
+      this.#fail(`${what}: ${errored.message.replace(/\.$/, '')}`, errored.code);
+    else this.#fail(what);
   }
 
   /** What came before is still spoken; then it fails. */
-  #fail(what: string): void {
-    this.#failure ??= new BridgeError('SOURCE_FAILED', `${what}.`);
+  #fail(what: string, code: ErrorCode = 'SOURCE_FAILED'): void {
+    this.#failure ??= new BridgeError(code, `${what}.`);
     this.#ahead.end();
   }
 }

@@ -2,13 +2,13 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { ALL_AGENTS } from '../../agent/registry.js';
 import { BridgeError } from '../../base/errors.js';
-import type { RouteFamily, ServiceContext } from '../context.js';
-import { concerns } from '../event-hub.js';
+import { allAgents, type RouteFamily, type ServiceContext } from '../context.js';
+import { concerns, type About } from '../event-hub.js';
 import { AgentEventSchema, eventTime, FollowerEventSchema, SpeechEventSchema } from '../events.js';
 import { LineWriter } from '../line-writer.js';
 import { queryFlag, TargetParams } from '../params.js';
 import { ProblemSchema } from '../problem.js';
-import { agentJson } from '../schemas.js';
+import type { AgentJson } from '../schemas.js';
 import { agentsOf } from '../target.js';
 
 const STREAM_TYPE = 'text/event-stream';
@@ -55,7 +55,11 @@ export const eventRoutes: RouteFamily = (api, context) => {
           .describe('Only events of this agent, or of these, with commas between them.'),
       }),
     },
-    handler: (request, reply) => follow(context, request, reply, request.query),
+    handler: async (request, reply) => {
+      await context.nodes?.refresh();
+      follow(context, request, reply, request.query);
+      return reply;
+    },
   });
 
   api.route({
@@ -69,19 +73,30 @@ export const eventRoutes: RouteFamily = (api, context) => {
       params: TargetParams,
       querystring: MetersQuery,
     },
-    handler: (request, reply) => {
-      agentsOf(context, request.params.name);
-      return follow(context, request, reply, { ...request.query, agent: request.params.name });
+    handler: async (request, reply) => {
+      const { name } = request.params;
+      await context.nodes?.refresh();
+      const shown = allAgents(context);
+      // Agents of other nodes are known here as well.
+      const elsewhere = name.split(',').every((one) => shown.some((agent) => concerns(one, about(agent))));
+      if (!elsewhere) agentsOf(context, name);
+      follow(context, request, reply, { ...request.query, agent: name });
+      return reply;
     },
   });
 };
 
+function about({ name, node }: AgentJson): About {
+  return { agent: name, node };
+}
+
 function follow(
-  { bridge, hub, followers, limits }: ServiceContext,
+  context: ServiceContext,
   request: FastifyRequest,
   reply: FastifyReply,
   query: { agent?: string | undefined; meters?: boolean | undefined },
 ): void {
+  const { bridge, hub, followers, limits } = context;
   const { meters = false } = query;
   const agent = query.agent === ALL_AGENTS ? undefined : query.agent;
   const lastId = lastEventId(request.headers['last-event-id']);
@@ -89,7 +104,7 @@ function follow(
   reply.hijack();
   const lines = new LineWriter(reply.raw, limits.maxFollowerBytes);
   lines.open(STREAM_TYPE, reply.getHeaders());
-  const agents = bridge.agents().filter(({ name }) => concerns(agent, name));
+  const agents = allAgents(context).filter((one) => concerns(agent, about(one)));
   const unfollow = hub.follow(
     {
       agent,
@@ -104,9 +119,7 @@ function follow(
     },
     {
       ...(lastId !== undefined && { lastId }),
-      then: [
-        { type: 'snapshot', time: eventTime(), agents: agents.map((other) => agentJson(other.snapshot())) },
-      ],
+      then: [{ type: 'snapshot', time: eventTime(), agents }],
     },
   );
   reply.raw.once('close', () => {

@@ -3,6 +3,7 @@ import { checked } from '../checked.js';
 import type { RouteFamily } from '../context.js';
 import { checkEngine } from '../engine-choice.js';
 import { isLocalCaller } from '../guards.js';
+import { requireVerb } from '../nodes.js';
 import { SayOfText, SayQuery } from '../params.js';
 import { sayOptions } from '../say-options.js';
 import { isJson, SPOKEN_SCHEMA, streamedBodies, takeSpeech } from '../take-speech.js';
@@ -35,6 +36,7 @@ export const sayRoutes: RouteFamily = (root, context) =>
           ? { ...request.query, ...checked(SayOfText, request.body, 'The body of the request') }
           : { ...request.query, text: undefined };
         const { wait, sent, label = LABEL, ...given } = wanted;
+        if (given.cues ?? given.tags) requireVerb(request.raw, 'send');
         await takeSpeech(context, request, reply, { wait, sent, label }, (upload) => {
           checkEngine(context.bridge, given, isLocalCaller(request.raw));
           const said = upload ? decoded(upload) : text!;

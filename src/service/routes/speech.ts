@@ -6,6 +6,7 @@ import type { SpeechOptions } from '../../speech/speech.js';
 import { checked } from '../checked.js';
 import type { RouteFamily } from '../context.js';
 import { isLocalCaller } from '../guards.js';
+import { requireVerb } from '../nodes.js';
 import { SpeechOfUrl, SpeechQuery } from '../params.js';
 import { isJson, SPOKEN_SCHEMA, streamedBodies, takeSpeech, uploadLabel } from '../take-speech.js';
 import { targetOf } from '../target.js';
@@ -46,6 +47,7 @@ export const speechRoutes: RouteFamily = (root, context) => {
           ? { ...request.query, ...checked(SpeechOfUrl, request.body, 'The body of the request') }
           : { ...request.query, url: undefined };
         const address = url === undefined ? undefined : parseHttpUrl(url);
+        if (wanted.cues) requireVerb(request.raw, 'send');
         const { wait, sent, live, label, ...given } = wanted;
         const name = label ?? (address ? urlLabel(address) : uploadLabel(request));
         await takeSpeech(context, request, reply, { wait, sent, label: name }, (upload) => {
@@ -68,6 +70,7 @@ export const speechRoutes: RouteFamily = (root, context) => {
       schema: { ...schema, operationId: 'speakByPut' },
       handler: async (request, reply) => {
         const { wait, sent, live, label = uploadLabel(request), ...given } = request.query;
+        if (given.cues) requireVerb(request.raw, 'send');
         await takeSpeech(context, request, reply, { wait, sent, label }, (upload) =>
           speak(targetOf(context, request.params.name), upload!, { ...given, label }, live),
         );

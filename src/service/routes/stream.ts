@@ -21,7 +21,8 @@ const DESCRIPTION =
 /** Sound over a WebSocket, as it is made. */
 export const streamRoutes: RouteFamily = (api, context) => {
   const sockets = new StreamSockets(context);
-  context.bridge.listener.addUpgradeRoute((upgrade) => takeUpgrade(context, sockets, upgrade));
+  context.takeStream = (upgrade) => takeUpgrade(context, sockets, upgrade);
+  context.bridge.listener.addUpgradeRoute(context.takeStream);
   api.addHook('onClose', () => sockets.close());
 
   api.route({
@@ -51,7 +52,9 @@ function takeUpgrade(context: ServiceContext, sockets: StreamSockets, upgrade: U
   try {
     context.gate.admit(upgrade.request);
     if (context.closing.aborted) throw context.closing.reason as BridgeError;
-    sockets.take(upgrade, decode(name));
+    const agent = decode(name);
+    if (context.nodes?.forwardStream(upgrade, agent)) return true;
+    sockets.take(upgrade, context.nodes?.localName(agent) ?? agent);
   } catch (error) {
     const known = fromThrown(error);
     const { logger } = context.bridge;

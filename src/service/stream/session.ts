@@ -3,6 +3,7 @@ import { BridgeError } from '../../base/errors.js';
 import type { ServiceContext } from '../context.js';
 import { checked } from '../checked.js';
 import { checkEngine } from '../engine-choice.js';
+import type { NodeVerb } from '../nodes.js';
 import { fromThrown, toProblem } from '../problem.js';
 import { agentJson } from '../schemas.js';
 import { sendCommands } from '../send-commands.js';
@@ -22,6 +23,8 @@ export interface StreamPeer {
   readonly remote: string;
   /** It is on the service's own machine. */
   readonly isLocal: boolean;
+  /** @throws BridgeError NODE_DENIED when it asks from another node that may not do this */
+  requireVerb(verb: NodeVerb): void;
   /** What it has been sent and has not read, in bytes. */
   readonly unsentBytes: number;
   send(text: string): void;
@@ -30,6 +33,19 @@ export interface StreamPeer {
   /** Cuts it off. */
   drop(): void;
 }
+
+/** What a client of another node has to be allowed for a message. */
+const VERBS: Readonly<Partial<Record<StreamClientMessage['type'], NodeVerb>>> = {
+  start: 'speak',
+  say: 'say',
+  cue: 'send',
+  commands: 'send',
+  interrupt: 'control',
+  stop: 'control',
+  pause: 'control',
+  resume: 'control',
+  volume: 'control',
+};
 
 /** One client's conversation over a stream: what it says, what is done about it, what it is told. */
 export class StreamSession {
@@ -109,6 +125,9 @@ export class StreamSession {
 
   #do(message: StreamClientMessage): void {
     const agent = this.#agent;
+    const verb = VERBS[message.type];
+    if (verb) this.#peer.requireVerb(verb);
+    if ('cues' in message || 'tags' in message) this.#peer.requireVerb('send');
     switch (message.type) {
       case 'start':
         return this.#start(agent, message);

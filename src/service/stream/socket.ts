@@ -2,6 +2,7 @@ import { WebSocket, WebSocketServer } from 'ws';
 import type { UpgradeRequest } from '../../transport/listener.js';
 import type { ServiceContext } from '../context.js';
 import { isLocalCaller } from '../guards.js';
+import { goesOnWithout, requireVerb } from '../nodes.js';
 import { StreamSession, type StreamPeer } from './session.js';
 
 /** What browsers ask for beside the token that they bring as a subprotocol. */
@@ -12,7 +13,7 @@ const MAX_UNANSWERED = 4;
 const CLOSE_MS = 500;
 
 /** Who opened a socket. */
-type Client = Pick<StreamPeer, 'remote' | 'isLocal'>;
+type Client = Pick<StreamPeer, 'remote' | 'isLocal' | 'requireVerb'> & { goesOnWithout(): boolean };
 
 /** The WebSockets of streams: takes them on, keeps watch that they live, closes them with the service. */
 export class StreamSockets {
@@ -40,7 +41,12 @@ export class StreamSockets {
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
       const { remoteAddress, remotePort } = request.socket;
       const remote = `${remoteAddress ?? 'a client'}:${remotePort ?? 0}`;
-      this.#serve(webSocket, agentName, { remote, isLocal: isLocalCaller(request) });
+      this.#serve(webSocket, agentName, {
+        remote,
+        isLocal: isLocalCaller(request),
+        requireVerb: (verb) => requireVerb(request, verb),
+        goesOnWithout: () => goesOnWithout(request),
+      });
     });
   }
 
@@ -77,7 +83,7 @@ export class StreamSockets {
     webSocket.on('close', (code) => {
       stopWatch();
       this.#sockets.delete(webSocket);
-      session.leave(code === 1000);
+      session.leave(code === 1000 || client.goesOnWithout());
     });
   }
 
