@@ -11,6 +11,7 @@ import { Agent } from './agent/agent.js';
 import { AgentGroup } from './agent/group.js';
 import type { SayOptions } from './agent/say.js';
 import { mannerOf, TextNarrator, usualVoice } from './narration/narrator.js';
+import { SynthAnswerer, type SynthVoices } from './narration/synth-answerer.js';
 import { resolveOptions, SERVICE_KEYS, type OptionValues, type ServeKey } from './config.js';
 import type { KeeperClient } from './keeper/keeper-client.js';
 import { openSound } from './source/open.js';
@@ -31,6 +32,8 @@ export interface BridgeOptions extends Partial<Pick<OptionValues, ServiceKey>> {
   readonly say?: SayOptions;
   /** What is kept of single engines, by name, whoever asks for them. */
   readonly engines?: VoiceDefaults['engines'];
+  /** Voices by the names that the avatars' SYNTH_START messages carry; giving any turns `answerSynth` on. */
+  readonly synthVoices?: SynthVoices | undefined;
 }
 
 /** Options of a bridge that is part of this package's own service. @internal */
@@ -145,6 +148,7 @@ export async function openBridge(options: OpenOptions = {}): Promise<BridgeHandl
     clock = systemClock,
     say = {},
     engines: engineSettings = {},
+    synthVoices,
     keeperClient,
     ...given
   } = options;
@@ -165,7 +169,7 @@ export async function openBridge(options: OpenOptions = {}): Promise<BridgeHandl
     { choice: usualVoice(values, say), engines: engineSettings },
   );
   // Fails now, and not at the first sentence, when the engine is none or its key is missing.
-  engines.choose({});
+  for (const voice of [{}, ...Object.values(synthVoices ?? {})]) engines.choose(voice);
   const settings: AgentSettings = {
     ...values,
     clock,
@@ -185,7 +189,14 @@ export async function openBridge(options: OpenOptions = {}): Promise<BridgeHandl
   const registry = new AgentRegistry((name) => new Agent(name, settings), {
     maxAgents: values.maxAgents,
   });
-  registry.events.on('agent', (agent) => events.emit('agent', agent));
+  const answerer =
+    values.answerSynth || synthVoices
+      ? new SynthAnswerer({ voices: synthVoices, plugins: values.synthPlugins }, clock, logger)
+      : undefined;
+  registry.events.on('agent', (agent) => {
+    answerer?.attach(agent);
+    events.emit('agent', agent);
+  });
 
   const tls = readTls(values.tlsCert, values.tlsKey);
   if (tls && keeperClient) {

@@ -195,6 +195,18 @@ export const OPTIONS = {
     'What [word] in a text does: commands by their word.',
     ['serve'],
   ),
+  answerSynth: option(
+    '--answer-synth',
+    z.boolean().default(false),
+    'a switch',
+    'Speaks what the avatars themselves ask for by SYNTH_START, in place of their own speech plugins.',
+  ),
+  synthPlugins: option(
+    '--synth-plugins <what>',
+    z.enum(['disable', 'keep']).default('disable'),
+    'disable or keep',
+    'With --answer-synth: switches the avatars’ own speech plugins off, or keeps them for voices not in the synth table.',
+  ),
   unknownTags: option(
     '--unknown-tags <what>',
     z.enum(['drop', 'speak']).default('drop'),

@@ -20,6 +20,8 @@ export interface AgentEvents extends AvatarEvents {
   lost: BridgeError;
   /** A message of the agent, its echoes of our commands among them. */
   message: AgentMessage;
+  /** A text command left for it. `relayed` is true for one of a program that takes the bridge for the avatar. */
+  command: { readonly line: string; readonly relayed: boolean };
   /** A speech was taken on. */
   speech: Speech;
   gap: { speech: Speech; lengthMs: number; cause: 'source' | 'stall' };

@@ -13,6 +13,8 @@ export interface AgentSinkOptions {
   readonly logger: Logger;
   /** That link is ready for a speech. */
   onPrepared(link: Link): void;
+  /** A command left. */
+  onCommand(line: string): void;
 }
 
 /**
@@ -114,10 +116,22 @@ export class AgentSink implements FrameSink {
   }
 
   command(line: string): void {
+    this.#issue(line, this.#options.settings.allowDangerous);
+  }
+
+  /** Sends a command of the bridge's own, whatever it does; without an agent it is left out. */
+  issue(line: string): void {
+    this.#issue(line, true);
+  }
+
+  #issue(line: string, allowDangerous: boolean): void {
     try {
-      this.#link?.send(this.encode(line));
+      const unit = encodeCommand(line, { allowDangerous });
+      if (!this.#link) return;
+      this.#link.send(unit);
+      this.#options.onCommand(line);
     } catch (error) {
-      this.#options.logger.warn({ error: String(error) }, 'a cue was not sent');
+      this.#options.logger.warn({ error: String(error) }, 'a command was not sent');
     }
   }
 

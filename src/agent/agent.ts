@@ -58,6 +58,7 @@ export class Agent {
       settings,
       logger: this.#logger,
       onPrepared: (link) => this.#onReady(link),
+      onCommand: (line) => this.#events.emit('command', { line, relayed: false }),
     });
     this.#lead = settings.leadMs === 'auto' ? new AdaptiveLead() : undefined;
     this.#player = new Player({
@@ -171,16 +172,28 @@ export class Agent {
   /**
    * Sends a text command, `TYPE|arg|…`, without a newline. Resolves when it has left.
    * @param options.waitMs how long to wait for an agent that is not there; by default not at all
+   * @param options.relayed true when a program sent it that takes the bridge for the avatar: a SYNTH_START of it is
+   * answered as one of the avatar's own content
    * @throws BridgeError COMMAND_INVALID, COMMAND_DANGEROUS, AGENT_ABSENT, AGENT_STALLED or RESTARTING
    */
   async send(
     line: string,
-    options: { waitMs?: number | undefined; signal?: AbortSignal | undefined } = {},
+    options: {
+      waitMs?: number | undefined;
+      signal?: AbortSignal | undefined;
+      relayed?: boolean | undefined;
+    } = {},
   ): Promise<void> {
     const unit = this.#sink.encode(line);
-    const { waitMs = 0, signal } = options;
+    const { waitMs = 0, signal, relayed = false } = options;
     if (waitMs === 0) this.#refuseHandover();
     await this.#sink.send(unit, waitMs, signal);
+    this.#events.emit('command', { line, relayed });
+  }
+
+  /** @internal Sends a command of the bridge's own, whatever it does; while the agent is absent it is left out. */
+  issue(line: string): void {
+    this.#sink.issue(line);
   }
 
   /**

@@ -18,9 +18,9 @@ export interface CaptionOptions {
 export interface SayOptions extends Omit<SpeechOptions, 'lips' | 'sendIfCut' | 'gate'>, VoiceChoice {
   /**
    * Who moves the lips: `engine`, by the phonemes and times that the engine tells; `avatar`, from the sound; `auto`
-   * (default), the engine where it can.
+   * (default), the engine where it can; `none` leaves them shut.
    */
-  readonly lips?: 'auto' | 'engine' | 'avatar' | undefined;
+  readonly lips?: 'auto' | 'engine' | 'avatar' | 'none' | undefined;
   /** What `[word]` in the text does. */
   readonly tags?: TagTable | undefined;
   /** What becomes of a tag that the table does not know; `drop` by default. */

@@ -212,7 +212,7 @@ export const ERRORS = {
   HOST_EXPOSED: entry(
     'denied',
     false,
-    'Give it a secret with --token-file or --token (openssl rand -hex 24 makes one), or listen on 127.0.0.1.',
+    'Give it a secret with --token-file or --token (mmdagent-bridge token makes one), or listen on 127.0.0.1.',
   ),
   TOKEN_REQUIRED: entry(
     'denied',

@@ -22,6 +22,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   resume: async () => (await import('./control.js')).addResume,
   restart: async () => (await import('./restart.js')).addRestart,
   devices: async () => (await import('./devices.js')).addDevices,
+  token: async () => (await import('./token.js')).addToken,
   doctor: async () => (await import('./doctor.js')).addDoctor,
   simulator: async () => (await import('./simulator.js')).addSimulator,
   demo: async () => (await import('./demo.js')).addDemo,

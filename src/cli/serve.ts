@@ -33,7 +33,7 @@ export const addServe: AddCommand = (program, run) => {
         requireLoopback(options.host, readToken(options));
         const { serveUntilInterrupted } = await import('./serve-process.js');
         return serveUntilInterrupted(context, {
-          options: { ...options, engines: file.engines, say: file.say },
+          options: { ...options, engines: file.engines, say: file.say, synthVoices: file.synthVoices },
           ...readOptions(command, SERVE_KEYS, env),
           json: flags.json === true,
           verbose: flags.verbose === true,

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { BridgeError } from '../base/errors.js';
-import { SimulatedAvatar, type SimulatorReport } from '../simulator/index.js';
+import { readContent, SimulatedAvatar, type SimulatorReport } from '../simulator/index.js';
 import { deadline, type CliContext } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { printable, seconds } from './terminal.js';
@@ -15,15 +15,20 @@ export interface SimulatorPlan {
   readonly timeoutMs: number;
   readonly record?: string;
   readonly report?: string;
+  readonly content?: string;
+  readonly synthVoices?: string;
   readonly json?: boolean;
 }
 
 /** Runs simulated avatars until Ctrl-C, or until all are dead. @returns the exit status */
 export async function simulate({ terminal, onInterrupt }: CliContext, plan: SimulatorPlan): Promise<number> {
   const { count, url, model, retry, json, record, report, timeoutMs } = plan;
+  const content = plan.content === undefined ? undefined : await readContent(plan.content);
+  const voices = (plan.synthVoices ?? '').split(',').filter((name) => name !== '');
+  const options = { url, modelAlias: model, retryCount: retry, record: record !== undefined };
   const avatars = Array.from(
     { length: count },
-    () => new SimulatedAvatar({ url, modelAlias: model, retryCount: retry, record: record !== undefined }),
+    () => new SimulatedAvatar({ ...options, content, synth: { voices } }),
   );
   const end = new AbortController();
   const { signal: timeout, clear } = deadline(timeoutMs, 'simulator');
@@ -82,6 +87,9 @@ function follow(avatar: SimulatedAvatar, tell: Tell): void {
     const lost = dropped === undefined ? '' : `, not heard: ${dropped}`;
     tell('audio', { samples: samples.length, atMs, dropped: dropped ?? null }, `sound comes${lost}`);
   });
+  avatar.on('synth', ({ alias, voice, text }) =>
+    tell('synth', { alias, voice, text }, `spoke by itself: ${printable(text)}`),
+  );
   avatar.on('fault', (fault) => {
     if (fault.severity === 'fault') tell('fault', { ...fault }, `broken rule ${fault.rule}: ${fault.detail}`);
   });

@@ -7,6 +7,8 @@ interface SimulatorFlags {
   count: number;
   record?: string;
   report?: string;
+  content?: string;
+  synthVoices?: string;
   retry: number;
   json?: boolean;
 }
@@ -28,6 +30,11 @@ export const addSimulator: AddCommand = (program, run) => {
       '--record <file>',
       'write what is heard to a WAV file; of several, -2, -3, … are added to its name',
     )
+    .option(
+      '--content <file>',
+      'play a dialogue: lines such as KEY|1 -> SYNTH_START|0|voice|text -> SYNTH_EVENT_STOP|0 -> …; START begins one by itself',
+    )
+    .option('--synth-voices <names>', 'voices of its own speech plugins, with commas between them')
     .option('--report <file>', 'write what became of them as JSON')
     .option(
       '--retry <number>',

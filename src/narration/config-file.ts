@@ -9,6 +9,7 @@ import type { EngineSettings } from '../tts/engine-pool.js';
 import { ENGINES } from '../tts/engines.js';
 import { loadTags, TagTableSchema } from './tag-file.js';
 import type { TagTable } from '../tts/tags.js';
+import type { SynthVoices } from './synth-answerer.js';
 
 /** The name under which a configuration is looked for in the folder that one is in. */
 export const CONFIG_NAME = 'bridge.yaml';
@@ -23,6 +24,8 @@ export interface BridgeConfig {
   readonly engines: Readonly<Record<string, EngineSettings>>;
   /** Everything else about text. */
   readonly say: SayOptions;
+  /** Voices by the names that the avatars' SYNTH_START messages carry. */
+  readonly synthVoices?: SynthVoices | undefined;
 }
 
 /** Files that a configuration names lie where it lies. */
@@ -44,6 +47,17 @@ function nameOf(key: OptionKey): string {
 
 const word = z.union([z.string(), z.number()]).transform(String);
 
+const SynthVoiceSchema = z.strictObject({
+  engine: z.string().optional(),
+  engineOptions: z.record(z.string(), z.unknown()).optional(),
+  voice: word.optional(),
+  language: z.string().optional(),
+  rate: OPTIONS.rate.schema.unwrap().optional(),
+  pitch: OPTIONS.pitch.schema.unwrap().optional(),
+  volume: OPTIONS.volume.schema.unwrap().optional(),
+  fallback: z.string().optional(),
+});
+
 const OWN_KEYS = {
   // A voice is often a number.
   voice: word.optional(),
@@ -61,6 +75,7 @@ const OWN_KEYS = {
   engines: z.record(z.string(), z.record(z.string(), z.unknown())).optional(),
   tags: z.union([z.string().min(1), TagTableSchema]).optional(),
   dictionary: z.union([z.string().min(1), z.record(z.string().min(1), word)]).optional(),
+  synth: z.record(z.string().min(1), SynthVoiceSchema).optional(),
 };
 
 const OPTION_KEYS = Object.fromEntries(
@@ -93,7 +108,7 @@ export async function loadBridgeConfig(path: string): Promise<BridgeConfig> {
   const file = await YamlFile.read(path, 'The configuration');
   const raw = file.value();
   refuseSecrets(file, raw);
-  const known = [...KEYS.map(nameOf), 'engineOptions', 'engines', 'tags', 'dictionary'];
+  const known = [...KEYS.map(nameOf), 'engineOptions', 'engines', 'tags', 'dictionary', 'synth'];
   const result = ConfigSchema.safeParse(raw);
   if (!result.success) throw file.fault(faultOf(result.error, known));
   const own = result.data;
@@ -112,6 +127,7 @@ export async function loadBridgeConfig(path: string): Promise<BridgeConfig> {
     path,
     options,
     engines: enginesOf(file, value, own),
+    synthVoices: own.synth && synthVoicesOf(file, own.synth),
     say: {
       ...(typeof captions === 'object' && { captions: defined(captions) }),
       ...(tags !== undefined && {
@@ -172,6 +188,15 @@ function enginesOf(
   const top = settingsOf(file, [], { voice, language, options });
   if (Object.keys(top).length > 0) settings[engine] = { ...settings[engine], ...top };
   return settings;
+}
+
+function synthVoicesOf(file: YamlFile, table: NonNullable<Own['synth']>): SynthVoices {
+  const entries = Object.entries(table).map(([name, { pitch: pitchSemitones, ...given }]) => {
+    const { engine, engineOptions } = given;
+    if (engine !== undefined) checkOptions(file, engine, engineOptions ?? {}, ['synth', name, 'engine']);
+    return [name, defined({ ...given, pitchSemitones })] as const;
+  });
+  return Object.fromEntries(entries);
 }
 
 function settingsOf(

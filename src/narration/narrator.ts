@@ -70,8 +70,7 @@ export class TextNarrator implements Narrator {
     const all = { ...this.#manner, ...options };
     const { engine, speech: voice, fallback } = this.#engines.choose(options);
     const model = all.model ?? this.#model;
-    const lips =
-      all.lips === 'engine' || (all.lips !== 'avatar' && engine.capabilities.timing === 'phonemes');
+    const lips = all.lips === 'engine' || (isAuto(all.lips) && engine.capabilities.timing === 'phonemes');
     const sound = speechSound(text, {
       engine,
       speech: voice,
@@ -88,7 +87,7 @@ export class TextNarrator implements Narrator {
       sound,
       options: {
         ...all,
-        lips: lips ? 'commands' : 'avatar',
+        lips: lips || all.lips === 'none' ? 'commands' : 'avatar',
         ...(lips && { sendIfCut: closeMouthCommand(model) }),
       },
       tell: (target) => void narrate(sound, how, target),
@@ -103,6 +102,10 @@ export class TextNarrator implements Narrator {
       },
     };
   }
+}
+
+function isAuto(lips: SayOptions['lips']): boolean {
+  return lips === undefined || lips === 'auto';
 }
 
 interface NarrationOptions extends Pick<SayOptions, 'captions' | 'onTag'> {

@@ -1,5 +1,9 @@
+import type { SynthPlugin } from './synth-plugin.js';
+
 /** What the answers of a command may ask of the simulated program around it. */
 export interface ProgramWorld {
+  /** Its own speech synthesis. */
+  readonly synth: SynthPlugin;
   /** Aliases of the models that are loaded. */
   readonly models: Set<string>;
   /** The program's variables (`VALUE_SET`). */
@@ -17,6 +21,8 @@ export interface ProgramWorld {
   /** The program ends. */
   end(reason: string): void;
 }
+
+const SYNTH_PLUGINS = new Set(['Open_JTalk', 'Flite_plus_hts_engine']);
 
 /** The messages that follow at once; others go through `world.later`. */
 type Answer = (args: readonly string[], world: ProgramWorld) => readonly string[];
@@ -155,6 +161,14 @@ export const ANSWERS: Readonly<Record<string, Answer>> = {
     return [`SPEAK_EVENT_START|${alias}`];
   },
   SPEAK_STOP: stopped('SPEAK'),
+  SYNTH_START: ([alias = '', voice = '', text = ''], { synth }) => {
+    synth.start(alias, voice, text);
+    return [];
+  },
+  SYNTH_STOP: ([alias = ''], { synth }) => {
+    synth.stop(alias);
+    return [];
+  },
   AVATAR_CONTROL: ([what], world) => {
     if (what === 'ENABLE')
       return [...(world.control(true) ? ['AVATAR|START'] : []), 'AVATAR_EVENT_CONTROL|ENABLED'];
@@ -162,8 +176,12 @@ export const ANSWERS: Readonly<Record<string, Answer>> = {
   },
   MENU: ([verb = '', menu = '', item = '']) =>
     verb === 'ADD' ? [`MENU_EVENT|ADD|${menu}`] : [`MENU_EVENT|${verb}|${menu}|${item}`],
-  PLUGIN_ENABLE: always('PLUGIN_EVENT_ENABLE', 1),
+  PLUGIN_ENABLE: ([name = ''], world) => {
+    if (SYNTH_PLUGINS.has(name)) world.synth.enable(true);
+    return [`PLUGIN_EVENT_ENABLE|${name}`];
+  },
   PLUGIN_DISABLE: ([name = ''], world) => {
+    if (SYNTH_PLUGINS.has(name)) world.synth.enable(false);
     if (name === 'Remote') world.end('PLUGIN_DISABLE|Remote');
     return [`PLUGIN_EVENT_DISABLE|${name}`];
   },

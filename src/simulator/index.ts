@@ -1,5 +1,6 @@
 /** The simulated avatar: the other side of protocol.md, for tests, the demo, and people without an avatar at hand. */
 export { compareHeard, type HeardComparison } from './compare.js';
+export { parseContent, readContent, type ContentRule, type ContentStep } from './content.js';
 export { saveWav, wavBytes } from './heard-wav.js';
 export type { SimulatorAccidents, SimulatorEvents, SimulatorOptions } from './options.js';
 export { Playback, type DropReason, type Gap, type PlaybackOptions } from './playback.js';
@@ -9,3 +10,4 @@ export type { Death, DeathCause, ReceivedCommand, SimulatorReport, SimulatorStat
 export { RULES, RuleLog, type BrokenRule, type RuleId, type Severity } from './rules.js';
 export { BLOCK_SAMPLES, type SegmentReport } from './segments.js';
 export { SimulatedAvatar } from './simulator.js';
+export type { PluginSpeech, SynthPluginOptions } from './synth-plugin.js';

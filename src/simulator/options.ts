@@ -1,8 +1,10 @@
 import type { Clock } from '../base/clock.js';
 import type { Logger } from '../base/logger.js';
+import type { ContentRule } from './content.js';
 import type { DropReason, PlaybackOptions } from './playback.js';
 import type { Death, ReceivedCommand, SimulatorState } from './report.js';
 import type { BrokenRule } from './rules.js';
+import type { PluginSpeech, SynthPluginOptions } from './synth-plugin.js';
 
 /** Accidents that a simulated avatar can act out. */
 export interface SimulatorAccidents {
@@ -31,6 +33,10 @@ export interface SimulatorOptions extends PlaybackOptions {
   readonly faults?: SimulatorAccidents;
   /** True when the avatar's own machine would have this file. Default: it has all. */
   readonly fileExists?: (path: string) => boolean;
+  /** The dialogue that its content plays; see `parseContent`. Default none. */
+  readonly content?: readonly ContentRule[] | undefined;
+  /** Its own speech plugins. Default: it has none, and SYNTH_START is only echoed. */
+  readonly synth?: SynthPluginOptions | undefined;
   readonly clock?: Clock;
   readonly logger?: Logger;
   /** 0 up to 1; for echoes and jitter. */
@@ -44,6 +50,8 @@ export interface SimulatorEvents {
   command: ReceivedCommand;
   /** Samples that came; `dropped` says why they are not heard. */
   audio: { readonly samples: Int16Array; readonly atMs: number; readonly dropped?: DropReason };
+  /** Its own speech plugin has spoken. */
+  synth: PluginSpeech;
   /** A broken rule, faults and notes alike: see its `severity`. */
   fault: BrokenRule;
   died: Death;

@@ -1,6 +1,8 @@
 import type { Clock, Timer } from '../base/clock.js';
 import { ANSWERS, type ProgramWorld } from './answers.js';
+import { CONTENT_START, ContentPlayer, type ContentRule } from './content.js';
 import type { RuleLog } from './rules.js';
+import { SynthPlugin, type PluginSpeech, type SynthPluginOptions } from './synth-plugin.js';
 
 /** The longest message it sends; the rest is cut, its newline included (protocol.md §1). */
 const MAX_MESSAGE_BYTES = 2_047;
@@ -31,12 +33,17 @@ export interface ProgramOptions {
   readonly random: () => number;
   /** The time of day, for `CURRENT_TIME`. */
   readonly timeOfDay: () => Date;
+  /** The dialogue that its content plays. */
+  readonly content: readonly ContentRule[];
+  readonly synth: SynthPluginOptions;
   readonly log: RuleLog;
   /** Milliseconds since the upgrade. */
   readonly sinceUpgradeMs: () => number;
   /** Sends one message of its own, as bytes. */
   readonly send: (message: Buffer) => void;
   readonly onReady: () => void;
+  /** Its own speech synthesis has spoken. */
+  readonly onPluginSpeech: (speech: PluginSpeech) => void;
   readonly onEnd: (reason: string) => void;
 }
 
@@ -50,6 +57,9 @@ export class AvatarProgram {
   readonly #models = new Set<string>();
   readonly #later = new Map<string, Timer>();
   readonly #world: ProgramWorld;
+  readonly #synth: SynthPlugin;
+  readonly #content: ContentPlayer;
+  readonly #contentTimers = new Set<Timer>();
   /** Commands that the main loop has not come to. They run in this order: none before the one that came first. */
   readonly #inbox: { readonly line: string; readonly dueMs: number }[] = [];
   readonly #outbox: string[] = [];
@@ -69,7 +79,18 @@ export class AvatarProgram {
     this.#options = options;
     this.#clock = options.clock;
     this.#lastDataMs = options.clock.nowMs();
+    this.#synth = new SynthPlugin(this.#clock, options.synth, {
+      hasModel: (alias) => this.#models.has(alias),
+      say: (...messages) => this.#say(...messages),
+      onSpeech: options.onPluginSpeech,
+    });
+    this.#content = new ContentPlayer(
+      options.content,
+      (delayMs, run) => this.#runLater(delayMs, run),
+      (message) => this.issue(message),
+    );
     this.#world = {
+      synth: this.#synth,
       models: this.#models,
       values: new Map(),
       fileExists: options.fileExists,
@@ -141,6 +162,12 @@ export class AvatarProgram {
     if (this.#state === 'running') this.#scheduleLoop();
   }
 
+  /** Issues a message inside the program, as a key, a script or one of its modules does. */
+  issue(message: string): void {
+    this.#say(message);
+    this.#answer(message);
+  }
+
   /** Ends every timer; nothing is sent after it. */
   stop(): void {
     this.#halt('stopped');
@@ -150,6 +177,8 @@ export class AvatarProgram {
     this.#state = state;
     for (const timer of this.#later.values()) timer.cancel();
     this.#later.clear();
+    this.#synth.close();
+    for (const timer of this.#contentTimers) timer.cancel();
     for (const timer of [
       this.#loopTimer,
       this.#sendTimer,
@@ -171,6 +200,7 @@ export class AvatarProgram {
     this.#say('MENU|ADD|Gene', ...menu, 'MENU_EVENT|ADD|Gene');
     this.#say(...menu.map((_, index) => `MENU_EVENT|SETITEM|Gene|${index}`), 'PLUGIN_EVENT_ENABLE|Remote');
     this.#options.onReady();
+    this.#content.saw(CONTENT_START);
     this.#runUntil(Number.POSITIVE_INFINITY, true);
     this.#timeTimer = this.#clock.after(CURRENT_TIME_EVERY_MS, () => this.#sayTime());
   }
@@ -240,6 +270,14 @@ export class AvatarProgram {
     this.#later.set(key, timer);
   }
 
+  #runLater(delayMs: number, run: () => void): void {
+    const timer = this.#clock.after(delayMs, () => {
+      this.#contentTimers.delete(timer);
+      run();
+    });
+    this.#contentTimers.add(timer);
+  }
+
   #cancel(key: string): boolean {
     this.#later.get(key)?.cancel();
     return this.#later.delete(key);
@@ -268,6 +306,7 @@ export class AvatarProgram {
     if (this.#state === 'hung' || this.#state === 'stopped') return;
     for (const message of messages) this.#outbox.push(message);
     if (this.#outbox.length > 0 && !this.#sendTimer) this.#sendWhenQuiet();
+    for (const message of messages) this.#content.saw(message);
   }
 
   #sendWhenQuiet(): void {

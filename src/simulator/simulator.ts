@@ -131,6 +131,11 @@ export class SimulatedAvatar extends Emitter<SimulatorEvents> {
     this.#die('left', 'It was told to leave.');
   }
 
+  /** Issues a message inside it, as a key, a dialogue script or one of its modules does: `KEY|1`. */
+  issue(message: string): void {
+    if (this.#state === 'ready') this.#program.issue(message);
+  }
+
   /** Stops reading its socket, as a frozen program does; what is sent piles up at the sender. */
   stopReading(): void {
     this.#link?.stopReading();
@@ -212,6 +217,9 @@ export class SimulatedAvatar extends Emitter<SimulatorEvents> {
       fileExists: fileExists ?? (() => true),
       random: random ?? Math.random,
       timeOfDay: timeOfDay ?? (() => new Date()),
+      content: this.#options.content ?? [],
+      synth: this.#options.synth ?? { voices: [] },
+      onPluginSpeech: (speech) => this.emit('synth', speech),
       log: this.#rules,
       sinceUpgradeMs: () => this.#sinceUpgradeMs(),
       send: (message) => {

@@ -87,6 +87,30 @@ describe('a configuration', () => {
   });
 });
 
+describe('the voices for SYNTH_START', () => {
+  it('are read by the names that the content uses', async () => {
+    const { synthVoices, options } = await loadBridgeConfig(
+      file(
+        "synth:\n  mei_voice_happy: { engine: voicevox, voice: 1, pitch: 2 }\n  '*': { rate: 1.5 }\nsynthPlugins: keep\n",
+      ),
+    );
+    expect(synthVoices).toEqual({
+      mei_voice_happy: { engine: 'voicevox', voice: '1', pitchSemitones: 2 },
+      '*': { rate: 1.5 },
+    });
+    expect(options).toEqual({ synthPlugins: 'keep' });
+  });
+
+  it.each([
+    ['synth:\n  mei: { engine: nosuch }\n', /line 2.*there is no engine 'nosuch'/],
+    ['synth:\n  mei: { vioce: 1 }\n', /line 2.*there is no 'vioce'/],
+    ['synth:\n  mei: { rate: 99 }\n', /line 2.*synth\.mei\.rate/],
+    ['synth: yes please\n', /line 1/],
+  ])('are checked: %j', async (text, message) => {
+    await expect(loadBridgeConfig(file(text))).rejects.toThrow(message);
+  });
+});
+
 describe('a bridge made of a configuration', () => {
   it('speaks with its voice, and does what its tags say', async () => {
     const { options, engines, say } = await loadBridgeConfig(
@@ -95,7 +119,7 @@ describe('a bridge made of a configuration', () => {
     const bridge = await startBridge({ ...options, engines, say });
     expect(bridge.engines.settle({})).toMatchObject({ engine: 'flite', voice: 'rms' });
     // Another engine is not asked for a voice that it cannot have.
-    expect(bridge.engines.settle({ engine: 'espeak' })).not.toHaveProperty('voice');
+    expect(bridge.engines.settle({ engine: 'espeak' }).voice).toBeUndefined();
     const avatar = await joinAvatar(bridge);
     const end = await bridge.agent().say('[nod 7] Yes.').finished;
     expect(end).toMatchObject({ how: 'completed', cuesSent: 1 });
