@@ -1,5 +1,7 @@
-import { segmentText, SEGMENT_BREAK, type SegmentStreamOptions } from './segment-stream.js';
-import { TagScanner, type Tag, type TagTable, type UnknownTags } from './tags.js';
+import { paced, type PaceOptions, type TextStage } from './paced.js';
+import { TextSegmenter, type SegmenterOptions } from './segmenter.js';
+import { TagScanner, type Tag, type TaggedPiece, type TagTable, type UnknownTags } from './tags.js';
+import { TextCleaner, type CleanedPiece, type CleanerOptions, type SkipKind } from './text-cleaner.js';
 
 /** A tag inside a segment. */
 export interface TextMark {
@@ -15,87 +17,149 @@ export type TextPiece = string | Tag;
 export type ScriptItem =
   | { readonly kind: 'segment'; readonly text: string; readonly marks: readonly TextMark[] }
   | { readonly kind: 'pause'; readonly ms: number }
-  | { readonly kind: 'mark'; readonly tag: Tag };
+  | { readonly kind: 'mark'; readonly tag: Tag }
+  /** A part that is not to be spoken, by its first characters. */
+  | { readonly kind: 'skipped'; readonly what: SkipKind; readonly text: string };
 
-/** How a text becomes a script. */
-export interface ScriptOptions extends SegmentStreamOptions {
-  readonly tags?: TagTable;
-  readonly unknownTags?: UnknownTags;
+/** Options of a script. */
+export interface ScriptOptions extends SegmenterOptions, PaceOptions, CleanerOptions {
+  readonly tags?: TagTable | undefined;
+  readonly unknownTags?: UnknownTags | undefined;
   /** Further placeholders of a tag's commands: `{ model: 'mei' }` fills `{model}`. */
-  readonly tagVariables?: Readonly<Record<string, string>>;
+  readonly tagVariables?: Readonly<Record<string, string>> | undefined;
   /** Told each tag that the table does not know and that is not spoken. */
-  readonly onDropped?: (tag: string) => void;
+  readonly onDropped?: ((tag: string) => void) | undefined;
+  /** Told each tag of SSML, or of another markup, that was left out, by its name. */
+  readonly onIgnored?: ((tag: string) => void) | undefined;
 }
 
 /**
- * Turns a text with tags, whole or while it is being written, into what is said and done, in order. Segments joined are the
- * text without its tags.
+ * Turns a text, whole or while it is being written, into what is said and done, in order: marks and parts that are not
+ * spoken are taken out, tags are read, and the rest is cut into sentences.
  */
-export async function* scriptOf(
+export function scriptOf(
   text: string | AsyncIterable<TextPiece>,
   options: ScriptOptions = {},
 ): AsyncGenerator<ScriptItem, void, void> {
-  const waiting: { readonly at: number; readonly tag: Tag }[] = [];
-  const scanned = scan(typeof text === 'string' ? once(text) : text, waiting, options);
-  let start = 0;
-  for await (const segment of segmentText(scanned, options)) {
-    const end = start + segment.length;
-    yield* before(waiting, start);
-    const marks: TextMark[] = [];
-    // A pause always stands between segments: the scanner broke the text there.
-    while (waiting[0] && (waiting[0].at < end || (waiting[0].at === end && waiting[0].tag.pauseMs === 0))) {
-      const { at, tag } = waiting.shift()!;
-      marks.push({ tag, at: at - start });
+  return paced(typeof text === 'string' ? once(text) : text, new ScriptStage(options), options);
+}
+
+class ScriptStage implements TextStage<TextPiece, ScriptItem> {
+  readonly #options: ScriptOptions;
+  readonly #cleaner: TextCleaner<Tag>;
+  readonly #scanner: TagScanner;
+  readonly #segmenter: TextSegmenter;
+  /** Tags whose segment is not complete, with their places in the text without tags. */
+  readonly #waiting: { readonly at: number; readonly tag: Tag }[] = [];
+  /** Length of the text without tags so far, and of its segments so far. */
+  #at = 0;
+  #segmentStart = 0;
+  #out: ScriptItem[] = [];
+
+  constructor(options: ScriptOptions) {
+    this.#options = options;
+    this.#cleaner = new TextCleaner(options);
+    this.#scanner = new TagScanner(options.tags, {
+      ...(options.unknownTags && { unknown: options.unknownTags }),
+      ...(options.tagVariables && { variables: options.tagVariables }),
+    });
+    this.#segmenter = new TextSegmenter(options);
+  }
+
+  get hasSpeech(): boolean {
+    return this.#segmenter.hasSpeech || this.#cleaner.holdsText;
+  }
+
+  push(piece: TextPiece): ScriptItem[] {
+    this.#clean(typeof piece === 'string' ? this.#cleaner.push(piece) : this.#cleaner.pass(piece));
+    return this.#take();
+  }
+
+  settle(): ScriptItem[] {
+    this.#clean(this.#cleaner.settle());
+    this.#segments(this.#segmenter.settle());
+    return this.#take();
+  }
+
+  drain(): ScriptItem[] {
+    this.#clean(this.#cleaner.drain());
+    this.#segments(this.#segmenter.drain());
+    return this.#take();
+  }
+
+  flush(): ScriptItem[] {
+    this.#clean(this.#cleaner.flush());
+    this.#scan(this.#scanner.flush());
+    this.#segments(this.#segmenter.flush());
+    for (const { tag } of this.#waiting.splice(0)) this.#do(tag);
+    return this.#take();
+  }
+
+  #take(): ScriptItem[] {
+    const out = this.#out;
+    this.#out = [];
+    return out;
+  }
+
+  #clean(pieces: readonly CleanedPiece<Tag>[]): void {
+    for (const piece of pieces) {
+      if (piece.kind === 'text') this.#scan(this.#scanner.push(piece.text));
+      else if (piece.kind === 'token') this.#tag(piece.token);
+      else if (piece.kind === 'pause') this.#tag({ name: 'pause', args: [], commands: [], pauseMs: piece.ms });
+      else if (piece.kind === 'skipped') this.#out.push(piece);
+      else this.#options.onIgnored?.(piece.tag);
     }
-    yield { kind: 'segment', text: segment, marks };
-    start = end;
-    yield* before(waiting, start);
   }
-  yield* before(waiting, Number.POSITIVE_INFINITY);
-}
 
-/** What is done before the text at an index is said: everything up to the last pause there. */
-function* before(
-  waiting: { readonly at: number; readonly tag: Tag }[],
-  start: number,
-): Generator<ScriptItem> {
-  const lastPause = waiting.findLastIndex(({ at, tag }) => at <= start && tag.pauseMs > 0);
-  const count = start === Number.POSITIVE_INFINITY ? waiting.length : lastPause + 1;
-  for (const { tag } of waiting.splice(0, count)) {
-    if (tag.commands.length > 0) yield { kind: 'mark', tag };
-    if (tag.pauseMs > 0) yield { kind: 'pause', ms: tag.pauseMs };
-  }
-}
-
-/** The text without its tags, which go to `waiting` with the index at which they stood. */
-async function* scan(
-  text: AsyncIterable<TextPiece>,
-  waiting: { at: number; tag: Tag }[],
-  options: ScriptOptions,
-): AsyncGenerator<string | typeof SEGMENT_BREAK, void, void> {
-  const { unknownTags, tagVariables } = options;
-  const scanner = new TagScanner(options.tags, {
-    ...(unknownTags === undefined ? {} : { unknown: unknownTags }),
-    ...(tagVariables === undefined ? {} : { variables: tagVariables }),
-  });
-  let at = 0;
-  const take = function* (pieces: ReturnType<TagScanner['push']>): Generator<string | typeof SEGMENT_BREAK> {
+  #scan(pieces: readonly TaggedPiece[]): void {
     for (const piece of pieces) {
       if (piece.kind === 'text') {
-        at += piece.text.length;
-        yield piece.text;
+        this.#at += piece.text.length;
+        this.#segments(this.#segmenter.push(piece.text));
       } else if (piece.kind === 'dropped') {
-        options.onDropped?.(piece.text);
+        this.#options.onDropped?.(piece.text);
       } else {
-        waiting.push({ at, tag: piece.tag });
-        if (piece.tag.pauseMs > 0) yield SEGMENT_BREAK;
+        this.#tag(piece.tag);
       }
     }
-  };
-  for await (const piece of text) {
-    yield* take(typeof piece === 'string' ? scanner.push(piece) : [{ kind: 'tag', tag: piece }]);
   }
-  yield* take(scanner.flush());
+
+  #tag(tag: Tag): void {
+    this.#waiting.push({ at: this.#at, tag });
+    // All before a pause is said before it.
+    if (tag.pauseMs > 0) this.#segments(this.#segmenter.flush());
+    if (tag.pauseMs > 0) this.#doDue();
+  }
+
+  #segments(segments: readonly string[]): void {
+    for (const text of segments) {
+      const start = this.#segmentStart;
+      const end = start + text.length;
+      this.#segmentStart = end;
+      const marks: TextMark[] = [];
+      while (this.#waiting[0]) {
+        const { at, tag } = this.#waiting[0];
+        if (at > end || (at === end && tag.pauseMs > 0)) break;
+        this.#waiting.shift();
+        marks.push({ tag, at: Math.max(0, at - start) });
+      }
+      this.#out.push({ kind: 'segment', text, marks });
+      this.#doDue();
+    }
+  }
+
+  /** Does what stands before the text that follows, up to the last pause there. */
+  #doDue(): void {
+    const last = this.#waiting.findLastIndex(
+      ({ at, tag }) => at <= this.#segmentStart && tag.pauseMs > 0,
+    );
+    for (const { tag } of this.#waiting.splice(0, last + 1)) this.#do(tag);
+  }
+
+  #do(tag: Tag): void {
+    if (tag.commands.length > 0) this.#out.push({ kind: 'mark', tag });
+    if (tag.pauseMs > 0) this.#out.push({ kind: 'pause', ms: tag.pauseMs });
+  }
 }
 
 async function* once(text: string): AsyncGenerator<string> {

@@ -1,8 +1,7 @@
 import { systemClock, type Clock, type Timer } from '../base/clock.js';
-import { TextSegmenter, type SegmenterOptions } from './segmenter.js';
 
-/** How a stream of text is cut. */
-export interface SegmentStreamOptions extends SegmenterOptions {
+/** Waits for a text that is being written. */
+export interface PaceOptions {
   /** A writer silent for this long has finished the sentence that stands complete. 80 by default. */
   readonly settleMs?: number | undefined;
   /** A writer silent for this long is not waited for: what can be said is said. 2,000 by default. */
@@ -12,40 +11,67 @@ export interface SegmentStreamOptions extends SegmenterOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Stands in a stream of text where a segment must end: all before it is said before anything after it. */
-export const SEGMENT_BREAK = Symbol('segment break');
+/** A step of text preparation: takes pieces and gives out what has become certain, in order. */
+export interface TextStage<Piece, Result> {
+  /** True while there is something to say that has not been given out. */
+  readonly hasSpeech: boolean;
+  push(piece: Piece): Result[];
+  /** The writer paused for a moment. */
+  settle(): Result[];
+  /** The writer paused for long. */
+  drain(): Result[];
+  /** The text has ended. */
+  flush(): Result[];
+}
+
+/** Text is worked on in slices of this many UTF-16 units; other work of the process comes between them. */
+const SLICE_CHARS = 1024;
+const MAX_TURN_MS = 2;
 
 /**
- * Cuts a text that is being written into segments, each as soon as it is certain or the writer pauses.
- * The text is pulled: nothing is read ahead of who takes the segments.
- * @returns the segments in order; joined, they are the text
+ * Feeds a text that is being written to a stage, and tells the stage of the writer's pauses. The text is pulled: nothing is
+ * read ahead of who takes the results. A long piece does not hold up the event loop.
  */
-export async function* segmentText(
-  text: AsyncIterable<string | typeof SEGMENT_BREAK>,
-  options: SegmentStreamOptions = {},
-): AsyncGenerator<string, void, void> {
+export async function* paced<Piece, Result>(
+  text: AsyncIterable<Piece>,
+  stage: TextStage<Piece, Result>,
+  options: PaceOptions = {},
+): AsyncGenerator<Result, void, void> {
   const { settleMs = 80, pauseMs = 2000, clock = systemClock, signal } = options;
-  const segmenter = new TextSegmenter(options);
   const pieces = text[Symbol.asyncIterator]();
   let open = true;
+  let turnStartMs = performance.now();
   try {
     while (true) {
       const next = new Arrival(pieces.next(), clock, signal);
       if (!(await next.within(settleMs))) {
-        yield* segmenter.settle();
-        while (!(await next.within(segmenter.hasSpeech ? pauseMs - settleMs : undefined)))
-          yield* segmenter.drain();
+        yield* stage.settle();
+        while (!(await next.within(stage.hasSpeech ? pauseMs - settleMs : undefined))) yield* stage.drain();
       }
       const piece = await next.promise;
       if (piece.done) break;
-      yield* piece.value === SEGMENT_BREAK ? segmenter.flush() : segmenter.push(piece.value);
+      for (const slice of slicesOf(piece.value)) {
+        yield* stage.push(slice);
+        if (performance.now() - turnStartMs < MAX_TURN_MS) continue;
+        await new Promise((resolve) => setImmediate(resolve));
+        signal?.throwIfAborted();
+        turnStartMs = performance.now();
+      }
     }
     open = false;
-    yield* segmenter.flush();
+    yield* stage.flush();
   } finally {
     // Not waited for: a generator that is asked to return answers only after its pending piece.
     if (open) void Promise.resolve(pieces.return?.()).catch(() => undefined);
   }
+}
+
+function* slicesOf<Piece>(piece: Piece): Generator<Piece> {
+  if (typeof piece !== 'string' || piece.length <= SLICE_CHARS) {
+    yield piece;
+    return;
+  }
+  for (let at = 0; at < piece.length; at += SLICE_CHARS) yield piece.slice(at, at + SLICE_CHARS) as Piece;
 }
 
 /** A promise that can be waited for in steps, without one more reaction on it for each step. */
