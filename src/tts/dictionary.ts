@@ -2,19 +2,40 @@ import { parse } from 'yaml';
 import { BridgeError } from '../base/errors.js';
 import { readTextFile } from '../base/text-file.js';
 
-/** Replacements before synthesis: as it is written, as it is to be said. */
-export class Dictionary {
-  readonly #readings: ReadonlyMap<string, string>;
-  readonly #pattern: RegExp | undefined;
+/** Longer entries than this are cut off, in UTF-16 units: no word is so long. */
+const MAX_WRITTEN = 200;
+/** A word of these scripts is matched whole: `AI` is not found in `said`. Scripts without spaces have no such edges. */
+const EDGED = /[\p{Script=Latin}\p{Script=Greek}\p{Script=Cyrillic}\p{N}]/u;
 
-  /** @param entries pairs of what is written and how it is said; case does not matter, the longest match wins */
+/**
+ * Replacements before synthesis: as it is written, as it is to be said. Case does not matter, the longest match wins.
+ * Entries are looked up in a map by the lengths that their first character has, so the time for a text does not depend on
+ * the number of entries.
+ */
+export class Dictionary {
+  readonly #readings = new Map<string, string>();
+  /** By an entry's first UTF-16 unit: the lengths of all entries that begin with it, the longest first. */
+  readonly #lengths = new Map<string, number[]>();
+  #steps = 0;
+
+  /** @param entries pairs of what is written and how it is said */
   constructor(entries: Iterable<readonly [written: string, said: string]>) {
-    const readings = new Map<string, string>();
-    for (const [written, said] of entries)
-      if (written.trim()) readings.set(keyOf(written.trim()), said.trim());
-    this.#readings = readings;
-    const words = [...readings.keys()].sort((a, b) => b.length - a.length);
-    this.#pattern = words.length > 0 ? new RegExp(words.map(patternOf).join('|'), 'giu') : undefined;
+    const lengths = new Map<string, Set<number>>();
+    for (const [written, said] of entries) {
+      const key = folded(written.trim().slice(0, MAX_WRITTEN).normalize('NFC'));
+      if (key === '') continue;
+      this.#readings.set(key, said.trim());
+      const first = key.charAt(0);
+      const known = lengths.get(first);
+      if (known) known.add(key.length);
+      else lengths.set(first, new Set([key.length]));
+    }
+    for (const [first, all] of lengths) {
+      this.#lengths.set(
+        first,
+        [...all].sort((a, b) => b - a),
+      );
+    }
   }
 
   /** How each word is said; written words in lower case. */
@@ -22,15 +43,47 @@ export class Dictionary {
     return this.#readings;
   }
 
-  /** How many entries there are. */
+  /** Number of entries. */
   get size(): number {
     return this.#readings.size;
   }
 
+  /** Look-ups so far: a measure of the work that does not depend on the machine. */
+  get steps(): number {
+    return this.#steps;
+  }
+
   /** Replaces every entry in a text, once: a reading is not replaced again. */
   apply(text: string): string {
-    if (!this.#pattern) return text;
-    return text.replace(this.#pattern, (found) => this.#readings.get(keyOf(found)) ?? found);
+    if (this.#readings.size === 0) return text;
+    const key = folded(text);
+    let said = '';
+    let from = 0;
+    let at = 0;
+    while (at < key.length) {
+      const length = this.#matchAt(key, at);
+      if (length === 0) {
+        at += 1;
+        continue;
+      }
+      said += text.slice(from, at) + this.#readings.get(key.slice(at, at + length))!;
+      at += length;
+      from = at;
+    }
+    return from === 0 ? text : said + text.slice(from);
+  }
+
+  /** @returns the length of the longest entry at an index, or 0 */
+  #matchAt(key: string, at: number): number {
+    for (const length of this.#lengths.get(key.charAt(at)) ?? []) {
+      this.#steps++;
+      const end = at + length;
+      if (end > key.length || !this.#readings.has(key.slice(at, end))) continue;
+      const opens = EDGED.test(key.charAt(at)) && EDGED.test(key.charAt(at - 1));
+      const goesOn = EDGED.test(key.charAt(end - 1)) && EDGED.test(key.charAt(end));
+      if (!opens && !goesOn) return length;
+    }
+    return 0;
   }
 
   /**
@@ -46,18 +99,16 @@ export class Dictionary {
   }
 }
 
-function keyOf(written: string): string {
-  return written.normalize('NFC').toLowerCase();
-}
-
-/** A word of letters is matched whole: `AI` is not found in `said`. Scripts without spaces have no such edges. */
-function patternOf(written: string): string {
-  const escaped = written.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
-  const edged = '[\\p{Script=Latin}\\p{Script=Greek}\\p{Script=Cyrillic}\\p{N}]';
-  const edge = new RegExp(edged, 'u');
-  const before = edge.test(written.charAt(0)) ? `(?<!${edged})` : '';
-  const after = edge.test(written.charAt(written.length - 1)) ? `(?!${edged})` : '';
-  return before + escaped + after;
+/** A text in lower case, character by character, so that every index stays the same. */
+function folded(text: string): string {
+  const lower = text.toLowerCase();
+  if (lower.length === text.length) return lower;
+  let key = '';
+  for (const character of text) {
+    const one = character.toLowerCase();
+    key += one.length === character.length ? one : character;
+  }
+  return key;
 }
 
 function* parseLines(text: string, path: string): Generator<[string, string]> {

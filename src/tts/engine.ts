@@ -75,8 +75,10 @@ export interface EngineCapabilities {
   readonly volume: boolean;
   /** What it has no scale for: left out, and warned of. */
   readonly lacks?: readonly ('rate' | 'pitchSemitones')[] | undefined;
-  /** The longest text it takes, in characters. */
+  /** The longest text it takes, in characters (code points). */
   readonly maxChars?: number | undefined;
+  /** The longest text it takes, in bytes of UTF-8. */
+  readonly maxBytes?: number | undefined;
 }
 
 /** A way from text to sound. */

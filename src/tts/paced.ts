@@ -24,9 +24,8 @@ export interface TextStage<Piece, Result> {
   flush(): Result[];
 }
 
-/** Text is worked on in slices of this many UTF-16 units; other work of the process comes between them. */
+/** After this many UTF-16 units of text, other work of the process has its turn. */
 const SLICE_CHARS = 1024;
-const MAX_TURN_MS = 2;
 
 /**
  * Feeds a text that is being written to a stage, and tells the stage of the writer's pauses. The text is pulled: nothing is
@@ -40,7 +39,7 @@ export async function* paced<Piece, Result>(
   const { settleMs = 80, pauseMs = 2000, clock = systemClock, signal } = options;
   const pieces = text[Symbol.asyncIterator]();
   let open = true;
-  let turnStartMs = performance.now();
+  let workedChars = 0;
   try {
     while (true) {
       const next = new Arrival(pieces.next(), clock, signal);
@@ -52,10 +51,11 @@ export async function* paced<Piece, Result>(
       if (piece.done) break;
       for (const slice of slicesOf(piece.value)) {
         yield* stage.push(slice);
-        if (performance.now() - turnStartMs < MAX_TURN_MS) continue;
+        workedChars += typeof slice === 'string' ? slice.length : 0;
+        if (workedChars < SLICE_CHARS) continue;
+        workedChars = 0;
         await new Promise((resolve) => setImmediate(resolve));
         signal?.throwIfAborted();
-        turnStartMs = performance.now();
       }
     }
     open = false;

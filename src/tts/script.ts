@@ -105,7 +105,8 @@ class ScriptStage implements TextStage<TextPiece, ScriptItem> {
     for (const piece of pieces) {
       if (piece.kind === 'text') this.#scan(this.#scanner.push(piece.text));
       else if (piece.kind === 'token') this.#tag(piece.token);
-      else if (piece.kind === 'pause') this.#tag({ name: 'pause', args: [], commands: [], pauseMs: piece.ms });
+      else if (piece.kind === 'pause')
+        this.#tag({ name: 'pause', args: [], commands: [], pauseMs: piece.ms });
       else if (piece.kind === 'skipped') this.#out.push(piece);
       else this.#options.onIgnored?.(piece.tag);
     }
@@ -150,9 +151,7 @@ class ScriptStage implements TextStage<TextPiece, ScriptItem> {
 
   /** Does what stands before the text that follows, up to the last pause there. */
   #doDue(): void {
-    const last = this.#waiting.findLastIndex(
-      ({ at, tag }) => at <= this.#segmentStart && tag.pauseMs > 0,
-    );
+    const last = this.#waiting.findLastIndex(({ at, tag }) => at <= this.#segmentStart && tag.pauseMs > 0);
     for (const { tag } of this.#waiting.splice(0, last + 1)) this.#do(tag);
   }
 

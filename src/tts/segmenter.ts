@@ -272,7 +272,7 @@ function wholeWordsEnd(text: string): number {
  * grapheme clusters. A cut in the first third is worth no better than a later one of the next kind.
  * @returns an index above 0 and below the length; undefined when the text is a single grapheme cluster
  */
-function forcedCut(text: string): number | undefined {
+export function forcedCut(text: string): number | undefined {
   const least = text.length / 3;
   const space = lastSpaceEnd(text);
   if (space > least && isGraphemeBoundary(text, space)) return space;

@@ -1,12 +1,13 @@
 import type { BridgeError } from '../base/errors.js';
 import type { PhonemeTiming, TextSpan } from './engine.js';
 import type { Tag } from './tags.js';
+import type { SkipKind } from './text-cleaner.js';
 
 /** A segment whose sound begins. Times are milliseconds of the whole sound, from its start. */
 export interface SpokenSegment {
   /** Counts the segments that have something to say, from 0. */
   readonly index: number;
-  /** As it was written, without tags: for captions. */
+  /** As it was written, without marks and tags: for captions. */
   readonly text: string;
   /** As the engine was given it. */
   readonly said: string;
@@ -25,8 +26,12 @@ export interface SynthesisEvents {
   spans: { readonly index: number; readonly startMs: number; readonly spans: readonly TextSpan[] };
   /** A tag and when it is heard, in milliseconds of the whole sound. */
   mark: { readonly tag: Tag; readonly atMs: number };
-  /** A segment that could not be spoken. It is warned of as well. */
-  skipped: { readonly index: number; readonly text: string; readonly error: BridgeError };
+  /** A segment that could not be spoken, which is warned of as well, or a part that is not to be spoken. */
+  skipped: {
+    readonly text: string;
+    readonly reason: 'failed' | SkipKind;
+    readonly error: BridgeError | undefined;
+  };
 }
 
 /** What became of a text so far. */
@@ -34,6 +39,7 @@ export interface SynthesisReport {
   /** Segments with something to say that were begun. */
   readonly segments: number;
   readonly spoken: number;
+  /** Segments that could not be spoken, and parts that are not to be spoken ({@link SkipKind}). */
   readonly skipped: number;
   /** Segments whose end is missing: the engine broke off after their sound had begun. */
   readonly cutOff: number;

@@ -8,18 +8,18 @@ import type { Dictionary } from './dictionary.js';
 import type { TtsEngine, VoiceOptions } from './engine.js';
 import { scriptOf, type ScriptItem, type ScriptOptions, type TextMark, type TextPiece } from './script.js';
 import { hasSpeech, speakableText } from './speakable.js';
+import { withoutControls, type SkipKind } from './text-cleaner.js';
+import { cutToFit } from './text-limit.js';
 import type { SynthesisEvents, SynthesisReport } from './speech-events.js';
 import { blockMs, isLasting, SynthesisJob, type Speaker } from './synthesis-job.js';
 
 /** How a text is spoken. */
-export interface SpeechSoundOptions extends Omit<ScriptOptions, 'signal' | 'onDropped' | 'clock'> {
+export interface SpeechSoundOptions extends Omit<ScriptOptions, 'signal' | 'onDropped' | 'onIgnored'> {
   readonly engine: TtsEngine;
   readonly speech?: VoiceOptions | undefined;
   /** Speaks what the engine cannot. It has a voice of its own. */
   readonly fallback?: Speaker | undefined;
   readonly dictionary?: Dictionary | undefined;
-  /** Hand the text to the engine as it is, with Markdown and emoji. */
-  readonly verbatim?: boolean | undefined;
   /** How many segments are synthesised or wait beyond the one that is heard: the price of an interruption. 3 by default. */
   readonly maxAheadSegments?: number | undefined;
   /** No further segment is begun while so much sound waits, in milliseconds. 20,000 by default. */
@@ -30,14 +30,15 @@ export interface SpeechSoundOptions extends Omit<ScriptOptions, 'signal' | 'onDr
   readonly retryDelayMs?: number | undefined;
   /** So many failed segments in a row end the speech with their error. 3 by default. */
   readonly maxFailures?: number | undefined;
-  readonly clock?: Clock | undefined;
   /** How messages name it. */
   readonly label?: string | undefined;
 }
 
+type SpokenItem = Exclude<ScriptItem, { kind: 'skipped' }>;
+
 /** One step of the script with what is known of its sound. */
 interface Entry {
-  readonly item: ScriptItem;
+  readonly item: SpokenItem;
   /** Undefined for a step without speech. */
   readonly job: SynthesisJob | undefined;
   readonly index: number;
@@ -49,6 +50,13 @@ const FALLBACKS_IN_A_ROW = 2;
 const MAX_COLUMNS = 200;
 const SILENCE_BLOCK_MS = 100;
 const MAX_QUOTED_CHARS = 60;
+const MAX_MARKUP_WARNINGS = 20;
+const LEFT_OUT: Readonly<Record<SkipKind, readonly [one: string, many: string]>> = {
+  code: ['code block', 'code blocks'],
+  think: ['part in reasoning tags', 'parts in reasoning tags'],
+  table: ['table', 'tables'],
+  direction: ['stage direction', 'stage directions'],
+};
 
 /** One opening of a spoken text: the script on one side, the sound on the other, a bounded queue of jobs between. */
 export class SpeechRun {
@@ -60,6 +68,9 @@ export class SpeechRun {
   readonly #soundBell = new Bell();
   readonly #scriptBell = new Bell();
   #report = { segments: 0, spoken: 0, skipped: 0, cutOff: 0, retries: 0, fallbacks: 0, droppedTags: 0 };
+  /** Parts that were not to be spoken, by what they are. */
+  readonly #leftOut = new Map<SkipKind, number>();
+  readonly #ignoredTags = new Set<string>();
   #scriptEnd: { readonly error?: unknown } | undefined;
   #positionMs = 0;
   /** A tag or a pause came: then a text without words is no mistake. */
@@ -101,7 +112,7 @@ export class SpeechRun {
         this.#startJobs();
         this.#scriptBell.ring();
       }
-      this.#checkEnd();
+      this.#checkEnd(context);
     } finally {
       signal.removeEventListener('abort', onAbort);
       this.#abort.abort(new BridgeError('SPEECH_STOPPED', 'The rest of the text is not wanted.'));
@@ -131,6 +142,7 @@ export class SpeechRun {
           this.#report.droppedTags++;
           context.warn(`The tag ${tag} is not in the table of tags and was left out.`);
         },
+        onIgnored: (tag) => this.#warnOfMarkup(tag, context),
       });
       for await (const item of items) {
         this.#add(item, context);
@@ -153,19 +165,49 @@ export class SpeechRun {
     return set.length > 0 ? Math.min(maxColumns ?? MAX_COLUMNS, ...set) : maxColumns;
   }
 
+  #warnOfMarkup(tag: string, context: SoundContext): void {
+    const name = tag.toLowerCase();
+    if (this.#ignoredTags.has(name) || this.#ignoredTags.size >= MAX_MARKUP_WARNINGS) return;
+    this.#ignoredTags.add(name);
+    context.warn(`The markup <${tag}> is not supported and was left out; its text is spoken.`);
+  }
+
   #add(item: ScriptItem, context: SoundContext): void {
-    const job = item.kind === 'segment' ? this.#jobFor(item.text, context) : undefined;
-    if (item.kind !== 'segment' || item.marks.length > 0) this.#hasDeeds = true;
+    if (item.kind === 'skipped') {
+      this.#report.skipped++;
+      this.#leftOut.set(item.what, (this.#leftOut.get(item.what) ?? 0) + 1);
+      this.#events.emit('skipped', { text: item.text, reason: item.what, error: undefined });
+      return;
+    }
+    if (item.kind !== 'segment') {
+      this.#hasDeeds = true;
+      this.#enqueue(item, undefined);
+      return;
+    }
+    if (item.marks.length > 0) this.#hasDeeds = true;
+    const said = this.#saidOf(item.text);
+    const engines = [this.#options.engine, this.#options.fallback?.engine];
+    for (const part of cutToFit(item, said, engines)) {
+      const job = hasSpeech(part.said) ? this.#jobFor(part.said, context) : undefined;
+      this.#enqueue({ kind: 'segment', text: part.text, marks: part.marks }, job);
+    }
+  }
+
+  #enqueue(item: SpokenItem, job: SynthesisJob | undefined): void {
     this.#queue.push({ item, job, index: job ? this.#report.segments++ : -1 });
     this.#startJobs();
     this.#soundBell.ring();
   }
 
-  #jobFor(text: string, context: SoundContext): SynthesisJob | undefined {
-    const { dictionary, verbatim, engine, speech = {}, fallback, clock } = this.#options;
+  /** The words for the engine. */
+  #saidOf(text: string): string {
+    const { dictionary, verbatim } = this.#options;
     const clean = verbatim ? text : speakableText(text);
-    const said = dictionary ? dictionary.apply(clean) : clean;
-    if (!hasSpeech(said)) return undefined;
+    return dictionary ? withoutControls(dictionary.apply(clean)) : clean;
+  }
+
+  #jobFor(said: string, context: SoundContext): SynthesisJob {
+    const { engine, speech = {}, fallback, clock } = this.#options;
     const primary: Speaker = { engine, speech };
     const speakers = fallback ? (this.#fallbackOnly ? [fallback] : [primary, fallback]) : [primary];
     const job: SynthesisJob = new SynthesisJob({
@@ -286,8 +328,7 @@ export class SpeechRun {
     }
     schedule ??= new MarkSchedule(text, marks, startMs, job);
     for (const mark of schedule.rest(this.#positionMs - startMs)) this.#events.emit('mark', mark);
-    if (job.state.kind === 'failed')
-      this.#failed(index, text, job.state.error, this.#positionMs - startMs, context);
+    if (job.state.kind === 'failed') this.#failed(text, job.state.error, this.#positionMs - startMs, context);
     else this.#succeeded();
   }
 
@@ -308,7 +349,7 @@ export class SpeechRun {
     this.#failedInARow = 0;
   }
 
-  #failed(index: number, text: string, error: BridgeError, spokenMs: number, context: SoundContext): void {
+  #failed(text: string, error: BridgeError, spokenMs: number, context: SoundContext): void {
     context.signal.throwIfAborted();
     const quoted = quote(text);
     this.#lastError = error;
@@ -318,19 +359,29 @@ export class SpeechRun {
       return;
     }
     this.#report.skipped++;
-    this.#events.emit('skipped', { index, text, error });
+    this.#events.emit('skipped', { text, reason: 'failed', error });
     const hopeless = isLasting(error) && this.#report.spoken + this.#report.cutOff === 0;
     if (hopeless || ++this.#failedInARow >= (this.#options.maxFailures ?? 3)) throw error;
     context.warn(`${quoted} was not spoken: ${error.message}`);
   }
 
-  #checkEnd(): void {
-    const { spoken, cutOff } = this.#report;
+  #checkEnd(context: SoundContext): void {
+    const { spoken, cutOff, segments } = this.#report;
     if (spoken + cutOff === 0 && this.#lastError) throw this.#lastError;
-    if (this.#report.segments === 0 && !this.#hasDeeds) {
-      throw new BridgeError('TEXT_EMPTY', 'There is nothing to say in the text.');
+    const leftOut = [...this.#leftOut].map(([what, count]) => counted(count, ...LEFT_OUT[what])).join(', ');
+    if (segments === 0 && !this.#hasDeeds) {
+      throw leftOut
+        ? new BridgeError('TEXT_EMPTY', `Nothing of the text is to be spoken: ${leftOut} skipped.`, {
+            advice: 'Use --skip none to speak everything, or name the kinds to skip.',
+          })
+        : new BridgeError('TEXT_EMPTY', 'There is nothing to say in the text.');
     }
+    if (leftOut) context.warn(`Skipped ${leftOut}. Use --skip none to speak everything.`);
   }
+}
+
+function counted(count: number, one: string, many: string): string {
+  return `${count} ${count === 1 ? one : many}`;
 }
 
 function quote(text: string): string {

@@ -41,14 +41,15 @@ const SLICE = 2048;
 
 /** Everything that no engine can say: C0 and C1 controls, marks of direction, invisible and private characters. */
 const CONTROLS =
-  /[\u0000-\u0008\u000e-\u001a\u001c-\u001f\u007f-\u0084\u0086-\u009f\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\uffff]|\p{Cs}|[\u{f0000}-\u{10ffff}]/gu;
+  /[\u0000-\u0008\u000e-\u001f\u007f-\u0084\u0086-\u009f\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\uffff]|\p{Cs}|[\u{f0000}-\u{10ffff}]/gu;
 const NEWLINES = /\r\n?|[\u000b\u000c\u0085\u2028\u2029]/g;
 /** ECMA-48: CSI, OSC and the other strings, and two-character sequences. */
-const ESCAPE =
-  /\u001b(?:\[[0-?]*[ -/]*[@-~]|[\]P^_X][^\u0007\u001b]{0,500}(?:\u0007|\u001b\\)|[ -/]*[0-~])/y;
+const ESCAPES =
+  /\u001b(?:\[[0-?]*[ -/]*[@-~]|[\]P^_X][^\u0007\u001b]{0,500}(?:\u0007|\u001b\\)|[ -/]*[0-~])/g;
 const ESCAPE_START = /\u001b(?:\[[0-?]*[ -/]*|[\]P^_X][^\u0007\u001b]{0,500}\u001b?|[ -/]*)$/;
+const MAX_ESCAPE = 600;
 
-const PLAIN = /(?:(?!https?:\/\/|www\.)[^\n\u001b\\*_~`[\]!<&(（◁])+/iy;
+const PLAIN = /(?:(?!https?:\/\/|www\.)[^\n\\*_~`[\]!<&(（◁])+/iy;
 /** The start of an address at the end of what has come. */
 const ADDRESS_START = /(?<![a-z0-9])(?:h|ht|htt|https?|https?:|https?:\/|w|ww|www)$/i;
 const ADDRESS = /(?:https?:\/\/(?:www\.)?|www\.)([^\s/?#「」（）<>"、。）]*)[^\s「」（）、。<>"）]*/iy;
@@ -68,7 +69,7 @@ const DEFINITION = /\[[^\]\n]{1,100}\]:[ \t]*<?(?:https?:\/\/|\/|#|mailto:)[^\n]
 const FOOTNOTE = /\[\^[^\]\s]{1,40}\]:?/y;
 const ENTITY = /&(?:#\d{1,7}|#x[\da-f]{1,6}|[a-z][a-z\d]{1,31});/iy;
 const ENTITY_START = /&(?:#(?:\d{0,7}|x[\da-f]{0,6})|[a-z][a-z\d]{0,31}|)$/i;
-const AUTOLINK = /<(?:mailto:)?((?:[a-z][a-z\d+.-]{1,31}:)?[^\s<>]{1,1000})>/iy;
+const AUTOLINK = /<(?:mailto:)?([a-z][^\s<>]{0,400})>/iy;
 const TAG =
   /<(\/?)([a-z][\w:.-]{0,60})((?:\s+[\w:.@-]{1,60}(?:\s*=\s*(?:"[^"<>]{0,400}"|'[^'<>]{0,400}'|[^\s"'=<>`]{1,200}))?)*)\s*(\/?)>/iy;
 const DECLARATION = /<(?:![a-z[][^<>]{0,400}|\?[^<>]{0,400})>/iy;
@@ -147,13 +148,15 @@ export class TextCleaner<Token = never> {
 
   /** Takes the next piece of text. @returns what became certain, in order */
   push(text: string): CleanedPiece<Token>[] {
-    let rest = this.#carry + text;
-    // Half a character, or half a line end.
-    const last = rest.charCodeAt(rest.length - 1);
-    const split = (last >= 0xd800 && last <= 0xdbff) || last === 0x0d;
-    this.#carry = split ? rest.slice(-1) : '';
-    if (split) rest = rest.slice(0, -1);
-    const clean = rest.replace(NEWLINES, '\n').replace(CONTROLS, '');
+    const whole = this.#carry + text;
+    // Half an escape sequence, half a line end, or half a character.
+    const tail = whole.slice(-MAX_ESCAPE);
+    const begun = tail.search(ESCAPE_START);
+    const last = whole.charCodeAt(whole.length - 1);
+    const half = last === 0x0d || (last >= 0xd800 && last <= 0xdbff) ? 1 : 0;
+    const held = begun === -1 ? half : tail.length - begun;
+    this.#carry = whole.slice(whole.length - held);
+    const clean = withoutControls(whole.slice(0, whole.length - held));
     for (let at = 0; at < clean.length; at += SLICE) {
       const slice = clean.slice(at, at + SLICE);
       this.#buffer += slice;
@@ -220,8 +223,9 @@ export class TextCleaner<Token = never> {
 
   #emit(text: string): void {
     if (!text) return;
-    // A blank on either side of what was taken out is one blank.
-    const joined = /^[ \t]/.test(text) && /(?:^|[ \t\n])$/.test(this.#tail) ? text.replace(/^[ \t]+/, '') : text;
+    // Several blanks are one, also where something was taken out between them.
+    const single = text.replace(/[ \t]{2,}/g, ' ');
+    const joined = /(?:^|[ \t\n])$/.test(this.#tail) ? single.replace(/^[ \t]/, '') : single;
     this.#text += joined;
     this.#tail = (this.#tail + joined).slice(-16);
   }
@@ -231,7 +235,15 @@ export class TextCleaner<Token = never> {
   }
 
   #skipped(what: SkipKind | undefined, text: string): void {
-    if (what) this.#add({ kind: 'skipped', what, text: text.replace(/<[^<>]*>/g, ' ').trim().slice(0, MAX_EXCERPT) });
+    if (what)
+      this.#add({
+        kind: 'skipped',
+        what,
+        text: text
+          .replace(/<[^<>]*>/g, ' ')
+          .trim()
+          .slice(0, MAX_EXCERPT),
+      });
   }
 
   #releaseTokens(): void {
@@ -244,7 +256,7 @@ export class TextCleaner<Token = never> {
   #run(final: boolean): void {
     while (this.#at < this.#buffer.length) {
       this.#steps++;
-      const used = this.#verbatim ? this.#verbatimStep(final) : this.#step(final);
+      const used = this.#step(final);
       if (used === undefined) break;
       this.#at += used;
       if (this.#tokens.length > 0) this.#releaseTokens();
@@ -257,6 +269,10 @@ export class TextCleaner<Token = never> {
 
   /** @returns how many characters are done with; undefined when more must come first */
   #step(final: boolean): number | undefined {
+    if (this.#verbatim) {
+      this.#text += this.#buffer.slice(this.#at);
+      return this.#buffer.length - this.#at;
+    }
     if (this.#region) return this.#regionStep(this.#region, final);
     if (this.#fence) return this.#fenceStep(this.#fence, final);
     if (this.#atLineStart) return this.#lineStart(final);
@@ -272,14 +288,6 @@ export class TextCleaner<Token = never> {
   #mayStart(pattern: RegExp, max: number, final: boolean): boolean {
     const length = this.#buffer.length - this.#at;
     return !final && length <= max && pattern.test(this.#buffer.slice(this.#at));
-  }
-
-  #verbatimStep(final: boolean): number | undefined {
-    const next = this.#buffer.indexOf('\u001b', this.#at);
-    if (next === this.#at) return this.#escape(final);
-    const end = next === -1 ? this.#buffer.length : next;
-    this.#emit(this.#buffer.slice(this.#at, end));
-    return end - this.#at;
   }
 
   #regionStep(region: Region, final: boolean): number | undefined {
@@ -299,7 +307,8 @@ export class TextCleaner<Token = never> {
     const length = this.#buffer.length - this.#at;
     // The end may have begun.
     const begun = final ? -1 : this.#buffer.slice(-MAX_PARENTHESIS).search(/[<◁\-][^<◁]*$/);
-    const done = begun === -1 ? length : Math.max(0, length - Math.min(MAX_PARENTHESIS, this.#buffer.length) + begun);
+    const done =
+      begun === -1 ? length : Math.max(0, length - Math.min(MAX_PARENTHESIS, this.#buffer.length) + begun);
     keep(this.#buffer.slice(this.#at, this.#at + done));
     return done === 0 ? undefined : done;
   }
@@ -382,13 +391,15 @@ export class TextCleaner<Token = never> {
     const bullet = this.#match(BULLET, at);
     if (bullet) {
       // A box of a task may follow.
-      if (!whole && bullet[0].length + 4 > lengthLeft && /(?:^|[ \t])\[?[ xX]?\]?$/.test(line)) return undefined;
+      if (!whole && bullet[0].length + 4 > lengthLeft && /(?:^|[ \t])\[?[ xX]?\]?$/.test(line))
+        return undefined;
       return this.#beginBlock(indent + bullet[0].length);
     }
     if (first === '[') {
       const definition = this.#match(DEFINITION, at);
       if (definition && whole) return indent + definition[0].length;
-      if (!whole && lengthLeft < MAX_LINK && /^\[[^\]\n]{1,100}\]:[^\n]*$/.test(line)) return undefined;
+      if (!whole && lengthLeft < MAX_LINK && /^\[[^\]\n]{0,100}(?:\](?::[^\n]*)?)?$/.test(line))
+        return undefined;
     }
     // A table may begin without a bar: its second line tells.
     const head = this.#match(LINE_HEAD, at)!;
@@ -427,7 +438,9 @@ export class TextCleaner<Token = never> {
 
   #row(line: string, length: number): number {
     if (this.#skip.has('table')) {
-      this.#table = (this.#table ?? '') + (this.#table === undefined || this.#table.length < MAX_EXCERPT ? `${line} ` : '');
+      this.#table =
+        (this.#table ?? '') +
+        (this.#table === undefined || this.#table.length < MAX_EXCERPT ? `${line} ` : '');
       return length;
     }
     this.#table = '';
@@ -457,8 +470,6 @@ export class TextCleaner<Token = never> {
         this.#blockLine = false;
         this.#atLineStart = true;
         return 1;
-      case '\u001b':
-        return this.#escape(final);
       case '\\':
         return this.#backslash(final);
       case '*':
@@ -519,12 +530,6 @@ export class TextCleaner<Token = never> {
     const host = found[1]!.replace(/[.,;:!?)\]'"*_~`]+$/, '');
     this.#emit(host);
     return Math.max(1, found[0].length - trail);
-  }
-
-  #escape(final: boolean): number | undefined {
-    const found = this.#match(ESCAPE);
-    if (found) return found[0].length;
-    return this.#mayStart(ESCAPE_START, MAX_TAG + 4, final) ? undefined : 1;
   }
 
   #backslash(final: boolean): number | undefined {
@@ -600,10 +605,16 @@ export class TextCleaner<Token = never> {
       const span = this.#buffer.slice(this.#at + 1, end);
       if (end !== -1 && !/[(（]/.test(span)) {
         const next = this.#buffer.charAt(end + 1);
-        if (isParenthesisDirection(span, { startsSentence: this.#startsSentence(), next: next || undefined })) {
+        if (
+          isParenthesisDirection(span, { startsSentence: this.#startsSentence(), next: next || undefined })
+        ) {
           this.#skipped('direction', span);
           // （笑） stands where a sentence ends.
-          if (open === '（' && /[^\s.!?。！？、，,…]$/.test(this.#tail) && !/[\s.!?。！？、，,…）)」』]/.test(next))
+          if (
+            open === '（' &&
+            /[^\s.!?。！？、，,…]$/.test(this.#tail) &&
+            !/[\s.!?。！？、，,…）)」』]/.test(next)
+          )
             this.#emit('\n');
           return end + 1 - this.#at;
         }
@@ -624,7 +635,8 @@ export class TextCleaner<Token = never> {
       if (character === '\n') return -1;
       // A whole sentence inside is no direction, and need not wait.
       if (mark === '*' && /[.!?]/.test(character) && /\s/.test(this.#buffer.charAt(at + 1))) return -1;
-      if (mark === '*' && /[。！？]/.test(character) && at + 1 < limit && this.#buffer.charAt(at + 1) !== '*') return -1;
+      if (mark === '*' && /[。！？]/.test(character) && at + 1 < limit && this.#buffer.charAt(at + 1) !== '*')
+        return -1;
       if (mark !== '*' && /[(（]/.test(character)) return -1;
       if (character === mark) return at + 1 < this.#buffer.length || final ? at : undefined;
     }
@@ -645,7 +657,8 @@ export class TextCleaner<Token = never> {
     }
     const link = this.#match(LINK) ?? this.#match(REFERENCE);
     if (link) return this.#rebuffer(link[1]!, link[0].length);
-    if (this.#mayStart(/^\[!?$|^\[(?:[^[\]\\\n]|\\.)*(?:\]|\]\[\d*|\]\([^\n]*)?$/, MAX_LINK, final)) return undefined;
+    if (this.#mayStart(/^\[!?$|^\[(?:[^[\]\\\n]|\\.)*(?:\]|\]\[\d*|\]\([^\n]*)?$/, MAX_LINK, final))
+      return undefined;
     this.#emit('[');
     return 1;
   }
@@ -687,7 +700,9 @@ export class TextCleaner<Token = never> {
   #entity(final: boolean): number | undefined {
     const found = this.#match(ENTITY);
     if (found) {
-      const text = decodeHTML(found[0]).replace(/\u00a0/g, ' ').replace(CONTROLS, '');
+      const text = decodeHTML(found[0])
+        .replace(/\u00a0/g, ' ')
+        .replace(CONTROLS, '');
       // A bracket that was written as an entity begins no tag.
       this.#emit(text === '[' || text === ']' ? `\\${text}` : text);
       return found[0].length;
@@ -707,7 +722,11 @@ export class TextCleaner<Token = never> {
     if (harmony) {
       const reachesEnd = this.#at + harmony[0].length === this.#buffer.length;
       if (harmony[1] !== undefined && reachesEnd && !final) return undefined;
-      if (harmony[1] === 'channel' && /^(?:analysis|commentary)$/i.test(harmony[2] ?? '') && this.#skip.has('think'))
+      if (
+        harmony[1] === 'channel' &&
+        /^(?:analysis|commentary)$/i.test(harmony[2] ?? '') &&
+        this.#skip.has('think')
+      )
         this.#enter('think', /<\|(?:end|return|start|call)\|>/g);
       return harmony[0].length;
     }
@@ -765,17 +784,13 @@ function isDelimiterRow(line: string): boolean {
 /** Length of an SSML pause. */
 function breakMs(attributes: string): number {
   const [, count, unit] = /\btime\s*=\s*["']?\+?(\d*\.?\d+)(ms|s)\b/i.exec(attributes) ?? [];
-  if (count !== undefined) return Math.min(MAX_BREAK_MS, Number(count) * (unit!.toLowerCase() === 's' ? 1000 : 1));
+  if (count !== undefined)
+    return Math.min(MAX_BREAK_MS, Number(count) * (unit!.toLowerCase() === 's' ? 1000 : 1));
   const strength = /\bstrength\s*=\s*["']?([\w-]+)/i.exec(attributes)?.[1]?.toLowerCase() ?? 'medium';
   return BREAK_MS[strength] ?? BREAK_MS['medium']!;
 }
 
 /** Removes what no engine can say from a short text. */
 export function withoutControls(text: string): string {
-  ESCAPE.lastIndex = 0;
-  return text
-    .replace(new RegExp(ESCAPE.source, 'g'), '')
-    .replace(NEWLINES, '\n')
-    .replace(CONTROLS, '')
-    .replaceAll('\u001b', '');
+  return text.replace(ESCAPES, '').replace(NEWLINES, '\n').replace(CONTROLS, '');
 }

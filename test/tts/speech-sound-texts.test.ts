@@ -10,17 +10,51 @@ import { speechMs } from '../support/tts/sound.js';
 const text = 'One sentence. A second one, longer. Three! ';
 
 describe('speechSound and what stands in the text', () => {
-  it('speaks without Markdown and emoji, by the dictionary, and tells the text as it was written', async () => {
+  it('speaks without Markdown and emoji, by the dictionary, and tells the text without marks', async () => {
     const engine = new FakeEngine();
     const dictionary = new Dictionary([['AI', 'A. I.']]);
     const heard = listen(speechSound('**AI** is fun 😊. ', { engine, dictionary }));
     await heard.done;
     expect(heard.segments.map(({ text: written, said }) => [written, said])).toEqual([
-      ['**AI** is fun 😊. ', 'A. I. is fun .'],
+      ['AI is fun 😊. ', 'A. I. is fun .'],
     ]);
     const plain = new FakeEngine();
     await listen(speechSound('**AI** is', { engine: plain, verbatim: true })).done;
     expect(plain.texts).toEqual(['**AI** is']);
+  });
+
+  it('counts what is not to be spoken as skipped, and says so once at the end', async () => {
+    const engine = new FakeEngine();
+    const sound = speechSound('<think>hm</think>Yes. *waves* *nods*\n```\nx = 1\n```\n', { engine });
+    const heard = listen(sound);
+    expect(await heard.done).toBeUndefined();
+    expect(engine.texts).toEqual(['Yes.']);
+    expect(sound.report).toMatchObject({ segments: 1, spoken: 1, skipped: 4 });
+    expect(heard.skipped).toEqual(['hm', 'waves', 'nods', 'x = 1']);
+    expect(heard.warnings).toEqual([
+      'Skipped 1 part in reasoning tags, 2 stage directions, 1 code block. Use --skip none to speak everything.',
+    ]);
+  });
+
+  it('fails and says why when nothing of a text is to be spoken', async () => {
+    const heard = listen(speechSound('```\nx = 1\n```', { engine: new FakeEngine() }));
+    expect(await heard.done).toMatchObject({
+      code: 'TEXT_EMPTY',
+      message: 'Nothing of the text is to be spoken: 1 code block skipped.',
+    });
+  });
+
+  it('is silent where SSML has a break, and warns once of each other element', async () => {
+    const engine = new FakeEngine();
+    const heard = listen(
+      speechSound('One<break time="400ms"/><emphasis>two</emphasis> <emphasis>three</emphasis>.', { engine }),
+    );
+    expect(await heard.done).toBeUndefined();
+    expect(engine.texts).toEqual(['One', 'two three.']);
+    expect(heard.segments[1]!.startMs).toBe(speechMs('One') + 400);
+    expect(heard.warnings).toEqual([
+      'The markup <emphasis> is not supported and was left out; its text is spoken.',
+    ]);
   });
 
   it('warns once of what was asked for and the engine cannot do', async () => {

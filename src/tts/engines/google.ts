@@ -25,13 +25,12 @@ export const google = defineEngine({
     const client = httpClient('google', options, host, { secrets: [key] });
     return {
       name: 'google',
-      // The service bounds 5,000 bytes; 1,600 characters are that at three bytes each.
       capabilities: {
         streams: false,
         parallel: options.parallel ?? 3,
         timing: 'none',
         volume: true,
-        maxChars: 1600,
+        maxBytes: 5000,
       },
       async *synthesise(text, speech, { signal }): AsyncGenerator<SynthesisPart, void, undefined> {
         const { voice, rate, pitchSemitones, volume } = speech;

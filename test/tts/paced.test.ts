@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { segmentText, type SegmentStreamOptions } from '../../src/tts/segment-stream.js';
+import { paced, type PaceOptions } from '../../src/tts/paced.js';
+import { scriptOf } from '../../src/tts/script.js';
+import { TextSegmenter } from '../../src/tts/segmenter.js';
 import { FakeClock } from '../support/fake-clock.js';
 
 /** A writer whose pieces the test releases one by one. */
@@ -30,20 +32,30 @@ class Writer implements AsyncIterable<string> {
   }
 }
 
-function start(options: SegmentStreamOptions = {}) {
+type Cutter = (text: AsyncIterable<string>, options?: PaceOptions) => AsyncGenerator<string, void, void>;
+
+const segments: Cutter = (text, options) => paced(text, new TextSegmenter(), options);
+const script: Cutter = async function* (text, options) {
+  for await (const item of scriptOf(text, options)) if (item.kind === 'segment') yield item.text;
+};
+
+function start(cut: Cutter, options: PaceOptions = {}) {
   const clock = new FakeClock();
   const writer = new Writer();
   const got: string[] = [];
   const done = (async () => {
-    for await (const segment of segmentText(writer, { clock, ...options })) got.push(segment);
+    for await (const segment of cut(writer, { clock, ...options })) got.push(segment);
   })();
   done.catch(() => undefined);
   return { clock, writer, got, done };
 }
 
-describe('segmentText', () => {
+describe.each<[string, Cutter]>([
+  ['the segmenter', segments],
+  ['the whole script', script],
+])('a text that is being written, cut by %s', (_name, cut) => {
   it('yields each sentence as soon as it is certain, and the rest at the end', async () => {
-    const { clock, writer, got, done } = start();
+    const { clock, writer, got, done } = start(cut);
     await clock.advance(0);
     for (const token of ['Hel', 'lo the', 're.', ' How', ' are you']) {
       writer.write(token);
@@ -57,7 +69,7 @@ describe('segmentText', () => {
   });
 
   it('says a finished sentence after a short pause of the writer, the rest after a long one', async () => {
-    const { clock, writer, got, done } = start({ settleMs: 80, pauseMs: 2000 });
+    const { clock, writer, got, done } = start(cut, { settleMs: 80, pauseMs: 2000 });
     await clock.advance(0);
     writer.write('元気です。');
     await clock.advance(79);
@@ -78,7 +90,7 @@ describe('segmentText', () => {
   });
 
   it('sets no timers while the writer is silent and everything has been said', async () => {
-    const { clock, writer } = start();
+    const { clock, writer } = start(cut);
     await clock.advance(0);
     writer.write('Done. ');
     await clock.advance(10_000);
@@ -87,7 +99,7 @@ describe('segmentText', () => {
 
   it('pulls no more text than who takes the segments needs', async () => {
     const writer = new Writer();
-    const stream = segmentText(writer, { clock: new FakeClock() });
+    const stream = cut(writer, { clock: new FakeClock() });
     const first = stream.next();
     writer.write('One. Two. Three. ');
     expect((await first).value).toBe('One. ');
@@ -99,7 +111,7 @@ describe('segmentText', () => {
 
   it('ends at once on abort, although the writer is silent, and tells the writer', async () => {
     const abort = new AbortController();
-    const { clock, writer, done } = start({ signal: abort.signal });
+    const { clock, writer, done } = start(cut, { signal: abort.signal });
     await clock.advance(0);
     writer.write('Half a');
     await clock.advance(10);
@@ -117,7 +129,7 @@ describe('segmentText', () => {
     const got: string[] = [];
     await expect(
       (async () => {
-        for await (const segment of segmentText(broken)) got.push(segment);
+        for await (const segment of cut(broken)) got.push(segment);
       })(),
     ).rejects.toThrow('writer broke');
     expect(got).toEqual(['One. ']);
