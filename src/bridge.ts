@@ -180,6 +180,7 @@ export async function openBridge(options: OpenOptions = {}): Promise<BridgeHandl
       lips: values.lips,
       captions: values.captions,
       unknownTags: values.unknownTags,
+      skip: values.skip,
       ...mannerOf(say),
     }),
     // Two processes of one service can speak at a time: no id is given twice.

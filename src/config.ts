@@ -47,20 +47,18 @@ const secret = <Spec extends OptionSpec>(spec: Spec): Spec & { readonly secret: 
   secret: true,
 });
 
+const splitList = (value: string): string[] =>
+  value
+    .split(',')
+    .map((part) => part.trim())
+    .filter(Boolean);
+
+/** Parts of a text that are skipped unless told otherwise. */
+const SKIP_KINDS = ['code', 'think', 'table', 'direction'] as const;
+
 /** Several values in one: a list, or a text with commas between them. */
 const list = (item: z.ZodType<string>): z.ZodDefault<z.ZodPreprocess<z.ZodArray<z.ZodType<string>>>> =>
-  z
-    .preprocess(
-      (value) =>
-        typeof value === 'string'
-          ? value
-              .split(',')
-              .map((part) => part.trim())
-              .filter(Boolean)
-          : value,
-      z.array(item),
-    )
-    .default([]);
+  z.preprocess((value) => (typeof value === 'string' ? splitList(value) : value), z.array(item)).default([]);
 
 /** Every option of the service and of the commands that talk to it. */
 export const OPTIONS = {
@@ -212,6 +210,18 @@ export const OPTIONS = {
     z.enum(['drop', 'speak']).default('drop'),
     'drop or speak',
     'What becomes of a [word] that is no tag of the table.',
+  ),
+  skip: option(
+    '--skip <kinds>',
+    z
+      .preprocess(
+        (value) =>
+          value === 'none' || value === '' ? [] : typeof value === 'string' ? splitList(value) : value,
+        z.array(z.enum(SKIP_KINDS)),
+      )
+      .default([...SKIP_KINDS]),
+    `none, or of ${SKIP_KINDS.join(', ')}`,
+    'Parts of a text that are not spoken: code blocks, reasoning in tags, tables, stage directions.',
   ),
   dictionary: option(
     '--dictionary <file>',

@@ -4,6 +4,7 @@ import type { Dictionary } from '../tts/dictionary.js';
 import type { VoiceChoice } from '../tts/engine-pool.js';
 import type { TextPiece } from '../tts/script.js';
 import type { Tag, TagTable, UnknownTags } from '../tts/tags.js';
+import type { SkipKind } from '../tts/text-cleaner.js';
 
 /** How captions look; the avatar shows them (its CAPTION messages). */
 export interface CaptionOptions {
@@ -25,6 +26,8 @@ export interface SayOptions extends Omit<SpeechOptions, 'lips' | 'sendIfCut' | '
   readonly tags?: TagTable | undefined;
   /** What becomes of a tag that the table does not know; `drop` by default. */
   readonly unknownTags?: UnknownTags | undefined;
+  /** Parts that are not spoken; all kinds by default. They count as skipped. */
+  readonly skip?: readonly SkipKind[] | undefined;
   /** Replacements before synthesis. */
   readonly dictionary?: Dictionary | undefined;
   /** Shows each sentence while it is spoken. */

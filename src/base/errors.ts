@@ -97,6 +97,11 @@ export const ERRORS = {
   SAVE_FAILED: entry('input', false, 'Check the path, the permissions and the space left for --save.'),
   // Text and its engines
   TEXT_EMPTY: entry('input', false, 'There is no letter and no digit in it, so there is nothing to say.'),
+  TEXT_ENCODING: entry(
+    'input',
+    false,
+    'Send UTF-8, or name the encoding: --encoding on the command line, charset in the content type of a request.',
+  ),
   ENGINE_UNKNOWN: entry('usage', false, 'Name one of the engines that the message lists.'),
   ENGINE_MISSING: entry('unavailable', false, 'Install what the message names, or choose another --engine.'),
   ENGINE_KEY_MISSING: entry(

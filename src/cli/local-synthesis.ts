@@ -33,16 +33,16 @@ export class LocalSynthesis {
   readonly #cues: Cue[] = [];
 
   /** @throws BridgeError ENGINE_UNKNOWN, ENGINE_KEY_MISSING or OPTION_INVALID */
-  constructor(text: AsyncIterable<Uint8Array>, wish: TextWish, options: OwnVoiceOptions) {
+  constructor(text: AsyncIterable<string>, wish: TextWish, options: OwnVoiceOptions) {
     this.#options = options;
     this.#pool = new EnginePool({ environment: options.env, clock: systemClock }, { engines: wish.engines });
-    const { tags, unknownTags, dictionary, captions } = wish;
+    const { tags, unknownTags, skip, dictionary, captions } = wish;
     const { label, model, warn } = options;
     const narrator = new TextNarrator({ clock: systemClock, model }, this.#pool, {});
     // The service's avatar moves its lips by the sound: the upload brings no phonemes.
-    this.#spoken = narrator.prepare(decoded(text), {
+    this.#spoken = narrator.prepare(text, {
       ...wish.voice,
-      ...{ tags, unknownTags, dictionary, captions, label, lips: 'avatar' },
+      ...{ tags, unknownTags, skip, dictionary, captions, label, lips: 'avatar' },
     });
     this.#spoken.tell({ cue: (atMs, send) => this.#cues.push({ atMs, send }), warn });
   }
@@ -76,11 +76,4 @@ export class LocalSynthesis {
   async #tellCues(): Promise<void> {
     for (const cue of this.#cues.splice(0)) await this.#options.cue(cue);
   }
-}
-
-/** Text out of bytes that come in any pieces. */
-async function* decoded(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<string, void, undefined> {
-  const decoder = new TextDecoder();
-  for await (const chunk of bytes) yield decoder.decode(chunk, { stream: true });
-  yield decoder.decode();
 }

@@ -1,4 +1,5 @@
 import { toBridgeError } from '../base/errors.js';
+import { decodeText } from '../base/text-encoding.js';
 import { OPTIONS } from '../config.js';
 import type { AgentJson } from '../service/schemas.js';
 import type { Cue } from '../speech/cues.js';
@@ -14,7 +15,8 @@ import { addTextOptions, readTextWish, textQuery } from './text-query.js';
 
 interface SayFlags {
   interrupt?: boolean;
-  command?: string;
+  engineCommand?: string;
+  encoding?: string;
   raw?: string;
   json?: boolean;
 }
@@ -35,10 +37,14 @@ export const addSay: AddCommand = (program, run) => {
     .argument('<text...>', 'what to say; - is standard input')
     .option('--interrupt', 'end what is spoken and drop what waits, and speak at once')
     .option(
-      '--command <line>',
+      '--engine-command <line>',
       'a program of this machine that writes a sound: run by this command, as you, without a shell; it reads the text, or has it for {text}',
     )
-    .option('--raw <format>', 'what --command writes, when it has no head, such as s16le:22050:1')
+    .option('--raw <format>', 'what --engine-command writes, when it has no head, such as s16le:22050:1')
+    .option(
+      '--encoding <name>',
+      'encoding of the text on standard input, such as shift_jis; UTF-8 by default',
+    )
     .option('--json', 'what happens as JSON, an object a line');
   addTextOptions(command);
   addOverrides(command, ['leadMs', 'model']);
@@ -49,13 +55,16 @@ export const addSay: AddCommand = (program, run) => {
       async ({ terminal, env, stdin, onInterrupt }) => {
         const { agent } = readOptions(command, ['agent'], env);
         const { leadMs, model } = readOverrides(command, ['leadMs', 'model']);
-        const { command: program, raw } = flags;
+        const { engineCommand: program, raw, encoding } = flags;
         const wish = await readTextWish(command, env, {
           ...(program !== undefined && { command: program }),
           ...(raw !== undefined && { raw }),
         });
         const session = openClient(command, env);
-        const text = words.length === 1 && words[0] === '-' ? stdin : one(words.join(' '));
+        const fromStdin = words.length === 1 && words[0] === '-';
+        const text = fromStdin
+          ? decodeText(stdin, { encoding, what: 'The text on standard input' })
+          : one(words.join(' '));
         let own: LocalSynthesis | undefined;
         try {
           await session.client.check();
@@ -75,7 +84,7 @@ export const addSay: AddCommand = (program, run) => {
           const request: SpeechRequest = new SpeechRequest(session.client, {
             agent,
             label: LABEL,
-            ...(own ? { bytes: own.bytes() } : { route: 'say', bytes: text }),
+            ...(own ? { bytes: own.bytes() } : { route: 'say', bytes: encoded(text) }),
             query: {
               ...(own ? { raw: OWN_FORMAT } : textQuery(wish)),
               model,
@@ -137,6 +146,10 @@ function warnOfCue(terminal: CliContext['terminal'], { send }: Cue, error: unkno
     terminal.warn(`warning: ${printable(send)} is not sent: ${printable(message)}`);
 }
 
-async function* one(text: string): AsyncGenerator<Uint8Array, void, undefined> {
-  yield Buffer.from(text);
+async function* one(text: string): AsyncGenerator<string, void, undefined> {
+  yield text;
+}
+
+async function* encoded(text: AsyncIterable<string>): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const piece of text) if (piece) yield Buffer.from(piece);
 }

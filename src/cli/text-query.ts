@@ -10,7 +10,7 @@ import { addOptions, addOverrides, readOverrides, type Env } from './flags.js';
 
 const VOICE_KEYS = [
   ...(['engine', 'voice', 'language', 'baseUrl', 'fallback', 'rate', 'pitch', 'volume'] as const),
-  ...(['lips', 'captions', 'unknownTags'] as const),
+  ...(['lips', 'captions', 'unknownTags', 'skip'] as const),
 ] satisfies OptionKey[];
 const ENGINE_KEYS = ['engine', 'baseUrl'] as const satisfies OptionKey[];
 const FILE_KEYS = ['config', 'tags', 'dictionary'] as const satisfies OptionKey[];
@@ -43,12 +43,13 @@ export interface TextWish {
   readonly captions: boolean | CaptionOptions | undefined;
   readonly tags: TagTable | undefined;
   readonly unknownTags: OptionValues['unknownTags'] | undefined;
+  readonly skip: OptionValues['skip'] | undefined;
   readonly dictionary: Dictionary | undefined;
   /** The engine is a program that the caller names: it is the caller, not the service, that runs it. */
   readonly runsHere: boolean;
 }
 
-/** A program as `--command` and `--raw` name it. */
+/** A program as `--engine-command` and `--raw` name it. */
 export interface ProgramFlags {
   readonly command?: string;
   readonly raw?: string;
@@ -87,6 +88,7 @@ export async function readTextWish(command: Command, env: Env, program: ProgramF
     captions: shown ? (say.captions ?? true) : (flags.captions ?? options.captions),
     tags: say.tags,
     unknownTags: flags.unknownTags ?? options.unknownTags,
+    skip: flags.skip ?? options.skip,
     dictionary: say.dictionary,
     runsHere: engine === PROGRAM_ENGINE && engineOptions !== undefined && 'command' in engineOptions,
   };
@@ -105,6 +107,7 @@ export function textQuery(wish: TextWish): Query {
     captions: wish.captions === undefined ? undefined : wish.captions !== false,
     tags: wish.tags && JSON.stringify(wish.tags),
     unknownTags: wish.unknownTags,
+    skip: wish.skip && (wish.skip.join(',') || 'none'),
     dictionary: wish.dictionary && JSON.stringify(Object.fromEntries(wish.dictionary.entries)),
   };
   if (encodeURIComponent(JSON.stringify(query)).length > MAX_QUERY_CHARS) {
@@ -118,9 +121,12 @@ export function textQuery(wish: TextWish): Query {
 
 function checkProgram({ command, raw }: ProgramFlags, engine: string | undefined): void {
   if (command !== undefined && engine !== undefined && engine !== PROGRAM_ENGINE)
-    throw new BridgeError('OPTION_INVALID', `--command is for --engine command, not for ${engine}.`);
+    throw new BridgeError('OPTION_INVALID', `--engine-command is for --engine command, not for ${engine}.`);
   if (raw !== undefined && command === undefined)
-    throw new BridgeError('OPTION_INVALID', '--raw is for --command: it says what that program writes.');
+    throw new BridgeError(
+      'OPTION_INVALID',
+      '--raw is for --engine-command: it says what that program writes.',
+    );
 }
 
 function given(choice: { [Key in keyof VoiceChoice]: VoiceChoice[Key] | undefined }): VoiceChoice {

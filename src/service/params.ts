@@ -165,6 +165,10 @@ export const SayQuery = SpeechQuery.omit({ raw: true, live: true, burstMs: true 
     .enum(['speak', 'drop'])
     .optional()
     .describe('What becomes of a tag that is not in the table.'),
+  skip: OPTIONS.skip.schema
+    .unwrap()
+    .optional()
+    .describe(`Parts of the text that are not spoken: ${OPTIONS.skip.range}, with commas between them.`),
   dictionary: jsonObject(z.record(z.string().min(1).max(200), z.string().max(1000)))
     .optional()
     .describe('Replacements before synthesis: a JSON object of what is said by what is written.'),

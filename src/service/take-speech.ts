@@ -57,8 +57,16 @@ export function streamedBodies(root: Api, options: { json: boolean }, add: (api:
     api.removeAllContentTypeParsers();
     api.addContentTypeParser('*', (_request, payload, parsed) => parsed(null, payload));
     if (options.json) {
-      const limits = { parseAs: 'string', bodyLimit: MAX_JSON_BYTES } as const;
-      api.addContentTypeParser('application/json', limits, api.getDefaultJsonParser('error', 'error'));
+      const parse = api.getDefaultJsonParser('error', 'error');
+      const limits = { parseAs: 'buffer', bodyLimit: MAX_JSON_BYTES } as const;
+      api.addContentTypeParser('application/json', limits, (request, body: Buffer, parsed) => {
+        try {
+          // RFC 8259 §8.1: JSON is UTF-8. Other bytes would be spoken as wrong characters.
+          void parse(request, new TextDecoder('utf-8', { fatal: true }).decode(body), parsed);
+        } catch {
+          parsed(new BridgeError('TEXT_ENCODING', 'The JSON of the request is not UTF-8.'));
+        }
+      });
     }
     add(api);
     done();

@@ -21,7 +21,7 @@ afterEach(async () => {
   rig = undefined;
 });
 
-/** A program for the tests, as `--command` names it: a script that Node runs. */
+/** A program for the tests, as `--engine-command` names it: a script that Node runs. */
 function script(name: string, code: string): string {
   writeFileSync(file(`${name}.mjs`), code);
   return `${JSON.stringify(process.execPath)} ${JSON.stringify(file(`${name}.mjs`))}`;
@@ -43,12 +43,12 @@ const asked = (): { text: string; parent: number }[] =>
 const say = (args: string[], options?: InProcessOptions): ReturnType<typeof inProcess> =>
   inProcess(['say', '--port', String(rig!.port), ...args], options);
 
-describe('say --command', () => {
+describe('say --engine-command', () => {
   it('runs the program itself, not in the service, which needs no leave for it', async () => {
     rig = await startService();
     const avatar = await rig.avatar();
     const program = script('speaks', speaks);
-    const args = ['--engine', 'command', '--command', program, '--lead-ms', '1000', 'Hello there.'];
+    const args = ['--engine', 'command', '--engine-command', program, '--lead-ms', '1000', 'Hello there.'];
     const run = command(['say', '--port', String(rig.port), ...args]);
     expect(await run.exit, run.err).toBe(0);
     expect(asked()).toEqual([{ text: 'Hello there.\n', parent: run.child.pid }]);
@@ -96,6 +96,25 @@ describe('say --command', () => {
     expect(Math.abs(nod.atMs - caption.atMs)).toBeLessThan(200);
   });
 
+  it('reads standard input by --encoding, and refuses bytes of another one', async () => {
+    rig = await startService();
+    await rig.avatar();
+    rmSync(file('asked'), { force: true });
+    const program = script('encodings', speaks);
+    const bytes = Buffer.from('82b182f182c982bf82cd81420d0a', 'hex');
+    const args = ['--engine-command', program, '-'];
+    const read = await say(['--encoding', 'Shift_JIS', ...args], { stdin: Readable.from([bytes]) });
+    expect([read.exit, read.err]).toEqual([0, '']);
+    expect(asked().map((one) => one.text)).toEqual(['こんにちは。\n']);
+    const wrong = await say(args, { stdin: Readable.from([bytes]) });
+    expect(wrong.exit).not.toBe(0);
+    expect(wrong.err).toMatch(/The text on standard input is not UTF-8 .*looks like Shift_JIS/);
+    const plain = await say(['--engine', 'flite', '-'], { stdin: Readable.from([bytes]) });
+    expect(plain.exit).not.toBe(0);
+    expect(plain.err).toMatch(/not UTF-8 .*looks like Shift_JIS/);
+    expect(asked()).toHaveLength(1);
+  });
+
   it('takes sound without a head by --raw', async () => {
     rig = await startService();
     const avatar = await rig.avatar();
@@ -104,7 +123,7 @@ describe('say --command', () => {
       'raw',
       `process.stdout.write((await import('node:fs')).readFileSync(${JSON.stringify(file('word.pcm'))}))`,
     );
-    const run = await say(['--command', program, '--raw', 's16le:16000:1', 'x']);
+    const run = await say(['--engine-command', program, '--raw', 's16le:16000:1', 'x']);
     expect([run.exit, run.err]).toEqual([0, '']);
     expect(compareHeard(word, avatar.heard()).samplesHeard).toBe(word.length);
   });
@@ -112,22 +131,22 @@ describe('say --command', () => {
   it('says what is wrong with the program, and that another engine takes none', async () => {
     rig = await startService();
     await rig.avatar();
-    const missing = await say(['--command', 'no-such-program-here', 'x']);
+    const missing = await say(['--engine-command', 'no-such-program-here', 'x']);
     expect(missing.exit).not.toBe(0);
     expect(missing.err).toMatch(/no-such-program-here, which is not on PATH/);
     const failing = await say([
-      '--command',
+      '--engine-command',
       script('fails', `console.error('no voice'); process.exit(3)`),
       'x',
     ]);
     expect(failing.err).toMatch(/status 3: no voice/);
-    const other = await say(['--engine', 'flite', '--command', 'id', 'x']);
+    const other = await say(['--engine', 'flite', '--engine-command', 'id', 'x']);
     expect([other.exit, other.err]).toEqual([
       2,
-      expect.stringContaining('--command is for --engine command'),
+      expect.stringContaining('--engine-command is for --engine command'),
     ]);
     const raw = await say(['--raw', 's16le:16000:1', 'x']);
-    expect([raw.exit, raw.err]).toEqual([2, expect.stringContaining('--raw is for --command')]);
+    expect([raw.exit, raw.err]).toEqual([2, expect.stringContaining('--raw is for --engine-command')]);
     await until(() => rig!.bridge.agent().speeches.length === 0);
   });
 
@@ -141,7 +160,7 @@ process.stdout.write(readFileSync(${JSON.stringify(file('word.wav'))}).subarray(
 writeFileSync(${JSON.stringify(file('pid'))}, String(process.pid));
 setInterval(() => undefined, 1000);`,
     );
-    const run = command(['say', '--port', String(rig.port), '--command', hangs, 'x']);
+    const run = command(['say', '--port', String(rig.port), '--engine-command', hangs, 'x']);
     await run.says(/the text: speaking/);
     run.child.kill('SIGINT');
     expect(await run.exit).toBe(130);

@@ -46,6 +46,37 @@ describe('text by request', () => {
     ]);
   });
 
+  it('is decoded by its charset, and refused when its bytes are something else', async () => {
+    const engine = await withEngine();
+    const bytes = Buffer.from('a4b3a4f3a4cba4c1a4cfa1a3', 'hex');
+    const ask = (type: string, body: Buffer): ReturnType<ServiceRig['ask']> =>
+      rig.ask('POST', `${SAY}?wait=finished`, { headers: { 'content-type': type }, body });
+    const read = await ask('text/plain; charset=EUC-JP', bytes);
+    expect(read.json).toMatchObject({ end: { how: 'completed' } });
+    expect(engine.texts).toEqual(['こんにちは。']);
+    const wrong = await ask('text/plain; charset=utf-8', bytes);
+    expect([wrong.status, wrong.json]).toMatchObject([422, { code: 'TEXT_ENCODING' }]);
+    const unknown = await ask('text/plain; charset=klingon', bytes);
+    expect(unknown.json).toMatchObject({ code: 'OPTION_INVALID' });
+    const json = await ask(
+      'application/json',
+      Buffer.concat([Buffer.from('{"text":"'), bytes, Buffer.from('"}')]),
+    );
+    expect([json.status, json.json]).toMatchObject([422, { code: 'TEXT_ENCODING' }]);
+    expect(engine.texts).toHaveLength(1);
+  });
+
+  it('is spoken without what it is to skip', async () => {
+    const engine = await withEngine();
+    const body = '<think>hm</think>Yes. *waves*';
+    await rig.ask('POST', `${SAY}?wait=finished`, { body });
+    await rig.ask('POST', `${SAY}?wait=finished&skip=think`, { body });
+    await rig.ask('POST', `${SAY}?wait=finished&skip=none`, { body });
+    expect(engine.texts).toEqual(['Yes.', 'Yes. waves', 'hmYes. waves']);
+    const wrong = await rig.ask('POST', `${SAY}?skip=everything`, { body });
+    expect(wrong.json).toMatchObject({ code: 'REQUEST_INVALID' });
+  });
+
   it('does what its tags say', async () => {
     await withEngine();
     const avatar = await rig.avatar({ name: 'tags' });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { charsetOf, decodeText, encodingName } from '../../base/text-encoding.js';
 import { checked } from '../checked.js';
 import type { RouteFamily } from '../context.js';
 import { checkEngine } from '../engine-choice.js';
@@ -23,7 +24,7 @@ export const sayRoutes: RouteFamily = (root, context) =>
         operationId: 'say',
         summary: 'Speaks a text',
         description:
-          'The body is the text, UTF-8, and may still be written while it is spoken: the first sentence sounds while the ' +
+          'The body is the text, in UTF-8 or in the charset of its content type, and may still be written while it is spoken: the first sentence sounds while the ' +
           'next ones are to come. A body of JSON, `{"text": "…"}`, has the options beside it. Answers as the route that ' +
           'speaks a sound does.',
         consumes: ['text/plain'],
@@ -37,19 +38,14 @@ export const sayRoutes: RouteFamily = (root, context) =>
           : { ...request.query, text: undefined };
         const { wait, sent, label = LABEL, ...given } = wanted;
         if (given.cues ?? given.tags) requireVerb(request.raw, 'send');
+        const charset = charsetOf(request.headers['content-type']);
+        const encoding = charset === undefined ? undefined : encodingName(charset);
         await takeSpeech(context, request, reply, { wait, sent, label }, (upload) => {
           checkEngine(context.bridge, given, isLocalCaller(request.raw));
-          const said = upload ? decoded(upload) : text!;
+          const said = upload ? decodeText(upload, { encoding }) : text!;
           return targetOf(context, request.params.name).say(said, sayOptions({ ...given, label }));
         });
         return reply;
       },
     }),
   );
-
-/** Text out of bytes that come in any pieces. */
-async function* decoded(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<string, void, undefined> {
-  const decoder = new TextDecoder();
-  for await (const chunk of bytes) yield decoder.decode(chunk, { stream: true });
-  yield decoder.decode();
-}
