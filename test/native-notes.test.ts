@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
+import { inProcess } from './support/command.js';
 import { inProject } from './support/paths.js';
 
 const READ = `
@@ -70,6 +72,16 @@ it('has a Task Scheduler file with elements of the schema, in order, without a t
   const task = read('mmdagent-bridge-task.xml') as Element;
   check(task);
   expect(JSON.stringify(task)).toContain('"PT0S"');
+});
+
+it('starts serve with options that exist in every unit file', async () => {
+  const { out: serve } = await inProcess(['serve', '--help']);
+  for (const file of ['mmdagent-bridge.service', 'mmdagent-bridge-task.xml', 'mmdagent-bridge.plist']) {
+    const text = readFileSync(inProject(`native-notes/${file}`), 'utf8');
+    const lines = text.split('\n').filter((line) => /(?:mmdagent-bridge |<string>)serve/.test(line));
+    expect(lines.length, file).toBeGreaterThan(0);
+    for (const [flag] of lines.join(' ').matchAll(/--[a-z][a-z-]*/g)) expect(serve, file).toContain(flag);
+  }
 });
 
 it('has a launch agent that leaves the worker alive and waits longer than a stop takes', () => {
