@@ -140,7 +140,7 @@ describe('through the command', () => {
       await new Promise((resolve) => setTimeout(resolve, 1500));
       mic.child.kill('SIGINT');
       expect(await mic.exit).toBe(0);
-      expect(mic.out).toMatch(/microphone: finished: heard \d.* capture to wire \d+ ms, at most \d+ ms/);
+      expect(mic.out).toMatch(/microphone: finished: heard \d.* arrival to wire \d+ ms, at most \d+ ms/);
       expect(avatar.heard().length / 16).toBeGreaterThan(500);
       expect(Math.max(...avatar.heard())).toBeGreaterThan(3000);
     } finally {
