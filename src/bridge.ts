@@ -183,6 +183,11 @@ export async function openBridge(options: OpenOptions = {}): Promise<BridgeHandl
       skip: values.skip,
       ...mannerOf(say),
     }),
+    connectedAgents: () =>
+      registry
+        .list()
+        .filter(({ state }) => state !== 'absent')
+        .map(({ name }) => name),
     // Two processes of one service can speak at a time: no id is given twice.
     nextSpeechId: () =>
       `s${keeperClient && keeperClient.number > 1 ? `${keeperClient.number}-` : ''}${(speechCount += 1)}`,

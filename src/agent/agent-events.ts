@@ -1,5 +1,5 @@
 import type { BridgeError } from '../base/errors.js';
-import type { Speech } from '../speech/speech.js';
+import type { GapCause, Speech } from '../speech/speech.js';
 import type { EventName, EventValues } from './messages.js';
 import type { AgentMessage } from './wire.js';
 
@@ -24,7 +24,7 @@ export interface AgentEvents extends AvatarEvents {
   command: { readonly line: string; readonly relayed: boolean };
   /** A speech was taken on. */
   speech: Speech;
-  gap: { speech: Speech; lengthMs: number; cause: 'source' | 'stall' };
+  gap: { speech: Speech; lengthMs: number; cause: GapCause };
   /** It has stopped reading (true), or reads again. */
   stalled: boolean;
 }

@@ -6,6 +6,9 @@ import type { Link } from './link.js';
 import type { AgentSettings } from './settings.js';
 import { encodeCommand, encodeFrame, SEGMENT_END, type WireUnit } from './wire.js';
 
+/** Most agents that a message names. */
+const MAX_NAMED = 8;
+
 /** What an agent's sink stands on, and whom it tells. */
 export interface AgentSinkOptions {
   readonly agentName: string;
@@ -94,7 +97,7 @@ export class AgentSink implements FrameSink {
     for (;;) {
       let link = this.#link;
       if (!link) {
-        waiting(`Waiting for agent ${agentName} to connect.`);
+        waiting(absentMessage(agentName, settings.connectedAgents()));
         link = await this.#wait(settings.agentTimeoutMs, signal);
       }
       try {
@@ -147,6 +150,10 @@ export class AgentSink implements FrameSink {
     return this.#link?.playsUntilMs ?? -Infinity;
   }
 
+  get hearing(): 'confirmed' | 'assumed' {
+    return 'assumed';
+  }
+
   get stalled(): boolean {
     return this.#link?.stalled ?? false;
   }
@@ -159,6 +166,13 @@ export class AgentSink implements FrameSink {
   #closedError(): BridgeError {
     return new BridgeError('CLOSED', `Agent ${this.#options.agentName} is closed.`);
   }
+}
+
+function absentMessage(agentName: string, connected: readonly string[]): string {
+  if (connected.length === 0) return `No avatar is connected; waiting for ${agentName}.`;
+  const named = connected.slice(0, MAX_NAMED).join(', ');
+  const more = connected.length > MAX_NAMED ? ` and ${connected.length - MAX_NAMED} more` : '';
+  return `Agent ${agentName} is not connected; connected: ${named}${more}.`;
 }
 
 interface Waiter<T> {

@@ -62,6 +62,7 @@ export class Agent {
     });
     this.#lead = settings.leadMs === 'auto' ? new AdaptiveLead() : undefined;
     this.#player = new Player({
+      agentName: name,
       sink: this.#sink,
       wheel: settings.wheel,
       clock: settings.clock,

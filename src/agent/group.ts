@@ -150,8 +150,9 @@ function leftBehind(agent: string, speech: Speech): SpeechEnd {
   return {
     how: 'failed',
     heardMs: positionMs,
+    heard: 'assumed',
     durationMs,
-    gaps: { count: 0, totalMs: 0, bySource: 0, byStall: 0 },
+    gaps: { count: 0, totalMs: 0, bySource: 0, byStall: 0, byAgent: 0 },
     droppedMs,
     latency: undefined,
     cuesSent: 0,

@@ -252,9 +252,16 @@ export class Link {
   #watchReading(): void {
     const { acks } = this.connection;
     if (acks.overdueAtMs === undefined || this.#stalled) return;
-    this.#stallTask = this.#options.wheel.at(acks.overdueAtMs, (nowMs) => {
+    this.#watchReadingAt(acks.overdueAtMs);
+  }
+
+  #watchReadingAt(atMs: number): void {
+    const { acks } = this.connection;
+    this.#stallTask = this.#options.wheel.at(atMs, (nowMs) => {
       this.#stallTask = undefined;
       if (acks.overdueAtMs === undefined || nowMs < acks.overdueAtMs) return this.#watchReading();
+      // It is this process that stood still: the answer may have come and not been looked at yet.
+      if (nowMs - atMs > STALL_MS) return this.#watchReadingAt(nowMs + STALL_MS);
       this.#stalled = true;
       this.events.emit('reading', undefined);
     });

@@ -23,5 +23,7 @@ export interface AgentSettings {
   readonly maxQueued: number;
   readonly bufferMs: number;
   readonly allowDangerous: boolean;
+  /** Names of the agents that are connected. */
+  connectedAgents(): string[];
   nextSpeechId(): string;
 }

@@ -29,12 +29,14 @@ export interface SpeechSnapshot {
   readonly id: string;
   readonly label: string;
   readonly state: string;
+  /** Reason why it has not begun, where something is to be done about it, as a sentence. */
+  readonly waiting: string | undefined;
   readonly positionMs: number;
   readonly durationMs: number | undefined;
 }
 
 /** A speech as it stands now. */
 export function speechSnapshot(speech: Speech): SpeechSnapshot {
-  const { id, label, state, position } = speech;
-  return { id, label, state, positionMs: position.positionMs, durationMs: position.durationMs };
+  const { id, label, state, waiting, position } = speech;
+  return { id, label, state, waiting, positionMs: position.positionMs, durationMs: position.durationMs };
 }

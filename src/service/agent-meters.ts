@@ -1,12 +1,9 @@
 import type { Agent } from '../agent/agent.js';
 import type { BridgeHandle } from '../bridge.js';
-import type { SpeechEndKind } from '../speech/speech.js';
+import type { GapCause, SpeechEndKind } from '../speech/speech.js';
 
 /** What agents beyond the bound are counted under; no agent can have this name. */
 export const OTHER_AGENTS = '(other)';
-
-/** Why an avatar was silent where there should have been sound. */
-export type GapCause = 'source' | 'stall';
 
 /** What has been counted under one name since the service began. Numbers that only grow. */
 export interface AgentTotals {
@@ -156,8 +153,8 @@ function newTotals(): AgentTotals {
     connections: 0,
     losses: 0,
     droppedMs: 0,
-    gaps: { source: 0, stall: 0 },
-    gapMs: { source: 0, stall: 0 },
+    gaps: { source: 0, stall: 0, agent: 0 },
+    gapMs: { source: 0, stall: 0, agent: 0 },
     speeches: { completed: 0, stopped: 0, failed: 0, 'avatar-lost': 0 },
   };
 }

@@ -76,7 +76,7 @@ export const AgentEventSchema = z
     event('gap', {
       ...speechHead,
       lengthMs: z.number(),
-      cause: z.enum(['source', 'stall']),
+      cause: z.enum(['source', 'stall', 'agent']),
     }),
     event('vitals', {
       ...head,

@@ -151,9 +151,10 @@ export class Metrics {
       'Silences that were not in the sound: underruns of the avatar.',
       ({ gaps }) => gaps,
     );
-    countsBy('cause', 'gap_seconds', 'Length of those silences.', ({ gapMs: { source, stall } }) => ({
-      source: source / 1000,
-      stall: stall / 1000,
+    countsBy('cause', 'gap_seconds', 'Length of those silences.', ({ gapMs }) => ({
+      source: gapMs.source / 1000,
+      stall: gapMs.stall / 1000,
+      agent: gapMs.agent / 1000,
     }));
     this.#counter(
       'mmdagent_bridge_dropped_live_seconds_total',

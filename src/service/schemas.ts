@@ -33,6 +33,9 @@ export const SpeechEndSchema = z
   .object({
     how: z.enum(['completed', 'stopped', 'failed', 'avatar-lost']),
     heardMs: z.number().describe('How much of the sound was heard.'),
+    heard: z
+      .enum(['confirmed', 'assumed'])
+      .describe('Whether the avatar itself has told that it read all of that and could play it.'),
     durationMs: nullableMs.describe('The whole length of the sound, where it is known.'),
     gaps: z
       .object({
@@ -40,6 +43,7 @@ export const SpeechEndSchema = z
         totalMs: z.number(),
         bySource: z.int().describe('Of these: the sound came late.'),
         byStall: z.int().describe('Of these: the service was stalled for longer than the lead.'),
+        byAgent: z.int().describe('Of these: the avatar stood still.'),
       })
       .describe('Silences that were not in the sound.'),
     droppedMs: z.number().describe('Live sound dropped because it came faster than it could be played.'),
@@ -57,8 +61,9 @@ export const SpeechSchema = z
     agent: z.string(),
     label: z.string().describe('How messages name its sound.'),
     state: z.enum(['queued', 'preparing', 'speaking', 'paused', 'draining', 'ended']),
+    waiting: z.string().nullable().describe('Why it has not begun, where something is to be done about it.'),
     positionMs: z.number().describe('Heard so far.'),
-    durationMs: nullableMs,
+    durationMs: nullableMs.describe('Null where it is not known, as of a text that is still synthesised.'),
   })
   .meta({ id: 'Speech' });
 
@@ -186,6 +191,7 @@ export function speechJson(agent: string, speech: SpeechSnapshot): SpeechJson {
     agent,
     label: speech.label,
     state: speech.state as SpeechJson['state'],
+    waiting: speech.waiting ?? null,
     positionMs: roundMs(speech.positionMs),
     durationMs: orNull(speech.durationMs),
   };
@@ -196,12 +202,14 @@ export function speechEndJson(end: SpeechEnd): SpeechEndJson {
   return {
     how: end.how,
     heardMs: roundMs(end.heardMs),
+    heard: end.heard,
     durationMs: orNull(end.durationMs),
     gaps: {
       count: end.gaps.count,
       totalMs: roundMs(end.gaps.totalMs),
       bySource: end.gaps.bySource,
       byStall: end.gaps.byStall,
+      byAgent: end.gaps.byAgent,
     },
     droppedMs: roundMs(end.droppedMs),
     latency: latencyJson(end.latency),

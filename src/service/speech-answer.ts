@@ -40,6 +40,7 @@ export function speechResult(agent: string, speech: Speech, end = speech.end): S
     agent,
     label: speech.label,
     state: speech.state,
+    waiting: speech.waiting ?? null,
     positionMs: roundMs(positionMs),
     durationMs: orNull(durationMs),
     end: end ? speechEndJson(end) : null,

@@ -3,7 +3,7 @@ import { samplesToMs } from '../base/units.js';
 import { Gain } from '../audio/gain.js';
 import { CueList } from './cues.js';
 import type { Feed } from './feed.js';
-import type { Speech, SpeechEnd, SpeechEndKind } from './speech.js';
+import type { GapCause, GapCount, Speech, SpeechEnd, SpeechEndKind } from './speech.js';
 
 /** Silence that the player put into the agent's stream and that is no part of the sound. */
 interface Insertion {
@@ -41,7 +41,9 @@ export class ActiveSpeech {
   cuesDropped = 0;
   /** The next samples rise from silence: they follow a pause or a cut. */
   fadeInNext = false;
-  #gaps = { count: 0, totalMs: 0, bySource: 0, byStall: 0 };
+  #gaps: GapCount = { count: 0, totalMs: 0, bySource: 0, byStall: 0, byAgent: 0 };
+  /** Part of it was sent to an agent that was lost. */
+  #resumed = false;
   #baseSample = 0;
   #startSample: number | undefined;
   #sentSamples = 0;
@@ -85,11 +87,15 @@ export class ActiveSpeech {
   }
 
   /** Records a silence that should not have been. */
-  gap(lengthMs: number, cause: 'source' | 'stall'): void {
-    this.#gaps.count += 1;
-    this.#gaps.totalMs += lengthMs;
-    if (cause === 'source') this.#gaps.bySource += 1;
-    else this.#gaps.byStall += 1;
+  gap(lengthMs: number, cause: GapCause): void {
+    const { count, totalMs, bySource, byStall, byAgent } = this.#gaps;
+    this.#gaps = {
+      count: count + 1,
+      totalMs: totalMs + lengthMs,
+      bySource: bySource + Number(cause === 'source'),
+      byStall: byStall + Number(cause === 'stall'),
+      byAgent: byAgent + Number(cause === 'agent'),
+    };
   }
 
   /** Where in the schedule a sample of the sound lies. */
@@ -127,6 +133,7 @@ export class ActiveSpeech {
     this.#insertions = [];
     this.outcome = undefined;
     this.fadeInNext = heardSample > 0;
+    this.#resumed ||= heardSample > 0;
   }
 
   /** How much of the sound has been played, in ms. */
@@ -134,14 +141,18 @@ export class ActiveSpeech {
     return samplesToMs(this.fromSchedule(scheduleSample));
   }
 
-  /** What is known of it at its end. */
-  endOf({ how, error, heardMs }: Ending): SpeechEnd {
+  /**
+   * What is known of it at its end.
+   * @param heard how sure it is that the agent has played what it was sent
+   */
+  endOf({ how, error, heardMs }: Ending, heard: 'confirmed' | 'assumed'): SpeechEnd {
     const { feed, cuesSent, cuesDropped } = this;
     return {
       how,
       heardMs,
+      heard: this.#resumed ? 'assumed' : heard,
       durationMs: feed.durationMs,
-      gaps: { ...this.#gaps },
+      gaps: this.#gaps,
       droppedMs: samplesToMs(feed.droppedSamples),
       latency: feed.totalLatency,
       cuesSent,

@@ -34,6 +34,8 @@ export interface Pace {
 const NEARLY_DRY_MS = 10;
 /** Sound that nothing has followed for this long, or for the cushion, is all that there is for now, in ms. */
 const MIN_QUIET_MS = 100;
+/** A sound may come out longer than its head says by so much, in ms: filters and paddings. */
+const DURATION_SLACK_MS = 100;
 /** Blocks that come no further apart than this are one piece, in ms. */
 const ONE_PIECE_MS = 5;
 /** So long after its first piece it is clear whether a sound comes faster than it is played, in ms. */
@@ -162,9 +164,15 @@ export class Feed {
     return undefined;
   }
 
-  /** The whole length in ms: what came when it has ended, else what its head says, else unknown. */
+  /**
+   * The whole length in ms: what came when it has ended, else what its head says. Unknown while the sound is already
+   * longer than its head says.
+   */
   get durationMs(): number | undefined {
-    return this.#complete ? samplesToMs(this.#readSamples) : this.#info?.durationMs;
+    const cameMs = samplesToMs(this.#readSamples);
+    if (this.#complete) return cameMs;
+    const saidMs = this.#info?.durationMs;
+    return saidMs === undefined || saidMs + DURATION_SLACK_MS < cameMs ? undefined : saidMs;
   }
 
   /** Opens the sound and begins to read ahead; a second call does nothing. */

@@ -153,15 +153,10 @@ export class Pacer {
   }
 
   #gap(run: ActiveSpeech, lengthMs: number): void {
-    const { lead, playback, events } = this.#context;
-    const { speech } = run;
+    const { lead, playback, listener } = this.#context;
     const cause = this.#starved ? 'source' : 'stall';
     if (cause === 'stall' && lead instanceof AdaptiveLead) lead.ranDry(playback.sentAtMs);
-    run.gap(lengthMs, cause);
-    events.emit('gap', { speech, lengthMs, cause });
-    const reason =
-      cause === 'source' ? 'the sound came late' : 'the process was stalled for longer than the lead';
-    speech.tell('warning', `A silence of ${Math.round(lengthMs)} ms: ${reason}.`);
+    listener.gap(run, lengthMs, cause);
   }
 
   #transmit(run: ActiveSpeech, samples: Int16Array): number {

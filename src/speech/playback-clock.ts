@@ -117,20 +117,27 @@ export class PlaybackClock {
   /**
    * Looks again whether the agent reads. When it has begun to read again, it had run dry: what it had not read lies
    * ahead of it still, and the schedule goes on from there.
-   * @returns true when it reads again
+   * @returns undefined unless it reads again; else where it goes on, and how long it had nothing to play, in ms
    */
-  readingChanged(nowMs: number): boolean {
+  readingChanged(nowMs: number): { readonly atSample: number; readonly silentMs: number } | undefined {
     if (this.#sink.stalled) {
       if (!this.#frozen) this.#readAtFreeze = this.#readSamples;
       this.#frozen = true;
-      return false;
+      return undefined;
     }
-    if (!this.#frozen) return false;
+    if (!this.#frozen) return undefined;
     this.#frozen = false;
-    if (this.#readAtFreeze !== undefined && this.#schedule.running) {
-      this.#schedule.correct(Math.min(this.#schedule.playedSamples(nowMs), this.#readAtFreeze), nowMs);
-    }
-    return true;
+    const played = this.#schedule.playedSamples(nowMs);
+    if (this.#readAtFreeze === undefined || !this.#schedule.running) return { atSample: played, silentMs: 0 };
+    const atSample = Math.min(played, this.#readAtFreeze);
+    const silentMs = Math.max(0, nowMs - this.#schedule.timeOf(atSample));
+    this.#schedule.correct(atSample, nowMs);
+    return { atSample, silentMs };
+  }
+
+  /** True when the agent has said that it has read everything up to `position`. */
+  hasRead(position: number): boolean {
+    return (this.#readSamples ?? -Infinity) >= position;
   }
 
   get #readSamples(): number | undefined {

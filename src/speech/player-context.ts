@@ -6,11 +6,13 @@ import type { ActiveSpeech, Ending } from './active-speech.js';
 import type { Lead } from './lead.js';
 import type { PlaybackClock } from './playback-clock.js';
 import type { FrameSink } from './sink.js';
-import type { Speech } from './speech.js';
+import type { GapCause, Speech } from './speech.js';
 import type { TimerWheel } from './timer-wheel.js';
 
 /** What a player is made with. */
 export interface PlayerOptions {
+  /** How messages name the agent. */
+  readonly agentName: string;
   readonly sink: FrameSink;
   readonly wheel: TimerWheel;
   readonly clock: Clock;
@@ -35,7 +37,7 @@ export interface PlayerEvents {
   /** A speech was taken on. */
   speech: Speech;
   /** A silence that was not in the sound. */
-  gap: { speech: Speech; lengthMs: number; cause: 'source' | 'stall' };
+  gap: { speech: Speech; lengthMs: number; cause: GapCause };
   /** Nothing sounds and nothing waits. */
   idle: undefined;
 }
@@ -54,6 +56,8 @@ export interface PlayerListener {
   ready(run: ActiveSpeech): void;
   /** It is at its end. */
   ended(run: ActiveSpeech, ending: Ending): void;
+  /** The agent was silent where there should have been sound of it. */
+  gap(run: ActiveSpeech, lengthMs: number, cause: GapCause): void;
   /** Another speech may be able to begin. */
   advance(): void;
 }

@@ -12,10 +12,22 @@ import { PlaybackClock } from './playback-clock.js';
 import type { Interruption, PlayerContext, PlayerEvents, PlayerOptions } from './player-context.js';
 import { Playing } from './playing.js';
 import { SpeechQueue } from './queue.js';
-import { Speech, type SpeechOptions, type SpeechOwner, type SpeechPosition } from './speech.js';
+import {
+  Speech,
+  type GapCause,
+  type SpeechOptions,
+  type SpeechOwner,
+  type SpeechPosition,
+} from './speech.js';
 
 /** How long a cut fades by default, in ms: a click is a fault. */
 const FADE_MS = 15;
+
+const GAP_REASONS: Record<GapCause, string> = {
+  source: 'the sound came late',
+  stall: 'the process was stalled for longer than the lead',
+  agent: 'the avatar stood still',
+};
 
 /**
  * Speaks the speeches of one agent, one after the other. A speech waits and prepares (`SpeechQueue`), its frames leave
@@ -42,6 +54,7 @@ export class Player implements SpeechOwner {
       listener: {
         ready: (run) => this.#playing.begin(run),
         ended: (run, ending) => this.#settle(run, ending),
+        gap: (run, lengthMs, cause) => this.#gap(run, lengthMs, cause),
         advance: () => this.#advance(),
       },
     };
@@ -125,7 +138,10 @@ export class Player implements SpeechOwner {
     this.#queue.add(run);
     this.#context.events.emit('speech', speech);
     // The caller gets the handle before anything happens to it, so no event of it can be missed.
-    queueMicrotask(() => this.#advance());
+    queueMicrotask(() => {
+      this.#queue.tellReason();
+      this.#advance();
+    });
     return speech;
   }
 
@@ -147,12 +163,14 @@ export class Player implements SpeechOwner {
     if (this.#paused) return;
     this.#paused = true;
     this.#playing.hold(FADE_MS);
+    this.#queue.hold(`Agent ${this.#context.agentName} is paused: resume it.`);
   }
 
   /** Goes on after `pause()`. */
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
+    this.#queue.hold(undefined);
     this.#playing.release();
     this.#advance();
   }
@@ -270,6 +288,13 @@ export class Player implements SpeechOwner {
     if (feeding && run === this.#queue.joiner(feeding)) this.#playing.fed();
   }
 
+  #gap(run: ActiveSpeech, lengthMs: number, cause: GapCause): void {
+    const { speech } = run;
+    run.gap(lengthMs, cause);
+    this.#context.events.emit('gap', { speech, lengthMs, cause });
+    speech.tell('warning', `A silence of ${Math.round(lengthMs)} ms: ${GAP_REASONS[cause]}.`);
+  }
+
   /** @returns how many had been waiting */
   #stopAll(fadeMs: number, reason?: BridgeError): number {
     const { waiting, preparing } = this.#queue;
@@ -294,7 +319,9 @@ export class Player implements SpeechOwner {
     const { sendIfCut, gate } = run.speech.options;
     if (sendIfCut !== undefined && run.begun && how !== 'completed') this.#context.sink.command(sendIfCut);
     if (!run.begun) gate?.leave();
-    const end = run.endOf(ending);
+    const { playback, sink } = this.#context;
+    const read = heardMs === 0 || (sink.hearing === 'confirmed' && playback.hasRead(run.endSample));
+    const end = run.endOf(ending, read ? 'confirmed' : 'assumed');
     run.preparing.abort(error);
     void run.feed.cancel();
     if (heardMs > 0) run.speech.markStarted();

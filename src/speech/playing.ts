@@ -143,9 +143,16 @@ export class Playing {
   /** The agent's reading changed: it was found to have stopped, or reads again. */
   readingChanged(): void {
     const nowMs = this.#now();
-    const readsAgain = this.#context.playback.readingChanged(nowMs);
+    const resumed = this.#context.playback.readingChanged(nowMs);
     this.#watchStall();
-    if (!readsAgain) return;
+    if (!resumed) return;
+    const { atSample, silentMs } = resumed;
+    // It fell silent in the one that it goes on with, or that still has sound to send.
+    const cut = this.active.find(
+      (run) =>
+        run.begun && (run.endSample > atSample || (run === this.feeding && run.speech.state !== 'paused')),
+    );
+    if (cut && silentMs > 0) this.#context.listener.gap(cut, silentMs, 'agent');
     this.#pacer.pump(nowMs);
     this.#watch(nowMs);
   }

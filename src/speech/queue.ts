@@ -10,6 +10,10 @@ export class SpeechQueue {
   readonly #context: Pick<PlayerContext, 'sink' | 'maxQueued' | 'listener'>;
   #waiting: ActiveSpeech[] = [];
   #preparing: ActiveSpeech | undefined;
+  /** Reason why nothing begins although it could be its turn. */
+  #holdReason: string | undefined;
+  /** What the one that prepares waits for. */
+  #prepareReason: string | undefined;
 
   constructor(context: Pick<PlayerContext, 'sink' | 'maxQueued' | 'listener'>) {
     this.#context = context;
@@ -41,6 +45,19 @@ export class SpeechQueue {
     this.#waiting.splice(index < 0 ? this.#waiting.length : index, 0, run);
   }
 
+  /** Tells those that have not begun why, or no more. */
+  hold(reason: string | undefined): void {
+    this.#holdReason = reason;
+    this.tellReason();
+  }
+
+  /** Tells all that have not begun what keeps them, where it is more than their turn. */
+  tellReason(): void {
+    const reason = this.#holdReason ?? this.#prepareReason;
+    this.#preparing?.speech.wait(reason);
+    for (const { speech } of this.#waiting) speech.wait(reason);
+  }
+
   /** Puts those at the very front that had their turn and go on later, in order. */
   putBack(runs: readonly ActiveSpeech[]): void {
     this.#waiting.unshift(...runs);
@@ -49,7 +66,7 @@ export class SpeechQueue {
   /** Forgets one. */
   remove(run: ActiveSpeech): void {
     this.#waiting = this.#waiting.filter((other) => other !== run);
-    if (this.#preparing === run) this.#preparing = undefined;
+    if (this.#preparing === run) this.#leave();
   }
 
   /**
@@ -95,17 +112,27 @@ export class SpeechQueue {
     const { signal } = run.preparing;
     let error: unknown;
     try {
-      await sink.prepare(speech.options, signal, (message) => speech.tell('waiting', message));
+      await sink.prepare(speech.options, signal, (reason) => {
+        if (this.#preparing !== run) return;
+        this.#prepareReason = reason;
+        this.tellReason();
+      });
       await speech.options.gate?.arrive(signal);
     } catch (caught) {
       error = caught;
     }
     if (this.#preparing !== run) return;
-    this.#preparing = undefined;
+    this.#leave();
     if (error === undefined) return listener.ready(run);
     const failure = toBridgeError(error, 'INTERNAL', 'Preparing the agent failed');
     listener.ended(run, { how: 'failed', error: failure, heardMs: 0 });
     listener.advance();
+  }
+
+  #leave(): void {
+    this.#preparing = undefined;
+    this.#prepareReason = undefined;
+    this.tellReason();
   }
 }
 

@@ -37,6 +37,8 @@ export interface FrameSink {
   readonly sentSamples: number;
   /** Monotonic ms until which it plays what another process has sent it; -Infinity where none has. */
   readonly playsUntilMs: number;
+  /** `confirmed` while the agent itself has told that it can play what it reads; else `assumed`. */
+  readonly hearing: 'confirmed' | 'assumed';
   /** True while the agent is known to have stopped reading. */
   readonly stalled: boolean;
 }

@@ -48,6 +48,8 @@ export interface SpeechEnd {
   readonly how: SpeechEndKind;
   /** How much of the sound was heard, in ms. */
   readonly heardMs: number;
+  /** `confirmed` when the agent itself has told that it read all of that and could play it; else `assumed`. */
+  readonly heard: 'confirmed' | 'assumed';
   /** The sound's whole length in ms, where it is known. */
   readonly durationMs: number | undefined;
   /** Silences within the speech that were not in the sound, as far as the bridge can know. */
@@ -70,7 +72,12 @@ export interface GapCount {
   readonly bySource: number;
   /** Of these: the process was stalled for longer than the lead. */
   readonly byStall: number;
+  /** Of these: the agent stood still. */
+  readonly byAgent: number;
 }
+
+/** Reason of a gap: the sound came late, the process was stalled for longer than the lead, or the agent stood still. */
+export type GapCause = 'source' | 'stall' | 'agent';
 
 /** How far a speech is. */
 export interface SpeechPosition {
@@ -88,7 +95,7 @@ export interface SpeechPosition {
 /** The events of a speech. */
 export interface SpeechEvents {
   state: SpeechState;
-  /** Its wait for something, as a sentence: the agent, the model. */
+  /** Reason why it has not begun, as a sentence: the agent is paused, or not connected, or its model is not loaded. */
   waiting: string;
   /** The sound's head has been read. */
   info: SoundInfo;
@@ -139,6 +146,7 @@ export class Speech {
   #state: SpeechState = 'queued';
   #hasStarted = false;
   #recorded = false;
+  #waiting: string | undefined;
   #end: SpeechEnd | undefined;
   #info: SoundInfo | undefined;
   #settleStarted!: (started: boolean) => void;
@@ -157,6 +165,11 @@ export class Speech {
 
   get state(): SpeechState {
     return this.#state;
+  }
+
+  /** Reason why it has not begun, as a sentence; undefined where nothing but its turn is waited for. */
+  get waiting(): string | undefined {
+    return this.#waiting;
   }
 
   /** How it ended, once it has. */
@@ -219,6 +232,13 @@ export class Speech {
     this.#events.emit('state', state);
   }
 
+  /** @internal The player's: why it has not begun. */
+  wait(reason: string | undefined): void {
+    if (reason === this.#waiting) return;
+    this.#waiting = reason;
+    if (reason !== undefined) this.#events.emit('waiting', reason);
+  }
+
   /** @internal The player's: ends it. */
   settle(end: SpeechEnd): void {
     this.#transition('ended');
@@ -247,10 +267,7 @@ export class Speech {
   }
 
   /** @internal The player's way to tell the listeners. */
-  tell<Name extends 'waiting' | 'position' | 'warning' | 'cue' | 'sent'>(
-    event: Name,
-    payload: SpeechEvents[Name],
-  ): void {
+  tell<Name extends 'position' | 'warning' | 'cue' | 'sent'>(event: Name, payload: SpeechEvents[Name]): void {
     this.#events.emit(event, payload);
   }
 
@@ -269,5 +286,6 @@ export class Speech {
       throw new BridgeError('INTERNAL', `A speech cannot go from ${this.#state} to ${to} (${this.label}).`);
     }
     this.#state = to;
+    if (to !== 'queued' && to !== 'preparing') this.#waiting = undefined;
   }
 }

@@ -336,7 +336,8 @@ export class SpeechRun {
     const { info, speaker, phonemes } = job;
     const engine = speaker?.engine.name ?? '';
     if (info && this.#report.spoken + this.#report.cutOff === 0) {
-      context.info({ ...info, format: `${engine}, ${info.format}` });
+      // Its length is that of the first sentence; that of the whole text is not known before its end.
+      context.info({ ...info, durationMs: undefined, format: `${engine}, ${info.format}` });
     }
     this.#events.emit('segment', {
       ...{ index, text, said: job.text, startMs: this.#positionMs, engine, phonemes },

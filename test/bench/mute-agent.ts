@@ -37,6 +37,7 @@ export async function muteAgent(clock: Clock, options: { leadMs: number }): Prom
     maxQueued: 100,
     bufferMs: 2000,
     allowDangerous: false,
+    connectedAgents: () => [],
     nextSpeechId: () => `s${(speeches += 1)}`,
   });
   const mute: MuteAgent = { agent, onUnit: () => undefined };

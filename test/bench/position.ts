@@ -48,8 +48,10 @@ async function simulated(minutes: number, cardPpm: number): Promise<Row[]> {
     },
     playsUntilMs: -Infinity,
     stalled: false,
+    hearing: 'confirmed',
   };
   const player = new Player({
+    agentName: 'default',
     sink,
     wheel: new TimerWheel(clock),
     clock,

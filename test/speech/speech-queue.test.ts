@@ -38,6 +38,7 @@ function hall(): { queue: SpeechQueue; told: string[]; agent: PromiseWithResolve
     listener: {
       ready: ({ speech }) => told.push(`${speech.label} is ready`),
       ended: ({ speech }, { how, error }) => told.push(`${speech.label} ${how}: ${error?.code}`),
+      gap: () => undefined,
       advance: () => undefined,
     },
   });

@@ -26,6 +26,7 @@ export type RigEvent =
 export class RigSink implements FrameSink {
   readonly events: RigEvent[] = [];
   stalled = false;
+  hearing: FrameSink['hearing'] = 'confirmed';
   readSamples: number | undefined;
   sentSamples = 0;
   playsUntilMs = -Infinity;
@@ -183,6 +184,7 @@ export function rig(options: Partial<PlayerOptions> = {}): {
   const wheel = new TimerWheel(clock);
   let id = 0;
   const player = new Player({
+    agentName: 'default',
     sink,
     wheel,
     clock,
