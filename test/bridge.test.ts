@@ -71,7 +71,7 @@ describe('an avatar that comes', () => {
     await new Promise((resolve) => setTimeout(resolve, 100));
     const avatar = await joinAvatar(bridge);
     expect((await speech.finished).how).toBe('completed');
-    expect(waits[0]).toBe('Waiting for agent default to connect.');
+    expect(waits[0]).toBe('No avatar is connected; waiting for default.');
     expectHeard(avatar, ramp(8000));
   });
 

@@ -242,7 +242,7 @@ describe('speak', () => {
     rig = await startService({ agentTimeoutMs: 300 });
     const run = await speakHere(['--agent', 'bob', file('short.wav')]);
     expect(run.exit).toBe(3);
-    expect(run.out).toContain('short.wav: waiting for agent bob to connect.');
+    expect(run.out).toContain('short.wav: no avatar is connected; waiting for bob.');
     expect(run.err).toContain('Agent bob did not connect within 300 ms.');
     expect(run.err).toContain('[AGENT_ABSENT]');
   });

@@ -281,7 +281,7 @@ describe('a speech by upload', () => {
     const lines = [];
     for await (const line of linesOf(response)) lines.push(line);
     expect(lines).toContainEqual(
-      expect.objectContaining({ type: 'waiting', message: 'Waiting for agent nobody to connect.' }),
+      expect.objectContaining({ type: 'waiting', message: 'No avatar is connected; waiting for nobody.' }),
     );
     expect(lines.at(-1)).toMatchObject({
       type: 'ended',
