@@ -86,6 +86,7 @@ function failedItem(
     agent,
     label: '',
     state: 'ended',
+    waiting: null,
     positionMs: 0,
     durationMs: null,
     end: failedEnd(error, 0, null),
@@ -97,8 +98,9 @@ export function failedEnd(error: Problem, heardMs: number, durationMs: number | 
   return {
     how: 'failed',
     heardMs,
+    heard: 'assumed',
     durationMs,
-    gaps: { count: 0, totalMs: 0, bySource: 0, byStall: 0 },
+    gaps: { count: 0, totalMs: 0, bySource: 0, byStall: 0, byAgent: 0 },
     droppedMs: 0,
     latency: null,
     cuesSent: 0,
