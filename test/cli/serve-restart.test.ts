@@ -29,10 +29,10 @@ describe('what clients have open when a restart is asked for', () => {
     };
     const before = await pid();
 
-    const streamed = noise(64_000, 9000, 1);
+    const streamed = noise(192_000, 9000, 1);
     const stream = await StreamClient.open(port);
     stream.say({ type: 'start', format: RAW, label: 'streamed' });
-    stream.sound(streamed.subarray(0, 48_000));
+    stream.sound(streamed.subarray(0, 176_000));
     await stream.next('state', 2);
     const idle = await StreamClient.open(port);
     const uploaded = noise(16_000, 9000, 2);
@@ -61,7 +61,7 @@ describe('what clients have open when a restart is asked for', () => {
     run.child.kill('SIGHUP');
     await until(() => pid().then((now) => now !== before));
     // Both go on in the process where they began.
-    stream.sound(streamed.subarray(48_000));
+    stream.sound(streamed.subarray(176_000));
     stream.say({ type: 'end' });
     rest();
     // A new speech on an old socket is refused in words that tell what to do.
@@ -83,10 +83,10 @@ describe('what clients have open when a restart is asked for', () => {
     await until(() => heardLast(avatar!, last));
     const report = avatar.report();
     expect([report.alive, report.attempts, faultsOf(avatar)]).toEqual([true, 1, []]);
-    expect(report.segments.map(({ receivedSamples }) => receivedSamples)).toEqual([64_000, 16_128, 8_192]);
+    expect(report.segments.map(({ receivedSamples }) => receivedSamples)).toEqual([192_000, 16_128, 8_192]);
     const heard = avatar.heard();
     const exact = (from: number, sound: Int16Array): boolean =>
       Buffer.from(heard.slice(from, from + sound.length).buffer).equals(Buffer.from(sound.buffer));
-    expect([exact(0, streamed), exact(64_000, uploaded)]).toEqual([true, true]);
+    expect([exact(0, streamed), exact(192_000, uploaded)]).toEqual([true, true]);
   });
 });
