@@ -111,6 +111,12 @@ export const OPTIONS = {
     '100 to 3600000 ms',
     'How long a model may take to be loaded before a speech fails.',
   ),
+  firstSoundMs: option(
+    '--first-sound-ms <ms>',
+    ms(0, 60_000, 2000),
+    '0 to 60000 ms',
+    'Sends no sound sooner after an avatar has connected: its sound device opens in this time, and drops what comes before. An avatar that sends its log (Plugin_Remote_AllLog) is not waited for longer than it needs.',
+  ),
   agentTimeoutMs: option(
     '--agent-timeout-ms <ms>',
     ms(0, 86_400_000, 60_000),

@@ -79,7 +79,8 @@ export class AgentSink implements FrameSink {
 
   /** @throws BridgeError COMMAND_INVALID or COMMAND_DANGEROUS */
   encode(line: string): WireUnit {
-    return encodeCommand(line, { allowDangerous: this.#options.settings.allowDangerous });
+    const { allowDangerous, model } = this.#options.settings;
+    return encodeCommand(line, { allowDangerous, boundModels: [model, this.#link?.model ?? model] });
   }
 
   /**

@@ -212,6 +212,32 @@ export class Agent {
   }
 
   /**
+   * Replaces a model by another one of the same alias: deletes it, waits until it is gone, and adds the new one. A speech
+   * that sounds ends with MODEL_GONE; one that comes after it waits for the new model.
+   * @param file the model file, as the avatar's machine knows it
+   * @param options.position `x,y,z`, as MODEL_ADD takes it
+   * @param options.rotation `rx,ry,rz` in degrees, as MODEL_ADD takes it
+   * @param options.timeoutMs how long each of the two steps may take, in ms; default 10,000
+   * @throws BridgeError TIMEOUT, AGENT_LOST, or as `send`
+   */
+  async replaceModel(
+    alias: string,
+    file: string,
+    options: {
+      position?: string | undefined;
+      rotation?: string | undefined;
+      timeoutMs?: number | undefined;
+    } = {},
+  ): Promise<void> {
+    const { position, rotation, timeoutMs = 10_000 } = options;
+    const place = rotation === undefined ? [position] : [position ?? '0,0,0', rotation];
+    const add = ['MODEL_ADD', alias, file, ...place.filter((part) => part !== undefined)].join('|');
+    this.checkCommand(add);
+    await this.request(`MODEL_DELETE|${alias}`, { timeoutMs });
+    await this.request(add, { timeoutMs });
+  }
+
+  /**
    * Checks a command without sending it.
    * @throws BridgeError COMMAND_INVALID or COMMAND_DANGEROUS
    */
@@ -294,6 +320,7 @@ export class Agent {
       clock,
       wheel,
       readyTimeoutMs,
+      firstSoundMs: this.#settings.firstSoundMs,
       state,
     });
     this.#sink.attach(link);
@@ -315,15 +342,9 @@ export class Agent {
       );
     }
     link.events.on('lost', (error) => this.#onLost(error));
+    link.events.on('modelGone', (error) => this.#onModelGone(link, error));
     this.#events.emit('connected', { remote: connection.remote });
-    link.prepare({ model: state?.model ?? model }).then(
-      () => this.#onReady(link),
-      (error: unknown) => {
-        if (link !== this.#link || !(error instanceof BridgeError) || error.code !== 'MODEL_NOT_READY')
-          return;
-        this.#events.emit('not-ready', error);
-      },
-    );
+    void this.#becomeReady(link, state?.model ?? model);
   }
 
   /**
@@ -392,6 +413,28 @@ export class Agent {
 
   get #link(): Link | undefined {
     return this.#sink.link;
+  }
+
+  /** Goes on after a wait was given up: a model that is loaded later is noticed. */
+  async #becomeReady(link: Link, model: string): Promise<void> {
+    for (let told = false; link === this.#link && !link.lost; told = true) {
+      try {
+        await link.prepare({ model });
+        return this.#onReady(link);
+      } catch (error) {
+        if (link !== this.#link || link.lost || !(error instanceof BridgeError)) return;
+        if (!told) this.#events.emit('not-ready', error);
+        if (error.code !== 'MODEL_NOT_READY') return;
+      }
+    }
+  }
+
+  #onModelGone(link: Link, error: BridgeError): void {
+    if (link !== this.#link) return;
+    this.#ready = false;
+    this.#events.emit('not-ready', error);
+    this.#player.lost(error);
+    void this.#becomeReady(link, this.#settings.model);
   }
 
   #onReady(link: Link): void {

@@ -15,18 +15,30 @@ const DANGEROUS_TYPES: ReadonlyMap<string, string> = new Map([
 /** A key value that the avatar hands to its operating system as something to open. */
 const OPENED_KEY = '_RequestedURL';
 
+/** It replaces a model in place. */
+const MODEL_CHANGE = /^MODEL_CHANGE(?:_ASYNC)?$/;
+
 const BUTTON_ACTION = /^(?:open|play|message|setkeyvalue),/;
 
 /**
  * Why a command needs a permission, or undefined when it does not. Looks into what other commands carry:
  * `__AV_MESSAGE,…`, the action of a menu item and of a button.
  * @param line a command line without its newline
+ * @param boundModels aliases of models whose lips are or will be bound
  * @returns the end of a sentence that begins with the command: `runs a program on the avatar’s machine`
  */
-export function dangerOf(line: string): string | undefined {
-  if (line.startsWith('__AV_MESSAGE,')) return dangerOf(line.slice('__AV_MESSAGE,'.length));
+export function dangerOf(line: string, boundModels: readonly string[] = []): string | undefined {
+  const trimmed = line.trim();
+  if (trimmed.startsWith('__AV_MESSAGE,'))
+    return dangerOf(trimmed.slice('__AV_MESSAGE,'.length), boundModels);
   // The avatar's own split drops empty fields, so `MENU||SETITEM` is still MENU|SETITEM to it.
-  const [type = '', ...args] = line.split('|').filter((field) => field !== '');
+  const [type = '', ...args] = trimmed
+    .split('|')
+    .filter((field) => field !== '')
+    .map((field) => field.trim());
+  if (MODEL_CHANGE.test(type) && boundModels.includes(args[0] ?? '')) {
+    return 'can end the avatar, whose lips are bound to that model. Use agent.replaceModel(), or send MODEL_DELETE, wait for MODEL_EVENT_DELETE, and send MODEL_ADD';
+  }
   const known = DANGEROUS_TYPES.get(type);
   if (known !== undefined) return known;
   if (type.startsWith('PLUGIN_') && !type.startsWith('PLUGIN_EVENT_')) {
@@ -35,22 +47,22 @@ export function dangerOf(line: string): string | undefined {
   if (type === 'KEYVALUE_SET' && args[0] === OPENED_KEY) {
     return 'opens a file, a program or an address on the avatar’s machine';
   }
-  if (type === 'MENU' && args[0] === 'SETITEM') return carried(args.slice(4).join('|'));
-  if (type === 'BUTTON_ADD') return dangerOfAction(args[4] ?? '');
+  if (type === 'MENU' && args[0] === 'SETITEM') return carried(args.slice(4).join('|'), boundModels);
+  if (type === 'BUTTON_ADD') return dangerOfAction(args[4] ?? '', boundModels);
   return undefined;
 }
 
-function dangerOfAction(action: string): string | undefined {
+function dangerOfAction(action: string, boundModels: readonly string[]): string | undefined {
   const kind = BUTTON_ACTION.exec(action)?.[0];
   if (kind === undefined) return undefined;
   const payload = action.slice(kind.length);
   if (kind === 'open,') return 'opens an address on the avatar’s machine when it is pressed';
   if (kind === 'play,') return carried('OPEN_CONTENT');
-  if (kind === 'message,') return carried(payload);
+  if (kind === 'message,') return carried(payload, boundModels);
   return payload.includes(OPENED_KEY) ? carried(`KEYVALUE_SET|${OPENED_KEY}`) : undefined;
 }
 
-function carried(line: string): string | undefined {
-  const danger = dangerOf(line);
+function carried(line: string, boundModels: readonly string[] = []): string | undefined {
+  const danger = dangerOf(line, boundModels);
   return danger === undefined ? undefined : `carries ${line.split('|')[0] ?? ''}, which ${danger}`;
 }

@@ -8,14 +8,17 @@ import type { TimerWheel, TimerTask } from '../speech/timer-wheel.js';
 import type { Connection, LinkState, RoundTrip } from './connection.js';
 import { Readiness } from './readiness.js';
 import {
+  AUTO_LIP_OFF,
   autoLipCommand,
   closeMouthCommand,
   encodeCommand,
   encodeFrame,
+  END_COMMAND,
   MessageReader,
   MODE_FILE,
   MODE_STREAM,
   SEGMENT_END,
+  SET_MODEL,
   setModelCommand,
   START_COMMAND,
   type AgentMessage,
@@ -38,6 +41,8 @@ export interface LinkEvents {
   reading: undefined;
   /** The agent has acknowledged what it was sent. */
   roundTrip: RoundTrip;
+  /** The model whose lips are bound is gone: sound that comes now is dropped. What was under way is closed. */
+  modelGone: BridgeError;
   lost: BridgeError;
 }
 
@@ -48,6 +53,8 @@ export interface LinkOptions {
   readonly wheel: TimerWheel;
   /** How long a model may take before a wait for it is given up, in ms. */
   readonly readyTimeoutMs: number;
+  /** No sound leaves sooner after the connection was made, in ms, unless the avatar tells that its device is open. */
+  readonly firstSoundMs: number;
   /** Set when the connection was taken over from another process. */
   readonly state?: LinkState | undefined;
 }
@@ -68,6 +75,10 @@ export class Link {
   #gainDb = 0;
   #paused = false;
   #started = false;
+  /** Samples sent since the last segment end. */
+  #openSamples = 0;
+  /** True when the lips were bound to a model that nobody knows to be loaded. */
+  #boundUnseen = false;
   /** What waits for the first moment at which sending is safe; undefined from then on. */
   #early: WireUnit[] | undefined = [];
   #earlyTimer: Timer | undefined;
@@ -88,6 +99,7 @@ export class Link {
     this.#readiness = new Readiness({
       clock: options.clock,
       openedAtMs: connection.openedAtMs,
+      firstSoundMs: options.firstSoundMs,
       timeoutMs: options.readyTimeoutMs,
       agentName: options.agentName,
       send: (line) => this.send(encodeCommand(line)),
@@ -131,6 +143,7 @@ export class Link {
   send(unit: WireUnit): void {
     if (this.#lost) return;
     const { connection } = this;
+    this.#follow(unit);
     if (this.#early) {
       if (unit.kind === 'command' && this.#early.length >= MAX_EARLY)
         throw this.#full(`${MAX_EARLY} commands`);
@@ -141,6 +154,30 @@ export class Link {
       throw this.#full(`${connection.unsentBytes} bytes`);
     connection.send(unit);
     if (!this.#stallTask) this.#watchReading();
+  }
+
+  /** Keeps what is known of the avatar true to what it is sent, whoever sends it. */
+  #follow({ kind, samples, line }: WireUnit): void {
+    if (kind === 'frame') return void (this.#openSamples += samples.length);
+    if (kind === 'segment-end') return void (this.#openSamples = 0);
+    if (line === 'SNDFILE') this.#mode = 'file';
+    else if (line === 'SNDSTRM') this.#mode = 'stream';
+    else if (line === START_COMMAND) this.#started = true;
+    else if (line === END_COMMAND) this.#started = false;
+    else if (line.startsWith(AUTO_LIP_OFF)) this.#lips = line.endsWith('ALWAYS') ? 'commands' : 'avatar';
+    else if (line.startsWith(SET_MODEL)) {
+      this.#model = line.slice(SET_MODEL.length);
+      this.#boundUnseen = !this.#readiness.isReady(this.#model);
+    } else return;
+    this.#remember();
+  }
+
+  /**
+   * `confirmed` when the avatar itself has told that its sound device is open and its bound model is loaded. Without its
+   * log the former is only awaited: `assumed`.
+   */
+  get hearing(): 'confirmed' | 'assumed' {
+    return this.#readiness.soundConfirmed && !this.#boundUnseen ? 'confirmed' : 'assumed';
   }
 
   #sendEarlyAt(atMs: number, waits = 1): void {
@@ -176,27 +213,13 @@ export class Link {
     const quietInMs = this.#quietAtMs - this.#options.clock.nowMs();
     if (quietInMs > 0) await delay(this.#options.clock, quietInMs, signal);
     if (this.#lost) throw this.#lost;
-    if (!this.#started) {
-      this.send(encodeCommand(START_COMMAND));
-      this.#started = true;
-      this.#remember();
-    }
-    if (this.#model !== model) {
-      this.send(encodeCommand(setModelCommand(model)));
-      this.#model = model;
-      this.#remember();
-    }
-    if (this.#mode !== mode) {
-      this.send(mode === 'file' ? MODE_FILE : MODE_STREAM);
-      this.#mode = mode;
-      this.#remember();
-    }
+    if (!this.#started) this.send(encodeCommand(START_COMMAND));
+    if (this.#model !== model) this.send(encodeCommand(setModelCommand(model)));
+    if (this.#mode !== mode) this.send(mode === 'file' ? MODE_FILE : MODE_STREAM);
     if (this.#lips !== lips) {
       this.send(encodeCommand(autoLipCommand(lips === 'commands' ? 'ALWAYS' : 'NO')));
       // Switched off while they move, the lips can freeze half-open (protocol.md §4).
       if (lips === 'commands') this.send(encodeCommand(closeMouthCommand(model)));
-      this.#lips = lips;
-      this.#remember();
     }
   }
 
@@ -222,12 +245,18 @@ export class Link {
   }
 
   #closeSpeech({ openSamples = 0, inDoubt = false, dryAtMs = -Infinity }: LinkState): void {
-    const padding = paddingSamples(openSamples);
-    if (padding > 0) this.send(encodeFrame(new Int16Array(padding)));
-    if (openSamples > 0) this.send(SEGMENT_END);
+    const padding = this.#closeSegment(openSamples);
     const nowMs = this.#options.clock.nowMs();
     this.#playsUntilMs = padding > 0 ? Math.max(nowMs, dryAtMs) + samplesToMs(padding) : dryAtMs;
     if (inDoubt) this.#quietAtMs = Math.max(nowMs, this.#playsUntilMs) + TAIL_MS;
+  }
+
+  /** @returns samples of silence that completed its last block */
+  #closeSegment(openSamples: number): number {
+    const padding = paddingSamples(openSamples);
+    if (padding > 0) this.send(encodeFrame(new Int16Array(padding)));
+    if (openSamples > 0) this.send(SEGMENT_END);
+    return padding;
   }
 
   /** Keeps how the agent is set for a process that takes over: its volume, in dB, and whether it is held. */
@@ -279,9 +308,24 @@ export class Link {
 
   #onMessage(bytes: Uint8Array): void {
     for (const message of this.#reader.push(bytes)) {
-      this.#readiness.onMessage(message);
-      this.events.emit('message', message);
+      const gone = this.#readiness.onMessage(message);
+      if (message.text === 'AVATAR|START' || message.text === 'AVATAR|END')
+        this.#started = message.text === 'AVATAR|START';
+      // Of a message that a part of the avatar acts on, the log tells a second time.
+      if (message.log?.level !== 'Captured') this.events.emit('message', message);
+      if (gone !== undefined && gone === this.#model) this.#onModelGone(gone);
     }
+  }
+
+  #onModelGone(alias: string): void {
+    this.#model = undefined;
+    this.#closeSegment(this.#openSamples);
+    this.#remember();
+    const { agentName } = this.#options;
+    this.events.emit(
+      'modelGone',
+      new BridgeError('MODEL_GONE', `Agent ${agentName} has deleted its model ${alias}; sound is dropped.`),
+    );
   }
 
   /** Ends this side of it: another process has the connection now. */

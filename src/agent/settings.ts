@@ -20,6 +20,8 @@ export interface AgentSettings {
   readonly agentTimeoutMs: number;
   /** How long a model may take to be loaded, in ms. */
   readonly readyTimeoutMs: number;
+  /** No sound leaves sooner after an avatar has connected, in ms, unless it tells that its sound device is open. */
+  readonly firstSoundMs: number;
   readonly maxQueued: number;
   readonly bufferMs: number;
   readonly allowDangerous: boolean;

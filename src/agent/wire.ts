@@ -37,6 +37,15 @@ export const MAX_MESSAGE_BYTES = MESSAGE_PREFIX.length + MAX_LINE_BYTES + 1;
 /** External control on (protocol.md §3). Echoed as `AVATAR|START`. */
 export const START_COMMAND = '__AV_START';
 
+/** External control off (protocol.md §3). Echoed as `AVATAR|END`. */
+export const END_COMMAND = '__AV_END';
+
+/** What follows is the alias of the model that moves its lips (protocol.md §3). */
+export const SET_MODEL = '__AV_SETMODEL,';
+
+/** What follows says when its own lip-sync is off (protocol.md §3). */
+export const AUTO_LIP_OFF = '__AVCONF_DISABLEAUTOLIP,';
+
 const BIG_ENDIAN = endianness() === 'BE';
 const SND = Buffer.from('SND');
 const ZERO_DIGIT = 0x30;
@@ -49,13 +58,16 @@ export class WireUnit {
   readonly kind: 'command' | 'frame' | 'segment-end';
   /** The sound of a frame, 1 to 640 samples; none of everything else. */
   readonly samples: Int16Array;
+  /** The text of a command without its newline; empty for everything else. */
+  readonly line: string;
   readonly byteLength: number;
   readonly #text: Uint8Array;
 
   /** @internal See `encodeCommand` and `encodeFrame`. */
-  constructor(kind: WireUnit['kind'], text: Uint8Array, samples: Int16Array = NO_SAMPLES) {
+  constructor(kind: WireUnit['kind'], text: Uint8Array, samples: Int16Array = NO_SAMPLES, line = '') {
     this.kind = kind;
     this.samples = samples;
+    this.line = line;
     this.#text = text;
     this.byteLength = kind === 'frame' ? FRAME_HEADER_BYTES + samples.length * 2 : text.length;
   }
@@ -90,10 +102,10 @@ export class WireUnit {
 }
 
 /** Plays what follows as a whole, without cutting silence: the mode for everything (protocol.md §4). */
-export const MODE_FILE = new WireUnit('command', Buffer.from('SNDFILE\n'));
+export const MODE_FILE = new WireUnit('command', Buffer.from('SNDFILE\n'), NO_SAMPLES, 'SNDFILE');
 
 /** Cuts the lip-sync by voice activity: the avatar's default, slower to open the lips (protocol.md §4). */
-export const MODE_STREAM = new WireUnit('command', Buffer.from('SNDSTRM\n'));
+export const MODE_STREAM = new WireUnit('command', Buffer.from('SNDSTRM\n'), NO_SAMPLES, 'SNDSTRM');
 
 /** Ends a segment of sound. Samples beyond the last whole block are lost here (protocol.md §4). */
 export const SEGMENT_END = new WireUnit('segment-end', Buffer.from('SNDBRKS\n'));
@@ -103,14 +115,18 @@ export const SEGMENT_END = new WireUnit('segment-end', Buffer.from('SNDBRKS\n'))
  * so short that the avatar would wait for more.
  * @param line `TYPE|arg|arg…` without a newline
  * @param options.allowDangerous lets commands through that can run programs or end the avatar
+ * @param options.boundModels aliases of models whose lips are or will be bound: to change those in place is dangerous
  * @throws BridgeError COMMAND_INVALID naming the rule that is broken, COMMAND_DANGEROUS saying what it could do
  */
-export function encodeCommand(line: string, options: { allowDangerous?: boolean } = {}): WireUnit {
+export function encodeCommand(
+  line: string,
+  options: { allowDangerous?: boolean | undefined; boundModels?: readonly string[] | undefined } = {},
+): WireUnit {
   const broken = brokenRule(line);
   if (broken !== undefined) {
     throw new BridgeError('COMMAND_INVALID', `The command ${quote(line)} was not sent: ${broken}.`);
   }
-  const danger = options.allowDangerous === true ? undefined : dangerOf(line);
+  const danger = options.allowDangerous === true ? undefined : dangerOf(line, options.boundModels);
   if (danger !== undefined) {
     throw new BridgeError(
       'COMMAND_DANGEROUS',
@@ -121,7 +137,7 @@ export function encodeCommand(line: string, options: { allowDangerous?: boolean 
   if (line.startsWith('S')) {
     newlines = Math.max(1, MIN_S_UNIT_BYTES - Buffer.byteLength(line));
   }
-  return new WireUnit('command', Buffer.from(line + '\n'.repeat(newlines)));
+  return new WireUnit('command', Buffer.from(line + '\n'.repeat(newlines)), NO_SAMPLES, line);
 }
 
 /** The rule of protocol.md that a command line breaks, as the end of a sentence, or undefined. */
@@ -137,6 +153,8 @@ function brokenRule(line: string): string | undefined {
   if (line.startsWith('SND')) {
     return 'it begins with SND, which the avatar reads as sound (protocol.md §2)';
   }
+  const word = brokenWord(line);
+  if (word !== undefined) return word;
   const wrapped = line.startsWith(MESSAGE_PREFIX);
   const message = wrapped ? line.slice(MESSAGE_PREFIX.length) : line;
   const bar = message.indexOf('|');
@@ -159,6 +177,23 @@ function brokenRule(line: string): string | undefined {
     return `it has ${lineBytes} bytes in UTF-8, and the limit of a whole line is ${MAX_LINE_BYTES} (protocol.md §2)`;
   }
   return undefined;
+}
+
+/** The wire's own words, as far as they change what a speech does: one that is wrong has no effect, and no answer tells. */
+function brokenWord(line: string): string | undefined {
+  const word = /^__AV(?:_START|_END|_SETMODEL|CONF_DISABLEAUTOLIP)/.exec(line)?.[0];
+  if (word === undefined) return undefined;
+  const rest = line.slice(word.length);
+  switch (word) {
+    case '__AV_SETMODEL':
+      if (/^,[^,|]+$/.test(rest) && !rest.includes('__AV')) return undefined;
+      return 'after __AV_SETMODEL comes a comma and the alias of one model, and nothing else';
+    case '__AVCONF_DISABLEAUTOLIP':
+      if (/^,(?:NO|ARKIT|AU|ARKIT\+AU|AU\+ARKIT|ALWAYS)$/.test(rest)) return undefined;
+      return 'after __AVCONF_DISABLEAUTOLIP comes a comma and NO, ARKIT, AU, ARKIT+AU or ALWAYS, and nothing else';
+    default:
+      return rest === '' ? undefined : `nothing may follow ${word}`;
+  }
 }
 
 /** A command as error messages show it: control characters escaped, and cut short. */
@@ -199,7 +234,7 @@ export function checkAlias(alias: string): string {
 
 /** Says which model moves its lips. Once per connection and model: again is pointless and can crash (protocol.md §3). */
 export function setModelCommand(alias: string): string {
-  return `__AV_SETMODEL,${checkAlias(alias)}`;
+  return SET_MODEL + checkAlias(alias);
 }
 
 /** Asks for a sign of life: `isProbeAnswer` comes once the model is loaded (protocol.md §5). */
@@ -222,7 +257,7 @@ export type AutoLipOff = 'NO' | 'ARKIT' | 'AU' | 'ARKIT+AU' | 'ALWAYS';
 
 /** Says when the lips do not follow the sound by themselves. After ALWAYS in mid-speech, close the mouth (§4). */
 export function autoLipCommand(off: AutoLipOff): string {
-  return `__AVCONF_DISABLEAUTOLIP,${off}`;
+  return AUTO_LIP_OFF + off;
 }
 
 /**
@@ -250,12 +285,34 @@ export interface AgentMessage {
   readonly args: readonly string[];
   /** True when the avatar cut it off at 2,047 bytes; the last argument is then a part (protocol.md §1). */
   readonly truncated: boolean;
+  /** Set where it came as a line of the avatar's log (`Plugin_Remote_AllLog=true`). */
+  readonly log?: LogLine | undefined;
 }
 
-/** A line as a message. Any line is one: there is nothing to refuse in what the avatar says. */
+/** A line of the avatar's log. */
+export interface LogLine {
+  /** The part of the avatar that wrote it: `MMDAgent`, `Remote` and others. */
+  readonly module: string;
+  /** `Sent`: a message was issued; `Captured`: a module acts on one; the others are for people. */
+  readonly level: 'Error' | 'Warning' | 'Status' | 'Debug' | 'Sent' | 'Captured';
+  /** What comes after the head. */
+  readonly text: string;
+}
+
+/** `[2026/11/28 11:33:34.317] [41916] Module: Level: text` (protocol.md §5). */
+const LOG_LINE =
+  /^\[\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d(?:\.\d{3})?\] \[\d+\] ([^:]+): (Error|Warning|Status|Debug|Sent|Captured): (.*)$/s;
+
+/**
+ * A line as a message. Any line is one: there is nothing to refuse in what the avatar says. A message that was issued
+ * inside the avatar comes out the same from a line of the log.
+ */
 export function parseMessage(line: string, truncated = false): AgentMessage {
-  const [type = '', ...args] = line.split('|');
-  return { text: line, type, args, truncated };
+  const head = line.startsWith('[') ? LOG_LINE.exec(line) : null;
+  const log = head ? { module: head[1]!, level: head[2] as LogLine['level'], text: head[3]! } : undefined;
+  const text = log?.level === 'Sent' ? log.text : line;
+  const [type = '', ...args] = text.split('|');
+  return { text, type, args, truncated, log };
 }
 
 const NEWLINE = 0x0a;

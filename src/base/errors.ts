@@ -130,6 +130,16 @@ export const ERRORS = {
     false,
     'A name has 1 to 64 letters, digits, dots, dashes or underscores.',
   ),
+  SOUND_DEVICE_FAILED: entry(
+    'unavailable',
+    false,
+    'Check the sound device of the avatar’s machine, then start the avatar anew.',
+  ),
+  MODEL_GONE: entry(
+    'unavailable',
+    true,
+    'Add the model again with its alias; agent.replaceModel() exchanges a model without losing a speech that follows.',
+  ),
   AGENT_ABSENT: entry(
     'unavailable',
     true,

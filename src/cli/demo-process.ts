@@ -28,8 +28,11 @@ export async function demo({ terminal, onInterrupt }: CliContext): Promise<numbe
   const interrupted = new AbortController();
   const signal = AbortSignal.any([timeout, interrupted.signal]);
   const off = onInterrupt(() => interrupted.abort(new Interrupted()));
-  const bridge = await createBridge({ port: 0 });
-  const avatar = new SimulatedAvatar({ url: `ws://127.0.0.1:${bridge.address.port}${bridge.options.path}` });
+  const bridge = await createBridge({ port: 0, firstSoundMs: 0 });
+  const avatar = new SimulatedAvatar({
+    url: `ws://127.0.0.1:${bridge.address.port}${bridge.options.path}`,
+    audioOpenMs: 0,
+  });
   try {
     const service = await attachService(bridge);
     terminal.say(`service: ${service.url}`);

@@ -12,6 +12,8 @@ export interface SimulatorPlan {
   readonly model: string;
   readonly count: number;
   readonly retry: number;
+  readonly audioOpenMs: number;
+  readonly allLog?: boolean | undefined;
   readonly timeoutMs: number;
   readonly record?: string;
   readonly report?: string;
@@ -22,10 +24,17 @@ export interface SimulatorPlan {
 
 /** Runs simulated avatars until Ctrl-C, or until all are dead. @returns the exit status */
 export async function simulate({ terminal, onInterrupt }: CliContext, plan: SimulatorPlan): Promise<number> {
-  const { count, url, model, retry, json, record, report, timeoutMs } = plan;
+  const { count, url, model, retry, json, record, report, timeoutMs, audioOpenMs, allLog = false } = plan;
   const content = plan.content === undefined ? undefined : await readContent(plan.content);
   const voices = (plan.synthVoices ?? '').split(',').filter((name) => name !== '');
-  const options = { url, modelAlias: model, retryCount: retry, record: record !== undefined };
+  const options = {
+    url,
+    modelAlias: model,
+    retryCount: retry,
+    audioOpenMs,
+    allLog,
+    record: record !== undefined,
+  };
   const avatars = Array.from(
     { length: count },
     () => new SimulatedAvatar({ ...options, content, synth: { voices } }),

@@ -10,6 +10,8 @@ interface SimulatorFlags {
   content?: string;
   synthVoices?: string;
   retry: number;
+  audioOpenMs: number;
+  allLog?: boolean;
   json?: boolean;
 }
 
@@ -42,6 +44,13 @@ export const addSimulator: AddCommand = (program, run) => {
       wholeNumber,
       0,
     )
+    .option(
+      '--audio-open-ms <ms>',
+      'time from its connection until its sound device is open; sound before is dropped',
+      wholeNumber,
+      200,
+    )
+    .option('--all-log', 'send its log in place of its messages, as Plugin_Remote_AllLog=true')
     .option('--json', 'what happens as JSON, an object a line');
   addOptions(command, ['host', 'port', 'path', 'model', 'timeoutMs']);
   command.action((flags: SimulatorFlags) =>

@@ -6,12 +6,16 @@ export interface ProgramWorld {
   readonly synth: SynthPlugin;
   /** Aliases of the models that are loaded. */
   readonly models: Set<string>;
+  /** A model is gone: lips that were bound to it are bound to nothing. */
+  deleted(alias: string): void;
+  /** True for the model whose lips are bound. */
+  isBound(alias: string): boolean;
   /** The program's variables (`VALUE_SET`). */
   readonly values: Map<string, string>;
   /** True when the program's own machine would have this file. */
   fileExists(path: string): boolean;
   /** Issues a message later; the same key again replaces it. */
-  later(key: string, delayMs: number, message: string): void;
+  later(key: string, delayMs: number, message: string | (() => string)): void;
   /** Calls a later message off. @returns true when one was still to come */
   cancel(key: string): boolean;
   /** `AVATAR_CONTROL`, `__AV_START` and `__AV_END`: external control on or off. @returns false when it was so already */
@@ -19,7 +23,7 @@ export interface ProgramWorld {
   /** The program hangs for good. */
   hang(reason: string): void;
   /** The program ends. */
-  end(reason: string): void;
+  end(reason: string, rule: 'avatar-disabled' | 'model-changed'): void;
 }
 
 const SYNTH_PLUGINS = new Set(['Open_JTalk', 'Flite_plus_hts_engine']);
@@ -29,6 +33,9 @@ type Answer = (args: readonly string[], world: ProgramWorld) => readonly string[
 
 /** After a lip movement ends, its event comes this much later (protocol.md §7). */
 const LIPSYNC_TAIL_MS = 220;
+
+/** From MODEL_DELETE to its event (protocol.md §5). */
+const MODEL_DELETE_MS = 500;
 
 /** A stand-in for how long a motion, a move or a sound takes: a simulator knows no files and no distances. */
 const STAND_IN_MS = { motion: 2_000, move: 200, sound: 1_000 } as const;
@@ -89,11 +96,26 @@ export const ANSWERS: Readonly<Record<string, Answer>> = {
   },
   LIPSYNC_STOP: stopped('LIPSYNC'),
   MODEL_ADD: ([alias = '', file = ''], world) => {
-    if (!world.fileExists(file)) return [];
+    // Added before the one of that alias is gone, no model comes.
+    if (!world.fileExists(file) || world.models.has(alias)) return [];
     world.models.add(alias);
     return [`MODEL_EVENT_ADD|${alias}`];
   },
-  MODEL_DELETE: ([alias = ''], world) => (world.models.delete(alias) ? [`MODEL_EVENT_DELETE|${alias}`] : []),
+  MODEL_DELETE: ([alias = ''], world) => {
+    if (!world.models.has(alias)) return [];
+    world.later(`MODEL|${alias}`, MODEL_DELETE_MS, () => {
+      world.models.delete(alias);
+      world.deleted(alias);
+      return `MODEL_EVENT_DELETE|${alias}`;
+    });
+    return [];
+  },
+  MODEL_CHANGE: ([alias = '', file = ''], world) => {
+    if (!world.models.has(alias) || !world.fileExists(file)) return [];
+    // It does in 17 of 28 tries (protocol.md §5).
+    if (world.isBound(alias)) world.end(`MODEL_CHANGE of ${alias}, whose lips are bound`, 'model-changed');
+    return [`MODEL_EVENT_CHANGE|${alias}`];
+  },
   MODEL_BINDFACE: onModel('MODEL_EVENT_BINDFACE', 2),
   MODEL_UNBINDFACE: onModel('MODEL_EVENT_UNBINDFACE', 2),
   MOTION_ADD: ([alias = '', motion = '', file = '', ...how], world) => {
@@ -182,7 +204,7 @@ export const ANSWERS: Readonly<Record<string, Answer>> = {
   },
   PLUGIN_DISABLE: ([name = ''], world) => {
     if (SYNTH_PLUGINS.has(name)) world.synth.enable(false);
-    if (name === 'Remote') world.end('PLUGIN_DISABLE|Remote');
+    if (name === 'Remote') world.end('PLUGIN_DISABLE|Remote', 'avatar-disabled');
     return [`PLUGIN_EVENT_DISABLE|${name}`];
   },
 };

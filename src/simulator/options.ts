@@ -22,6 +22,10 @@ export interface SimulatorOptions extends PlaybackOptions {
   readonly modelAlias?: string;
   /** From the upgrade until it is ready, in milliseconds; Infinity: never. Default 150; measured 136 to 716. */
   readonly readyAfterMs?: number;
+  /** From the upgrade until its sound device is open, in milliseconds; sound before is dropped. Default 200. */
+  readonly audioOpenMs?: number;
+  /** It sends its log in place of its messages, as `Plugin_Remote_AllLog=true`. Default false. */
+  readonly allLog?: boolean;
   /** How often it tries again when it is not let in, as `Plugin_Remote_RetryCount`. Default 0. */
   readonly retryCount?: number;
   /** False keeps nothing of what is heard. Default true. */

@@ -3,7 +3,7 @@ import { HeardRecording } from './recording.js';
 import { BLOCK_SAMPLES, SegmentState, type SegmentReport } from './segments.js';
 
 /** Why a sample that came in is never heard. */
-export type DropReason = 'not-ready' | 'no-model' | 'buffer-full' | 'remainder' | 'died';
+export type DropReason = 'not-ready' | 'device-closed' | 'no-model' | 'buffer-full' | 'remainder' | 'died';
 
 /** A silence in the middle of a segment: the buffer had run dry and more came. */
 export interface Gap {
@@ -53,6 +53,7 @@ export class Playback {
   #maxHeldSamples = 0;
   readonly #dropped: Record<DropReason, number> = {
     'not-ready': 0,
+    'device-closed': 0,
     'no-model': 0,
     'buffer-full': 0,
     remainder: 0,
@@ -148,7 +149,7 @@ export class Playback {
   }
 
   /** Counts samples that came and are dropped for a reason that lies outside: readiness, the model. */
-  refuse(samples: number, reason: 'not-ready' | 'no-model', nowMs: number): void {
+  refuse(samples: number, reason: 'not-ready' | 'device-closed' | 'no-model', nowMs: number): void {
     this.advance(nowMs);
     this.#receivedSamples += samples;
     this.#drop(reason, samples);

@@ -25,6 +25,10 @@ export interface ProgramOptions {
   readonly modelAlias: string;
   /** From the upgrade until the model is loaded and the main loop runs, in milliseconds; Infinity for never. */
   readonly readyAfterMs: number;
+  /** From the upgrade until the sound device is open, in milliseconds. */
+  readonly audioOpenMs: number;
+  /** Its log goes out in place of its messages. */
+  readonly allLog: boolean;
   /** From a command to its echo, least and most, in milliseconds. */
   readonly echoMs: readonly [number, number];
   /** True when the program's own machine would have this file. */
@@ -63,9 +67,11 @@ export class AvatarProgram {
   /** Commands that the main loop has not come to. They run in this order: none before the one that came first. */
   readonly #inbox: { readonly line: string; readonly dueMs: number }[] = [];
   readonly #outbox: string[] = [];
+  readonly #log: AvatarLog | undefined;
   #loopTimer: Timer | undefined;
   #sendTimer: Timer | undefined;
   #readyTimer: Timer | undefined;
+  #deviceTimer: Timer | undefined;
   #timeTimer: Timer | undefined;
   #idleTimer: Timer | undefined;
   #state: 'loading' | 'running' | 'hung' | 'stopped' = 'loading';
@@ -79,6 +85,7 @@ export class AvatarProgram {
     this.#options = options;
     this.#clock = options.clock;
     this.#lastDataMs = options.clock.nowMs();
+    this.#log = options.allLog ? new AvatarLog(options.timeOfDay, options.sinceUpgradeMs) : undefined;
     this.#synth = new SynthPlugin(this.#clock, options.synth, {
       hasModel: (alias) => this.#models.has(alias),
       say: (...messages) => this.#say(...messages),
@@ -92,6 +99,10 @@ export class AvatarProgram {
     this.#world = {
       synth: this.#synth,
       models: this.#models,
+      deleted: (alias) => {
+        if (this.#lipsOf === alias) this.#lipsOf = undefined;
+      },
+      isBound: (alias) => this.#lipsOf === alias,
       values: new Map(),
       fileExists: options.fileExists,
       later: (key, delayMs, message) => this.#sayLater(key, delayMs, message),
@@ -105,8 +116,8 @@ export class AvatarProgram {
         options.log.add('speak-file-missing', reason, options.sinceUpgradeMs());
         this.#halt('hung');
       },
-      end: (reason) => {
-        options.log.add('avatar-disabled', reason, options.sinceUpgradeMs());
+      end: (reason, rule) => {
+        options.log.add(rule, reason, options.sinceUpgradeMs());
         options.onEnd(reason);
       },
     };
@@ -114,8 +125,10 @@ export class AvatarProgram {
 
   /** The upgrade is done: says what the real one says first, and loads. */
   start(): void {
-    const { modelAlias, readyAfterMs } = this.#options;
+    const { modelAlias, readyAfterMs, audioOpenMs } = this.#options;
     this.#lastDataMs = this.#clock.nowMs();
+    this.#deviceTimer = this.#clock.after(audioOpenMs, () => this.#note('Remote', 'openstream ok'));
+    this.#note('Remote', 'connected to localhost:9001/chat');
     this.#say('PLUGIN_EVENT_ENABLE|Variables', 'PLUGIN_EVENT_ENABLE|VIManager');
     this.#say(`MODEL_ADD|${modelAlias}|gene/Gene.pmd|0,-13,0`);
     if (Number.isFinite(readyAfterMs))
@@ -129,8 +142,9 @@ export class AvatarProgram {
   }
 
   /** Why sound that comes now is mute; undefined when it is heard (protocol.md §3, §4). */
-  get muteReason(): 'not-ready' | 'no-model' | undefined {
+  get muteReason(): 'not-ready' | 'device-closed' | 'no-model' | undefined {
     if (this.#state !== 'running') return 'not-ready';
+    if (this.#options.sinceUpgradeMs() < this.#options.audioOpenMs) return 'device-closed';
     return this.#lipsOf !== undefined && this.#models.has(this.#lipsOf) ? undefined : 'no-model';
   }
 
@@ -183,6 +197,7 @@ export class AvatarProgram {
       this.#loopTimer,
       this.#sendTimer,
       this.#readyTimer,
+      this.#deviceTimer,
       this.#timeTimer,
       this.#idleTimer,
     ])
@@ -223,7 +238,7 @@ export class AvatarProgram {
       due.push(next.line);
     }
     const issued = due.flatMap((line) => this.#issuedBy(line));
-    this.#say(...issued);
+    this.#issued('Remote', issued);
     if (firstTurn) this.#say(this.#timeMessage());
     for (const line of due) {
       if (line === '__AV_START' || line === '__AV_END') {
@@ -231,7 +246,10 @@ export class AvatarProgram {
         this.#world.control(on);
         this.#say(on ? 'AVATAR|START' : 'AVATAR|END');
       }
-      for (const message of this.#issuedBy(line)) this.#answer(message);
+      for (const message of this.#issuedBy(line)) {
+        if (this.#log) this.#put(this.#log.line('MMDAgent', 'Captured', message));
+        this.#answer(message);
+      }
     }
   }
 
@@ -261,11 +279,11 @@ export class AvatarProgram {
     this.#options.log.add('unknown-av-word', JSON.stringify(line), this.#options.sinceUpgradeMs());
   }
 
-  #sayLater(key: string, delayMs: number, message: string): void {
+  #sayLater(key: string, delayMs: number, message: string | (() => string)): void {
     this.#cancel(key);
     const timer = this.#clock.after(delayMs, () => {
       this.#later.delete(key);
-      this.#say(message);
+      this.#say(typeof message === 'string' ? message : message());
     });
     this.#later.set(key, timer);
   }
@@ -303,10 +321,25 @@ export class AvatarProgram {
   }
 
   #say(...messages: readonly string[]): void {
+    this.#issued('MMDAgent', messages);
+  }
+
+  /** Messages that a module issues inside the program; all of them go out. */
+  #issued(module: string, messages: readonly string[]): void {
     if (this.#state === 'hung' || this.#state === 'stopped') return;
-    for (const message of messages) this.#outbox.push(message);
-    if (this.#outbox.length > 0 && !this.#sendTimer) this.#sendWhenQuiet();
+    for (const message of messages) this.#put(this.#log?.line(module, 'Sent', message) ?? message);
     for (const message of messages) this.#content.saw(message);
+  }
+
+  /** A line that stands in the log alone. */
+  #note(module: string, text: string): void {
+    if (this.#log) this.#put(this.#log.line(module, 'Status', text));
+  }
+
+  #put(message: string): void {
+    if (this.#state === 'hung' || this.#state === 'stopped') return;
+    this.#outbox.push(message);
+    if (!this.#sendTimer) this.#sendWhenQuiet();
   }
 
   #sendWhenQuiet(): void {
@@ -319,6 +352,27 @@ export class AvatarProgram {
       return;
     }
     for (const message of this.#outbox.splice(0)) this.#options.send(cut(message));
+  }
+}
+
+/** The program's log as it goes out with `Plugin_Remote_AllLog=true` (protocol.md §5). */
+class AvatarLog {
+  readonly #timeOfDay: () => Date;
+  readonly #sinceUpgradeMs: () => number;
+
+  constructor(timeOfDay: () => Date, sinceUpgradeMs: () => number) {
+    this.#timeOfDay = timeOfDay;
+    this.#sinceUpgradeMs = sinceUpgradeMs;
+  }
+
+  line(module: string, level: 'Status' | 'Sent' | 'Captured', text: string): string {
+    const time = this.#timeOfDay();
+    const two = (value: number, digits = 2): string => String(value).padStart(digits, '0');
+    const day = `${time.getFullYear()}/${two(time.getMonth() + 1)}/${two(time.getDate())}`;
+    const clock = `${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}.${two(time.getMilliseconds(), 3)}`;
+    // It counts frames, 30 a second. Its lines end in two newlines.
+    const frame = Math.floor((this.#sinceUpgradeMs() * 30) / 1000);
+    return `[${day} ${clock}] [${frame}] ${module}: ${level}: ${text}\n`;
   }
 }
 

@@ -27,6 +27,12 @@ const DEATH_BY_DISCONNECT_MS = 75;
 
 const KEPT_COMMANDS = 1_000;
 
+const MUTE_RULES = {
+  'not-ready': 'audio-before-ready',
+  'device-closed': 'audio-before-device',
+  'no-model': 'audio-without-model',
+} as const;
+
 /**
  * An MMDAgent-EX without MMDAgent-EX: it connects, becomes ready, runs commands, hears and dies as protocol.md
  * measured it, records what it hears, and reports every rule that was broken. It lives once.
@@ -208,11 +214,13 @@ export class SimulatedAvatar extends Emitter<SimulatorEvents> {
   }
 
   #programOptions(): ProgramOptions {
-    const { echoMs, fileExists, random, timeOfDay, readyAfterMs } = this.#options;
+    const { echoMs, fileExists, random, timeOfDay, readyAfterMs, audioOpenMs, allLog } = this.#options;
     return {
       clock: this.#clock,
       modelAlias: this.#modelAlias,
       readyAfterMs: readyAfterMs ?? 150,
+      audioOpenMs: audioOpenMs ?? 200,
+      allLog: allLog ?? false,
       echoMs: echoMs ?? [30, 60],
       fileExists: fileExists ?? (() => true),
       random: random ?? Math.random,
@@ -321,10 +329,7 @@ export class SimulatedAvatar extends Emitter<SimulatorEvents> {
     let dropped: DropReason | undefined = mute;
     if (mute) {
       this.#playback.refuse(samples.length, mute, nowMs);
-      this.#broken(
-        mute === 'not-ready' ? 'audio-before-ready' : 'audio-without-model',
-        `${samples.length} samples are dropped.`,
-      );
+      this.#broken(MUTE_RULES[mute], `${samples.length} samples are dropped.`);
     } else {
       this.#firstFrameMs ??= nowMs;
       const lost = this.#playback.push(samples, nowMs);

@@ -23,6 +23,7 @@ function link(options: { readyTimeoutMs?: number } = {}): {
       clock,
       wheel: new TimerWheel(clock),
       readyTimeoutMs: 1000,
+      firstSoundMs: 0,
       ...options,
     }),
   };
@@ -107,6 +108,7 @@ describe('readiness', () => {
       clock,
       wheel: new TimerWheel(clock),
       readyTimeoutMs: 1000,
+      firstSoundMs: 0,
       state: { model: '0', mode: 'file' },
     });
     await adopted.prepare({ model: '0' });

@@ -20,6 +20,7 @@ function takenOver(state: (nowMs: number) => LinkState): {
     clock,
     wheel: new TimerWheel(clock),
     readyTimeoutMs: 1000,
+    firstSoundMs: 0,
     state: state(startMs),
   });
   return { clock, connection, link, startMs };

@@ -107,7 +107,7 @@ const type = fc.oneof(
     'STOP',
     'STAGE',
     'MOTION_ADD',
-    '__AV_START',
+    '__AV_TRACK',
     '__AV_MESSAGE,HELLO',
     'こんにちは',
   ),

@@ -23,7 +23,7 @@ const tasks = {
   /** Starts a bridge. @returns the port it listens on */
   async listen(leadMs: number | 'auto' = LEAD_MS): Promise<number> {
     if (leadMs !== 'auto') leadSamples = msToSamples(leadMs);
-    bridge = await openBridge({ port: 0, leadMs, maxAgents: 10_000, clock: sharedClock });
+    bridge = await openBridge({ port: 0, firstSoundMs: 0, leadMs, maxAgents: 10_000, clock: sharedClock });
     return bridge.address.port;
   },
   /** Has every agent speak, their starts spread evenly over a time. */

@@ -46,6 +46,7 @@ const tasks = {
       const avatar = new SimulatedAvatar({
         url: `${url}/${name}`,
         record: false,
+        audioOpenMs: 0,
         clock: sharedClock,
         ...simulator,
       });

@@ -45,6 +45,7 @@ class Served {
     this.avatar = new SimulatedAvatar({
       url: `ws://127.0.0.1:${port}/chat`,
       record: false,
+      audioOpenMs: 0,
       clock: sharedClock,
     });
     let within = false;
@@ -57,7 +58,7 @@ class Served {
 
   static async start(args: readonly string[]): Promise<Served> {
     const main = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
-    const child = spawn(process.execPath, [main, 'serve', '--port', '0', ...args], {
+    const child = spawn(process.execPath, [main, 'serve', '--port', '0', '--first-sound-ms', '0', ...args], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     let out = '';

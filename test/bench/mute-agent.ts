@@ -34,6 +34,7 @@ export async function muteAgent(clock: Clock, options: { leadMs: number }): Prom
     leadMs: options.leadMs,
     agentTimeoutMs: 10_000,
     readyTimeoutMs: 10_000,
+    firstSoundMs: 0,
     maxQueued: 100,
     bufferMs: 2000,
     allowDangerous: false,

@@ -21,7 +21,7 @@ let bridge: BridgeHandle;
 const tasks = {
   /** Starts a bridge with its API. @returns the port it listens on */
   async listen(): Promise<number> {
-    bridge = await openBridge({ port: 0, leadMs: LEAD_MS, clock: sharedClock });
+    bridge = await openBridge({ port: 0, firstSoundMs: 0, leadMs: LEAD_MS, clock: sharedClock });
     await attachService(bridge);
     return bridge.address.port;
   },

@@ -34,7 +34,7 @@ async function serveWithAvatar(args: string[] = []): Promise<Served> {
   const run = command(['serve', '--port', '0', '--no-standby', ...args]);
   await run.says('listening on');
   const port = String(run.json()[0]!['port']);
-  const avatar = new SimulatedAvatar({ url: `ws://127.0.0.1:${port}/chat` });
+  const avatar = new SimulatedAvatar({ url: `ws://127.0.0.1:${port}/chat`, audioOpenMs: 0 });
   avatars.push(avatar);
   await avatar.connect();
   await run.says('ready after');

@@ -36,7 +36,11 @@ async function serve(...args: string[]): Promise<Served> {
       return answer?.ok === true ? ((await answer.json()) as { pid: number }).pid : 0;
     },
     join: async (name) => {
-      const avatar = new SimulatedAvatar({ url: `ws://127.0.0.1:${port}/chat/${name}`, retryCount: 100 });
+      const avatar = new SimulatedAvatar({
+        url: `ws://127.0.0.1:${port}/chat/${name}`,
+        audioOpenMs: 0,
+        retryCount: 100,
+      });
       avatars.push(avatar);
       await avatar.connect();
       await run.says(`"agent":"${name}","model":"0"`);

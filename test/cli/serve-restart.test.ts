@@ -20,7 +20,7 @@ describe('what clients have open when a restart is asked for', () => {
     const run = command(['serve', '--port', '0', '--no-standby']);
     await run.says('listening on');
     const port = Number(run.json()[0]!['port']);
-    avatar = new SimulatedAvatar({ url: `ws://127.0.0.1:${port}/chat` });
+    avatar = new SimulatedAvatar({ url: `ws://127.0.0.1:${port}/chat`, audioOpenMs: 0 });
     await avatar.connect();
     await run.says('ready after');
     const pid = async (): Promise<number> => {

@@ -43,7 +43,7 @@ describe('serve', () => {
         'Plugin_Remote_RetryCount=100000',
       ],
     });
-    const avatar = new SimulatedAvatar({ url: `ws://127.0.0.1:${port}/chat` });
+    const avatar = new SimulatedAvatar({ url: `ws://127.0.0.1:${port}/chat`, audioOpenMs: 0 });
     await avatar.connect();
     await run.says('ready after');
     const spoken = await inProcess(['speak', '--port', port, short]);
@@ -68,7 +68,7 @@ describe('serve', () => {
   it('says at Ctrl-C which avatars end with it, stops what is spoken, and ends with 0', async () => {
     const { run, port } = await serve(['--stop-deadline-ms', '0']);
     const avatars = ['', '/mei'].map(
-      (path) => new SimulatedAvatar({ url: `ws://127.0.0.1:${port}/chat${path}` }),
+      (path) => new SimulatedAvatar({ url: `ws://127.0.0.1:${port}/chat${path}`, audioOpenMs: 0 }),
     );
     for (const avatar of avatars) await avatar.connect();
     await until(() => avatars.every(({ state }) => state === 'ready'));
@@ -86,7 +86,7 @@ describe('serve', () => {
 
   it('lets what is spoken be heard to its end at SIGTERM, and takes nothing more', async () => {
     const { run, port } = await serve(['--no-keeper', '--stop-deadline-ms', '60000']);
-    const avatar = new SimulatedAvatar({ url: `ws://127.0.0.1:${port}/chat` });
+    const avatar = new SimulatedAvatar({ url: `ws://127.0.0.1:${port}/chat`, audioOpenMs: 0 });
     await avatar.connect();
     const long = join(folder, 'long.wav');
     await writeFile(long, wavOf(noise(24_000, 9000)));
@@ -104,7 +104,7 @@ describe('serve', () => {
 
   it('ends at once at a second Ctrl-C', async () => {
     const { run, port } = await serve(['--stop-deadline-ms', '600000']);
-    const avatar = new SimulatedAvatar({ url: `ws://127.0.0.1:${port}/chat` });
+    const avatar = new SimulatedAvatar({ url: `ws://127.0.0.1:${port}/chat`, audioOpenMs: 0 });
     await avatar.connect();
     const speaking = command(['speak', '--port', port, inProject('samples/hello.wav')]);
     await speaking.says('speaking');
@@ -117,7 +117,7 @@ describe('serve', () => {
   it('lives on when nobody reads its log', async () => {
     const { run, port } = await serve();
     run.child.stdout!.destroy();
-    const avatar = new SimulatedAvatar({ url: `ws://127.0.0.1:${port}/chat` });
+    const avatar = new SimulatedAvatar({ url: `ws://127.0.0.1:${port}/chat`, audioOpenMs: 0 });
     await avatar.connect();
     await until(() => avatar.state === 'ready');
     const spoken = await inProcess(['speak', '--port', port, short]);
@@ -165,7 +165,7 @@ describe('serve', () => {
     // As it stands on the screen: it is there to be pasted.
     const directory = /Websocket_Directory=(\S+)/.exec(run.out)![1]!;
     expect(directory).toBe(`/chat?token=${secret}`);
-    const avatar = new SimulatedAvatar({ url: `ws://127.0.0.1:${port}${directory}` });
+    const avatar = new SimulatedAvatar({ url: `ws://127.0.0.1:${port}${directory}`, audioOpenMs: 0 });
     await avatar.connect();
     await run.says('ready after');
     const sent = await inProcess(['send', '--port', port, '--agent', 'bob', 'A|1']);

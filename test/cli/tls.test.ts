@@ -37,7 +37,7 @@ await describeWith(['openssl'], 'commands and a service that speaks TLS', () => 
   });
 
   async function serve(options: BridgeOptions): Promise<void> {
-    bridge = await createBridge({ port: 0, ...options });
+    bridge = await createBridge({ port: 0, firstSoundMs: 0, ...options });
     await attachService(bridge);
   }
   const run = (args: string[], env: Record<string, string> = {}, input = ''): Promise<InProcess> =>
@@ -57,7 +57,7 @@ await describeWith(['openssl'], 'commands and a service that speaks TLS', () => 
     wrapper.listen(0, '127.0.0.1');
     await once(wrapper, 'listening');
     const { port } = wrapper.address() as AddressInfo;
-    avatar = new SimulatedAvatar({ url: `ws://127.0.0.1:${port}/chat`, readyAfterMs: 50 });
+    avatar = new SimulatedAvatar({ url: `ws://127.0.0.1:${port}/chat`, audioOpenMs: 0, readyAfterMs: 50 });
     await avatar.connect();
     await until(() => bridge.agent().state === 'ready');
     const env = { MMDAGENT_BRIDGE_TLS_CA: cert, MMDAGENT_BRIDGE_TOKEN: TOKEN };

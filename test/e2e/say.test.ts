@@ -94,7 +94,11 @@ describe('a bridge.yaml', () => {
     const serve = command(['serve', '--json'], { cwd: folder });
     await serve.says(/listening on/);
     const port = /listening on http:\/\/[^:]+:(\d+)/.exec(serve.out + serve.err)![1]!;
-    const avatar = new SimulatedAvatar({ url: `ws://127.0.0.1:${port}/chat`, readyAfterMs: 60 });
+    const avatar = new SimulatedAvatar({
+      url: `ws://127.0.0.1:${port}/chat`,
+      audioOpenMs: 0,
+      readyAfterMs: 60,
+    });
     await avatar.connect();
     const say = command(['say', 'Yes. [nod 3]'], { env: { MMDAGENT_BRIDGE_PORT: port } });
     expect(await say.exit, say.err).toBe(0);

@@ -34,6 +34,7 @@ function avatarAt(port: number, name: string, options: Partial<SimulatorOptions>
   const avatar = new SimulatedAvatar({
     url: `ws://127.0.0.1:${port}/chat/${name}`,
     readyAfterMs: 60,
+    audioOpenMs: 0,
     ...options,
   });
   onTestFinished(() => avatar.leave());

@@ -10,7 +10,8 @@ const NAMES = ['hana', 'mei', 'taro'];
 /** Three avatars of a port, each under its name. */
 async function start(port: number): Promise<SimulatedAvatar[]> {
   const avatars = NAMES.map(
-    (name) => new SimulatedAvatar({ url: `ws://127.0.0.1:${port}/chat/${name}`, readyAfterMs: 20 }),
+    (name) =>
+      new SimulatedAvatar({ url: `ws://127.0.0.1:${port}/chat/${name}`, audioOpenMs: 0, readyAfterMs: 20 }),
   );
   onTestFinished(() => avatars.forEach((avatar) => avatar.leave()));
   await Promise.all(avatars.map((avatar) => avatar.connect()));

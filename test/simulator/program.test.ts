@@ -14,6 +14,8 @@ function program(options: Partial<ProgramOptions> = {}) {
     clock,
     modelAlias: '0',
     readyAfterMs: 100,
+    audioOpenMs: 0,
+    allLog: false,
     echoMs: [30, 60],
     fileExists: (path) => !path.includes('nosuch'),
     random: () => 0.5,

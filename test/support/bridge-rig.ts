@@ -5,14 +5,14 @@ import { compareHeard, SimulatedAvatar, type SimulatorOptions } from '../../src/
 
 export { until } from './until.js';
 
-/** A bridge on a free loopback port, closed when the test ends. */
+/** A bridge on a free loopback port, closed when the test ends. It does not wait for a sound device. */
 export async function startBridge(options: OpenOptions = {}): Promise<BridgeHandle> {
-  const bridge = await openBridge({ port: 0, ...options });
+  const bridge = await openBridge({ port: 0, firstSoundMs: 0, ...options });
   onTestFinished(() => bridge.close());
   return bridge;
 }
 
-/** A simulated avatar on the bridge's path, gone when the test ends. */
+/** A simulated avatar on the bridge's path, gone when the test ends. Its sound device is open at once. */
 export async function joinAvatar(
   bridge: Bridge,
   options: Partial<SimulatorOptions> & { name?: string } = {},
@@ -20,7 +20,12 @@ export async function joinAvatar(
   const { name, ...rest } = options;
   const { port } = bridge.address;
   const path = name === undefined ? bridge.options.path : `${bridge.options.path}/${name}`;
-  const avatar = new SimulatedAvatar({ url: `ws://127.0.0.1:${port}${path}`, readyAfterMs: 80, ...rest });
+  const avatar = new SimulatedAvatar({
+    url: `ws://127.0.0.1:${port}${path}`,
+    readyAfterMs: 80,
+    audioOpenMs: 0,
+    ...rest,
+  });
   onTestFinished(() => avatar.leave());
   await avatar.connect();
   return avatar;

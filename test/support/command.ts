@@ -40,7 +40,13 @@ export function start(program: string, args: readonly string[], options: Command
     stdio: ['pipe', 'pipe', 'pipe'],
     // A group of its own, so that what it starts itself can be ended with it.
     detached: true,
-    env: { ...process.env, MMDAGENT_BRIDGE_PORT: '', ...options.env },
+    env: {
+      ...process.env,
+      MMDAGENT_BRIDGE_PORT: '',
+      // A test that means the wait for the sound device says so.
+      MMDAGENT_BRIDGE_FIRST_SOUND_MS: '0',
+      ...options.env,
+    },
     ...(options.cwd !== undefined && { cwd: options.cwd }),
   });
   running.add(child);

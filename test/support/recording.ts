@@ -10,9 +10,9 @@ export interface RecordedEvent {
   payload?: string;
 }
 
-/** The recording of a cold start of the real program, in order. */
-export function realAgentRecording(): RecordedEvent[] {
-  return readFileSync(inProject('test/support/recordings/real-agent.jsonl'), 'utf8')
+/** The recording of a cold start of the real program, in order; that with its log in place of its messages is shortened. */
+export function realAgentRecording(name: 'real-agent' | 'real-agent-alllog' = 'real-agent'): RecordedEvent[] {
+  return readFileSync(inProject(`test/support/recordings/${name}.jsonl`), 'utf8')
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as RecordedEvent);

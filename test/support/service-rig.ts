@@ -45,12 +45,12 @@ export interface Answer {
   readonly json: Json;
 }
 
-/** Starts a rig. Close it in `afterEach`. */
+/** Starts a rig, which waits for no sound device. Close it in `afterEach`. */
 export async function startService(
   options: OpenOptions = {},
   serviceOptions: ServiceOptions = {},
 ): Promise<ServiceRig> {
-  const bridge = await openBridge({ port: 0, ...options });
+  const bridge = await openBridge({ port: 0, firstSoundMs: 0, ...options });
   const service = await attachService(bridge, serviceOptions);
   const { port } = bridge.address;
   const avatars: SimulatedAvatar[] = [];
@@ -64,6 +64,7 @@ export async function startService(
       const avatar = new SimulatedAvatar({
         url: `ws://127.0.0.1:${port}${path}`,
         readyAfterMs: 60,
+        audioOpenMs: 0,
         ...given,
       });
       avatars.push(avatar);

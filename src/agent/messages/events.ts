@@ -144,11 +144,9 @@ export type TypedMessage =
 
 const eventIndex = new ShapeIndex(Object.entries(eventRows));
 
-/** `[date] [n] Module: Status: text` (protocol.md §3). */
-const LOG_LINE = /^\[[^\]]*\] \[\d+\] ([^:]+): ([^:]+): (.*)$/s;
-
 /** What a message of the avatar says. A message that was cut off is only known when what it needs is there. */
 export function classify(message: AgentMessage): TypedMessage {
+  if (message.log && message.log.level !== 'Sent') return { kind: 'log', ...message.log };
   const fields = words(message.text);
   const known = eventIndex.read(fields);
   if (known !== undefined) return { kind: known.name, ...known.values } as TypedMessage;
@@ -156,7 +154,5 @@ export function classify(message: AgentMessage): TypedMessage {
   if (command !== undefined) {
     return { kind: 'command', command: command.name as CommandName, values: command.values };
   }
-  const log = LOG_LINE.exec(message.text);
-  if (log !== null) return { kind: 'log', module: log[1]!, level: log[2]!, text: log[3]! };
   return { kind: 'other' };
 }

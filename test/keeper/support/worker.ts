@@ -31,7 +31,7 @@ const logger = {
   error: say('error'),
   child: () => logger,
 };
-const bridge = await openBridge({ keeperClient, logger, port: 0, maxQueued: 1000 });
+const bridge = await openBridge({ keeperClient, logger, port: 0, maxQueued: 1000, firstSoundMs: 0 });
 
 const heard: string[] = [];
 const listen = (agent: Agent): void =>

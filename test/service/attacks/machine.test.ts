@@ -75,7 +75,11 @@ describe('what is uploaded', () => {
     });
     await service.says('listening on');
     const port = Number(service.json()[0]!['port']);
-    const avatar = new SimulatedAvatar({ url: `ws://127.0.0.1:${port}/chat`, readyAfterMs: 50 });
+    const avatar = new SimulatedAvatar({
+      url: `ws://127.0.0.1:${port}/chat`,
+      audioOpenMs: 0,
+      readyAfterMs: 50,
+    });
     await avatar.connect();
     const at = `http://127.0.0.1:${port}/api/agents/default/speech?wait=finished&leadMs=1000`;
     const upload = (body: Uint8Array, more: RequestInit = {}): Promise<Response> =>

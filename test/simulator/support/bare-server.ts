@@ -77,9 +77,9 @@ export class BareServer {
   }
 }
 
-/** A simulator of the options, gone when the test ends. */
+/** A simulator of the options whose sound device is open at once, gone when the test ends. */
 export function avatar(options: SimulatorOptions): SimulatedAvatar {
-  const simulator = new SimulatedAvatar({ readyAfterMs: 60, ...options });
+  const simulator = new SimulatedAvatar({ readyAfterMs: 60, audioOpenMs: 0, ...options });
   onTestFinished(() => simulator.leave());
   return simulator;
 }
