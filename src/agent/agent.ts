@@ -433,6 +433,7 @@ export class Agent {
     if (link !== this.#link) return;
     this.#ready = false;
     this.#events.emit('not-ready', error);
+    link.playOut(this.#settings.clock.nowMs() + this.#player.heldMs);
     this.#player.lost(error);
     void this.#becomeReady(link, this.#settings.model);
   }

@@ -125,9 +125,19 @@ export class Link {
     return this.#mode;
   }
 
-  /** Monotonic ms until which the agent plays what another process has sent it; -Infinity where none has. */
+  /** Monotonic ms until which the agent plays what nobody here keeps count of; -Infinity where there is nothing. */
   get playsUntilMs(): number {
     return this.#playsUntilMs;
+  }
+
+  /**
+   * What it holds plays until then, and nothing is to follow before: it may hold part of a block, which it drops only
+   * when it has run dry (protocol.md §4).
+   * @param atMs monotonic
+   */
+  playOut(atMs: number): void {
+    this.#playsUntilMs = atMs;
+    this.#quietAtMs = atMs + TAIL_MS;
   }
 
   /** True while an acknowledgement is overdue: the agent has stopped reading. */
@@ -248,7 +258,7 @@ export class Link {
     const padding = this.#closeSegment(openSamples);
     const nowMs = this.#options.clock.nowMs();
     this.#playsUntilMs = padding > 0 ? Math.max(nowMs, dryAtMs) + samplesToMs(padding) : dryAtMs;
-    if (inDoubt) this.#quietAtMs = Math.max(nowMs, this.#playsUntilMs) + TAIL_MS;
+    if (inDoubt) this.playOut(Math.max(nowMs, this.#playsUntilMs));
   }
 
   /** @returns samples of silence that completed its last block */
