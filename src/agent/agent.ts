@@ -417,14 +417,14 @@ export class Agent {
 
   /** Goes on after a wait was given up: a model that is loaded later is noticed. */
   async #becomeReady(link: Link, model: string): Promise<void> {
-    for (let told = false; link === this.#link && !link.lost; told = true) {
+    for (let told = false; ; told = true) {
       try {
         await link.prepare({ model });
         return this.#onReady(link);
       } catch (error) {
-        if (link !== this.#link || link.lost || !(error instanceof BridgeError)) return;
-        if (!told) this.#events.emit('not-ready', error);
-        if (error.code !== 'MODEL_NOT_READY') return;
+        const known = link === this.#link && error instanceof BridgeError ? error : undefined;
+        if (known && !told) this.#events.emit('not-ready', known);
+        if (known?.code !== 'MODEL_NOT_READY') return;
       }
     }
   }
