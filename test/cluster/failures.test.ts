@@ -7,7 +7,7 @@ import { noise } from '../support/signals.js';
 import { wavOf } from '../support/wav.js';
 import { startBadNetwork, type NetworkOptions } from './support/bad-network.js';
 import { startNats, type NatsServer } from './support/nats-server.js';
-import { nodeShows, startNode } from './support/node-processes.js';
+import { nodeShows, startNode, type NodeProcess } from './support/node-processes.js';
 
 let nats: NatsServer;
 beforeEach(async () => {
@@ -29,6 +29,11 @@ async function timed<T>(work: Promise<T>): Promise<[T, number]> {
   const startedMs = performance.now();
   const result = await work;
   return [result, performance.now() - startedMs];
+}
+
+async function silent(node: NodeProcess, agent: string): Promise<boolean> {
+  const { json } = await node.ask('GET', `/api/agents/${agent}`);
+  return !(json as unknown as { speaking: boolean }).speaking;
 }
 
 const LONG = noise(96_000, 20_000);
@@ -66,13 +71,9 @@ await describeWith(['nats-server'], 'nodes as processes, when something between 
     expect(local.lines.at(-1)).toMatchObject({ type: 'ended', how: 'completed' });
     expect(compareHeard(LONG, own.heard())).toMatchObject({ exact: true });
     // What the node that plays had taken in is heard to its end; the other one was told to stop.
-    await until(
-      async () => (await kyoto.ask('GET', '/api/agents/mei')).json['speaking'] === (false as never),
-    );
+    await until(() => silent(kyoto, 'mei'));
     expect(compareHeard(LONG, mei.heard())).toMatchObject({ exact: true });
-    await until(
-      async () => (await osaka.ask('GET', '/api/agents/taro')).json['speaking'] === (false as never),
-    );
+    await until(() => silent(osaka, 'taro'));
     expect(taro.heard().length).toBeLessThan(LONG.length);
 
     await nats.start();

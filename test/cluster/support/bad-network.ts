@@ -43,7 +43,7 @@ export async function startBadNetwork(
       last = last
         .then(() => arrived)
         .then(healed)
-        .then(() => void (to.destroyed || to.write(chunk)));
+        .then(() => to.destroyed || to.write(chunk));
     });
     from.on('close', () => void last.then(healed).then(() => to.destroy()));
     from.on('error', () => undefined);

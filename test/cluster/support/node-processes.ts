@@ -55,7 +55,7 @@ export async function startNode(
       const avatar = new SimulatedAvatar({ url: `ws://127.0.0.1:${port}/chat/${agent}`, readyAfterMs: 60 });
       avatars.push(avatar);
       await avatar.connect();
-      await until(async () => (await node.ask('GET', `/api/agents/${agent}`)).json['state'] === 'ready');
+      await nodeShows(node, agent);
       return avatar;
     },
     async ask(method, path, body) {
