@@ -122,6 +122,11 @@ export const ERRORS = {
     true,
     'The engine answered with a fault; its own words are in the message.',
   ),
+  ENGINE_REFUSED: entry(
+    'unavailable',
+    false,
+    'The engine did not accept the request; its own words are in the message. Check the text, the voice and its options.',
+  ),
   VOICE_UNKNOWN: entry('not-found', false, "List what there is with 'mmdagent-bridge voices'."),
   // Avatars and speeches
   AGENT_UNKNOWN: entry('not-found', false, "List who is connected with 'mmdagent-bridge agents'."),

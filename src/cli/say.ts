@@ -58,7 +58,7 @@ export const addSay: AddCommand = (program, run) => {
         const { engineCommand: program, raw, encoding } = flags;
         const wish = await readTextWish(command, env, {
           ...(program !== undefined && { command: program }),
-          ...(raw !== undefined && { raw }),
+          ...(raw !== undefined && { format: raw }),
         });
         const session = openClient(command, env);
         const fromStdin = words.length === 1 && words[0] === '-';

@@ -52,7 +52,7 @@ export interface TextWish {
 /** A program as `--engine-command` and `--raw` name it. */
 export interface ProgramFlags {
   readonly command?: string;
-  readonly raw?: string;
+  readonly format?: string;
 }
 
 /**
@@ -119,10 +119,10 @@ export function textQuery(wish: TextWish): Query {
   return query;
 }
 
-function checkProgram({ command, raw }: ProgramFlags, engine: string | undefined): void {
+function checkProgram({ command, format }: ProgramFlags, engine: string | undefined): void {
   if (command !== undefined && engine !== undefined && engine !== PROGRAM_ENGINE)
     throw new BridgeError('OPTION_INVALID', `--engine-command is for --engine command, not for ${engine}.`);
-  if (raw !== undefined && command === undefined)
+  if (format !== undefined && command === undefined)
     throw new BridgeError(
       'OPTION_INVALID',
       '--raw is for --engine-command: it says what that program writes.',

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseRawFormat, type RawFormat } from '../audio/decode/raw.js';
 import { defined } from '../base/defined.js';
 import { BridgeError } from '../base/errors.js';
 import type { EngineHost, TtsEngine, Voice } from './engine.js';
@@ -80,6 +81,22 @@ export function httpOptions(defaultBaseUrl: string) {
       .describe('How many utterances it is asked for side by side.'),
     maxReplyBytes: z.number().int().min(1000).optional().describe('The longest answer that is taken.'),
   };
+}
+
+/** The option of engines that may send samples without a head. */
+export function rawFormatOption(help: string) {
+  return z
+    .string()
+    .transform((text, context): RawFormat => {
+      try {
+        return parseRawFormat(text);
+      } catch (error) {
+        context.addIssue({ code: 'custom', message: (error as Error).message });
+        return z.NEVER;
+      }
+    })
+    .optional()
+    .describe(help);
 }
 
 /** The options of every engine that wants a key. */

@@ -61,7 +61,7 @@ export class HttpClient {
   /**
    * Sends a request and waits for the reply's head. A 429 or 503 that says when to come back is waited for, within bounds.
    * @returns the reply; its body is to be taken or cancelled
-   * @throws BridgeError ENGINE_UNREACHABLE, ENGINE_DENIED, ENGINE_BUSY, ENGINE_TIMEOUT or ENGINE_FAILED, or the
+   * @throws BridgeError ENGINE_UNREACHABLE, ENGINE_DENIED, ENGINE_BUSY, ENGINE_REFUSED, ENGINE_TIMEOUT or ENGINE_FAILED, or the
    * signal's reason
    */
   async request(path: string, request: HttpRequest, signal: AbortSignal): Promise<HttpReply> {
@@ -169,7 +169,9 @@ export class HttpClient {
     const words = await reply.excerpt();
     const said = `answered with status ${status}${words ? `: ${words}` : ''}.`;
     if (status === 401 || status === 403) return this.error('ENGINE_DENIED', said);
-    if (status === 429) return this.error('ENGINE_BUSY', said);
+    if (status === 429 || status === 408 || status === 425) return this.error('ENGINE_BUSY', said);
+    // The same request would be refused again.
+    if (status < 500) return this.error('ENGINE_REFUSED', said);
     return this.error('ENGINE_FAILED', said);
   }
 }

@@ -123,11 +123,13 @@ export class HttpReply {
   /**
    * The body as sound that may be headerless samples: its first bytes and its label decide what it is.
    * @param raw what the engine sends when it sends samples; its label (`audio/L16;rate=…`, `x-sample-rate`) counts for more
+   * @param stated what a user says that it sends: counts for more than the label
    * @throws BridgeError as `audio`
    */
-  async *sound(raw: RawFormat): AsyncGenerator<SynthesisPart, void, undefined> {
+  async *sound(raw: RawFormat, stated?: RawFormat): AsyncGenerator<SynthesisPart, void, undefined> {
     const sampleRateHz = Number(this.header('x-sample-rate') ?? this.header('x-audio-sample-rate'));
-    yield { kind: 'format', raw, label: { contentType: this.header('content-type'), sampleRateHz } };
+    const label = { contentType: this.header('content-type'), sampleRateHz };
+    yield stated ? { kind: 'format', raw: stated } : { kind: 'format', raw, label };
     for await (const bytes of this.audio()) yield { kind: 'audio', bytes };
   }
 

@@ -66,7 +66,10 @@ describe('HttpClient', () => {
   });
 
   it.each<[number, string]>([
-    [400, 'ENGINE_FAILED'],
+    [400, 'ENGINE_REFUSED'],
+    [404, 'ENGINE_REFUSED'],
+    [408, 'ENGINE_BUSY'],
+    [422, 'ENGINE_REFUSED'],
     [401, 'ENGINE_DENIED'],
     [403, 'ENGINE_DENIED'],
     [429, 'ENGINE_BUSY'],

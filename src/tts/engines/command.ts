@@ -1,8 +1,7 @@
 import { z } from 'zod';
-import { parseRawFormat } from '../../audio/decode/raw.js';
 import { BridgeError } from '../../base/errors.js';
 import type { VoiceOptions, SynthesisPart, TtsEngine } from '../engine.js';
-import { defineEngine } from '../engine-definition.js';
+import { defineEngine, rawFormatOption } from '../engine-definition.js';
 import { programSound } from '../program-sound.js';
 
 const PLACEHOLDER = /\{(\w+)\}/g;
@@ -16,10 +15,9 @@ const optionsSchema = z.strictObject({
     .describe(
       'The command line. {text}, {voice}, {language}, {rate}, {pitch}, {volume} are filled in; without {text} the text goes to standard input.',
     ),
-  raw: z
-    .string()
-    .optional()
-    .describe('The format when it writes sound without a head, such as s16le:22050:1.'),
+  format: rawFormatOption(
+    'Format of its sound when it writes samples without a head, such as s16le:22050:1.',
+  ),
   idleMs: z.number().int().min(100).default(30_000).describe('How long it may be silent.'),
   parallel: z.number().int().min(1).max(8).default(1).describe('How many may run side by side.'),
 });
@@ -32,7 +30,6 @@ export const command = defineEngine({
   create(options, { clock }): TtsEngine {
     const [program = '', ...template] = splitCommand(options.command);
     checkPlaceholders(program, template);
-    const raw = options.raw === undefined ? undefined : parseRawFormat(options.raw);
     const wantsStdin = !template.some((word) => word.includes('{text}'));
     return {
       name: 'command',
@@ -48,7 +45,7 @@ export const command = defineEngine({
       },
       async *synthesise(text, speech, { signal }): AsyncGenerator<SynthesisPart, void, undefined> {
         const args = template.map((word) => fill(word, text, speech));
-        if (raw) yield { kind: 'format', raw };
+        if (options.format) yield { kind: 'format', raw: options.format };
         const sound = programSound({
           ...{ engine: 'command', program, args, idleMs: options.idleMs, clock, signal },
           stdin: wantsStdin ? `${text}\n` : undefined,

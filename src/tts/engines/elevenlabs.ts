@@ -10,6 +10,7 @@ import type {
 } from '../engine.js';
 import { defineEngine, httpClient, httpOptions, keyOptions, requiredKey } from '../engine-definition.js';
 import { HTTP_LIMITS, type HttpClient } from '../http-client.js';
+import { voicesIn } from '../voice-list.js';
 import { ElevenLabsSocket } from './elevenlabs-socket.js';
 
 /** One of the service's own sample voices, which every account has. */
@@ -28,10 +29,6 @@ const optionsSchema = z.strictObject({
     .describe('websocket keeps one connection and tells the time of each character.'),
   stability: z.number().min(0).max(1).optional().describe('How even the voice is.'),
   similarityBoost: z.number().min(0).max(1).optional().describe('How close to the original voice.'),
-});
-
-const voicesSchema = z.looseObject({
-  voices: z.array(z.looseObject({ voice_id: z.string(), name: z.string() })),
 });
 
 /** ElevenLabs, over HTTP or its WebSocket with several contexts. */
@@ -99,8 +96,7 @@ class ElevenLabsEngine implements TtsEngine {
 
   async voices(signal: AbortSignal): Promise<Voice[]> {
     const reply = await this.#client.request('/v1/voices', { method: 'GET' }, signal);
-    const { voices } = await reply.json(voicesSchema);
-    return voices.map(({ voice_id: id, name }) => ({ id, name }));
+    return voicesIn(await reply.json(z.unknown()));
   }
 
   async close(): Promise<void> {

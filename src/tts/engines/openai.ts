@@ -6,10 +6,12 @@ import {
   httpClient,
   httpOptions,
   keyOptions,
+  rawFormatOption,
   requiredKey,
   type EngineDefinition,
 } from '../engine-definition.js';
 import type { HttpClient } from '../http-client.js';
+import { voicesIn } from '../voice-list.js';
 import { readCaptionedSpeech } from './captioned-speech.js';
 
 /** What the API calls `pcm`. */
@@ -17,12 +19,8 @@ const PCM: RawFormat = { encoding: 's16le', sampleRateHz: 24_000, channels: 1 };
 /** The API's own bound on a request's text. */
 const MAX_CHARS = 4096;
 const OPENAI_VOICES = 'alloy ash ballad coral echo fable nova onyx sage shimmer verse'.split(' ');
-
-const voicesSchema = z.looseObject({
-  voices: z.array(
-    z.union([z.string(), z.looseObject({ id: z.string().optional(), name: z.string().optional() })]),
-  ),
-});
+/** Copies of the API list their voices at one of these. */
+const VOICE_PATHS = ['/v1/audio/voices', '/v1/voices', '/voices', '/v1/audio/speech/voices'];
 
 interface Flavour {
   readonly name: string;
@@ -38,6 +36,12 @@ function optionsSchema(flavour: Flavour) {
     ...httpOptions(flavour.baseUrl),
     ...keyOptions('OPENAI_API_KEY'),
     model: z.string().min(1).default(flavour.model).describe('The model.'),
+    responseFormat: z
+      .string()
+      .regex(/^\w{1,20}$/)
+      .default('pcm')
+      .describe('Asks for sound in this format: pcm, wav, mp3, flac, opus or what the server has.'),
+    format: rawFormatOption('Format of headerless PCM that is not s16le:24000:1, such as s16le:22050:1.'),
     instructions: z.string().optional().describe('How to speak, in words, for models that take it.'),
     wordTimes: z
       .boolean()
@@ -101,30 +105,29 @@ class OpenAiEngine implements TtsEngine {
       model: this.#options.model,
       input: text,
       voice: speech.voice ?? this.#flavour.voice,
-      response_format: 'pcm',
+      response_format: this.#options.responseFormat,
       speed: speech.rate,
       instructions: this.#options.instructions,
     };
     if (this.#options.wordTimes) {
       const request = { body: { ...body, stream: true, return_timestamps: true } };
       const reply = await this.#client.request('/dev/captioned_speech', request, signal);
-      yield { kind: 'format', raw: PCM };
+      yield { kind: 'format', raw: this.#options.format ?? PCM };
       yield* readCaptionedSpeech(reply, this.#client);
       return;
     }
     const reply = await this.#client.request('/v1/audio/speech', { body }, signal);
-    yield* reply.sound(PCM);
+    yield* reply.sound(PCM, this.#options.format);
   }
 
   async voices(signal: AbortSignal): Promise<Voice[]> {
     if (this.#isOpenAi) return OPENAI_VOICES.map((id) => ({ id, name: id }));
-    const reply = await this.#client.request('/v1/audio/voices', { method: 'GET' }, signal);
-    const { voices } = await reply.json(voicesSchema);
-    return voices.map((voice) => {
-      if (typeof voice === 'string') return { id: voice, name: voice };
-      const id = voice.id ?? voice.name ?? '';
-      return { id, name: voice.name ?? id };
-    });
+    for (const path of VOICE_PATHS) {
+      const reply = await this.#client.request(path, { method: 'GET', accept: [404, 405] }, signal);
+      if (reply.status < 300) return voicesIn(await reply.json(z.unknown()));
+      await reply.cancel();
+    }
+    throw this.#client.error('ENGINE_REFUSED', `has no list of voices at ${VOICE_PATHS.join(' or ')}.`);
   }
 
   async close(): Promise<void> {

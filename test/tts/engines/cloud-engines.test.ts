@@ -4,7 +4,9 @@ import { createEngine } from '../../../src/tts/engines.js';
 import { escapeXml, ssml } from '../../../src/tts/engines/azure.js';
 import { KEY, startAzure, startGoogle, startOpenAi } from '../../support/tts/cloud-engines.js';
 import { startElevenLabs } from '../../support/tts/elevenlabs.js';
-import type { Manners, SeenRequest } from '../../support/tts/engine-server.js';
+import { speechSound } from '../../../src/tts/speech-sound.js';
+import { EngineServer, type Manners, type SeenRequest } from '../../support/tts/engine-server.js';
+import { listen } from '../../support/tts/listen.js';
 import { speechMs } from '../../support/tts/sound.js';
 import { host, speak } from '../../support/tts/speak.js';
 
@@ -37,6 +39,51 @@ describe('the engine openai', () => {
     server = await startOpenAi({ contentType: 'audio/pcm; rate=16000', rateHz: 16_000 });
     const spoken = await speak(engineOf('openai', { baseUrl: `${server.baseUrl}/v1` }), 'Hello');
     expect(spoken).toMatchObject({ sampleRateHz: 16_000, ms: speechMs('Hello') });
+  });
+
+  it('takes samples in the format that a user states, above what the label says', async () => {
+    server = await startOpenAi({ rateHz: 22_050 });
+    const own = await speak(engineOf('openai', { format: 's16le:22050:1' }), 'Hello');
+    expect(own).toMatchObject({ sampleRateHz: 22_050, channels: 1 });
+    expect(own.ms).toBeCloseTo(speechMs('Hello'), 0);
+    expect(() => engineOf('openai', { format: 's16:22050' })).toThrow(
+      expect.objectContaining({
+        code: 'OPTION_INVALID',
+        message: expect.stringMatching(/format.*s16le/) as string,
+      }),
+    );
+    await server.close();
+    server = await startOpenAi({ sendsWav: true });
+    await speak(engineOf('openai', { responseFormat: 'wav' }), 'Hello');
+    expect(seen()[0]!.json).toMatchObject({ response_format: 'wav' });
+  });
+
+  it('is asked once for what it refuses, and again after a fault that can pass', async () => {
+    server = await startOpenAi({
+      failures: 9,
+      failure: { status: 422, body: '{"detail":[{"msg":"too long"}]}' },
+    });
+    const heard = listen(speechSound('One.', { engine: engineOf('openai') }));
+    expect(await heard.done).toMatchObject({ code: 'ENGINE_REFUSED', retryable: false });
+    expect(seen()).toHaveLength(1);
+    await server.close();
+    server = await startOpenAi({ failures: 1, failure: { status: 502 } });
+    expect(await listen(speechSound('One.', { engine: engineOf('openai') })).done).toBeUndefined();
+    expect(seen()).toHaveLength(2);
+  });
+
+  it('looks for its voices where copies of the API list them', async () => {
+    const listing = await EngineServer.start(({ path }) =>
+      path === '/voices' ? { body: { voices: { nova: { lang: 'en' }, mika: {} } } } : undefined,
+    );
+    server = listing;
+    expect(await engineOf('openai').voices(signal)).toEqual([
+      { id: 'nova', name: 'nova', language: 'en' },
+      { id: 'mika', name: 'mika' },
+    ]);
+    await listing.close();
+    server = await EngineServer.start(() => undefined);
+    await expect(engineOf('openai').voices(signal)).rejects.toMatchObject({ code: 'ENGINE_REFUSED' });
   });
 
   it("does not show OpenAI's key to another host unless it was named for it", async () => {

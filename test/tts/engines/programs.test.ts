@@ -59,7 +59,7 @@ describe('the engine command', () => {
       'raw',
       `process.stdout.write((await import('node:fs')).readFileSync(${JSON.stringify(raw)}))`,
     );
-    const spoken = await speak(createEngine('command', { command, raw: 's16le:22050:1' }, host), 'x');
+    const spoken = await speak(createEngine('command', { command, format: 's16le:22050:1' }, host), 'x');
     expect(spoken.sampleRateHz).toBe(22_050);
     expect(spoken.ms).toBeCloseTo(250, 0);
   });
