@@ -1,8 +1,8 @@
 import { BridgeError } from '../base/errors.js';
 import { SAMPLE_RATE_HZ, samplesToMs } from '../base/units.js';
-import { downmix, downmixWeights } from './downmix.js';
+import { downmix, downmixWeights, PeakLimiter } from './downmix.js';
 import { MAX_CHANNELS, MAX_RATE_HZ, MIN_RATE_HZ, type PcmBlock } from './pcm.js';
-import { quantise } from './quantise.js';
+import { MAX_MAGNITUDE, quantise } from './quantise.js';
 import { loadSpeex, Resampler, type Speex } from './resample.js';
 
 /** Floats that are quantised at a time when nothing needs resampling. */
@@ -20,6 +20,8 @@ export class Converter {
   readonly #label: string;
   #resampler: Resampler | undefined;
   #weights: Float64Array | undefined;
+  #channelMask: number | undefined;
+  readonly #limiter = new PeakLimiter();
   /** Length of the sound so far in samples at 16 kHz, with its fraction, up to the last change of rate. */
   #dueBefore = 0;
   /** Frames since the last change of rate, and that rate. */
@@ -86,16 +88,21 @@ export class Converter {
   }
 
   #convert(block: PcmBlock, frames: number, out: Int16Array, start: number): number {
-    const { samples, channels, sampleRateHz } = block;
-    if (this.#weights?.length !== channels) this.#weights = downmixWeights(channels);
+    const { samples, channels, channelMask, sampleRateHz } = block;
+    if (this.#weights?.length !== channels || this.#channelMask !== channelMask) {
+      this.#weights = downmixWeights(channels, channelMask);
+      this.#channelMask = channelMask;
+    }
     const weights = this.#weights;
     let at = start;
     const emit = (floats: Float32Array, count: number): void => {
       this.#quantise(floats, count, out, at);
       at += count;
     };
-    const fill = (from: number, length: number, target: Float32Array): void =>
+    const fill = (from: number, length: number, target: Float32Array): void => {
       downmix(samples, channels, weights, from, length, target);
+      if (channels > 2) this.#limiter.limit(target, length, MAX_MAGNITUDE);
+    };
 
     if (sampleRateHz !== SAMPLE_RATE_HZ) {
       this.#resampler ??= new Resampler(this.#speex, sampleRateHz);

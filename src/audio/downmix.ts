@@ -1,27 +1,80 @@
 /** An Int16 sample of -32768 is -1 as a float. */
 export const INT16_SCALE = 32_768;
 
-const HALF_POWER = Math.SQRT1_2;
+/** The channel for effects below 120 Hz, which carries no voice, as a bit of a channel mask. */
+const LFE = 0x8;
+const SURROUND = 0.5;
 
 /**
- * What each channel gives to the one that is left, for the counts where a plain average would be wrong. In the order
- * of WAVE and FLAC (L R C LFE …), after ITU-R BS.775: the centre carries the voice, the LFE carries none.
+ * What each speaker gives to one channel after ITU-R BS.775-4, by its place in a channel mask: front left, front right,
+ * centre, LFE, back left, back right, left of centre, right of centre, back centre, side left, side right. The speakers
+ * above count as surround. None is below -6 dB, for the voice can be in any one of them.
  */
-const SURROUND: Readonly<Record<number, readonly number[]>> = {
-  6: [1, 1, 2 * HALF_POWER, 0, HALF_POWER, HALF_POWER],
-  8: [1, 1, 2 * HALF_POWER, 0, HALF_POWER, HALF_POWER, HALF_POWER, HALF_POWER],
-};
+const SPEAKERS = [
+  Math.SQRT1_2,
+  Math.SQRT1_2,
+  1,
+  0,
+  SURROUND,
+  SURROUND,
+  Math.SQRT1_2,
+  Math.SQRT1_2,
+  Math.SQRT1_2,
+  SURROUND,
+  SURROUND,
+];
 
 /**
- * The weights of a downmix to mono. They sum to 1, so that it never clips what did not clip before.
- * A plain average for every count but 5.1 and 7.1: without a channel map the rest (quad, ambisonic, a row of
- * microphones) has no layout that could be relied on.
+ * The weights of a downmix to mono. Those of one and of two channels sum to 1, so that two equal ones come out as they
+ * were; more of them can exceed full scale together, which {@link PeakLimiter} prevents.
  * @param channels 1 or more
+ * @param channelMask the speakers, see `PcmBlock`. Where nobody says, no channel is taken for an LFE: a voice might be
+ * in it
  */
-export function downmixWeights(channels: number): Float64Array {
-  const weights = Float64Array.from(SURROUND[channels] ?? new Array<number>(channels).fill(1));
-  const sum = weights.reduce((total, weight) => total + weight, 0);
-  return weights.map((weight) => weight / sum);
+export function downmixWeights(channels: number, channelMask = 0): Float64Array {
+  if (channels === 1) return Float64Array.of(1);
+  const bits = Array.from({ length: 32 }, (_, bit) => bit).filter((bit) => (channelMask >>> bit) & 1);
+  const weights = Float64Array.from({ length: channels }, (_, channel) => {
+    const bit = bits[channel];
+    return bit === undefined ? SURROUND : (SPEAKERS[bit] ?? SURROUND);
+  });
+  const heard = weights.filter((weight) => weight > 0).length;
+  if (heard === 0) return weights.fill(1 / channels);
+  return channels === 2 && heard === 2 ? weights.fill(0.5) : weights;
+}
+
+/** The speakers of FLAC's channels by their count (RFC 9639 §9.1.3), which are those of Vorbis and Opus in another order. */
+export const USUAL_MASKS: readonly number[] = [
+  0,
+  0x4,
+  0x3,
+  0x7,
+  0x33,
+  0x37,
+  0x37 | LFE,
+  0x707 | LFE,
+  0x637 | LFE,
+];
+
+/** How fast a limiter lets go, in samples: a second of 48 kHz brings it two thirds of the way back. */
+const RELEASE = 1 / 48_000;
+
+/** Turns a sum of channels down where it would exceed full scale, at once, and slowly up again. */
+export class PeakLimiter {
+  #gain = 1;
+
+  /** @param samples changed in place; what no sound can be (not a number, far beyond full scale) stays as it is */
+  limit(samples: Float32Array, count: number, maxMagnitude: number): void {
+    let gain = this.#gain;
+    for (let i = 0; i < count; i++) {
+      const magnitude = Math.abs(samples[i]!);
+      if (!(magnitude <= maxMagnitude)) continue;
+      if (magnitude * gain > 1) gain = 1 / magnitude;
+      samples[i]! *= gain;
+      gain += (1 - gain) * RELEASE;
+    }
+    this.#gain = gain;
+  }
 }
 
 /**
@@ -57,7 +110,7 @@ function downmixInt16(
   let at = from * channels;
   if (channels === 1) {
     for (let i = 0; i < frames; i++) out[i] = samples[at + i]! * (1 / INT16_SCALE);
-  } else if (channels === 2) {
+  } else if (channels === 2 && weights[0] === weights[1]) {
     for (let i = 0; i < frames; i++, at += 2)
       out[i] = (samples[at]! + samples[at + 1]!) * (0.5 / INT16_SCALE);
   } else {
@@ -80,7 +133,7 @@ function downmixFloat(
   let at = from * channels;
   if (channels === 1) {
     out.set(samples.subarray(at, at + frames));
-  } else if (channels === 2) {
+  } else if (channels === 2 && weights[0] === weights[1]) {
     for (let i = 0; i < frames; i++, at += 2) out[i] = (samples[at]! + samples[at + 1]!) * 0.5;
   } else {
     for (let i = 0; i < frames; i++) {

@@ -69,9 +69,11 @@ export interface Sound {
  * A decoder: encoded bytes in any chunking to blocks of PCM. It ends with a BridgeError, never with silence, when the
  * bytes hold no sound.
  * @param label how messages name the sound
+ * @param path absolute path of the file whose bytes these are, from its start on, for a decoder that reads it by itself
  */
 export type Decode = (
   chunks: AsyncIterable<EncodedChunk>,
   label: string,
   context: SoundContext,
+  path?: string,
 ) => AsyncIterable<PcmBlock>;

@@ -23,6 +23,8 @@ export interface DecodeOptions extends SoundLabel {
   readonly raw?: RawFormat | undefined;
   /** `raw` is only what the sender usually sends, so that nothing needs to be said of anything else. */
   readonly rawIsGuess?: boolean | undefined;
+  /** Absolute path of the file whose bytes these are: what needs ffmpeg is read from there. */
+  readonly path?: string | undefined;
   /** The formats to tell apart; the whole table by default. */
   readonly formats?: readonly SoundFormat[] | undefined;
 }
@@ -45,7 +47,7 @@ export async function* decodeSound(
   try {
     const { decode, warning } = await recognise(input, label, options);
     if (warning !== undefined) context.warn(warning);
-    yield* decode(bounded(input), label, context);
+    yield* decode(bounded(input), label, context, options.path);
   } finally {
     await input.close();
   }

@@ -1,9 +1,8 @@
-import { open, type FileHandle } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { open, stat, type FileHandle } from 'node:fs/promises';
+import { basename, resolve } from 'node:path';
 import { abortable } from '../base/abortable.js';
 import { fileError } from '../base/file-error.js';
 import type { EncodedChunk, Sound } from '../audio/pcm.js';
-import { planIndexFirst } from '../audio/decode/index-first.js';
 import { decodeSound, type DecodeOptions } from '../audio/probe.js';
 
 const READ_BYTES = 65_536;
@@ -17,14 +16,21 @@ export function fileSound(path: string, options: DecodeOptions = {}): Sound {
   return {
     label,
     live: false,
-    open: (context) => decodeSound(readFile(path, context.signal), label, context, options),
+    async *open(context) {
+      // A pipe can be read but once.
+      const isFile = await stat(path).then(
+        (found) => found.isFile(),
+        () => false,
+      );
+      const bytes = readFile(path, context.signal);
+      yield* decodeSound(bytes, label, context, { ...options, path: isFile ? resolve(path) : undefined });
+    },
   };
 }
 
 /**
- * The bytes of a file, 64 KB at a time, each read when the one before has been taken. Where a container has its index
- * behind its sound, the index comes first: it could not be read front to back otherwise.
- * @throws BridgeError FILE_NOT_FOUND, FILE_UNREADABLE, SOUND_BROKEN; the signal's reason when it is aborted
+ * The bytes of a file, 64 KB at a time, each read when the one before has been taken.
+ * @throws BridgeError FILE_NOT_FOUND, FILE_UNREADABLE; the signal's reason when it is aborted
  */
 export async function* readFile(
   path: string,
@@ -39,15 +45,6 @@ export async function* readFile(
       if (signal.aborted) opening.then((late) => late.close()).catch(() => undefined);
       throw error;
     });
-    const plan = (await file.stat()).isFile() ? await planIndexFirst(reader(file, signal), path) : undefined;
-    if (plan) {
-      const { index, leadBytes, indexAt } = plan;
-      yield* stretch(file, 0, leadBytes, signal);
-      yield index;
-      yield* stretch(file, leadBytes, indexAt, signal);
-      yield* stretch(file, indexAt + index.length, Infinity, signal);
-      return;
-    }
     for (;;) {
       // A fresh buffer each time: whoever takes the chunk may keep it.
       const { bytesRead, buffer } = await abortable(file.read(Buffer.allocUnsafeSlow(READ_BYTES)), signal);
@@ -59,34 +56,5 @@ export async function* readFile(
   } finally {
     const closing = file?.close().catch(() => undefined);
     if (!signal.aborted) await closing;
-  }
-}
-
-/** Bytes of a file at a place. */
-function reader(file: FileHandle, signal: AbortSignal) {
-  return async (at: number, bytes: number): Promise<Uint8Array> => {
-    const buffer = Buffer.allocUnsafeSlow(bytes);
-    let filled = 0;
-    while (filled < bytes) {
-      const { bytesRead } = await abortable(file.read(buffer, filled, bytes - filled, at + filled), signal);
-      if (bytesRead === 0) break;
-      filled += bytesRead;
-    }
-    return buffer.subarray(0, filled);
-  };
-}
-
-async function* stretch(
-  file: FileHandle,
-  from: number,
-  to: number,
-  signal: AbortSignal,
-): AsyncGenerator<EncodedChunk, void, undefined> {
-  const read = reader(file, signal);
-  for (let at = from; at < to;) {
-    const chunk = await read(at, Math.min(READ_BYTES, to - at));
-    if (chunk.length === 0) return;
-    yield chunk;
-    at += chunk.length;
   }
 }

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { USUAL_MASKS } from '../../src/audio/downmix.js';
 import { createConverter, type Converter } from '../../src/audio/convert.js';
 import type { PcmBlock } from '../../src/audio/pcm.js';
 import { loadSpeex } from '../../src/audio/resample.js';
@@ -166,7 +167,7 @@ describe('a change of format', () => {
   it('weighs the channels anew', async () => {
     const three = { samples: new Int16Array(3).fill(900), sampleRateHz: 16000, channels: 3 };
     const six = { samples: new Int16Array(6).fill(900), sampleRateHz: 16000, channels: 6 };
-    expect(await convert([three, six, three])).toEqual(Int16Array.of(900, 900, 900));
+    expect(await convert([three, six, three])).toEqual(Int16Array.of(1350, 2700, 1350));
   });
 });
 
@@ -195,13 +196,69 @@ describe('quality', () => {
     expect(out.subarray(8000, 24000).every((value) => Math.abs(value) <= 1)).toBe(true);
   });
 
-  it('keeps the voice of a 5.1 centre above an average and leaves the LFE out', async () => {
-    const samples = new Float32Array(6 * 100);
-    for (let i = 0; i < 100; i++) samples[i * 6 + 3] = 1;
-    expect(await convert([{ samples, sampleRateHz: 16000, channels: 6 }])).toEqual(new Int16Array(100));
-    for (let i = 0; i < 100; i++) samples.set([0, 0, 0.5, 0, 0, 0], i * 6);
-    const centre = await convert([{ samples, sampleRateHz: 16000, channels: 6 }]);
-    expect(centre[50]).toBeGreaterThan(16384 / 4);
+  const LFE = 0x8;
+  const masks = fc.uniqueArray(fc.integer({ min: 0, max: 17 }), { minLength: 1, maxLength: 8 });
+
+  async function heardDb(
+    channels: number,
+    channel: number,
+    channelMask: number | undefined,
+  ): Promise<number> {
+    const tone = sine(400, 16_000, 4800, { amplitude: 0.4 });
+    const samples = new Float32Array(tone.length * channels);
+    tone.forEach((value, i) => (samples[i * channels + channel] = value));
+    const out = await convert([{ samples, sampleRateHz: 16_000, channels, channelMask }]);
+    const power = (values: Iterable<number>): number =>
+      [...values].reduce((sum, value) => sum + value ** 2, 0);
+    return 10 * Math.log10(power(Float64Array.from(out, (value) => value / 32_768)) / power(tone));
+  }
+
+  it('hears a voice in any one speaker of any layout within 7 dB, and no LFE beside others', async () => {
+    await fc.assert(
+      fc.asyncProperty(masks, fc.nat(), async (bits, seed) => {
+        const sorted = bits.sort((x, y) => x - y);
+        const mask = sorted.reduce((sum, bit) => sum | (1 << bit), 0);
+        const channel = seed % sorted.length;
+        const db = await heardDb(sorted.length, channel, mask);
+        if (1 << sorted[channel]! === LFE && sorted.length > 1) expect(db).toBe(-Infinity);
+        else expect(Math.abs(db)).toBeLessThan(7);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('hears every channel where nobody says which speaker it is for, or fewer than there are', async () => {
+    for (let channels = 1; channels <= 8; channels++)
+      for (let channel = 0; channel < channels; channel++)
+        for (const mask of [undefined, 0, 0x3])
+          expect(Math.abs(await heardDb(channels, channel, mask))).toBeLessThan(7);
+  });
+
+  it.each([1, 2, 3, 4, 5, 6, 7, 8])('knows the usual layout of %i channels', async (channels) => {
+    const mask = USUAL_MASKS[channels]!;
+    const levels = await Promise.all(
+      Array.from({ length: channels }, (_, channel) => heardDb(channels, channel, mask)),
+    );
+    expect(levels.filter((db) => db === -Infinity)).toHaveLength(channels > 5 ? 1 : 0);
+    if (channels > 5) expect(levels[3]).toBe(-Infinity);
+    if (channels > 2 && channels !== 4) expect(levels[2]).toBeCloseTo(0, 1);
+    if (channels > 2) expect(levels[0]).toBeCloseTo(-3, 1);
+  });
+
+  it('turns a sum down that would exceed full scale, in any chunking', async () => {
+    const samples = new Float32Array(6 * 16_000).fill(0.9);
+    for (let i = 0; i < samples.length; i++) samples[i]! *= Math.sin(Math.floor(i / 6) / 5);
+    const block = { sampleRateHz: 16_000, channels: 6, channelMask: USUAL_MASKS[6] };
+    const whole = await convert([{ ...block, samples }]);
+    const clipped = whole.filter((value) => Math.abs(value) >= 32_767).length;
+    // Without it six of seven would be.
+    expect(clipped / whole.length).toBeLessThan(0.05);
+    expect(Math.max(...whole)).toBeGreaterThan(30_000);
+    const halves = await convert([
+      { ...block, samples: samples.subarray(0, 6 * 777) },
+      { ...block, samples: samples.subarray(6 * 777) },
+    ]);
+    expect(halves).toEqual(whole);
   });
 });
 

@@ -2,7 +2,7 @@ import type { SoundInfo } from '../pcm.js';
 
 /** `[aac @ 0x55f…] [error] text`, as ffmpeg writes with `-loglevel level+info`. */
 const LINE = /^(?:\[[^\]]+ @ [^\]]+\] )*\[(panic|fatal|error|warning|info)\] (.*)$/;
-const DURATION = /^ {2}Duration: (\d+):(\d+):(\d+(?:\.\d+)?)/;
+const DURATION = /^ {2}Duration: (\d+):(\d+):(\d+(?:\.\d+)?)(?:, start: (-?\d+\.\d+))?/;
 const AUDIO = /^ {2}Stream #0:\d+[^:]*(?:\([^)]*\))?: Audio: ([\w-]+).*?, (\d+) Hz, ([^,]+)/;
 
 /** Channel counts of the layouts that ffmpeg names without a number. */
@@ -17,8 +17,6 @@ const LAYOUTS: Readonly<Record<string, number>> = {
 
 /** Reads what ffmpeg says on its standard error: what the sound is, and what was wrong with it. */
 export class FfmpegLog {
-  /** What it said of the input's first audio stream; absent when it was never opened. */
-  info: SoundInfo | undefined;
   /** Lines of level error or worse. */
   errors = 0;
   /** The last of them, without the addresses that change from run to run. */
@@ -26,10 +24,24 @@ export class FfmpegLog {
   readonly #container: string;
   #inInput = false;
   #durationMs: number | undefined;
+  #startMs = 0;
+  #sound: Omit<SoundInfo, 'durationMs'> | undefined;
+  /** There are other streams beside the sound, of which the container's length may be. */
+  #hasOthers = false;
 
   /** @param container the format's name for people, such as `MP4` */
   constructor(container: string) {
     this.#container = container;
+  }
+
+  /** What it said of the input's first audio stream; absent when it was never opened. */
+  get info(): SoundInfo | undefined {
+    return this.#sound && { ...this.#sound, durationMs: this.#hasOthers ? undefined : this.#durationMs };
+  }
+
+  /** The least that there has to be of the sound, in ms, where its length is known: it may begin late. */
+  get expectedMs(): number {
+    return (this.info?.durationMs ?? 0) - Math.max(0, this.#startMs);
   }
 
   /** @param text one line, without its end */
@@ -47,20 +59,25 @@ export class FfmpegLog {
   #readInfo(said: string): void {
     if (said.startsWith('Input #0')) this.#inInput = true;
     else if (/^(Output #|Stream mapping)/.test(said)) this.#inInput = false;
-    if (!this.#inInput || this.info) return;
+    if (!this.#inInput) return;
     const duration = DURATION.exec(said);
     if (duration) {
-      const [hours, minutes, seconds] = duration.slice(1).map(Number) as [number, number, number];
-      this.#durationMs = ((hours * 60 + minutes) * 60 + seconds) * 1000;
+      const [hours, minutes, seconds, start = 0] = duration.slice(1).map(Number);
+      this.#durationMs = ((hours! * 60 + minutes!) * 60 + seconds!) * 1000 || undefined;
+      this.#startMs = start * 1000 || 0;
     }
+    if (!/^ {2}Stream #0:/.test(said)) return;
     const audio = AUDIO.exec(said);
-    if (!audio) return;
+    if (!audio || this.#sound) {
+      // A cover is no video.
+      if (!said.includes('(attached pic)')) this.#hasOthers = true;
+      return;
+    }
     const [, codec, rate, layout] = audio as unknown as [string, string, string, string];
-    this.info = {
+    this.#sound = {
       format: `${this.#container} (${codec})`,
       sampleRateHz: Number(rate),
       channels: channelCount(layout),
-      ...(this.#durationMs && { durationMs: this.#durationMs }),
     };
   }
 }

@@ -5,91 +5,170 @@ import type { Decode, EncodedChunk, PcmBlock, SoundContext } from '../pcm.js';
 import { DamageGuard } from './damage.js';
 import { FfmpegLog } from './ffmpeg-log.js';
 import { FOREIGN_HEAD_BYTES, foreignFormat, type ForeignFormat } from './foreign.js';
-import { indexFirst } from './index-first.js';
-import { indexedContainer } from './indexed-container.js';
 import { Lookahead } from './lookahead.js';
-import { SampleReader } from './samples.js';
+import { OggPages, type OggPage } from './ogg-pages.js';
+import { toTemporaryFile, type TemporaryFile } from './temporary-file.js';
+import { WavParser } from './wav.js';
 
 /**
  * Reads no further ahead than it must: AAC sounds after 80 ms of input instead of 670. `-fflags nobuffer`, often seen
  * beside these two, throws away what was read to find the format: the first packet, and with it the first syllable.
  */
 const LOW_LATENCY = ['-probesize', '32', '-analyzeduration', '0'];
+/** For containers that do not list their streams in a head: the sound may begin behind some of the picture. */
+const LATE_STREAMS = ['-probesize', '500000'];
+const WITHOUT_LIST = new Set(['flv', 'mpeg', 'mpegts']);
 
 /**
- * 16 kHz mono, because ffmpeg's resampler and its downmix of surround sound are good (-138 dB; -99 dB for aliases),
- * cost next to nothing, and spare a pipe of 384 kB/s. Floats, because AAC, Vorbis and Opus are decoded to floats:
- * they are then rounded once, at the end, and their overshoots survive a gain.
+ * 16 kHz, because ffmpeg's resampler is good (-138 dB; -99 dB for aliases), costs next to nothing, and spares a pipe of
+ * 384 kB/s. Floats, because AAC, Vorbis and Opus are decoded to floats: they are then rounded once, at the end, and their
+ * overshoots survive a gain. WAV, because its head tells which channel is for which speaker.
  */
 const OUTPUT = [
-  ...['-f', 'f32le', '-ar', String(SAMPLE_RATE_HZ), '-ac', '1'],
-  // A downmix to floats is the channels' sum otherwise: stereo 3 dB too loud, surround sound 11.
-  ...['-rematrix_maxval', '1'],
+  ...['-ar', String(SAMPLE_RATE_HZ), '-c:a', 'pcm_f32le', '-f', 'wav', '-bitexact'],
   ...['-flush_packets', '1', 'pipe:1'],
 ];
 
 /** A sound may miss this much of the length it claims before it counts as cut off: codecs pad, containers round. */
 const SLACK_MS = 150;
 
+/** Parts of a container are looked at so far for its index. */
+const MAX_INDEX_AT_BYTES = 65_536;
+
 /**
- * Any format that the installed ffmpeg knows, of those in {@link foreignFormat}. ffmpeg runs as a child process and
- * reads only the bytes it is given, through a pipe: playlists and references that would have it open files or addresses do
- * not work. A container whose index stands behind its sound is put in order here, in memory.
+ * Any format that the installed ffmpeg knows, of those in {@link foreignFormat}. ffmpeg runs as a child process, with the
+ * reader of that format forced, and is allowed nothing but a pipe or a file: playlists and references that would have it
+ * open other files or addresses do not work. A file is read by its path; what comes as bytes goes through a pipe, or
+ * through a temporary file where the format needs it.
  * @throws BridgeError SOUND_UNKNOWN, FFMPEG_MISSING, SOUND_EMPTY, SOUND_BROKEN, SOUND_TOO_LARGE
  */
-export const decodeWithFfmpeg: Decode = async function* (chunks, label, context) {
+export const decodeWithFfmpeg: Decode = async function* (chunks, label, context, path) {
   const input = new Lookahead(chunks);
+  let temporary: TemporaryFile | undefined;
   try {
-    const head = await input.peek(FOREIGN_HEAD_BYTES);
-    const format = foreignFormat(head);
-    if (!format) throw new BridgeError('SOUND_UNKNOWN', `${label} is in no format that is known here.`);
-    const path = await findProgram('ffmpeg');
-    if (!path)
+    const format = foreignFormat(await input.peek(FOREIGN_HEAD_BYTES));
+    if (!format) throw new BridgeError('SOUND_UNKNOWN', `${label} is of no format that is known.`);
+    const program = await findProgram('ffmpeg');
+    if (!program)
       throw new BridgeError(
         'FFMPEG_MISSING',
         `${label} is ${format.name} audio, which needs the program ffmpeg, and there is no ffmpeg on the PATH.`,
       );
-    const container = indexedContainer(head);
-    const bytes = container ? indexFirst(input, container, label) : input;
-    const args = ['-protocol_whitelist', 'pipe', ...LOW_LATENCY, '-f', format.demuxer, '-i', 'pipe:0'];
-    yield* decode(path, args, bytes, format, label, context);
+    const isOgg = format.demuxer === 'ogg';
+    if (path === undefined && !(await canBePiped(input, format)))
+      temporary = await toTemporaryFile(input, label);
+    const file = temporary?.path ?? (isOgg ? undefined : path);
+    const pages = isOgg ? new OggWatch() : undefined;
+    const stdin = file === undefined ? (pages?.pass(input) ?? input) : undefined;
+    if (file !== undefined) await input.close();
+    const probing = WITHOUT_LIST.has(format.demuxer) ? LATE_STREAMS : LOW_LATENCY;
+    const args = stdin
+      ? ['-protocol_whitelist', 'pipe', ...probing, '-f', format.demuxer, '-i', 'pipe:0']
+      : ['-protocol_whitelist', 'file', '-f', format.demuxer, '-i', `file:${file!}`];
+    yield* decode({ program, args, stdin, format, label, context, pages });
   } finally {
     await input.close();
+    await temporary?.remove();
   }
 };
 
-async function* decode(
-  path: string,
-  inputArgs: readonly string[],
-  stdin: AsyncIterable<EncodedChunk>,
-  format: ForeignFormat,
-  label: string,
-  context: SoundContext,
-): AsyncGenerator<PcmBlock> {
+/** Whether ffmpeg can read these bytes from front to back. */
+async function canBePiped(input: Lookahead, { fromPipe }: ForeignFormat): Promise<boolean> {
+  if (fromPipe === 'always' || fromPipe === 'never') return fromPipe === 'always';
+  const { headBytes, parts, index, sound } = fromPipe;
+  // Packets of one size, as those of plain samples in a CAF, need no index.
+  if (parts === 'name-size64' && (await input.peek(40)).subarray(36, 40).some((byte) => byte !== 0))
+    return true;
+  for (let at = headBytes; at < MAX_INDEX_AT_BYTES;) {
+    const head = Buffer.from((await input.peek(at + 16)).subarray(at));
+    if (head.length < 12) return false;
+    const name = head.toString('latin1', parts === 'size32-name' ? 4 : 0).slice(0, 4);
+    if (index.includes(name)) return true;
+    if (name === sound) return false;
+    const size32 = head.readUInt32BE(parts === 'size32-name' ? 0 : 4);
+    const bytes =
+      parts === 'name-size64'
+        ? 12 + Number(head.readBigInt64BE(4))
+        : parts === 'name-size32'
+          ? 8 + size32 + (size32 % 2)
+          : size32 === 1 && head.length >= 16
+            ? Number(head.readBigUInt64BE(8))
+            : size32;
+    if (!(bytes >= 8)) return false;
+    at += bytes;
+  }
+  return false;
+}
+
+/** Follows the pages of an Ogg stream on its way: ffmpeg tells neither a missing end nor that a link of a chain is fine. */
+class OggWatch {
+  readonly #pages = new OggPages();
+  readonly #open = new Set<number>();
+  #isCut = false;
+
+  get isCutOff(): boolean {
+    return this.#isCut || this.#open.size > 0;
+  }
+
+  get isIntact(): boolean {
+    return this.#pages.strayBytes === 0 && this.#pages.wrongChecksums === 0;
+  }
+
+  async *pass(chunks: AsyncIterable<EncodedChunk>): AsyncGenerator<EncodedChunk, void, undefined> {
+    for await (const chunk of chunks) {
+      this.#follow(this.#pages.push(chunk));
+      yield chunk;
+    }
+    const { pages, cutOff } = this.#pages.end();
+    this.#follow(pages);
+    this.#isCut = cutOff;
+  }
+
+  #follow(pages: readonly OggPage[]): void {
+    for (const { serial, last } of pages) {
+      if (last) this.#open.delete(serial);
+      else this.#open.add(serial);
+    }
+  }
+}
+
+/** One run of ffmpeg. */
+interface Run {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly stdin: AsyncIterable<EncodedChunk> | undefined;
+  readonly format: ForeignFormat;
+  readonly label: string;
+  readonly context: SoundContext;
+  readonly pages: OggWatch | undefined;
+}
+
+async function* decode(run: Run): AsyncGenerator<PcmBlock> {
+  const { format, label, context, stdin } = run;
   const log = new FfmpegLog(format.name);
-  const common = ['-hide_banner', '-nostats', '-loglevel', 'level+info', '-threads', '1'];
+  const common = ['-hide_banner', '-nostats', '-nostdin', '-loglevel', 'level+info', '-threads', '1'];
   const streams = ['-map', '0:a:0', '-vn', '-sn', '-dn', '-map_metadata', '-1'];
-  const program = startProgram(path, [...common, ...inputArgs, ...streams, ...OUTPUT], {
+  const program = startProgram(run.program, [...common, ...run.args, ...streams, ...OUTPUT], {
     signal: context.signal,
     onStderrLine: (line) => log.line(line),
-    stdin,
+    ...(stdin && { stdin }),
   });
   const guard = new DamageGuard();
-  let samples = 0;
+  let frames = 0;
   let told = false;
-  const reader = new SampleReader('f32le', SAMPLE_RATE_HZ, 1);
+  const parser = new WavParser(label, { info: () => undefined, warn: () => undefined });
   for await (const bytes of program.stdout) {
-    const block = reader.push(bytes);
-    if (!block) continue;
-    // Both pipes are read in the same turn of the event loop, and the words came first.
-    if (!told) await new Promise((resolve) => setImmediate(resolve));
-    if (!told && log.info) context.info(log.info);
-    told = true;
-    samples += block.samples.length;
-    guard.check(block.samples, 1, SAMPLE_RATE_HZ);
-    yield block;
+    for (const block of parser.push(bytes)) {
+      // Both pipes are read in the same turn of the event loop, and the words came first.
+      if (!told) await new Promise((resolve) => setImmediate(resolve));
+      if (!told && log.info) context.info(log.info);
+      told = true;
+      frames += block.samples.length / block.channels;
+      guard.check(block.samples, block.channels, SAMPLE_RATE_HZ);
+      yield block;
+    }
   }
-  await judge(program, log, samples, format, label, context);
+  await judge(program, log, frames, run);
   guard.report(label, context);
 }
 
@@ -97,10 +176,8 @@ async function* decode(
 async function judge(
   program: Program,
   log: FfmpegLog,
-  samples: number,
-  format: ForeignFormat,
-  label: string,
-  context: SoundContext,
+  frames: number,
+  { format, label, context, pages }: Run,
 ): Promise<void> {
   const exit = await program.exit;
   if (exit.error)
@@ -109,26 +186,27 @@ async function judge(
     });
   const said =
     log.lastError || program.stderrTail().split('\n').at(-1) || `it ended with status ${exit.code}`;
-  if (/matches no streams/.test(said))
-    throw new BridgeError('SOUND_EMPTY', `${label} is a ${format.name} file without any sound in it.`);
+  const empty = (): BridgeError =>
+    new BridgeError('SOUND_EMPTY', `${label} is ${format.name} without any sound in it.`);
+  if (/matches no streams/.test(said)) throw empty();
   if (exit.code !== 0) {
-    const what = samples > 0 ? 'broke off' : 'could not be decoded';
+    const what = frames > 0 ? 'broke off' : 'could not be decoded';
     const how = exit.signal ? `ffmpeg was ended by ${exit.signal}` : `ffmpeg says "${said}"`;
     throw new BridgeError('SOUND_BROKEN', `${label} (${format.name}) ${what}: ${how}.`);
   }
-  if (samples === 0) {
-    if (log.errors > 0)
-      throw new BridgeError(
-        'SOUND_BROKEN',
-        `${label} (${format.name}) could not be decoded: ffmpeg says "${said}".`,
-      );
-    throw new BridgeError('SOUND_EMPTY', `${label} is a ${format.name} file without any sound in it.`);
+  if (frames === 0) {
+    if (log.errors === 0) throw empty();
+    throw new BridgeError(
+      'SOUND_BROKEN',
+      `${label} (${format.name}) could not be decoded: ffmpeg says "${said}".`,
+    );
   }
-  const missingMs = (log.info?.durationMs ?? 0) - (samples / SAMPLE_RATE_HZ) * 1000;
+  const missingMs = log.expectedMs - (frames / SAMPLE_RATE_HZ) * 1000;
   if (missingMs > SLACK_MS)
     context.warn(
       `${label} is cut off: ${Math.round(missingMs)} ms of the length that it claims are missing.`,
     );
-  else if (log.errors > 0)
+  else if (pages?.isCutOff === true) context.warn(`${label} is cut off: it has no last page.`);
+  else if (log.errors > 0 && pages?.isIntact !== true)
     context.warn(`${label} is damaged: ffmpeg reported ${log.errors} errors, the last one "${said}".`);
 }

@@ -16,10 +16,19 @@ export type FlacPiece =
       readonly info: FlacInfo;
       /** `fLaC` and STREAMINFO alone. */ readonly head: Uint8Array;
     }
-  | { readonly kind: 'frame'; readonly header: FlacFrameHeader; readonly bytes: Uint8Array };
+  | {
+      readonly kind: 'frame';
+      readonly header: FlacFrameHeader;
+      readonly bytes: Uint8Array;
+      readonly channelMask: number | undefined;
+    };
 
 const MAGIC = [0x66, 0x4c, 0x61, 0x43];
 const BLOCK_HEAD_BYTES = 4;
+/** The type of a metadata block with comments. */
+const VORBIS_COMMENT = 4;
+/** Longer ones hold pictures; a layout stands in short ones. */
+const MAX_COMMENT_BYTES = 16_384;
 /** Bytes that must be there before a place is looked at, unless the stream ends. */
 const AHEAD_BYTES = Math.max(TAG_HEAD_BYTES, MAX_FRAME_HEADER_BYTES);
 /** Searching may read every byte so many times before the data counts as made to keep us busy. */
@@ -40,6 +49,7 @@ export class FlacSplitter {
   #skip = 0;
   #isLastBlock = false;
   #info: FlacInfo | undefined;
+  #channelMask: number | undefined;
   /** The frame that is being searched for its end: how far, and the checksum up to there. */
   #scan: { readonly header: FlacFrameHeader; bytes: number; crc: number } | undefined;
   #strayBytes = 0;
@@ -93,7 +103,7 @@ export class FlacSplitter {
 
   /** @returns how many bytes are dealt with */
   #step(bytes: Uint8Array, at: number, atEnd: boolean, pieces: FlacPiece[]): number | 'more' {
-    if (this.#state === 'block') return this.#block(bytes, at, pieces);
+    if (this.#state === 'block') return this.#block(bytes, at, atEnd, pieces);
     if (!this.#scan) {
       if (isMagic(bytes, at)) {
         this.#state = 'block';
@@ -112,23 +122,35 @@ export class FlacSplitter {
     return this.#findEnd(bytes, at, atEnd, pieces);
   }
 
-  #block(bytes: Uint8Array, at: number, pieces: FlacPiece[]): number | 'more' {
+  #block(bytes: Uint8Array, at: number, atEnd: boolean, pieces: FlacPiece[]): number | 'more' {
     if (at + BLOCK_HEAD_BYTES > bytes.length) return 'more';
     const type = bytes[at]! & 0x7f;
     const length = (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
     const isInfo = type === 0 && length >= STREAM_INFO_BYTES;
+    const isComment = type === VORBIS_COMMENT && length <= MAX_COMMENT_BYTES;
+    if (isComment && !atEnd && at + BLOCK_HEAD_BYTES + length > bytes.length) return 'more';
+    if (isComment) this.#readMask(bytes.subarray(at + BLOCK_HEAD_BYTES, at + BLOCK_HEAD_BYTES + length));
     if (isInfo && at + BLOCK_HEAD_BYTES + STREAM_INFO_BYTES > bytes.length) return 'more';
     this.#isLastBlock = (bytes[at]! & 0x80) !== 0;
     if (this.#isLastBlock) this.#state = 'frames';
     if (isInfo) {
       const content = bytes.subarray(at + BLOCK_HEAD_BYTES, at + BLOCK_HEAD_BYTES + STREAM_INFO_BYTES);
       this.#info = parseStreamInfo(content);
+      this.#channelMask = undefined;
       // 0x80: the last block, for nothing else of the head goes to the decoder.
       const head = Buffer.concat([Uint8Array.from([...MAGIC, 0x80, 0, 0, STREAM_INFO_BYTES]), content]);
       pieces.push({ kind: 'stream', info: this.#info, head });
     }
     this.#skip = length;
     return BLOCK_HEAD_BYTES;
+  }
+
+  /** Encoders state a layout that is not the usual one of its count in a comment. */
+  #readMask(comment: Uint8Array): void {
+    const mask = /WAVEFORMATEXTENSIBLE_CHANNEL_MASK=0x([0-9a-f]{1,8})/i.exec(
+      Buffer.from(comment).toString('latin1'),
+    )?.[1];
+    if (mask !== undefined) this.#channelMask = parseInt(mask, 16);
   }
 
   #findEnd(bytes: Uint8Array, at: number, atEnd: boolean, pieces: FlacPiece[]): number | 'more' {
@@ -143,7 +165,12 @@ export class FlacSplitter {
       scan.crc = flacCrc16(scan.crc, bytes, done, end);
       done = end;
       if (scan.crc === 0) {
-        pieces.push({ kind: 'frame', header, bytes: bytes.subarray(at, end) });
+        pieces.push({
+          kind: 'frame',
+          header,
+          bytes: bytes.subarray(at, end),
+          channelMask: this.#channelMask,
+        });
         this.#scan = undefined;
         this.#astray = false;
         this.#unfinished = false;

@@ -1,5 +1,6 @@
 import { FLACDecoder } from '@wasm-audio-decoders/flac';
 import { BridgeError } from '../../base/errors.js';
+import { USUAL_MASKS } from '../downmix.js';
 import type { Decode, PcmBlock, SoundContext } from '../pcm.js';
 import { EffortError, FlacSplitter, type FlacPiece } from './flac-splitter.js';
 import { slices } from './slices.js';
@@ -134,7 +135,8 @@ class FlacTrack {
       this.#streamSamples += samplesDecoded;
       this.#delivered = true;
       const samples = interleave(channelData, channels, 0, samplesDecoded);
-      yield { samples: exact(samples, frames[0]!.header.bits), sampleRateHz, channels };
+      const channelMask = frames[0]!.channelMask ?? USUAL_MASKS[channels];
+      yield { samples: exact(samples, frames[0]!.header.bits), sampleRateHz, channels, channelMask };
     } catch {
       this.#undecoded += frames.length;
       this.close();

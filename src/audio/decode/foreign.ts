@@ -4,7 +4,26 @@ export interface ForeignFormat {
   readonly name: string;
   /** ffmpeg's name of its reader, which is forced: nothing else in ffmpeg is to look at the bytes. */
   readonly demuxer: string;
+  /**
+   * How ffmpeg can read it from a pipe. `always`; `never` for what it reads wrongly without seeking; or only when its
+   * index stands before its sound.
+   */
+  readonly fromPipe: 'always' | 'never' | IndexedLayout;
 }
+
+/** A container of parts in a row, each with its size. */
+export interface IndexedLayout {
+  /** Bytes before the first part. */
+  readonly headBytes: number;
+  /** `size32-name`: a size with its own head, then the name (MP4); the others have the name first and the size without. */
+  readonly parts: 'size32-name' | 'name-size32' | 'name-size64';
+  readonly index: readonly string[];
+  readonly sound: string;
+}
+
+const MP4: IndexedLayout = { headBytes: 0, parts: 'size32-name', index: ['moov', 'moof'], sound: 'mdat' };
+const CAF: IndexedLayout = { headBytes: 8, parts: 'name-size64', index: ['pakt'], sound: 'data' };
+const AIFF: IndexedLayout = { headBytes: 12, parts: 'name-size32', index: ['COMM'], sound: 'SSND' };
 
 /** Bytes of a sound's start that {@link foreignFormat} wants to see; fewer will do for a shorter sound. */
 export const FOREIGN_HEAD_BYTES = 512;
@@ -21,36 +40,48 @@ function at(offset: number, ...words: string[]) {
     );
 }
 
-function row(name: string, demuxer: string, matches: Row['matches']): Row {
-  return { name, demuxer, matches };
+function row(
+  name: string,
+  demuxer: string,
+  matches: Row['matches'],
+  fromPipe: Row['fromPipe'] = 'always',
+): Row {
+  return { name, demuxer, matches, fromPipe };
 }
 
 /** In the order in which they are tried; formats with strong magic come before those with a weak one. */
 const ROWS: readonly Row[] = [
-  row('MP4', 'mov', at(4, 'ftyp', 'moov', 'mdat', 'wide', 'free', 'skip')),
+  row(
+    'MP4',
+    'mov',
+    at(4, 'ftyp', 'styp', 'moov', 'mdat', 'wide', 'free', 'skip', 'pnot', 'uuid', 'sidx', 'moof'),
+    MP4,
+  ),
   row('Ogg', 'ogg', at(0, 'OggS')),
   row('Matroska', 'matroska', at(0, '\x1a\x45\xdf\xa3')),
   row('Windows Media', 'asf', at(0, '\x30\x26\xb2\x75\x8e\x66\xcf\x11')),
-  row('AIFF', 'aiff', both(at(0, 'FORM'), at(8, 'AIFF', 'AIFC'))),
+  row('AIFF', 'aiff', both(at(0, 'FORM'), at(8, 'AIFF', 'AIFC')), AIFF),
   row('AU', 'au', at(0, '.snd')),
-  row('CAF', 'caf', at(0, 'caff')),
+  row('CAF', 'caf', at(0, 'caff'), CAF),
   row('FLAC', 'flac', at(0, 'fLaC')),
   row('WAV', 'wav', both(at(0, 'RIFF', 'RF64'), at(8, 'WAVE'))),
   row('Sony Wave64', 'w64', at(0, 'riff.\x91\xcf\x11')),
-  row('AVI', 'avi', both(at(0, 'RIFF'), at(8, 'AVI '))),
+  row('AVI', 'avi', both(at(0, 'RIFF'), at(8, 'AVI ')), 'never'),
   row('AMR', 'amr', at(0, '#!AMR')),
   row('Flash video', 'flv', at(0, 'FLV\x01')),
-  row('WavPack', 'wv', at(0, 'wvpk')),
+  row('WavPack', 'wv', at(0, 'wvpk'), 'never'),
   row('True Audio', 'tta', at(0, 'TTA1')),
-  row("Monkey's Audio", 'ape', at(0, 'MAC ')),
-  row('Musepack', 'mpc8', at(0, 'MPCK')),
-  row('Musepack', 'mpc', at(0, 'MP+')),
-  row('TAK', 'tak', at(0, 'tBaK')),
-  row('DSF', 'dsf', at(0, 'DSD ')),
+  row("Monkey's Audio", 'ape', at(0, 'MAC '), 'never'),
+  row('Musepack', 'mpc8', at(0, 'MPCK'), 'never'),
+  row('Musepack', 'mpc', at(0, 'MP+'), 'never'),
+  row('TAK', 'tak', at(0, 'tBaK'), 'never'),
+  row('DSDIFF', 'iff', both(at(0, 'FRM8'), at(12, 'DSD ')), 'never'),
+  row('8SVX', 'iff', both(at(0, 'FORM'), at(8, '8SVX', 'MAUD'))),
+  row('DSF', 'dsf', at(0, 'DSD '), 'never'),
   row('Creative Voice', 'voc', at(0, 'Creative Voice File')),
   row('NIST SPHERE', 'nistsphere', at(0, 'NIST_1A')),
   row('SoX', 'sox', at(0, '.SoX', 'XoS.')),
-  row('RealMedia', 'rm', at(0, '.RMF')),
+  row('RealMedia', 'rm', at(0, '.RMF'), 'never'),
   row('DTS', 'dts', at(0, '\x7f\xfe\x80\x01')),
   row('MPEG program stream', 'mpeg', at(0, '\x00\x00\x01\xba')),
   row('MPEG transport stream', 'mpegts', both(at(0, 'G'), at(188, 'G'), at(376, 'G'))),

@@ -5,8 +5,8 @@ import type { Decode } from '../pcm.js';
  * @param load such as `async () => (await import('./mp3.js')).decodeMp3`
  */
 export function lazy(load: () => Promise<Decode>): Decode {
-  return async function* (chunks, label, context) {
+  return async function* (chunks, label, context, path) {
     const decode = await load();
-    yield* decode(chunks, label, context);
+    yield* decode(chunks, label, context, path);
   };
 }

@@ -28,15 +28,16 @@ const SLACK_MS = 150;
  * a file goes to ffmpeg: other codecs, surround sound, encryption.
  * @throws BridgeError SOUND_EMPTY, SOUND_BROKEN, and what ffmpeg's decoder throws
  */
-export const decodeWebmOpus: Decode = async function* (chunks, label, context) {
+export const decodeWebmOpus: Decode = async function* (chunks, label, context, path) {
   const input = new Lookahead(chunks);
   let told: SoundContext = context;
   const report = new WebmReport(label, context);
+  let isFirst = true;
   try {
     do {
       const track = await findTrack(input);
       if (track === 'foreign') {
-        yield* decodeWithFfmpeg(input, label, told);
+        yield* decodeWithFfmpeg(input, label, told, isFirst ? path : undefined);
         return;
       }
       const { head, durationMs } = track;
@@ -47,6 +48,7 @@ export const decodeWebmOpus: Decode = async function* (chunks, label, context) {
         ...(durationMs && { durationMs }),
       });
       told = { signal: context.signal, info: () => undefined, warn: (message) => context.warn(message) };
+      isFirst = false;
       yield* decodeFile(input, track, report);
     } while ((await input.peek(1)).length > 0);
     report.end();

@@ -1,0 +1,130 @@
+import { rmSync } from 'node:fs';
+import { mkdtemp, open, readdir, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { BridgeError } from '../../base/errors.js';
+import type { EncodedChunk } from '../pcm.js';
+
+const MIB = 2 ** 20;
+const PREFIX = 'mmdagent-bridge-sound-';
+
+/** The bounds of what is written. */
+export interface TemporaryLimits {
+  /** Of one sound. */
+  readonly maxBytes: number;
+  /** Of all sounds of this process that are open at once. */
+  readonly maxInAllBytes: number;
+}
+
+const LIMITS: TemporaryLimits = { maxBytes: 64 * MIB, maxInAllBytes: 256 * MIB };
+
+/** A sound in a file of its own. */
+export interface TemporaryFile {
+  readonly path: string;
+  /** Deletes it; safe to call again. */
+  remove(): Promise<void>;
+}
+
+/** What lies on the disk for this process, in bytes. */
+let writtenInAll = 0;
+/** Made when it is first needed; only this user can look into it. */
+let folder: Promise<string> | undefined;
+let count = 0;
+
+/**
+ * Writes a whole sound to a temporary file, for a program that has to jump in it. The file is deleted by `remove`, at the
+ * end of this process, or, if that is killed, by the next one.
+ * @param label how messages name the sound
+ * @throws BridgeError SOUND_TOO_LARGE, SOURCE_FAILED when the disk refuses, and what `chunks` throws
+ */
+export async function toTemporaryFile(
+  chunks: AsyncIterable<EncodedChunk>,
+  label: string,
+  limits: TemporaryLimits = LIMITS,
+): Promise<TemporaryFile> {
+  folder ??= makeFolder();
+  const path = join(await folder, `${++count}`);
+  const file = await open(path, 'wx', 0o600).catch((cause: unknown) => {
+    // It may have been cleared away: the next sound makes another.
+    folder = undefined;
+    throw diskError(label, cause);
+  });
+  let bytes = 0;
+  let removing: Promise<void> | undefined;
+  const remove = (): Promise<void> => {
+    removing ??= rm(path, { force: true }).finally(() => (writtenInAll -= bytes));
+    return removing;
+  };
+  try {
+    for await (const chunk of chunks) {
+      if (bytes + chunk.length > limits.maxBytes) throw tooLarge(label, limits.maxBytes);
+      if (writtenInAll + chunk.length > limits.maxInAllBytes) throw tooMany(label, limits.maxInAllBytes);
+      bytes += chunk.length;
+      writtenInAll += chunk.length;
+      await file.writeFile(chunk).catch((cause: unknown) => {
+        throw diskError(label, cause);
+      });
+    }
+    await file.close();
+    return { path, remove };
+  } catch (error) {
+    await file.close().catch(() => undefined);
+    await remove();
+    throw error;
+  }
+}
+
+/** Deletes what killed processes of this user have left behind. */
+export async function sweepTemporaryFiles(): Promise<void> {
+  const names = await readdir(tmpdir()).catch(() => []);
+  for (const name of names) {
+    const pid = Number(new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1]);
+    if (!(pid > 0) || isRunning(pid)) continue;
+    const path = join(tmpdir(), name);
+    const found = await stat(path).catch(() => undefined);
+    if (!found?.isDirectory() || (process.getuid && found.uid !== process.getuid())) continue;
+    await rm(path, { recursive: true, force: true }).catch(() => undefined);
+  }
+}
+
+async function makeFolder(): Promise<string> {
+  await sweepTemporaryFiles();
+  const made = await mkdtemp(join(tmpdir(), `${PREFIX}${process.pid}-`));
+  process.once('exit', () => rmSync(made, { recursive: true, force: true }));
+  return made;
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+function tooLarge(label: string, maxBytes: number): BridgeError {
+  return new BridgeError(
+    'SOUND_TOO_LARGE',
+    `${label} can only be read once all of it is there, and it is larger than ${Math.floor(maxBytes / MIB)} MiB.`,
+    {
+      advice:
+        'Convert it to WAV, MP3, FLAC or Opus, which play while they are read. For MP4: ffmpeg -i in.m4a -c copy -movflags +faststart out.m4a',
+    },
+  );
+}
+
+function tooMany(label: string, maxBytes: number): BridgeError {
+  return new BridgeError(
+    'SOUND_TOO_LARGE',
+    `${label} can only be read once all of it is there, and the ${Math.floor(maxBytes / MIB)} MiB for such sounds are taken by others.`,
+    { advice: 'Try again later, or convert it to WAV, MP3, FLAC or Opus, which play while they are read.' },
+  );
+}
+
+function diskError(label: string, cause: unknown): BridgeError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new BridgeError('SOURCE_FAILED', `${label} could not be written to a temporary file: ${reason}.`, {
+    cause,
+  });
+}
