@@ -12,7 +12,7 @@ import { AgentGroup } from './agent/group.js';
 import type { SayOptions } from './agent/say.js';
 import { mannerOf, TextNarrator, usualVoice } from './narration/narrator.js';
 import { SynthAnswerer, type SynthVoices } from './narration/synth-answerer.js';
-import { resolveOptions, SERVICE_KEYS, type OptionValues, type ServeKey } from './config.js';
+import { resolveOptions, SERVICE_KEYS, tcpAddress, type OptionValues, type ServeKey } from './config.js';
 import type { KeeperClient } from './keeper/keeper-client.js';
 import { openSound } from './source/open.js';
 import { EnginePool, type VoiceDefaults } from './tts/engine-pool.js';
@@ -20,6 +20,7 @@ import { TimerWheel } from './speech/timer-wheel.js';
 import { Handover } from './transport/handover.js';
 import { listenError, Listener, type ListenAddress } from './transport/listener.js';
 import { AVATAR_TLS_PORT, readTls } from './transport/tls.js';
+import { TcpAvatars, type TcpEntrance } from './transport/tcp.js';
 import { AvatarRoute } from './transport/websocket.js';
 
 type ServiceKey = Exclude<keyof OptionValues, 'timeoutMs' | 'agent' | 'tls' | 'tlsCa' | ServeKey>;
@@ -56,6 +57,8 @@ export interface BridgeEvents {
 export interface Bridge {
   /** Where it listens, with the real port. */
   readonly address: ListenAddress;
+  /** Addresses by which avatars come over plain TCP, with their real ports. */
+  readonly tcpAddresses: readonly TcpEntrance[];
   /** Its options as they are in force. */
   readonly options: Readonly<Pick<OptionValues, ServiceKey>>;
   readonly logger: Logger;
@@ -133,7 +136,7 @@ export async function createBridge(options: BridgeOptions = {}): Promise<Bridge>
   const handle = await openBridge(options);
   const { address, logger } = handle;
   const bridge: Bridge = {
-    ...{ address, logger, options: handle.options },
+    ...{ address, tcpAddresses: handle.tcpAddresses, logger, options: handle.options },
     ...{ agent: handle.agent, findAgent: handle.findAgent, agents: handle.agents, group: handle.group },
     ...{ on: handle.on, drain: handle.drain, close: handle.close },
   };
@@ -226,6 +229,16 @@ export async function openBridge(options: OpenOptions = {}): Promise<BridgeHandl
     events.emit('refused', { path, reason });
   });
 
+  const tcpAvatars = new TcpAvatars({
+    entrances: [
+      ...values.tcpConnect.map((text) => tcpAddress('connect', text)!),
+      ...values.tcpListen.map((text) => tcpAddress('listen', text)!),
+    ],
+    clock,
+    logger,
+    accept: (name, connection, state) => void registry.attach(name ?? DEFAULT_AGENT, connection, state),
+  });
+
   const wish = { host: values.host, port: values.port };
   const address = await (keeperClient
     ? keeperClient.listen(wish).catch((error: unknown) => {
@@ -239,16 +252,28 @@ export async function openBridge(options: OpenOptions = {}): Promise<BridgeHandl
     );
   }
   const handover =
-    keeperClient && new Handover({ keeperClient, address, registry, listener, avatars, clock, logger });
+    keeperClient &&
+    new Handover({ keeperClient, address, registry, listener, avatars, tcpAvatars, clock, logger });
   const group = (agents = registry.list().filter(({ state }) => state !== 'absent')): AgentGroup =>
     new AgentGroup(agents, settings);
   lifetime.own('the listener', () => listener.close());
-  lifetime.own('the avatars’ connections', () => avatars.close());
+  lifetime.own('the avatars’ connections', () => {
+    avatars.close();
+    tcpAvatars.close();
+  });
   lifetime.own('the voices', () => engines.close());
   lifetime.own('the agents', () => registry.close());
 
+  try {
+    await tcpAvatars.open(keeperClient);
+  } catch (error) {
+    await lifetime.close();
+    throw error;
+  }
+
   const handle: BridgeHandle = {
     address,
+    tcpAddresses: tcpAvatars.addresses,
     options: values,
     logger,
     clock,

@@ -56,6 +56,30 @@ const splitList = (value: string): string[] =>
 /** Parts of a text that are skipped unless told otherwise. */
 const SKIP_KINDS = ['code', 'think', 'table', 'direction'] as const;
 
+/** An address by which avatars come over plain TCP: they connect to it (`listen`), or are connected to. */
+export interface TcpAddress {
+  readonly kind: 'listen' | 'connect';
+  readonly host: string;
+  /** 0, to listen at, takes any free one. */
+  readonly port: number;
+  /** Name of the avatar that comes this way; without it, it is named by the machine it comes from. */
+  readonly name: string | undefined;
+}
+
+const TCP_ADDRESS = /^(?:(\[[\da-f:.]+\]|[^\s:=[\]]+):)?(\d{1,5})(?:=([\p{L}\p{N}._-]{1,64}))?$/iu;
+
+/**
+ * Parses an address of `tcpConnect` or `tcpListen`.
+ * @returns undefined when it is not of their form
+ */
+export function tcpAddress(kind: TcpAddress['kind'], text: string): TcpAddress | undefined {
+  const [, host, digits, name] = TCP_ADDRESS.exec(text) ?? [];
+  const port = Number(digits);
+  if (digits === undefined || port > 65_535) return undefined;
+  if (kind === 'connect' && (port === 0 || host === undefined)) return undefined;
+  return { kind, host: (host ?? '127.0.0.1').replace(/^\[|\]$/g, ''), port, name };
+}
+
 /** Several values in one: a list, or a text with commas between them. */
 const list = (item: z.ZodType<string>): z.ZodDefault<z.ZodPreprocess<z.ZodArray<z.ZodType<string>>>> =>
   z.preprocess((value) => (typeof value === 'string' ? splitList(value) : value), z.array(item)).default([]);
@@ -88,6 +112,18 @@ export const OPTIONS = {
       .default('/chat'),
     'a path',
     'Where avatars connect; PATH/NAME names one.',
+  ),
+  tcpConnect: option(
+    '--tcp-connect <addresses>',
+    list(z.string().refine((text) => tcpAddress('connect', text) !== undefined)),
+    'HOST:PORT or HOST:PORT=NAME; repeat it or put commas between several',
+    'Avatars that are TCP servers (Plugin_Remote_EnableServer): it connects to each, and tries until it is there.',
+  ),
+  tcpListen: option(
+    '--tcp-listen <addresses>',
+    list(z.string().refine((text) => tcpAddress('listen', text) !== undefined)),
+    '[HOST:]PORT or [HOST:]PORT=NAME; repeat it or put commas between several',
+    'Address at which avatars that are TCP clients (Plugin_Remote_EnableClient) connect; 127.0.0.1 without a HOST.',
   ),
   model: option(
     '--model <alias>',

@@ -298,6 +298,7 @@ export class Agent {
       handover: this.handover,
       model: link?.model ?? this.#settings.model,
       remote: link?.connection.remote,
+      transport: link?.connection.transport,
       connectedMs: link && this.#settings.clock.nowMs() - link.connection.openedAtMs,
       speaking: this.#player.current !== undefined && this.#player.current.state !== 'preparing',
       paused: this.#player.paused,
@@ -336,7 +337,8 @@ export class Agent {
       this.#player.readingChanged();
     });
     const lead = this.#lead;
-    if (lead) {
+    // The echo of a text line tells of the avatar's own pace, not of the link's.
+    if (lead && connection.transport === 'websocket') {
       link.events.on('roundTrip', ({ jitterMs, lastMs, minMs }) =>
         lead.markReturned(jitterMs, lastMs - minMs),
       );

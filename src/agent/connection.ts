@@ -1,9 +1,12 @@
 import type { Emitter } from '../base/emitter.js';
-import type { WireUnit } from './wire.js';
+import type { AgentMessage, WireUnit } from './wire.js';
 
 /** The events of a connection. */
 export interface ConnectionEvents {
-  /** One message of the agent, as bytes: not always valid UTF-8 (protocol.md §1). */
+  /**
+   * Bytes of the agent: over WebSocket one message, over TCP the next ones, in any chunking. Not always valid UTF-8
+   * (protocol.md §1).
+   */
   message: Uint8Array;
   /** The agent is known to have read more than before: `acks` has been brought up to date. */
   acknowledged: undefined;
@@ -44,6 +47,8 @@ export interface Connection {
   /** Monotonic ms at which it was opened. */
   readonly openedAtMs: number;
   readonly events: Emitter<ConnectionEvents>;
+  /** Over TCP, the position follows the clock between acknowledgements, which come about once a second. */
+  readonly transport: 'websocket' | 'tcp';
   readonly acks: Acknowledgements;
   /** Bytes handed over that the operating system has not taken yet. */
   readonly unsentBytes: number;
@@ -52,6 +57,8 @@ export interface Connection {
    * @param unit the sender's again once this returns: what waits is a copy
    */
   send(unit: WireUnit): void;
+  /** Takes a message that may answer for what was sent. @returns true when it does: it is nobody else's business */
+  takeEcho?(message: AgentMessage): boolean;
   /** Keeps what a process that takes over must know; absent where nobody could. */
   remember?(agentName: string, state: LinkState): void;
   /**

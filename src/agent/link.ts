@@ -67,7 +67,7 @@ export class Link {
   readonly events = new Emitter<LinkEvents>();
   readonly connection: Connection;
   readonly #options: LinkOptions;
-  readonly #reader = new MessageReader();
+  readonly #reader: MessageReader;
   readonly #readiness: Readiness;
   #model: string | undefined;
   #mode: SegmentMode | undefined;
@@ -103,6 +103,9 @@ export class Link {
       timeoutMs: options.readyTimeoutMs,
       agentName: options.agentName,
       send: (line) => this.send(encodeCommand(line)),
+    });
+    this.#reader = new MessageReader({
+      framing: connection.transport === 'tcp' ? 'stream' : 'messages',
     });
     connection.events.on('message', (bytes) => this.#onMessage(bytes));
     connection.events.on('acknowledged', () => this.#onAcknowledged());
@@ -318,6 +321,7 @@ export class Link {
 
   #onMessage(bytes: Uint8Array): void {
     for (const message of this.#reader.push(bytes)) {
+      if (this.connection.takeEcho?.(message)) continue;
       const gone = this.#readiness.onMessage(message);
       if (message.text === 'AVATAR|START' || message.text === 'AVATAR|END')
         this.#started = message.text === 'AVATAR|START';

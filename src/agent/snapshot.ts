@@ -12,6 +12,8 @@ export interface AgentSnapshot {
   readonly handover: boolean;
   readonly model: string;
   readonly remote: string | undefined;
+  /** Over TCP, positions follow the clock between the avatar's acknowledgements, which come about once a second. */
+  readonly transport: 'websocket' | 'tcp' | undefined;
   readonly connectedMs: number | undefined;
   readonly speaking: boolean;
   readonly paused: boolean;

@@ -61,13 +61,21 @@ export class WireUnit {
   /** The text of a command without its newline; empty for everything else. */
   readonly line: string;
   readonly byteLength: number;
+  /** Newlines at its end beyond the one that ends it. */
+  readonly padding: number;
   readonly #text: Uint8Array;
 
   /** @internal See `encodeCommand` and `encodeFrame`. */
-  constructor(kind: WireUnit['kind'], text: Uint8Array, samples: Int16Array = NO_SAMPLES, line = '') {
+  constructor(
+    kind: WireUnit['kind'],
+    text: Uint8Array,
+    samples: Int16Array = NO_SAMPLES,
+    { line = '', padding = 0 } = {},
+  ) {
     this.kind = kind;
     this.samples = samples;
     this.line = line;
+    this.padding = padding;
     this.#text = text;
     this.byteLength = kind === 'frame' ? FRAME_HEADER_BYTES + samples.length * 2 : text.length;
   }
@@ -137,7 +145,8 @@ export function encodeCommand(
   if (line.startsWith('S')) {
     newlines = Math.max(1, MIN_S_UNIT_BYTES - Buffer.byteLength(line));
   }
-  return new WireUnit('command', Buffer.from(line + '\n'.repeat(newlines)), NO_SAMPLES, line);
+  const text = Buffer.from(line + '\n'.repeat(newlines));
+  return new WireUnit('command', text, NO_SAMPLES, { line, padding: newlines - 1 });
 }
 
 /** The rule of protocol.md that a command line breaks, as the end of a sentence, or undefined. */
@@ -273,6 +282,17 @@ export function encodeMark(id: number): Uint8Array {
 export function decodeMark(payload: Uint8Array): number | undefined {
   const match = /^mark-(\d{1,15})$/.exec(Buffer.from(payload).toString('latin1'));
   return match ? Number(match[1]) : undefined;
+}
+
+/** A text line that marks a place in what was sent where there are no pings: its echo comes in order (protocol.md §6). */
+export function encodeEchoMark(id: number): Uint8Array {
+  return Buffer.from(`BRIDGE_MARK|${id}\n`);
+}
+
+/** The counter in the echo of a mark, or undefined when the message is none. */
+export function decodeEchoMark(message: AgentMessage): number | undefined {
+  const [id = ''] = message.args;
+  return message.type === 'BRIDGE_MARK' && /^\d{1,15}$/.test(id) ? Number(id) : undefined;
 }
 
 /** One line that the avatar sent. */

@@ -26,7 +26,13 @@ export function addOptions(command: Command, keys: readonly OptionKey[]): Comman
       ...(fallback === undefined ? [] : [`default ${fallback}`]),
       spec.env,
     ];
-    command.addOption(new Option(spec.flag, `${spec.help.replace(/\.$/, '')} (${notes.join('; ')})`));
+    const flag = new Option(spec.flag, `${spec.help.replace(/\.$/, '')} (${notes.join('; ')})`);
+    // An option that takes several values can be given several times.
+    if (Array.isArray(spec.schema.safeParse(undefined).data))
+      flag.argParser((value, before: string | undefined) =>
+        before === undefined ? value : `${before},${value}`,
+      );
+    command.addOption(flag);
   }
   return command;
 }

@@ -9,6 +9,8 @@ import { printable, seconds } from './terminal.js';
 /** What the simulated avatars are to do. */
 export interface SimulatorPlan {
   readonly url: string;
+  /** They are TCP servers, on this port and those after it. */
+  readonly tcpServer?: number | undefined;
   readonly model: string;
   readonly count: number;
   readonly retry: number;
@@ -24,20 +26,34 @@ export interface SimulatorPlan {
 
 /** Runs simulated avatars until Ctrl-C, or until all are dead. @returns the exit status */
 export async function simulate({ terminal, onInterrupt }: CliContext, plan: SimulatorPlan): Promise<number> {
-  const { count, url, model, retry, json, record, report, timeoutMs, audioOpenMs, allLog = false } = plan;
+  const {
+    count,
+    url,
+    tcpServer,
+    model,
+    retry,
+    json,
+    record,
+    report,
+    timeoutMs,
+    audioOpenMs,
+    allLog = false,
+  } = plan;
   const content = plan.content === undefined ? undefined : await readContent(plan.content);
   const voices = (plan.synthVoices ?? '').split(',').filter((name) => name !== '');
   const options = {
-    url,
     modelAlias: model,
     retryCount: retry,
     audioOpenMs,
     allLog,
     record: record !== undefined,
+    content,
+    synth: { voices },
   };
-  const avatars = Array.from(
-    { length: count },
-    () => new SimulatedAvatar({ ...options, content, synth: { voices } }),
+  const avatars = Array.from({ length: count }, (_, index) =>
+    tcpServer === undefined
+      ? new SimulatedAvatar({ ...options, url })
+      : new SimulatedAvatar({ ...options, url: `tcp://127.0.0.1:${tcpServer + index}`, tcpServer: true }),
   );
   const end = new AbortController();
   const { signal: timeout, clear } = deadline(timeoutMs, 'simulator');

@@ -4,6 +4,8 @@ import { addOptions, readOptions } from './flags.js';
 
 interface SimulatorFlags {
   url?: string;
+  tcpClient?: string;
+  tcpServer?: number;
   count: number;
   record?: string;
   report?: string;
@@ -26,6 +28,12 @@ export const addSimulator: AddCommand = (program, run) => {
     .option(
       '--url <url>',
       'where they connect (default: where a service listens by --host, --port and --path)',
+    )
+    .option('--tcp-client <host:port>', 'connect over plain TCP, to a service with --tcp-listen')
+    .option(
+      '--tcp-server <port>',
+      'listen on this port for a service with --tcp-connect; of several, each takes the next port',
+      wholeNumber,
     )
     .option('--count <number>', 'how many', wholeNumber, 1)
     .option(
@@ -63,9 +71,11 @@ export const addSimulator: AddCommand = (program, run) => {
           context.env,
         );
         const at = host.includes(':') ? `[${host}]` : host;
-        const url = flags.url ?? `ws://${at}:${port}${path}`;
+        const tcp =
+          flags.tcpClient ?? (flags.tcpServer === undefined ? undefined : `127.0.0.1:${flags.tcpServer}`);
+        const url = flags.url ?? (tcp === undefined ? `ws://${at}:${port}${path}` : `tcp://${tcp}`);
         const { simulate } = await import('./simulator-process.js');
-        return simulate(context, { ...flags, url, model, timeoutMs });
+        return simulate(context, { ...flags, url, tcpServer: flags.tcpServer, model, timeoutMs });
       },
       flags,
     ),

@@ -1,4 +1,5 @@
 import { Socket } from 'node:net';
+import type { EntranceAddress } from './entrance.js';
 import { SharedState, type SlotState, type SlotWriter } from './shared-state.js';
 import {
   KEEPER_ENV,
@@ -22,10 +23,10 @@ export interface HeldSocket {
 
 /** What comes through the keeper client. */
 export interface KeeperClientListener {
-  /** A connection nobody has read from yet. */
-  fresh(socket: Socket, heldSocket: HeldSocket): void;
-  /** A connection that another worker has had, with what it wrote down. */
-  held(socket: Socket, heldSocket: HeldSocket, state: SlotState): void;
+  /** A connection nobody has read from yet. @param entrance the key of the entrance by which it came; none for the port */
+  fresh(socket: Socket, heldSocket: HeldSocket, entrance: string | undefined): void;
+  /** A connection that another worker has had, with what it wrote down. @param entrance as of `fresh` */
+  held(socket: Socket, heldSocket: HeldSocket, state: SlotState, entrance: string | undefined): void;
   /** Another worker takes over. What is relayed to it before this returns, it knows before its first connection. */
   retire(): void;
   /** Another worker is being started, which takes its share of the machine; or none is any more. */
@@ -63,6 +64,7 @@ export class KeeperClient {
   readonly #wishes: KeeperWishes;
   #listener: KeeperClientListener | undefined;
   #asked: ((answer: ToWorker | undefined) => void) | undefined;
+  readonly #askedEntrances = new Map<string, (answer: ToWorker | undefined) => void>();
 
   constructor(invitation: KeeperInvitation, wishes: KeeperWishes, channel: Channel = process) {
     this.number = invitation.number;
@@ -73,6 +75,7 @@ export class KeeperClient {
     channel.on('disconnect', () => {
       this.#heldSockets.clear();
       this.#asked?.(undefined);
+      for (const answered of this.#askedEntrances.values()) answered(undefined);
       this.#listener?.orphaned();
     });
   }
@@ -114,6 +117,26 @@ export class KeeperClient {
     });
   }
 
+  /**
+   * Has the keeper let connections in by a further address. One that is open already stays as it is.
+   * @param key names it among the entrances
+   * @returns the address, with the real port
+   * @throws the error of `listen`, with its `code`
+   */
+  openEntrance(key: string, address: EntranceAddress): Promise<EntranceAddress> {
+    return new Promise((resolve, reject) => {
+      this.#askedEntrances.set(key, (answer) => {
+        this.#askedEntrances.delete(key);
+        if (answer?.type === 'entrance-open') return resolve(answer.address);
+        const { code, message } =
+          answer?.type === 'entrance-closed' ? answer : { code: 'EPIPE', message: 'The keeper is gone' };
+        reject(Object.assign(new Error(message), { code }));
+      });
+      if (this.open) this.#tell({ type: 'entrance', key, address });
+      else this.#askedEntrances.get(key)?.(undefined);
+    });
+  }
+
   /** Says that this worker can take connections, and takes them. */
   enter(listener: KeeperClientListener): void {
     this.#listener = listener;
@@ -149,6 +172,8 @@ export class KeeperClient {
   #onMessage(message: ToWorker, handle: unknown): void {
     const listener = this.#listener;
     if (message.type === 'listening' || message.type === 'not-listening') return this.#asked?.(message);
+    if (message.type === 'entrance-open' || message.type === 'entrance-closed')
+      return this.#askedEntrances.get(message.key)?.(message);
     if (!listener) return;
     switch (message.type) {
       case 'connection': {
@@ -159,8 +184,8 @@ export class KeeperClient {
         );
         this.#heldSockets.add(heldSocket);
         const state = this.#sharedState.read(message.slot);
-        if (state.stage === 'fresh') listener.fresh(handle, heldSocket);
-        else listener.held(handle, heldSocket, state);
+        if (state.stage === 'fresh') listener.fresh(handle, heldSocket, message.entrance);
+        else listener.held(handle, heldSocket, state, message.entrance);
         return;
       }
       case 'retire':

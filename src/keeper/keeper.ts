@@ -1,5 +1,6 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { Backoff } from './backoff.js';
+import { Entrance, type EntranceAddress } from './entrance.js';
 import { SharedState } from './shared-state.js';
 import type { KeeperLog, KeeperWishes, ToKeeper, ToWorker } from './messages.js';
 import { WorkerProcess, type WorkerEnd, type WorkerProgram } from './worker-process.js';
@@ -39,6 +40,16 @@ export type WorkerState = 'starting' | 'reserve' | 'active' | 'retiring' | 'alon
 interface Held {
   readonly socket: Socket;
   worker: WorkerProcess | undefined;
+  /** The key of the entrance by which it came; none for the port. */
+  readonly entrance: string | undefined;
+}
+
+/** A further address by which connections come. */
+interface OpenEntrance {
+  readonly entrance: Entrance;
+  readonly answer: Promise<ToWorker>;
+  /** The workers that have asked for it. */
+  readonly workers: Set<WorkerProcess>;
 }
 
 /**
@@ -66,6 +77,7 @@ export class Keeper {
   #wishes: KeeperWishes | undefined;
   /** Where it listens, once a worker has asked for it. */
   #address: Promise<ToWorker> | undefined;
+  readonly #entrances = new Map<string, OpenEntrance>();
   #startTimer: NodeJS.Timeout | undefined;
   #stopping: 'no' | 'asked' | 'at once' = 'no';
   #everReady = false;
@@ -121,6 +133,7 @@ export class Keeper {
     this.#stopping = atOnce ? 'at once' : 'asked';
     clearTimeout(this.#startTimer);
     this.#server.close();
+    this.#closeEntrances();
     for (const worker of this.#in('starting', 'reserve')) this.#dismiss(worker);
     for (const worker of this.#in('active', 'retiring', 'alone')) {
       if (atOnce) worker.kill('SIGKILL');
@@ -153,14 +166,57 @@ export class Keeper {
     });
   }
 
-  #accept(socket: Socket): void {
+  #openEntrance(worker: WorkerProcess, key: string, address: EntranceAddress): void {
+    const open = this.#entrances.get(key) ?? this.#newEntrance(key, address);
+    open.workers.add(worker);
+    void open.answer.then((answer) => worker.send(answer));
+  }
+
+  #newEntrance(key: string, address: EntranceAddress): OpenEntrance {
+    const { kind, host, port } = address;
+    const entrance = new Entrance(address, {
+      connection: (socket) => this.#accept(socket, key),
+      trouble: (reason) =>
+        this.#log(
+          'warn',
+          kind === 'listen'
+            ? `${host}:${port} cannot be accepted from: ${reason}.`
+            : `The avatar at ${host}:${port} cannot be reached: ${reason}. It is tried again until it answers.`,
+        ),
+    });
+    const answer = entrance.open().then(
+      (opened): ToWorker => ({ type: 'entrance-open', key, address: opened }),
+      (error: unknown): ToWorker => {
+        const { code = '', message } = error as NodeJS.ErrnoException;
+        this.#entrances.delete(key);
+        return { type: 'entrance-closed', key, code, message };
+      },
+    );
+    const open: OpenEntrance = { entrance, answer, workers: new Set() };
+    this.#entrances.set(key, open);
+    return open;
+  }
+
+  /** @param but the worker whose entrances stay open */
+  #closeEntrances(but?: WorkerProcess): void {
+    for (const [key, { entrance, workers }] of this.#entrances) {
+      if (but && workers.has(but)) continue;
+      entrance.close();
+      this.#entrances.delete(key);
+    }
+  }
+
+  #accept(socket: Socket, entrance?: string): void {
     socket.on('error', () => undefined);
     const waiting = this.#taker ? 0 : [...this.#held.values()].filter(({ worker }) => !worker).length;
-    if (this.#stopping !== 'no' || waiting >= (this.#options.maxWaiting ?? 1000))
-      return void socket.destroy();
+    if (this.#stopping !== 'no' || waiting >= (this.#options.maxWaiting ?? 1000)) {
+      socket.destroy();
+      if (entrance !== undefined) this.#entrances.get(entrance)?.entrance.lost();
+      return;
+    }
     const slot = this.#freeSlots.pop() ?? this.#held.size;
     this.#sharedState.clear(slot);
-    const held: Held = { socket, worker: undefined };
+    const held: Held = { socket, worker: undefined, entrance };
     this.#held.set(slot, held);
     this.#give(slot, held);
   }
@@ -168,13 +224,15 @@ export class Keeper {
   #give(slot: number, held: Held): void {
     const taker = this.#taker;
     held.worker = taker;
-    taker?.send({ type: 'connection', slot }, held.socket);
+    taker?.send({ type: 'connection', slot, entrance: held.entrance }, held.socket);
   }
 
   #release(slot: number): void {
-    this.#held.get(slot)?.socket.destroy();
+    const held = this.#held.get(slot);
+    held?.socket.destroy();
     this.#held.delete(slot);
     this.#freeSlots.push(slot);
+    if (held?.entrance !== undefined) this.#entrances.get(held.entrance)?.entrance.lost();
   }
 
   // ---- workers ----------------------------------------------------------------------------------------------------
@@ -228,6 +286,8 @@ export class Keeper {
         this.#wishes = { standby: message.standby, log: message.log };
         this.#address ??= this.#listen(message.host, message.port);
         return void this.#address.then((answer) => worker.send(answer));
+      case 'entrance':
+        return this.#openEntrance(worker, message.key, message.address);
       case 'ready':
         return this.#onReady(worker);
       case 'release':
@@ -304,6 +364,7 @@ export class Keeper {
     this.#workers.set(worker, 'active');
     this.#activeSinceMs = performance.now();
     this.#replacement = undefined;
+    this.#closeEntrances(worker);
     this.#giveAll();
     this.#fillReserve();
   }
@@ -326,6 +387,7 @@ export class Keeper {
   #onGone(worker: WorkerProcess, end: WorkerEnd): void {
     const state = this.#workers.get(worker);
     this.#workers.delete(worker);
+    for (const { workers } of this.#entrances.values()) workers.delete(worker);
     if (state === 'starting') this.#tellCrowded(false);
     for (const held of this.#held.values()) if (held.worker === worker) held.worker = undefined;
     if (this.#stopping !== 'no') {
@@ -380,6 +442,7 @@ export class Keeper {
     if (this.#finished) return;
     this.#finished = true;
     if (this.#server.listening) this.#server.close();
+    this.#closeEntrances();
     for (const { socket } of this.#held.values()) socket.destroy();
     this.#held.clear();
     this.#sharedState.close();

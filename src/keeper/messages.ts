@@ -3,6 +3,8 @@
  * keeper has to get along with a newer worker. Whatever a worker wants its successor to know stands in the shared state.
  */
 
+import type { EntranceAddress } from './entrance.js';
+
 /** From the keeper to a worker. */
 export type ToWorker =
   /** The answer to `listen`: where the keeper listens, perhaps since long before. */
@@ -10,7 +12,21 @@ export type ToWorker =
   /** …or why it cannot, as Node has it. */
   | { readonly type: 'not-listening'; readonly code: string; readonly message: string }
   /** A connection, with its socket beside the message. What is known of it stands in the shared state under its slot. */
-  | { readonly type: 'connection'; readonly slot: number }
+  | {
+      readonly type: 'connection';
+      readonly slot: number;
+      /** The key of the entrance by which it came; absent for the port of `listen`. */
+      readonly entrance?: string | undefined;
+    }
+  /** The answer to `entrance`: it is open, perhaps since long before. */
+  | { readonly type: 'entrance-open'; readonly key: string; readonly address: EntranceAddress }
+  /** …or why it cannot be, as Node has it. */
+  | {
+      readonly type: 'entrance-closed';
+      readonly key: string;
+      readonly code: string;
+      readonly message: string;
+    }
   /** Another worker takes over: tell it what it must know, `yield`, pass every connection on once it is idle, then end. */
   | { readonly type: 'retire' }
   /** Another worker is being started, which takes its share of the machine; or none is any more. */
@@ -22,6 +38,8 @@ export type ToWorker =
 
 /** From a worker to the keeper. */
 export type ToKeeper =
+  /** A further address by which connections come. One that the active worker has not asked for is closed. */
+  | { readonly type: 'entrance'; readonly key: string; readonly address: EntranceAddress }
   /** Where the keeper is to listen if it does not yet, and what it must know of this worker's options. */
   | ({ readonly type: 'listen'; readonly host: string; readonly port: number } & KeeperWishes)
   /** It can take connections. */

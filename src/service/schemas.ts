@@ -109,6 +109,12 @@ export const AgentSchema = z
       ),
     model: z.string().describe('Alias of the model whose lips move.'),
     remote: z.string().nullable(),
+    transport: z
+      .enum(['websocket', 'tcp'])
+      .nullable()
+      .describe(
+        'Over tcp, positions follow the clock between the avatar’s answers, which come about once a second.',
+      ),
     connectedMs: nullableMs.describe('How long it has been connected.'),
     speaking: z.boolean(),
     paused: z.boolean(),
@@ -164,6 +170,7 @@ export function agentJson(snapshot: AgentSnapshot): AgentJson {
     handover: snapshot.handover,
     model: snapshot.model,
     remote: snapshot.remote ?? null,
+    transport: snapshot.transport ?? null,
     connectedMs: orNull(snapshot.connectedMs),
     speaking: snapshot.speaking,
     paused: snapshot.paused,

@@ -14,7 +14,7 @@ const MAX_MESSAGE_BYTES = 1 << 20;
 /** What a link tells of its connection, in the order in which it happened on the wire. */
 export interface LinkEvents {
   /** The 101 has come. */
-  upgraded(link: AvatarLink): void;
+  upgraded(link: SimulatorLink): void;
   /** A message; `withUpgrade` when it came in the same read as the 101. */
   message(payload: Buffer, withUpgrade: boolean): void;
   /** A ping, already answered. */
@@ -27,8 +27,23 @@ export interface LinkEvents {
   torn(): void;
   /** The bytes are no WebSocket, as a sentence. */
   broken(reason: string): void;
+  /** Another program has connected to an avatar that is a TCP server. */
+  secondConnection(): void;
   /** The connection is gone. */
   closed(): void;
+}
+
+/** What carries a simulated avatar's bytes. */
+export interface SimulatorLink {
+  /** True when what came first was read too late to tell when it came, or when there is no upgrade. */
+  readonly late: boolean;
+  /** Sends one of the avatar's own messages. Nothing after the end. */
+  send(message: Buffer): void;
+  /** Stops reading: what comes stays in the machine's buffers, and then at the sender. */
+  stopReading(): void;
+  resumeReading(): void;
+  /** Ends the connection as a process that dies does: nothing flushed. */
+  destroy(): void;
 }
 
 /** How a link reads. */
@@ -42,7 +57,7 @@ export interface LinkOptions {
 
 /** How one attempt to connect ended. */
 export type DialResult =
-  | { readonly kind: 'open'; readonly link: AvatarLink }
+  | { readonly kind: 'open'; readonly link: SimulatorLink }
   /** `status` is absent when nothing answered in HTTP. */
   | { readonly kind: 'refused'; readonly status?: number; readonly reason: string };
 
@@ -62,7 +77,7 @@ class AvatarSocket extends WebSocket {
  * The avatar's connection: upgrade request, messages in the order of the wire, pongs, and what only the socket shows.
  * It judges nothing; `LinkEvents` tells all.
  */
-export class AvatarLink {
+export class AvatarLink implements SimulatorLink {
   readonly #socket: AvatarSocket;
   readonly #tcp: Socket;
   /** How much came in the same read as the 101. */

@@ -16,8 +16,10 @@ export interface SimulatorAccidents {
 
 /** How a simulated avatar is made. */
 export interface SimulatorOptions extends PlaybackOptions {
-  /** `ws://127.0.0.1:9001/chat`. */
+  /** Where it connects: `ws://127.0.0.1:9001/chat`, or `tcp://127.0.0.1:60001` over plain TCP. */
   readonly url: string;
+  /** It is a TCP server: it listens at `url`, `tcp://127.0.0.1:50001`, and others connect to it. Default false. */
+  readonly tcpServer?: boolean | undefined;
   /** The alias of the model that its content loads. Default `0`. */
   readonly modelAlias?: string;
   /** From the upgrade until it is ready, in milliseconds; Infinity: never. Default 150; measured 136 to 716. */

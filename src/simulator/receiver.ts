@@ -38,14 +38,17 @@ export type ReceiverState = 'running' | 'wedged' | 'dead';
  */
 export class AvatarReceiver {
   readonly #log: RuleLog;
+  readonly #stream: boolean;
   #state: ReceiverState = 'running';
   #pending: Uint8Array = new Uint8Array(0);
   #wedgedBytes = 0;
   /** Since when a whole short text that starts with S waits for more bytes. */
   #shortTextSinceMs: number | undefined;
 
-  constructor(log: RuleLog) {
+  /** @param options.stream true over plain TCP, where the bytes come in any chunking (protocol.md §6) */
+  constructor(log: RuleLog, options: { stream?: boolean | undefined } = {}) {
     this.#log = log;
+    this.#stream = options.stream ?? false;
   }
 
   /** How it is; only `running` does anything. */
@@ -59,12 +62,24 @@ export class AvatarReceiver {
   }
 
   /**
-   * Takes the payload of one message, or of a CLOSE frame, which the avatar reads as data too (protocol.md §1).
+   * Takes the payload of one message, or of a CLOSE frame, which the avatar reads as data too (protocol.md §1); as a
+   * stream, the next bytes, of which it reads as many at a time as its buffer takes.
    * @param message any bytes; not kept
    * @param nowMs milliseconds since the upgrade
    * @returns what the avatar does, in order
    */
   push(message: Uint8Array, nowMs: number): ReceiverAction[] {
+    if (!this.#stream) return this.#push(message, nowMs);
+    const actions: ReceiverAction[] = [];
+    for (let at = 0; at < message.length && this.#state !== 'dead';) {
+      const end = Math.max(at + 1, at + BUFFER_BYTES - this.pendingBytes);
+      actions.push(...this.#push(message.subarray(at, end), nowMs));
+      at = end;
+    }
+    return actions;
+  }
+
+  #push(message: Uint8Array, nowMs: number): ReceiverAction[] {
     if (this.#state === 'dead') return [];
     if (message.length === 0) return [this.#die('disconnect', 'empty-message', 'An empty message.', nowMs)];
     const before = this.pendingBytes;
@@ -113,7 +128,7 @@ export class AvatarReceiver {
       if (at >= messageStart) unitsOfThisMessage++;
       at = next;
     }
-    if (unitsOfThisMessage > 1)
+    if (unitsOfThisMessage > 1 && !this.#stream)
       this.#log.add('several-units', `${unitsOfThisMessage} units in one message.`, nowMs);
     this.#pending = data.slice(at);
     if (at < data.length) this.#noteWaiting(this.#pending, at >= messageStart, nowMs);
@@ -139,6 +154,7 @@ export class AvatarReceiver {
     const body = at + HEADER_BYTES;
     const action = MODE_WORDS[word];
     if (action) {
+      if (this.#stream && data.length === body) return undefined;
       actions.push(action);
       if (data[body] === LF) return body + 1;
       if (data[body] === CR && data[body + 1] === LF) return body + 2;
@@ -205,6 +221,7 @@ export class AvatarReceiver {
   /** @param isNew false when its head came in an earlier message, and was noted then */
   #noteWaiting(rest: Uint8Array, isNew: boolean, nowMs: number): void {
     const start = latin1(rest.subarray(0, 20));
+    if (this.#stream && !(start.startsWith('S') && rest.some(isNewline))) return;
     if (start.startsWith('SND') || 'SND'.startsWith(start)) {
       if (isNew) this.#log.add('split-unit', `${rest.length} bytes of a sound, and not its end.`, nowMs);
     } else if (rest.some(isNewline)) {

@@ -46,6 +46,7 @@ export const RULES = {
   'audio-without-model': fault('4', 'no audio before __AV_SETMODEL, or for a model that is not loaded'),
   'audio-beyond-buffer': fault('4', 'the avatar holds 60 s at most'),
   'segment-not-padded': fault('4', 'a segment is a multiple of 256 samples'),
+  'second-connection': fault('6', 'one connection to an avatar that is a TCP server, never a second'),
   'speak-file-missing': fault('7', 'SPEAK_START with a file that does not exist hangs the avatar'),
 } as const satisfies Record<string, RuleEntry>;
 

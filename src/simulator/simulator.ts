@@ -3,7 +3,8 @@ import { Emitter } from '../base/emitter.js';
 import { BridgeError } from '../base/errors.js';
 import { silentLogger, type Logger } from '../base/logger.js';
 import { saveWav } from './heard-wav.js';
-import { AvatarLink } from './link.js';
+import { AvatarLink, type DialResult, type SimulatorLink } from './link.js';
+import { TcpLink } from './tcp-link.js';
 import type { SimulatorEvents, SimulatorOptions } from './options.js';
 import { Playback, type DropReason } from './playback.js';
 import { AvatarProgram, type ProgramOptions } from './program.js';
@@ -50,7 +51,7 @@ export class SimulatedAvatar extends Emitter<SimulatorEvents> {
   #state: SimulatorState = 'new';
   #url: string;
   #attempts = 0;
-  #link: AvatarLink | undefined;
+  #link: SimulatorLink | undefined;
   #upgradedAtMs: number | undefined;
   #readyAtMs: number | undefined;
   #firstFrameMs: number | undefined;
@@ -72,7 +73,7 @@ export class SimulatedAvatar extends Emitter<SimulatorEvents> {
     this.#logger = options.logger ?? silentLogger;
     this.#modelAlias = options.modelAlias ?? '0';
     this.#rules = new RuleLog((broken) => this.#onBroken(broken));
-    this.#receiver = new AvatarReceiver(this.#rules);
+    this.#receiver = new AvatarReceiver(this.#rules, { stream: options.url.startsWith('tcp:') });
     this.#playback = new Playback(options.record === false ? { ...options, maxRecordMs: 0 } : options);
     this.#program = new AvatarProgram(this.#programOptions());
   }
@@ -88,17 +89,20 @@ export class SimulatedAvatar extends Emitter<SimulatorEvents> {
   async connect(): Promise<void> {
     if (this.#state !== 'new')
       throw new BridgeError('CLOSED', 'This simulated avatar has connected before; it lives once.');
-    if (!/^wss?:$/.test(URL.canParse(this.#url) ? new URL(this.#url).protocol : ''))
-      throw new BridgeError('OPTION_INVALID', `The simulator's address is no ws:// address: ${this.#url}`);
+    const url = URL.canParse(this.#url) ? new URL(this.#url) : undefined;
+    if (!/^(wss?|tcp):$/.test(url?.protocol ?? '') || (this.#options.tcpServer && url?.protocol !== 'tcp:'))
+      throw new BridgeError(
+        'OPTION_INVALID',
+        `The simulator's address is no ws:// or tcp:// address: ${this.#url}`,
+      );
+    if (this.#options.tcpServer) {
+      await this.listen();
+      return new Promise((resolve) => this.once('state', () => resolve()));
+    }
     this.#become('connecting');
     for (let retry = 0; ;) {
       this.#attempts++;
-      const result = await AvatarLink.dial(this.#url, this.#linkEvents, {
-        clock: this.#clock,
-        readJitterMs: this.#options.readJitterMs ?? 0,
-        random: this.#options.random ?? Math.random,
-        signal: this.#ended.signal,
-      });
+      const result = await this.#dial();
       if (result.kind === 'open') return;
       if (retry >= (this.#options.retryCount ?? 0)) this.#giveUp(result.reason, result.status);
       retry++;
@@ -109,6 +113,29 @@ export class SimulatedAvatar extends Emitter<SimulatorEvents> {
         result.status === 429 ? RETRY_AFTER_429_MS : RETRY_MS,
         this.#ended.signal,
       ).catch(() => this.#giveUp('it left', undefined));
+    }
+  }
+
+  /**
+   * Listens, as an avatar that is a TCP server.
+   * @returns the port
+   * @throws BridgeError PORT_IN_USE; CLOSED at a second call
+   */
+  async listen(): Promise<number> {
+    if (this.#state !== 'new')
+      throw new BridgeError('CLOSED', 'This simulated avatar has connected before; it lives once.');
+    this.#become('connecting');
+    const { hostname, port } = new URL(this.#url);
+    try {
+      const host = hostname.replace(/^\[|\]$/g, '');
+      return (await TcpLink.listen(host, Number(port), this.#linkEvents, this.#ended.signal)).port;
+    } catch (error) {
+      this.#die('refused', `It could not listen at ${this.#url}.`);
+      throw new BridgeError(
+        'PORT_IN_USE',
+        `The simulated avatar cannot listen at ${this.#url}: ${(error as Error).message}.`,
+        { cause: error },
+      );
     }
   }
 
@@ -213,6 +240,20 @@ export class SimulatedAvatar extends Emitter<SimulatorEvents> {
     };
   }
 
+  #dial(): Promise<DialResult> {
+    const { readJitterMs = 0, random = Math.random } = this.#options;
+    const { signal } = this.#ended;
+    if (!this.#url.startsWith('tcp:'))
+      return AvatarLink.dial(this.#url, this.#linkEvents, {
+        clock: this.#clock,
+        readJitterMs,
+        random,
+        signal,
+      });
+    const { hostname, port } = new URL(this.#url);
+    return TcpLink.dial(hostname.replace(/^\[|\]$/g, ''), Number(port), this.#linkEvents, signal);
+  }
+
   #programOptions(): ProgramOptions {
     const { echoMs, fileExists, random, timeOfDay, readyAfterMs, audioOpenMs, allLog } = this.#options;
     return {
@@ -243,12 +284,14 @@ export class SimulatedAvatar extends Emitter<SimulatorEvents> {
   }
 
   readonly #linkEvents = {
-    upgraded: (link: AvatarLink): void => {
+    upgraded: (link: SimulatorLink): void => {
       if (this.#death) return link.destroy();
       this.#link = link;
       this.#upgradedAtMs = this.#clock.nowMs();
       this.#become('starting');
       this.#program.start();
+      // It tells of a connection in this mode alone (protocol.md §6).
+      if (this.#options.tcpServer) link.send(Buffer.from('REMOTE_EVENT_CONNECTED|127.0.0.1\n'));
       const { dieAfterMs } = this.#options.faults ?? {};
       if (dieAfterMs !== undefined) this.#dieLater(dieAfterMs, 'left', 'It was made to vanish.');
     },
@@ -271,6 +314,8 @@ export class SimulatedAvatar extends Emitter<SimulatorEvents> {
       this.#broken('broken-frame', reason);
       this.#die('killed', `What came was no WebSocket frame: ${reason}.`);
     },
+    secondConnection: (): void =>
+      this.#broken('second-connection', 'Another program has connected; the end of either one ends it.'),
     closed: (): void => this.#die('disconnected', 'The other side ended the connection.'),
   };
 

@@ -17,6 +17,12 @@ export interface AckTiming {
 /** Marks that are pings (protocol.md §5: back after 11 ms at most). */
 export const PING_TIMING: AckTiming = { everyMs: 400, overdueAfterMs: 550, everyBytes: 16_384 };
 
+/**
+ * Marks that are text lines, where there are no pings (protocol.md §6: their echoes come after 21 to 86 ms, and one in
+ * two hundred does not). Each is a message to all parts of the avatar, so they are sparse.
+ */
+export const ECHO_TIMING: AckTiming = { everyMs: 1000, overdueAfterMs: 2500, everyBytes: 32_768 };
+
 /** What may be under way to an avatar that has not said that it read it: 1.9 s of sound, and far less than a kernel takes. */
 const MAX_BYTES = 65_536;
 /** What a small write costs the kernel beyond its bytes, roughly; a mark is one too. */
@@ -77,6 +83,11 @@ export class AckWindow implements Acknowledgements {
 
   get roundTrip(): RoundTrip | undefined {
     return this.#roundTrips.statistics;
+  }
+
+  /** Marks under way. */
+  get pendingMarks(): number {
+    return this.#pending.length;
   }
 
   /** Bytes written and not known to have been read. */

@@ -6,6 +6,7 @@ import type { Agent } from '../agent/agent.js';
 import type { AgentRegistry } from '../agent/registry.js';
 import type { KeeperClient } from '../keeper/keeper-client.js';
 import type { ListenAddress, Listener } from './listener.js';
+import type { TcpAvatars } from './tcp.js';
 import type { AvatarRoute } from './websocket.js';
 
 /** How long requests that are being answered may take after the last speech, in ms. */
@@ -62,6 +63,7 @@ export interface HandoverParts {
   };
   readonly listener: Listener;
   readonly avatars: AvatarRoute;
+  readonly tcpAvatars: TcpAvatars;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -90,11 +92,15 @@ export class Handover {
    * @param on.over this process has nothing more to do: another has taken over, and everything has been handed to it
    */
   enter(on: { stop(): void; over(): void }): void {
-    const { keeperClient, listener, avatars, registry } = this.#parts;
+    const { keeperClient, listener, avatars, tcpAvatars, registry } = this.#parts;
     keeperClient.enter({
-      fresh: (socket, heldSocket) => listener.take(socket, heldSocket),
-      held: (socket, heldSocket, state) => {
-        if (state.stage === 'request') listener.takeAgain(socket, heldSocket);
+      fresh: (socket, heldSocket, entrance) => {
+        if (entrance === undefined) listener.take(socket, heldSocket);
+        else tcpAvatars.take(socket, heldSocket, entrance);
+      },
+      held: (socket, heldSocket, state, entrance) => {
+        if (entrance !== undefined) tcpAvatars.adopt(socket, heldSocket, state, entrance);
+        else if (state.stage === 'request') listener.takeAgain(socket, heldSocket);
         else avatars.adopt(socket, heldSocket, state);
       },
       stop: () => on.stop(),
@@ -196,7 +202,7 @@ export class Handover {
    * the last of them has gone, also when another process was taking over from it.
    */
   #goOnAlone(over: () => void): void {
-    const { registry, listener, logger } = this.#parts;
+    const { registry, listener, tcpAvatars, logger } = this.#parts;
     const wasRetiring = this.#state === 'retiring';
     this.#state = 'orphaned';
     registry.takeBack();
@@ -218,6 +224,7 @@ export class Handover {
       {},
       `the keeper is gone: this process (${process.pid}) goes on alone until its last avatar has gone`,
     );
+    tcpAvatars.openAlone();
     void this.#takePort(end.signal, wasRetiring ? PORT_RETRY_MS : 0);
   }
 

@@ -22,6 +22,13 @@ export interface SocketConnectionOptions {
   readonly firstMark?: number | undefined;
 }
 
+/** What stands in the shared state of an avatar's connection beside the counts. */
+export interface AvatarFacts {
+  readonly name?: string | undefined;
+  readonly remote?: string | undefined;
+  readonly link?: LinkState | undefined;
+}
+
 /**
  * One avatar's socket as a connection: units out in whole writes as far as the avatar has answered for what it was
  * sent, and a record of each in the keeper's shared state.
@@ -30,11 +37,12 @@ export abstract class SocketConnection implements Connection {
   readonly remote: string;
   readonly openedAtMs: number;
   readonly events = new Emitter<ConnectionEvents>();
+  abstract readonly transport: 'websocket' | 'tcp';
   readonly acks: AckWindow;
   protected readonly socket: Duplex;
   protected readonly heldSocket: HeldSocket | undefined;
   protected closeReason = 'the avatar closed it, or its program ended';
-  readonly #clock: Clock;
+  protected readonly clock: Clock;
   #closed = false;
   #passing: ((force: boolean) => void) | undefined;
 
@@ -42,7 +50,7 @@ export abstract class SocketConnection implements Connection {
     this.socket = socket;
     this.remote = options.remote;
     this.openedAtMs = options.openedAtMs;
-    this.#clock = options.clock;
+    this.clock = options.clock;
     this.heldSocket = options.heldSocket;
     this.acks = new AckWindow(timing, options.firstMark);
   }
@@ -59,7 +67,7 @@ export abstract class SocketConnection implements Connection {
 
   /** Writes down, for a process that takes over, how the avatar is set up. */
   remember(name: string, link: LinkState): void {
-    this.heldSocket?.line.facts({ name, remote: this.remote, link });
+    this.heldSocket?.line.facts({ name, remote: this.remote, link } satisfies AvatarFacts);
   }
 
   /** Gives it up to the process that takes over, between two messages, when all that was sent has left. */
@@ -98,17 +106,18 @@ export abstract class SocketConnection implements Connection {
   /** Closes the socket at once. */
   protected abstract drop(): void;
 
-  /** The subclass has read a message. */
+  /** The subclass has read bytes of the avatar. */
   protected received(bytes: Uint8Array): void {
     this.events.emit('message', bytes);
     this.#passing?.(false);
   }
 
-  /** The subclass has read what may be a mark that came back. */
-  protected acknowledged(mark: number | undefined): void {
-    const known = this.acks.answered(mark, this.#clock.nowMs(), (unit) => this.#write(unit));
+  /** The subclass has read what may be a mark that came back. @returns true when it was one */
+  protected acknowledged(mark: number | undefined): boolean {
+    const known = this.acks.answered(mark, this.clock.nowMs(), (unit) => this.#write(unit));
     if (known) this.events.emit('acknowledged', undefined);
     this.#passing?.(false);
+    return known;
   }
 
   /** The socket is closed. */
@@ -128,7 +137,7 @@ export abstract class SocketConnection implements Connection {
 
   #write(unit: WireUnit): void {
     const line = this.heldSocket?.line;
-    const mark = this.acks.wrote(unit, this.#clock.nowMs());
+    const mark = this.acks.wrote(unit, this.clock.nowMs());
     if (unit.kind === 'frame') line?.frame(unit.samples.length);
     writeFrom(this.socket, this.encode(unit, mark));
     if (!line) return;

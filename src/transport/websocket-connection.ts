@@ -26,6 +26,7 @@ export interface WebSocketConnectionOptions extends SocketConnectionOptions {
  * avatar needs (protocol.md §2). The library's sender has no state of its own as long as nothing is compressed.
  */
 export class WebSocketConnection extends SocketConnection {
+  readonly transport = 'websocket';
   readonly #webSocket: WebSocket;
   readonly #inbound: FrameBoundary | undefined;
 

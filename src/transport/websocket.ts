@@ -9,6 +9,7 @@ import type { HeldSocket } from '../keeper/keeper-client.js';
 import { sharedNowMs, type SlotState } from '../keeper/shared-state.js';
 import { adoptWebSocket, followFrames, WEB_SOCKET_OPTIONS } from './adopt.js';
 import { refuseUpgrade, type UpgradeRoute } from './listener.js';
+import type { AvatarFacts } from './socket-connection.js';
 import { WebSocketConnection } from './websocket-connection.js';
 
 /** What the avatars' route needs. */
@@ -25,13 +26,6 @@ export interface AvatarRouteOptions {
    * @throws BridgeError when it may not come; it is then refused with a reason
    */
   accept(name: string | undefined, connection: Connection, state?: LinkState): void;
-}
-
-/** What stands in the shared state of an avatar's connection beside the counts. */
-interface AvatarFacts {
-  readonly name?: string | undefined;
-  readonly remote?: string | undefined;
-  readonly link?: LinkState | undefined;
 }
 
 /** The avatars' side of the port: their upgrades in, connections out. Owns their sockets. */

@@ -46,6 +46,7 @@ export async function muteAgent(clock: Clock, options: { leadMs: number }): Prom
   const acks = new AckWindow();
   const connection: Connection = {
     remote: 'nowhere',
+    transport: 'websocket',
     openedAtMs: clock.nowMs(),
     events,
     acks,

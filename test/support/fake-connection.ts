@@ -8,6 +8,7 @@ import { unitBytes } from './unit-bytes.js';
 /** A connection in memory: what was sent lies in `sent`, and a test plays the agent. */
 export class FakeConnection implements Connection {
   readonly remote = '127.0.0.1:50000';
+  readonly transport = 'websocket';
   readonly openedAtMs: number;
   readonly events = new Emitter<ConnectionEvents>();
   readonly acks = new AckWindow();

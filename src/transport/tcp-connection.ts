@@ -1,0 +1,112 @@
+import type { Socket } from 'node:net';
+import { decodeEchoMark, encodeEchoMark, type AgentMessage, type WireUnit } from '../agent/wire.js';
+import type { Timer } from '../base/clock.js';
+import { ECHO_TIMING } from './ack-window.js';
+import { SocketConnection, type SocketConnectionOptions } from './socket-connection.js';
+import { roomFor, writeFrom } from './write-room.js';
+
+/** A mark whose echo has not come after this long is followed by another one, in ms: the avatar loses one now and then. */
+const MARK_AGAIN_MS = 800;
+/** Marks under way from which on no more are sent only to find out whether it still reads. */
+const MAX_PENDING = 8;
+
+const LF = 0x0a;
+
+/** How a browser or another program begins that takes the port for one of HTTP or TLS. */
+const NO_AVATAR = /^(?:(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|CONNECT|TRACE) |\x16\x03)/;
+
+/** What is known of a connection over plain TCP. */
+export interface TcpConnectionOptions extends SocketConnectionOptions {
+  /** True when the next byte need not begin a line: what comes up to the next newline is passed over. */
+  readonly midLine?: boolean | undefined;
+}
+
+/**
+ * One avatar's plain TCP socket as a connection (protocol.md §6): the same units as over WebSocket, one behind the other.
+ * There are no pings; a text line now and then, whose echo comes in order, says what has been read.
+ */
+export class TcpConnection extends SocketConnection {
+  readonly transport = 'tcp';
+  #passOver: boolean;
+  #begun = false;
+  #lastByte = LF;
+  #markAgain: Timer | undefined;
+
+  /** @param socket not read from so far */
+  constructor(socket: Socket, options: TcpConnectionOptions) {
+    super(socket, ECHO_TIMING, options);
+    this.#passOver = options.midLine ?? false;
+    socket.on('data', (chunk: Buffer) => this.#onData(chunk));
+    socket.on('error', (error) => {
+      this.closeReason = error.message;
+      socket.destroy();
+    });
+    socket.on('close', () => {
+      this.#markAgain?.cancel();
+      this.ended();
+    });
+  }
+
+  takeEcho(message: AgentMessage): boolean {
+    const mark = decodeEchoMark(message);
+    if (mark === undefined) return false;
+    this.acknowledged(mark);
+    return true;
+  }
+
+  protected get inboundWhole(): boolean {
+    return !this.#passOver && this.#lastByte === LF;
+  }
+
+  /**
+   * Newlines that only fill a short command up to its least length could arrive by themselves, and wedge the avatar: a
+   * mark takes their place, which sees to it too that something follows (protocol.md §2).
+   */
+  protected encode(unit: WireUnit, mark: number | undefined): Buffer {
+    const line = unit.padding > 0 || mark !== undefined ? this.#markLine(mark) : undefined;
+    const end = unit.byteLength - unit.padding;
+    const bytes = roomFor(end + (line?.length ?? 0));
+    unit.writeTo(bytes, 0);
+    if (line) bytes.set(line, end);
+    return bytes;
+  }
+
+  protected drop(): void {
+    this.#markAgain?.cancel();
+    this.socket.destroy();
+  }
+
+  #markLine(mark: number | undefined): Uint8Array {
+    this.#markAgain ??= this.clock.after(MARK_AGAIN_MS, () => this.#onSilence());
+    return encodeEchoMark(mark ?? this.acks.mark(this.clock.nowMs()));
+  }
+
+  #onSilence(): void {
+    this.#markAgain = undefined;
+    const { pendingMarks } = this.acks;
+    if (pendingMarks === 0 || !this.socket.writable) return;
+    if (pendingMarks < MAX_PENDING) {
+      const line = this.#markLine(undefined);
+      const bytes = roomFor(line.length);
+      bytes.set(line);
+      writeFrom(this.socket, bytes);
+    } else this.#markAgain = this.clock.after(MARK_AGAIN_MS, () => this.#onSilence());
+  }
+
+  #onData(chunk: Buffer): void {
+    if (!this.#begun && NO_AVATAR.test(chunk.toString('latin1', 0, 10))) {
+      this.closeReason = 'it speaks HTTP or TLS, as no avatar does';
+      return this.drop();
+    }
+    this.#begun = true;
+    let bytes = chunk;
+    if (this.#passOver) {
+      const newline = chunk.indexOf(LF);
+      if (newline === -1) return;
+      this.#passOver = false;
+      bytes = chunk.subarray(newline + 1);
+    }
+    this.#lastByte = chunk[chunk.length - 1]!;
+    if (bytes.length > 0) this.received(bytes);
+  }
+}
