@@ -110,10 +110,10 @@ export class WireUnit {
 }
 
 /** Plays what follows as a whole, without cutting silence: the mode for everything (protocol.md §4). */
-export const MODE_FILE = new WireUnit('command', Buffer.from('SNDFILE\n'), NO_SAMPLES, 'SNDFILE');
+export const MODE_FILE = new WireUnit('command', Buffer.from('SNDFILE\n'), NO_SAMPLES, { line: 'SNDFILE' });
 
 /** Cuts the lip-sync by voice activity: the avatar's default, slower to open the lips (protocol.md §4). */
-export const MODE_STREAM = new WireUnit('command', Buffer.from('SNDSTRM\n'), NO_SAMPLES, 'SNDSTRM');
+export const MODE_STREAM = new WireUnit('command', Buffer.from('SNDSTRM\n'), NO_SAMPLES, { line: 'SNDSTRM' });
 
 /** Ends a segment of sound. Samples beyond the last whole block are lost here (protocol.md §4). */
 export const SEGMENT_END = new WireUnit('segment-end', Buffer.from('SNDBRKS\n'));
