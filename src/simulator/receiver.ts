@@ -221,13 +221,13 @@ export class AvatarReceiver {
   /** @param isNew false when its head came in an earlier message, and was noted then */
   #noteWaiting(rest: Uint8Array, isNew: boolean, nowMs: number): void {
     const start = latin1(rest.subarray(0, 20));
-    if (this.#stream && !(start.startsWith('S') && rest.some(isNewline))) return;
     if (start.startsWith('SND') || 'SND'.startsWith(start)) {
-      if (isNew) this.#log.add('split-unit', `${rest.length} bytes of a sound, and not its end.`, nowMs);
+      if (isNew && !this.#stream)
+        this.#log.add('split-unit', `${rest.length} bytes of a sound, and not its end.`, nowMs);
     } else if (rest.some(isNewline)) {
       this.#shortTextSinceMs = nowMs;
       this.#log.add('short-text-waits', `${JSON.stringify(start)} waits for more bytes.`, nowMs);
-    } else if (isNew) {
+    } else if (isNew && !this.#stream) {
       this.#log.add('unterminated-text', `${JSON.stringify(start)} without its newline.`, nowMs);
     }
   }

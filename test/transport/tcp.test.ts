@@ -17,6 +17,7 @@ async function serverAvatar(
     url: `tcp://127.0.0.1:${port}`,
     tcpServer: true,
     readyAfterMs: 80,
+    audioOpenMs: 0,
     ...options,
   });
   onTestFinished(() => avatar.leave());
@@ -29,7 +30,12 @@ async function clientAvatar(
   options: Partial<SimulatorOptions> = {},
 ): Promise<SimulatedAvatar> {
   const { port } = bridge.tcpAddresses.find(({ kind }) => kind === 'listen')!;
-  const avatar = new SimulatedAvatar({ url: `tcp://127.0.0.1:${port}`, readyAfterMs: 80, ...options });
+  const avatar = new SimulatedAvatar({
+    url: `tcp://127.0.0.1:${port}`,
+    readyAfterMs: 80,
+    audioOpenMs: 0,
+    ...options,
+  });
   onTestFinished(() => avatar.leave());
   await avatar.connect();
   return avatar;
