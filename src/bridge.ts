@@ -15,6 +15,7 @@ import { SynthAnswerer, type SynthVoices } from './narration/synth-answerer.js';
 import { resolveOptions, SERVICE_KEYS, tcpAddress, type OptionValues, type ServeKey } from './config.js';
 import type { KeeperClient } from './keeper/keeper-client.js';
 import { openSound } from './source/open.js';
+import type { TtsEngine } from './tts/engine.js';
 import { EnginePool, type VoiceDefaults } from './tts/engine-pool.js';
 import { TimerWheel } from './speech/timer-wheel.js';
 import { Handover } from './transport/handover.js';
@@ -144,6 +145,15 @@ export async function createBridge(options: BridgeOptions = {}): Promise<Bridge>
   return bridge;
 }
 
+/** An avatar that is asked to speak for itself would ask the bridge again. */
+function refuseOwnVoice({ name, capabilities }: TtsEngine): void {
+  if (!capabilities.performs) return;
+  throw new BridgeError(
+    'OPTION_INVALID',
+    `The engine ${name} cannot answer SYNTH_START: name another in the table of synth voices.`,
+  );
+}
+
 /** As `createBridge`, with the bridge's parts. @internal */
 export async function openBridge(options: OpenOptions = {}): Promise<BridgeHandle> {
   const {
@@ -172,7 +182,9 @@ export async function openBridge(options: OpenOptions = {}): Promise<BridgeHandl
     { choice: usualVoice(values, say), engines: engineSettings },
   );
   // Fails now, and not at the first sentence, when the engine is none or its key is missing.
-  for (const voice of [{}, ...Object.values(synthVoices ?? {})]) engines.choose(voice);
+  const usual = engines.choose({}).engine;
+  if (values.answerSynth && synthVoices?.['*'] === undefined) refuseOwnVoice(usual);
+  for (const voice of Object.values(synthVoices ?? {})) refuseOwnVoice(engines.choose(voice).engine);
   const settings: AgentSettings = {
     ...values,
     clock,

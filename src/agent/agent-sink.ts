@@ -29,6 +29,7 @@ export class AgentSink implements FrameSink {
   readonly #waiters: ConnectionWaiters<Link>;
   /** What was sent over the connections that are gone. */
   #sentBefore = { frames: 0, samples: 0, commands: 0 };
+  readonly #listeners = new Set<(text: string) => void>();
   #link: Link | undefined;
   #closed = false;
 
@@ -62,6 +63,9 @@ export class AgentSink implements FrameSink {
   /** Goes on over that connection. */
   attach(link: Link): void {
     this.#link = link;
+    link.events.on('message', ({ text }) => {
+      for (const listener of this.#listeners) listener(text);
+    });
     this.#waiters.arrived(link);
   }
 
@@ -137,6 +141,11 @@ export class AgentSink implements FrameSink {
     } catch (error) {
       this.#options.logger.warn({ error: String(error) }, 'a command was not sent');
     }
+  }
+
+  onMessage(listener: (text: string) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
   }
 
   get readSamples(): number | undefined {

@@ -5,6 +5,7 @@ import { autoLipCommand, closeMouthCommand } from '../agent/wire.js';
 import type { OptionValues } from '../config.js';
 import type { EnginePool, VoiceChoice } from '../tts/engine-pool.js';
 import { speechSound, type SpeechSound } from '../tts/speech-sound.js';
+import { avatarVoice } from './avatar-voice.js';
 import { Captions } from './captions.js';
 import { lipSyncLines } from './lips.js';
 
@@ -70,6 +71,15 @@ export class TextNarrator implements Narrator {
     const all = { ...this.#manner, ...options };
     const { engine, speech: voice, fallback } = this.#engines.choose(options);
     const model = all.model ?? this.#model;
+    const label = all.label ?? 'the text';
+    if (fallback?.engine.capabilities.performs)
+      throw new BridgeError('OPTION_INVALID', 'The engine avatar cannot be a fallback: it has no sound.');
+    if (engine.capabilities.performs) {
+      const { tags, unknownTags, dictionary, skip, captions, onTag } = all;
+      const how = { tags, unknownTags, dictionary, skip, captions, onTag, engine };
+      const sound = avatarVoice(text, { ...how, clock: this.#clock, model, speech: voice, label });
+      return { sound, options: { ...all, lips: 'avatar' }, tell: () => undefined, follow: () => undefined };
+    }
     const lips = all.lips === 'engine' || (isAuto(all.lips) && engine.capabilities.timing === 'phonemes');
     const sound = speechSound(text, {
       engine,
@@ -81,7 +91,7 @@ export class TextNarrator implements Narrator {
       dictionary: all.dictionary,
       tagVariables: { model },
       clock: this.#clock,
-      label: all.label ?? 'the text',
+      label,
     });
     const how = { model, lips, captions: all.captions, onTag: all.onTag };
     return {

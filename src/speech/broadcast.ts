@@ -1,4 +1,5 @@
 import { BridgeError, toBridgeError } from '../base/errors.js';
+import { isPerformed } from './performing.js';
 import { blockMs, type PcmBlock, type Sound, type SoundContext, type SoundInfo } from '../audio/pcm.js';
 
 /** How far a branch may fall behind the fastest before it is left behind, in ms of sound. */
@@ -17,9 +18,10 @@ interface Branch {
  * One sound for several listeners: it is opened and read once, at the pace of the fastest. One that does not take its
  * part falls behind by at most a bound; then its branch ends with an error, and the others are not held back.
  * @param count how many branches
- * @returns a sound for each; each is opened once. The source is freed when all have ended.
+ * @returns a sound for each; each is opened once. One that the agents make by themselves is the same for all. The source is freed when all have ended.
  */
 export function broadcast(sound: Sound, count: number): Sound[] {
+  if (isPerformed(sound)) return Array.from({ length: count }, () => sound);
   const source = new Broadcast(sound, count);
   return Array.from({ length: count }, (_, index) => ({
     label: sound.label,

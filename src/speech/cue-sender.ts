@@ -67,8 +67,13 @@ export class CueSender {
   }
 
   #sendOne(run: ActiveSpeech, cue: Cue): void {
-    this.#context.sink.command(cue.send);
-    run.cuesSent += 1;
-    run.speech.tell('cue', cue);
+    sendCue(this.#context.sink, run, cue);
   }
+}
+
+/** Sends one cue of a run, and counts it. */
+export function sendCue(sink: PlayerContext['sink'], run: ActiveSpeech, cue: Cue): void {
+  sink.command(cue.send);
+  run.cuesSent += 1;
+  run.speech.tell('cue', cue);
 }

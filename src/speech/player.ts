@@ -10,6 +10,7 @@ import { leadNowMs } from './lead.js';
 import { LiveFeed } from './live-feed.js';
 import { PlaybackClock } from './playback-clock.js';
 import type { Interruption, PlayerContext, PlayerEvents, PlayerOptions } from './player-context.js';
+import { isPerformed, PerformedFeed, Performing } from './performing.js';
 import { Playing } from './playing.js';
 import { SpeechQueue } from './queue.js';
 import {
@@ -37,6 +38,7 @@ export class Player implements SpeechOwner {
   readonly #context: PlayerContext;
   readonly #queue: SpeechQueue;
   readonly #playing: Playing;
+  readonly #performing: Performing;
   readonly #runs = new Map<Speech, ActiveSpeech>();
   #gainDb = 0;
   #paused = false;
@@ -52,7 +54,7 @@ export class Player implements SpeechOwner {
         logger.error({ error: String(error) }, 'a speech event’s listener threw'),
       ),
       listener: {
-        ready: (run) => this.#playing.begin(run),
+        ready: (run) => this.#begin(run),
         ended: (run, ending) => this.#settle(run, ending),
         gap: (run, lengthMs, cause) => this.#gap(run, lengthMs, cause),
         advance: () => this.#advance(),
@@ -60,6 +62,7 @@ export class Player implements SpeechOwner {
     };
     this.#queue = new SpeechQueue(this.#context);
     this.#playing = new Playing(this.#context, this.#queue);
+    this.#performing = new Performing(this.#context);
   }
 
   /** Subscribes; the returned function ends it. */
@@ -81,13 +84,13 @@ export class Player implements SpeechOwner {
 
   /** The speech that sounds or prepares, if any. */
   get current(): Speech | undefined {
-    return (this.#playing.active[0] ?? this.#queue.preparing)?.speech;
+    return (this.#sounding[0] ?? this.#queue.preparing)?.speech;
   }
 
   /** Every speech that has not ended: those that sound first, then those that wait, in order. */
   get speeches(): Speech[] {
     const { preparing, waiting } = this.#queue;
-    return [...this.#playing.active, ...(preparing ? [preparing] : []), ...waiting].map((run) => run.speech);
+    return [...this.#sounding, ...(preparing ? [preparing] : []), ...waiting].map((run) => run.speech);
   }
 
   /** What the agent holds unplayed by now, in ms. */
@@ -152,7 +155,7 @@ export class Player implements SpeechOwner {
    * @returns what was heard, once it is silent
    */
   async interrupt(options: { fadeMs?: number; reason?: BridgeError } = {}): Promise<Interruption> {
-    const sounding = this.#playing.active.at(-1)?.speech;
+    const sounding = this.#sounding.at(-1)?.speech;
     const dropped = this.#stopAll(options.fadeMs ?? FADE_MS, options.reason);
     const end = await sounding?.finished;
     return { heardMs: end?.heardMs ?? 0, dropped };
@@ -164,6 +167,7 @@ export class Player implements SpeechOwner {
     this.#paused = true;
     this.#playing.hold(FADE_MS);
     this.#queue.hold(`Agent ${this.#context.agentName} is paused: resume it.`);
+    this.#performing.hold();
   }
 
   /** Goes on after `pause()`. */
@@ -172,6 +176,7 @@ export class Player implements SpeechOwner {
     this.#paused = false;
     this.#queue.hold(undefined);
     this.#playing.release();
+    this.#performing.release();
     this.#advance();
   }
 
@@ -181,6 +186,10 @@ export class Player implements SpeechOwner {
    */
   lost(error: BridgeError): void {
     this.#queue.putBack(this.#playing.lost(error));
+    const performed = this.#performing.abandon(error);
+    if (performed) {
+      this.#settle(performed, { how: 'avatar-lost', error, heardMs: performed.feed.durationMs ?? 0 });
+    }
     this.#advance();
   }
 
@@ -193,7 +202,8 @@ export class Player implements SpeechOwner {
   stop(speech: Speech, fadeMs: number = FADE_MS): void {
     const run = this.#runs.get(speech);
     if (!run) return;
-    if (run === this.#playing.feeding) this.#playing.cut(run, fadeMs, run.stoppedError());
+    if (run === this.#performing.run) this.#performing.stop(run.stoppedError());
+    else if (run === this.#playing.feeding) this.#playing.cut(run, fadeMs, run.stoppedError());
     else if (!this.#playing.active.includes(run)) this.#settleStopped(run);
     this.#advance();
   }
@@ -202,7 +212,9 @@ export class Player implements SpeechOwner {
   addCue(speech: Speech, cue: Cue): void {
     this.#context.checkCommand(cue.send);
     const run = this.#runs.get(speech);
-    if (run) this.#playing.addCue(run, cue);
+    if (!run) return;
+    this.#playing.addCue(run, cue);
+    this.#performing.follow();
   }
 
   /** @internal See `Speech.position`. */
@@ -214,7 +226,7 @@ export class Player implements SpeechOwner {
       return { positionMs: heardMs, durationMs, heldMs: 0, droppedMs, latency };
     }
     return {
-      positionMs: this.#playing.heardMs(run),
+      positionMs: this.#heardMs(run),
       durationMs: run.feed.durationMs,
       heldMs: run.begun ? this.heldMs : 0,
       droppedMs: samplesToMs(run.feed.droppedSamples),
@@ -225,6 +237,7 @@ export class Player implements SpeechOwner {
   /** @internal See `Speech.on()`. */
   followed(): void {
     this.#playing.follow();
+    this.#performing.follow();
   }
 
   /** Settles when nothing sounds, prepares or waits. */
@@ -238,8 +251,24 @@ export class Player implements SpeechOwner {
     this.#stopAll(FADE_MS);
     this.#closed = true;
     for (const run of [...this.#runs.values()])
-      this.#settleStopped(run, run.stoppedError(), this.#playing.heardMs(run));
+      this.#settleStopped(run, run.stoppedError(), this.#heardMs(run));
     this.#playing.close();
+    this.#performing.abandon(new BridgeError('CLOSED', 'The agent is closed.'));
+  }
+
+  #begin(run: ActiveSpeech): void {
+    if (run.feed instanceof PerformedFeed) this.#performing.begin(run, run.feed);
+    else this.#playing.begin(run);
+  }
+
+  /** Those that the agent plays or utters now, in order. */
+  get #sounding(): ActiveSpeech[] {
+    const { run } = this.#performing;
+    return run ? [...this.#playing.active, run] : this.#playing.active;
+  }
+
+  #heardMs(run: ActiveSpeech): number {
+    return run === this.#performing.run ? this.#performing.heardMs(run) : this.#playing.heardMs(run);
   }
 
   #openFeed(sound: Sound, speech: Speech): Feed {
@@ -250,6 +279,7 @@ export class Player implements SpeechOwner {
       changed: () => this.#fed(this.#runs.get(speech)),
       warn: (message: string) => speech.tell('warning', message),
     };
+    if (isPerformed(sound)) return new PerformedFeed(sound, options);
     if (!sound.live) return new Feed(sound, options);
     return new LiveFeed(sound, {
       ...options,
@@ -262,7 +292,7 @@ export class Player implements SpeechOwner {
   /** Looks whether the next may have its turn. */
   #advance(): void {
     const { feeding, draining } = this.#playing;
-    if (this.#closed || this.#queue.preparing || feeding || this.#paused)
+    if (this.#closed || this.#queue.preparing || feeding || this.#performing.run || this.#paused)
       return this.#queue.readAhead(feeding);
     if (this.busy) this.#queue.advance(draining);
     else this.#context.events.emit('idle', undefined);
@@ -302,6 +332,8 @@ export class Player implements SpeechOwner {
     if (preparing) this.#settleStopped(preparing, reason);
     const { feeding } = this.#playing;
     if (feeding) this.#playing.cut(feeding, fadeMs, reason ?? feeding.stoppedError());
+    const { run } = this.#performing;
+    if (run) this.#performing.stop(reason ?? run.stoppedError());
     return waiting.length;
   }
 

@@ -31,6 +31,8 @@ export interface FrameSink {
   endSegment(): void;
   /** Sends a command line at once. It has been checked by the caller's side. */
   command(line: string): void;
+  /** Listens to the agent's messages, over all its connections, until the returned function is called. */
+  onMessage(listener: (text: string) => void): () => void;
   /** Samples the agent is known to have read since it connected; undefined when its transport cannot tell. */
   readonly readSamples: number | undefined;
   /** Samples sent since it connected. */

@@ -92,6 +92,20 @@ export interface SpeechPosition {
   readonly latency: LiveLatency | undefined;
 }
 
+/** A sentence of a text that is spoken, by the sound as heard. Told when it begins and again when it is over. */
+export interface SpokenSentence {
+  /** Counts the sentences of the text that have something to say, from 0. */
+  readonly index: number;
+  /** As it was written, without tags. */
+  readonly text: string;
+  /** Its begin in the sound, in ms. */
+  readonly startMs: number;
+  /** Its end in the sound, in ms, once it is over. */
+  readonly endMs: number | undefined;
+  /** `begun`; then `heard` to its end, or `cut` by the end of the speech. */
+  readonly state: 'begun' | 'heard' | 'cut';
+}
+
 /** The events of a speech. */
 export interface SpeechEvents {
   state: SpeechState;
@@ -105,6 +119,8 @@ export interface SpeechEvents {
   warning: string;
   /** A cue left. */
   cue: Cue;
+  /** A sentence of a text begins to be heard, or is over. */
+  sentence: SpokenSentence;
   /**
    * Samples left for the agent, 16 kHz mono, gains applied; without the silence that pads a segment. `atSample` is the
    * place of the first one in the sound. Not to be changed.
@@ -267,7 +283,10 @@ export class Speech {
   }
 
   /** @internal The player's way to tell the listeners. */
-  tell<Name extends 'position' | 'warning' | 'cue' | 'sent'>(event: Name, payload: SpeechEvents[Name]): void {
+  tell<Name extends 'position' | 'warning' | 'cue' | 'sentence' | 'sent'>(
+    event: Name,
+    payload: SpeechEvents[Name],
+  ): void {
     this.#events.emit(event, payload);
   }
 

@@ -69,6 +69,8 @@ export interface EngineCapabilities {
    * of one's own they would: the first sound would come later.
    */
   readonly parallel: number;
+  /** The avatar itself speaks: there is no sound to synthesise. */
+  readonly performs?: boolean | undefined;
   /** What it tells of time. */
   readonly timing: 'phonemes' | 'spans' | 'none';
   /** It sets `volume` itself; for others the sound is scaled afterwards. */

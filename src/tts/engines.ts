@@ -2,6 +2,7 @@ import { BridgeError } from '../base/errors.js';
 import { systemClock } from '../base/clock.js';
 import { functionEngine, type EngineHost, type SpeechFunction, type TtsEngine } from './engine.js';
 import type { EngineDefinition } from './engine-definition.js';
+import { avatar } from './engines/avatar.js';
 import { azure } from './engines/azure.js';
 import { coeiroink } from './engines/coeiroink.js';
 import { command } from './engines/command.js';
@@ -37,6 +38,7 @@ export const ENGINES: readonly EngineDefinition[] = [
   elevenlabs,
   azure,
   google,
+  avatar,
   command,
 ];
 

@@ -42,6 +42,7 @@ async function simulated(minutes: number, cardPpm: number): Promise<Row[]> {
     },
     endSegment: () => void playback.endSegment(sinceStart()),
     command: () => undefined,
+    onMessage: () => () => undefined,
     readSamples: undefined,
     get sentSamples() {
       return sentSamples;

@@ -33,6 +33,7 @@ export class RigSink implements FrameSink {
   prepared: SegmentNeeds[] = [];
   prepare: FrameSink['prepare'] = async (needs) => void this.prepared.push(needs);
   readonly #clock: Pick<Clock, 'nowMs'>;
+  readonly #listeners = new Set<(text: string) => void>();
 
   constructor(clock: Pick<Clock, 'nowMs'>) {
     this.#clock = clock;
@@ -49,6 +50,21 @@ export class RigSink implements FrameSink {
 
   command(line: string): void {
     this.events.push({ kind: 'command', atMs: this.#clock.nowMs(), line });
+  }
+
+  onMessage(listener: (text: string) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** Says a message, as the agent does. */
+  say(text: string): void {
+    for (const listener of [...this.#listeners]) listener(text);
+  }
+
+  /** The lines of the commands that came, in order. */
+  get lines(): string[] {
+    return this.events.flatMap((event) => (event.kind === 'command' ? [event.line] : []));
   }
 
   get frames(): { atMs: number; samples: Int16Array }[] {

@@ -1,0 +1,33 @@
+import { z } from 'zod';
+import { BridgeError } from '../../base/errors.js';
+import { defineEngine } from '../engine-definition.js';
+
+/** A Japanese voice that the avatar's own example content brings. */
+export const AVATAR_VOICE = 'mei_voice_normal';
+
+/**
+ * The avatar's own speech plugins: it is sent the text, and makes the sound by itself. So this engine has no sound to
+ * give, and can be no fallback; the narrator speaks with it sentence by sentence.
+ */
+export const avatar = defineEngine({
+  name: 'avatar',
+  summary: "the avatar's own Open JTalk or Flite; nothing to install",
+  options: z.strictObject({}),
+  create: () => ({
+    name: 'avatar',
+    capabilities: {
+      ...({ streams: true, parallel: 1, timing: 'none', volume: false, performs: true } as const),
+      lacks: ['rate', 'pitchSemitones'],
+      // A command line holds 2,000 bytes; a character takes up to four.
+      maxChars: 400,
+    },
+    async *synthesise() {
+      throw new BridgeError(
+        'ENGINE_FAILED',
+        "The avatar speaks with its own voice by itself: there is no sound of it. It can be the engine of 'say', and nothing else.",
+      );
+    },
+    voices: async () => [],
+    close: async () => undefined,
+  }),
+});
