@@ -124,7 +124,7 @@ describe('speak', () => {
   it('ends at Ctrl-C while it waits for an avatar, and leaves nothing behind', async () => {
     rig = await startService();
     const run = speak([file('short.wav')]);
-    await run.says('waiting for agent default to connect');
+    await run.says('no avatar is connected; waiting for default');
     run.child.kill('SIGINT');
     expect(await run.exit).toBe(130);
     await until(() => rig!.bridge.agents().length === 0);

@@ -180,7 +180,7 @@ describe('a speech by upload', () => {
         'accept: application/x-ndjson\r\ntransfer-encoding: chunked\r\n\r\n',
     );
     const send = (): Promise<void> =>
-      new Promise((resolve) => socket.write(`1000\r\n${'a'.repeat(4096)}\r\n`, () => resolve()));
+      new Promise((resolve) => socket.write(`1000\r\n${'\u0001\u0007'.repeat(2048)}\r\n`, () => resolve()));
     await send();
     await until(() => answer.includes('"accepted"'));
     await rig.bridge.agent().speeches[0]!.stop();
