@@ -1,6 +1,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { SimulatorOptions, SimulatorReport } from '../../src/simulator/index.js';
 import { SimulatedAvatar } from '../../src/simulator/index.js';
+import { noise } from '../support/signals.js';
 import { now, sharedClock } from './now.js';
 import { serve } from './processes.js';
 
@@ -10,6 +11,8 @@ export interface EarsOptions {
   readonly url: string;
   readonly group: string;
   readonly names: readonly string[];
+  /** Keeps what they hear, for `heardWhole`. */
+  readonly record?: boolean;
   readonly simulator?: Pick<SimulatorOptions, 'readJitterMs' | 'cardPpm' | 'startLatencyMs'>;
 }
 
@@ -28,29 +31,34 @@ export interface EarReport extends SimulatorReport {
 }
 
 interface Ear {
+  readonly name: string;
   readonly avatar: SimulatedAvatar;
+  /** What was heard before this sample has been looked at. */
+  searchedTo: number;
   upgradedAtMs: number;
 }
 
 const RESOLUTION_MS = 5;
+/** A minute: those who ask are no further apart. */
+const SEARCH_BACK_SAMPLES = 960_000;
 const groups = new Map<string, Ear[]>();
 const lateness = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
 
 const tasks = {
   /** Resolves when all are ready to speak. */
-  async connect({ url, group, names, simulator }: EarsOptions): Promise<void> {
+  async connect({ url, group, names, record = false, simulator }: EarsOptions): Promise<void> {
     const ears: Ear[] = [];
     groups.set(group, ears);
     const ready: Promise<void>[] = [];
     for (const name of names) {
       const avatar = new SimulatedAvatar({
         url: `${url}/${name}`,
-        record: false,
+        record,
         audioOpenMs: 0,
         clock: sharedClock,
         ...simulator,
       });
-      const ear: Ear = { avatar, upgradedAtMs: NaN };
+      const ear: Ear = { name, avatar, searchedTo: 0, upgradedAtMs: NaN };
       ears.push(ear);
       ready.push(
         new Promise((resolve) => {
@@ -80,12 +88,35 @@ const tasks = {
   reports(group: string): EarReport[] {
     return groups.get(group)!.map(({ avatar, upgradedAtMs }) => ({ ...avatar.report(), upgradedAtMs }));
   },
+  /**
+   * True when an avatar has heard this noise whole, sample by sample and in one piece. Of one avatar, what is asked for
+   * comes in about the order in which it was heard.
+   */
+  heardWhole(asked: { name: string; seed: number; amplitude: number; samples: number }): boolean {
+    const ear = [...groups.values()].flat().find(({ name }) => name === asked.name)!;
+    const heard = ear.avatar.heard();
+    const at = find(noise(asked.samples, asked.amplitude, asked.seed), heard, ear.searchedTo);
+    if (at === undefined) return false;
+    // Two clients ask about what was spoken one after the other.
+    ear.searchedTo = Math.max(ear.searchedTo, at - SEARCH_BACK_SAMPLES);
+    return true;
+  },
   /** They vanish. */
   leave(group: string): void {
     for (const { avatar } of groups.get(group) ?? []) avatar.leave();
     groups.delete(group);
   },
 };
+
+/** @returns where `wanted` lies in `heard`, from a sample on */
+function find(wanted: Int16Array, heard: Int16Array, from: number): number | undefined {
+  for (let at = heard.indexOf(wanted[0]!, from); at >= 0; at = heard.indexOf(wanted[0]!, at + 1)) {
+    let same = 1;
+    while (same < wanted.length && wanted[same] === heard[at + same]) same += 1;
+    if (same === wanted.length) return at;
+  }
+  return undefined;
+}
 
 /** What this process can be asked. */
 export type EarsTasks = typeof tasks;

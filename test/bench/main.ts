@@ -5,14 +5,16 @@ import { join } from 'node:path';
 import { build } from './build.js';
 
 /*
- * `npm run bench`: see run.ts for its flags. The programs are translated first, as `npm run build` does it: what runs
+ * `npm run bench`: see run.ts for its flags; `npm run soak`: see soak.ts. The programs are translated first, as `npm run build` does it: what runs
  * TypeScript directly adds work to every function that is made, and that would be measured too.
  */
+const [first, ...rest] = process.argv.slice(2);
+const [script, args] = first === 'soak' ? ['soak.js', rest] : ['run.js', process.argv.slice(2)];
 const folder = await build();
 // A Ctrl-C reaches the whole group; the child ends by it and this process stays to clean up.
 process.on('SIGINT', () => undefined);
 try {
-  const child = spawn(process.execPath, [join(folder, 'test/bench/run.js'), ...process.argv.slice(2)], {
+  const child = spawn(process.execPath, [join(folder, 'test/bench', script), ...args], {
     stdio: 'inherit',
   });
   const [code] = (await once(child, 'exit')) as [number | null];
