@@ -161,7 +161,7 @@ export class AgentSink implements FrameSink {
   }
 
   get hearing(): 'confirmed' | 'assumed' {
-    return 'assumed';
+    return this.#link?.hearing ?? 'assumed';
   }
 
   get stalled(): boolean {

@@ -1,3 +1,4 @@
+import { LIP_LEAD_MS } from '../base/avatar.js';
 import { BridgeError } from '../base/errors.js';
 import type { Clock } from '../base/clock.js';
 import type { NarrationTarget, Narrator, SayOptions, SayText, SpokenText } from '../agent/say.js';
@@ -155,7 +156,7 @@ function narrate(
     }
     if (lips && timed) {
       for (const line of lipSyncLines(model, segment.phonemes))
-        cue(segment.startMs + line.atMs, line.command);
+        cue(segment.startMs + line.atMs + LIP_LEAD_MS, line.command);
     }
     for (const { atMs, send, always } of shown?.segment(segment) ?? []) cue(atMs, send, always);
   });

@@ -5,10 +5,10 @@ export interface LeadRange {
 }
 
 /** From what an adaptive lead may be, unless told otherwise. */
-export const AUTO_LEAD: LeadRange = { floorMs: 60, ceilingMs: 500 };
+export const AUTO_LEAD: LeadRange = { floorMs: 50, ceilingMs: 500 };
 
 /** Where it begins on a link of which nothing is known yet, in ms. */
-const START_MS = 120;
+const START_MS = 100;
 /** Kept free above what jitter and lateness explain, in ms: one slot of the wheel and a block of the avatar's, doubled. */
 const MARGIN_MS = 40;
 /** After a near-miss the lead is at least so much larger. */
