@@ -12,7 +12,14 @@ import { AgentGroup } from './agent/group.js';
 import type { SayOptions } from './agent/say.js';
 import { mannerOf, TextNarrator, usualVoice } from './narration/narrator.js';
 import { SynthAnswerer, type SynthVoices } from './narration/synth-answerer.js';
-import { resolveOptions, SERVICE_KEYS, tcpAddress, type OptionValues, type ServeKey } from './config.js';
+import {
+  nodeNameOf,
+  resolveOptions,
+  SERVICE_KEYS,
+  tcpAddress,
+  type OptionValues,
+  type ServeKey,
+} from './config.js';
 import type { KeeperClient } from './keeper/keeper-client.js';
 import { openSound } from './source/open.js';
 import type { TtsEngine } from './tts/engine.js';
@@ -177,6 +184,8 @@ export async function openBridge(options: OpenOptions = {}): Promise<BridgeHandl
       logger.error({ error: error instanceof Error ? error.stack : error }, 'a timed task threw'),
   });
   let speechCount = 0;
+  // No id is given twice among the nodes either.
+  const idPrefix = values.nats.length === 0 ? 's' : `${nodeNameOf(values)}-s`;
   const engines = new EnginePool(
     { environment: process.env, clock },
     { choice: usualVoice(values, say), engines: engineSettings },
@@ -205,7 +214,7 @@ export async function openBridge(options: OpenOptions = {}): Promise<BridgeHandl
         .map(({ name }) => name),
     // Two processes of one service can speak at a time: no id is given twice.
     nextSpeechId: () =>
-      `s${keeperClient && keeperClient.number > 1 ? `${keeperClient.number}-` : ''}${(speechCount += 1)}`,
+      `${idPrefix}${keeperClient && keeperClient.number > 1 ? `${keeperClient.number}-` : ''}${(speechCount += 1)}`,
   };
   const registry = new AgentRegistry((name) => new Agent(name, settings), {
     maxAgents: values.maxAgents,

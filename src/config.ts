@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { z } from 'zod';
 import { BridgeError } from './base/errors.js';
 import { TOKEN_PATTERN, TOKEN_RANGE } from './base/token.js';
@@ -529,4 +530,13 @@ const SWITCH = new Map([
 function fromText(spec: OptionSpec, text: string): unknown {
   const readings = [text, text.trim() === '' ? NaN : Number(text), SWITCH.get(text.toLowerCase())];
   return readings.find((reading) => reading !== undefined && spec.schema.safeParse(reading).success) ?? text;
+}
+
+/** Name of a service among the nodes: the option, else the machine's name as one token of a NATS subject. */
+export function nodeNameOf({ node }: { readonly node?: string | undefined }): string {
+  const machine = hostname()
+    .split('.')[0]!
+    .replaceAll(/[^\w-]/g, '-')
+    .slice(0, 32);
+  return node ?? (machine || 'node');
 }

@@ -21,7 +21,7 @@ export const addAgents: AddCommand = (program, run) => {
           const { agents } = await client.get<{ agents: AgentJson[] }>('/api/agents');
           if (flags.json) terminal.json(agents);
           else if (agents.length === 0) terminal.say('No avatar is connected.');
-          else table([HEADS, ...agents.map(row)]).forEach((line) => terminal.say(line));
+          else listing(agents).forEach((line) => terminal.say(line));
           return EXIT.ok;
         }),
       flags,
@@ -30,6 +30,14 @@ export const addAgents: AddCommand = (program, run) => {
 };
 
 const HEADS = ['NAME', 'STATE', 'MODEL', 'SPEAKING', 'POSITION', 'HELD', 'WAITING', 'FROM'];
+
+/** The lines of the table; with the node of each where nodes are joined. */
+function listing(agents: readonly AgentJson[]): string[] {
+  const rows = [HEADS, ...agents.map(row)];
+  if (agents.every(({ node }) => node === undefined)) return table(rows);
+  const nodes = ['NODE', ...agents.map(({ node }) => node ?? '-')];
+  return table(rows.map(([name, ...rest], index) => [name!, nodes[index]!, ...rest]));
+}
 
 function row(agent: AgentJson): string[] {
   const { name, model, paused, stalled, speaking, heldMs, speeches, remote } = agent;

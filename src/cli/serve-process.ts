@@ -33,7 +33,10 @@ export async function serveUntilInterrupted(context: CliContext, plan: ServePlan
   const colors = terminal.interactive && env['NO_COLOR'] === undefined;
   const { options } = plan;
   const level = plan.verbose ? 'debug' : (options.logLevel ?? 'info');
-  const secrets = [readToken(options), options.agentToken].filter((secret) => secret !== undefined);
+  const { agentToken, natsPassword, natsToken } = options;
+  const secrets = [readToken(options), agentToken, natsPassword, natsToken].filter(
+    (secret) => secret !== undefined,
+  );
   const log = await processLog({ json, level, colors, secrets });
   const keeperClient = KeeperClient.ofProcess({ standby: !plan.noStandby, log: { json, level } });
   try {

@@ -1,4 +1,5 @@
 import type { ServiceEventJson } from '../service/events.js';
+import type { AgentJson } from '../service/schemas.js';
 import { OPTIONS } from '../config.js';
 import { withService, type AddCommand } from './command.js';
 import { EXIT, Interrupted } from './exit-codes.js';
@@ -34,9 +35,16 @@ export const addWatch: AddCommand = (program, run) => {
           const only = flags.agent ?? (env[OPTIONS.agent.env] || undefined);
           const off = onOutputGone(() => abort(new Interrupted()));
           try {
+            let begun = false;
             for await (const event of client.events(only)) {
               if (flags.json) terminal.json(event);
-              else tell(terminal, event, only);
+              else if (event.type === 'snapshot') {
+                const whom = only === undefined ? 'every avatar' : only;
+                terminal.warn(
+                  `${begun ? 'Still following' : 'Following'} ${whom}; ${knownLine(event.agents)}.`,
+                );
+                begun = true;
+              } else tell(terminal, event);
             }
             if (!flags.json) terminal.warn('The service has ended.');
             return EXIT.ok;
@@ -49,13 +57,12 @@ export const addWatch: AddCommand = (program, run) => {
   );
 };
 
-function tell(terminal: Terminal, event: ServiceEventJson, only: string | undefined): void {
-  if (event.type === 'snapshot') {
-    const names = event.agents.map(({ name, state }) => `${name} (${state})`);
-    const whom = only === undefined ? 'every avatar' : only;
-    terminal.warn(`Following ${whom}; known: ${names.length === 0 ? 'none yet' : names.join(', ')}.`);
-    return;
-  }
+function knownLine(agents: readonly AgentJson[]): string {
+  const names = agents.map(({ name, state }) => `${name} (${state})`);
+  return `known: ${names.length === 0 ? 'none yet' : names.join(', ')}`;
+}
+
+function tell(terminal: Terminal, event: ServiceEventJson): void {
   const line = eventLine(event);
   if (line === undefined) return;
   const time = new Date(event.time).toTimeString().slice(0, 8);
@@ -78,7 +85,7 @@ function eventLine(event: ServiceEventJson): string | undefined {
     case 'stalled':
       return event.stalled ? '* has stopped reading' : '* reads again';
     case 'missed':
-      return `* ${event.count ?? 'some'} events were missed`;
+      return `* ${event.count ?? 'some'} events were missed${event.node === undefined ? '' : ` of node ${event.node}`}`;
     case 'accepted':
       return `* takes on ${printable(event.label)}`;
     case 'state':

@@ -246,7 +246,11 @@ async function connector(options: BusOptions): Promise<() => Promise<NatsConnect
   const nats = await import('@nats-io/transport-node');
   const urls = options.servers.map(parseServer);
   const login = urls.find(({ username }) => username !== '');
-  const { user = login?.username, password = login?.password, token } = options;
+  const {
+    user = login && decodeURIComponent(login.username),
+    password = login && decodeURIComponent(login.password),
+    token,
+  } = options;
   const [nkey, creds] = await Promise.all([
     options.nkeyFile === undefined ? undefined : read(options.nkeyFile),
     options.credsFile === undefined ? undefined : read(options.credsFile),

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { hostname } from 'node:os';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { BridgeError } from '../base/errors.js';
 import type { BridgeHandle } from '../bridge.js';
+import { nodeNameOf } from '../config.js';
 import type { ServiceContext } from '../service/context.js';
 import { isLocalCaller } from '../service/guards.js';
 import {
@@ -46,7 +46,7 @@ export function clusterOptions(given: BridgeHandle['options']): ClusterOptions {
   return {
     servers: given.nats,
     prefix: given.natsPrefix,
-    node: given.node ?? nodeName(hostname()),
+    node: nodeNameOf(given),
     allow: NODE_VERBS.filter((verb) => given.natsAllow.includes(verb)),
     whenLost: given.onNodeLost,
     user: given.natsUser,
@@ -56,16 +56,6 @@ export function clusterOptions(given: BridgeHandle['options']): ClusterOptions {
     credsFile: given.natsCreds,
     caFile: given.natsCa,
   };
-}
-
-/** A machine's name as one token of a NATS subject. */
-function nodeName(name: string): string {
-  return (
-    name
-      .split('.')[0]!
-      .replaceAll(/[^\w-]/g, '-')
-      .slice(0, 32) || 'node'
-  );
 }
 
 /**

@@ -267,7 +267,10 @@ class Exchange {
       delete headers['content-length'];
     }
     const to = sound ? path.split('?', 1)[0]! + sound.query : path;
-    return ask(link, { method: raw.method!, path: to, headers });
+    const request = ask(link, { method: raw.method!, path: to, headers });
+    // A client may send its sound only when it has been told that somebody takes it.
+    request.flushHeaders();
+    return request;
   }
 
   #send(

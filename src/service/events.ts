@@ -106,7 +106,11 @@ export const FollowerEventSchema = z
     event('snapshot', {
       time: head.time,
       node: head.node,
-      agents: z.array(AgentSchema).describe('Everything as it is now; told once, after what was missed.'),
+      agents: z
+        .array(AgentSchema)
+        .describe(
+          'Everything as it is now: told at the start, after what was missed, and again when agents of other nodes come or change their names.',
+        ),
     }),
     event('missed', {
       time: head.time,
