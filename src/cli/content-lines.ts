@@ -1,4 +1,5 @@
 import type { ListenAddress } from '../transport/listener.js';
+import type { TcpEntrance } from '../transport/tcp.js';
 
 /** How often an avatar tries again, half a second apart, before it gives up for good: nearly fourteen hours. */
 const RETRY_COUNT = 100_000;
@@ -21,5 +22,19 @@ export function contentHelp(path: string, token = false): string[] {
   return [
     'The first three say where the avatar finds this service; the last, that it tries again when the service is not',
     `there yet: without it, one refusal is the end. Several avatars: give each a Directory of its own, ${path}/NAME${token ? '?token=…' : ''}.`,
+  ];
+}
+
+/**
+ * The lines of the content file (.mdf) of an avatar that comes over plain TCP (protocol.md §6).
+ * @param host by which other machines know this one
+ */
+export function tcpContentLines({ kind, port }: TcpEntrance, host: string): string[] {
+  if (kind === 'connect') return ['Plugin_Remote_EnableServer=true', `Plugin_Remote_ListenPort=${port}`];
+  return [
+    'Plugin_Remote_EnableClient=true',
+    `Plugin_Remote_Hostname=${host}`,
+    `Plugin_Remote_Port=${port}`,
+    `Plugin_Remote_RetryCount=${RETRY_COUNT}`,
   ];
 }

@@ -4,7 +4,7 @@ import { openBridge, type Bridge, type BridgeOptions } from '../bridge.js';
 import { KeeperClient } from '../keeper/keeper-client.js';
 import { attachService } from '../service/service.js';
 import type { CliContext } from './command.js';
-import { contentHelp, contentLines } from './content-lines.js';
+import { contentHelp, contentLines, tcpContentLines } from './content-lines.js';
 import { EXIT } from './exit-codes.js';
 import { logEvents } from './event-log.js';
 import { processLog, type ProcessLog } from './log.js';
@@ -98,20 +98,25 @@ async function serve(
 }
 
 function announce(
-  { address, options }: Bridge,
+  { address, tcpAddresses, options }: Bridge,
   url: string,
   terminal: Terminal | undefined,
   logger: ProcessLog['logger'],
 ): void {
   // Where every address is listened at, the machine's own name is one that others know.
-  const host = /^(0\.0\.0\.0|::)$/.test(address.host) ? hostname() : address.host;
+  const reachable = (host: string): string => (/^(0\.0\.0\.0|::)$/.test(host) ? hostname() : host);
+  const host = reachable(address.host);
   // A person can paste the lines as they stand; a log is kept, and holds no secret.
   const { agentToken } = options;
   const query = agentToken === undefined ? '' : `?token=${terminal ? agentToken : '(your --agent-token)'}`;
   const lines = contentLines({ ...address, host }, options.path + query);
+  const tcp = tcpAddresses.map((entrance) => ({
+    ...entrance,
+    mdf: tcpContentLines(entrance, reachable(entrance.host)),
+  }));
   if (!terminal) {
     logger.info(
-      { ...address, path: options.path, url, mdf: lines },
+      { ...address, path: options.path, url, mdf: lines, tcp: tcp.length > 0 ? tcp : undefined },
       `listening on ${url}; avatars connect at ${options.path}`,
     );
     return;
@@ -124,6 +129,14 @@ function announce(
   terminal.say('Lines for the avatar’s content file (.mdf):');
   for (const line of lines) terminal.say(`  ${line}`);
   for (const line of contentHelp(options.path, query !== '')) terminal.say(line);
+  for (const { kind, host, port, name, mdf } of tcp) {
+    const who = name === undefined ? 'an avatar' : `avatar ${name}`;
+    const how =
+      kind === 'connect' ? `is the TCP server at ${host}:${port}` : `connects over TCP to port ${port}`;
+    terminal.say('');
+    terminal.say(`Instead of those, for ${who} that ${how}:`);
+    for (const line of mdf) terminal.say(`  ${line}`);
+  }
   terminal.say('');
   terminal.say('Ctrl-C ends the service, and with it the avatars that are connected.');
   terminal.say('');

@@ -159,4 +159,40 @@ describe('a keeper that is killed', () => {
     await until(() => !isAlive(pid));
     expect((await inProcess(['agents', '--port', served.port])).exit).toBe(3);
   });
+
+  it('leaves avatars over plain TCP alive, and lets others come', async () => {
+    const server = new SimulatedAvatar({ url: 'tcp://127.0.0.1:0', tcpServer: true, audioOpenMs: 0 });
+    avatars.push(server);
+    const tcpPort = await server.listen();
+    const served = await serve('--tcp-connect', `127.0.0.1:${tcpPort}=hana`, '--tcp-listen', '0=taro');
+    const [connects, listens] = served.run.json()[0]!['tcp'] as { port: number; mdf: string[] }[];
+    expect(connects!.mdf).toEqual(['Plugin_Remote_EnableServer=true', `Plugin_Remote_ListenPort=${tcpPort}`]);
+    expect(listens!.mdf).toEqual([
+      'Plugin_Remote_EnableClient=true',
+      'Plugin_Remote_Hostname=127.0.0.1',
+      `Plugin_Remote_Port=${listens!.port}`,
+      'Plugin_Remote_RetryCount=100000',
+    ]);
+    await served.run.says('"agent":"hana","model":"0"');
+    killKeeper(served.run);
+    await served.run.says('goes on alone');
+    const client = new SimulatedAvatar({
+      url: `tcp://127.0.0.1:${listens!.port}`,
+      audioOpenMs: 0,
+      retryCount: 100,
+    });
+    avatars.push(client);
+    await client.connect();
+    await served.run.says('"agent":"taro","model":"0"');
+    await until(() => served.worker().then((pid) => pid !== 0));
+    for (const [name, avatar] of [
+      ['hana', server],
+      ['taro', client],
+    ] as const) {
+      const { ended, samples } = served.speak(name, 1, 4);
+      expect(await ended).toBe(200);
+      await until(() => heardLast(avatar, samples));
+      expect([avatar.report().alive, faultsOf(avatar)]).toEqual([true, []]);
+    }
+  });
 });

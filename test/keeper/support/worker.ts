@@ -3,6 +3,7 @@
  * /speak?agent=NAME&seed=N&samples=N  speaks noise of that seed and answers once the speech has ended
  * /flood?agent=NAME&count=N  sends it that many commands at once; /heard  answers with every TEST_ message that came
  * /doubts  answers with the names of those whose last frame may not have left when the process before was killed
+ * /tcp  answers with the addresses by which avatars come over plain TCP
  * /pid  answers with the process id; /agents with the names of those that are ready
  */
 import type { Agent } from '../../../src/agent/agent.js';
@@ -31,7 +32,16 @@ const logger = {
   error: say('error'),
   child: () => logger,
 };
-const bridge = await openBridge({ keeperClient, logger, port: 0, maxQueued: 1000, firstSoundMs: 0 });
+const tcpOf = (name: string): string[] => process.env[name]?.split(',') ?? [];
+const bridge = await openBridge({
+  keeperClient,
+  logger,
+  port: 0,
+  tcpConnect: tcpOf('KEEPER_TEST_TCP_CONNECT'),
+  tcpListen: tcpOf('KEEPER_TEST_TCP_LISTEN'),
+  maxQueued: 1000,
+  firstSoundMs: 0,
+});
 
 const heard: string[] = [];
 const listen = (agent: Agent): void =>
@@ -76,6 +86,8 @@ bridge.listener.handleRequests((request, response) => {
       );
     case '/heard':
       return answer(heard);
+    case '/tcp':
+      return answer(bridge.tcpAddresses);
     case '/doubts':
       return answer(doubts);
     case '/restart':
