@@ -181,7 +181,7 @@ export const OPTIONS = {
   ),
   engine: option(
     '--engine <name>',
-    z.string().min(1).default('offline'),
+    z.string().min(1).default('auto'),
     'a name that voices lists',
     'What turns text into sound.',
   ),

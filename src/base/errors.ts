@@ -127,6 +127,11 @@ export const ERRORS = {
     false,
     'The engine did not accept the request; its own words are in the message. Check the text, the voice and its options.',
   ),
+  LANGUAGE_UNSUPPORTED: entry(
+    'usage',
+    false,
+    'Choose an --engine that speaks the language, or name one with --fallback for such sentences.',
+  ),
   VOICE_UNKNOWN: entry('not-found', false, "List what there is with 'mmdagent-bridge voices'."),
   // Avatars and speeches
   AGENT_UNKNOWN: entry('not-found', false, "List who is connected with 'mmdagent-bridge agents'."),

@@ -6,7 +6,7 @@ import type { Speaker } from './synthesis-job.js';
 
 /** Which voice speaks, and how. */
 export interface VoiceChoice {
-  /** A name of the engines' table, an engine, or a function; by default the offline voice. */
+  /** A name of the engines' table, an engine, or a function; by default the best of this machine. */
   readonly engine?: EngineChoice | undefined;
   /** The named engine's own options, such as `{ baseUrl }`. Never a key: keys come from the environment, by name. */
   readonly engineOptions?: object | undefined;
@@ -47,7 +47,7 @@ export interface VoiceDefaults {
 }
 
 /** The engine when none is named. */
-export const DEFAULT_ENGINE = 'offline';
+export const DEFAULT_ENGINE = 'auto';
 
 /** Engines kept at once; beyond it the one that was made first is closed. */
 const MAX_ENGINES = 32;

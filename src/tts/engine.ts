@@ -39,6 +39,8 @@ export interface TextSpan {
  */
 export type SynthesisPart =
   | { readonly kind: 'format'; readonly raw: RawFormat; readonly label?: SoundLabel | undefined }
+  /** By an engine that chooses among others: the one that speaks this utterance, before anything else. */
+  | { readonly kind: 'engine'; readonly name: string }
   | { readonly kind: 'phonemes'; readonly phonemes: readonly PhonemeTiming[] }
   | { readonly kind: 'spans'; readonly spans: readonly TextSpan[] }
   | { readonly kind: 'audio'; readonly bytes: Uint8Array };
@@ -91,6 +93,11 @@ export interface TtsEngine {
   /** Starts what takes long, so that the first utterance does not wait for it. Safe to call again. */
   prepare?(): void;
   /**
+   * Refuses a whole text that it cannot speak, before any sound is made.
+   * @throws BridgeError LANGUAGE_UNSUPPORTED or ENGINE_MISSING
+   */
+  check?(text: string, options: VoiceOptions): Promise<void>;
+  /**
    * Speaks one utterance. Ending the iteration early ends the request.
    * @param text one utterance with something to say in it, not longer than `maxChars`
    * @throws BridgeError of the ENGINE_ codes, VOICE_UNKNOWN, or the signal's reason
@@ -110,6 +117,9 @@ export interface EngineHost {
   /** Where keys come from, by name: `process.env` for the service. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
+  /** Addresses of Japanese engines in place of their usual ones on this machine. */
+  readonly japaneseServers?:
+    { readonly [Name in 'voicevox' | 'aivisspeech' | 'coeiroink']?: string | undefined } | undefined;
 }
 
 /**

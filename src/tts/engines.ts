@@ -2,6 +2,7 @@ import { BridgeError } from '../base/errors.js';
 import { systemClock } from '../base/clock.js';
 import { functionEngine, type EngineHost, type SpeechFunction, type TtsEngine } from './engine.js';
 import type { EngineDefinition } from './engine-definition.js';
+import { auto } from './engines/auto.js';
 import { avatar } from './engines/avatar.js';
 import { azure } from './engines/azure.js';
 import { coeiroink } from './engines/coeiroink.js';
@@ -12,24 +13,25 @@ import { flite } from './engines/flite.js';
 import { google } from './engines/google.js';
 import { gptSovits } from './engines/gpt-sovits.js';
 import { openaiFamily } from './engines/openai.js';
-import { offline } from './engines/offline.js';
 import { piper } from './engines/piper.js';
 import { styleBertVits2 } from './engines/style-bert-vits2.js';
-import { voicevoxFamily } from './engines/voicevox.js';
+import { openJtalk } from './engines/open-jtalk.js';
+import { aivisspeech, voicevox, voicevoxFamily } from './engines/voicevox.js';
 
 const openai = { baseUrl: 'https://api.openai.com', model: 'gpt-4o-mini-tts', voice: 'alloy', parallel: 2 };
 const kokoro = { baseUrl: 'http://127.0.0.1:8880', model: 'kokoro', voice: 'af_heart', parallel: 1 };
 
 /** Every engine. A new one is a file in `engines/` and a line here. */
 export const ENGINES: readonly EngineDefinition[] = [
-  offline,
+  auto,
   flite,
   espeak,
-  voicevoxFamily('voicevox', 50021, 'VOICEVOX, Japanese, on this machine'),
-  voicevoxFamily('aivisspeech', 10101, 'AivisSpeech, Japanese, on this machine', false),
+  voicevox,
+  aivisspeech,
   voicevoxFamily('sharevox', 50025, 'SHAREVOX, Japanese, on this machine'),
   voicevoxFamily('lmroid', 49973, 'LMROID, Japanese, on this machine'),
   coeiroink,
+  openJtalk,
   styleBertVits2,
   gptSovits,
   piper,

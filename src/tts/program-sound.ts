@@ -13,6 +13,8 @@ export interface ProgramCall {
   readonly stdin?: string | undefined;
   /** How to get the program, for whom it is missing. */
   readonly install?: string | undefined;
+  /** It writes its sound to a file, and nothing to its standard output. */
+  readonly writesFile?: boolean | undefined;
   /** How long it may write nothing. */
   readonly idleMs: number;
   readonly clock: Clock;
@@ -67,7 +69,7 @@ export async function* programSound(call: ProgramCall): AsyncGenerator<Uint8Arra
     const how = killedBy ? `was ended by ${killedBy}` : `failed with status ${code ?? 'none'}`;
     throw new BridgeError('ENGINE_FAILED', `The engine ${engine}: ${name} ${how}${said}`);
   }
-  if (received === 0)
+  if (received === 0 && !call.writesFile)
     throw new BridgeError('ENGINE_FAILED', `The engine ${engine}: ${name} wrote no sound${said}`);
 }
 

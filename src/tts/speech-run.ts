@@ -8,7 +8,7 @@ import type { Dictionary } from './dictionary.js';
 import type { TtsEngine, VoiceOptions } from './engine.js';
 import { scriptOf, type ScriptItem, type ScriptOptions, type TextMark, type TextPiece } from './script.js';
 import { hasSpeech, speakableText } from './speakable.js';
-import { withoutControls, type SkipKind } from './text-cleaner.js';
+import { TextCleaner, withoutControls, type SkipKind } from './text-cleaner.js';
 import { cutToFit } from './text-limit.js';
 import type { SynthesisEvents, SynthesisReport } from './speech-events.js';
 import { blockMs, isLasting, SynthesisJob, type Speaker } from './synthesis-job.js';
@@ -51,6 +51,7 @@ const MAX_COLUMNS = 200;
 const SILENCE_BLOCK_MS = 100;
 const MAX_QUOTED_CHARS = 60;
 const MAX_MARKUP_WARNINGS = 20;
+const MAX_CHECKED_CHARS = 4000;
 const LEFT_OUT: Readonly<Record<SkipKind, readonly [one: string, many: string]>> = {
   code: ['code block', 'code blocks'],
   think: ['part in reasoning tags', 'parts in reasoning tags'],
@@ -78,6 +79,7 @@ export class SpeechRun {
   #failedInARow = 0;
   #fallbacksInARow = 0;
   #fallbackOnly = false;
+  #languageWarned = false;
   #lastError: BridgeError | undefined;
 
   constructor(
@@ -103,6 +105,7 @@ export class SpeechRun {
       this.#soundBell.ring();
     };
     signal.addEventListener('abort', onAbort, { once: true });
+    await this.#checkText();
     this.#warnOfLacks(context);
     void this.#readScript(context);
     try {
@@ -118,6 +121,16 @@ export class SpeechRun {
       this.#abort.abort(new BridgeError('SPEECH_STOPPED', 'The rest of the text is not wanted.'));
       this.#scriptBell.ring();
     }
+  }
+
+  /** A text that is whole and that the engine cannot speak is refused before its first sentence sounds. */
+  async #checkText(): Promise<void> {
+    const { engine, speech = {}, fallback } = this.#options;
+    if (typeof this.#text !== 'string' || this.#text.length > MAX_CHECKED_CHARS || fallback || !engine.check)
+      return;
+    const cleaner = new TextCleaner(this.#options);
+    const pieces = [...cleaner.push(this.#text), ...cleaner.flush()];
+    await engine.check(pieces.map((piece) => (piece.kind === 'text' ? piece.text : '')).join(''), speech);
   }
 
   /** What was asked for and cannot be had is not left out in silence. */
@@ -237,8 +250,17 @@ export class SpeechRun {
       return;
     }
     this.#report.fallbacks++;
-    this.#fallbacksInARow++;
     if (this.#fallbackOnly) return;
+    // A sentence in another language says nothing about the next one.
+    if (error.code === 'LANGUAGE_UNSUPPORTED') {
+      if (this.#languageWarned) return;
+      this.#languageWarned = true;
+      context.warn(
+        `The engine ${this.#options.fallback?.engine.name ?? ''} speaks such sentences: ${error.message}`,
+      );
+      return;
+    }
+    this.#fallbacksInARow++;
     this.#fallbackOnly = isLasting(error) || this.#fallbacksInARow >= FALLBACKS_IN_A_ROW;
     const what = this.#fallbackOnly ? 'the rest of the text' : 'a sentence';
     context.warn(`The engine ${this.#options.fallback?.engine.name ?? ''} speaks ${what}: ${error.message}`);
@@ -333,8 +355,7 @@ export class SpeechRun {
   }
 
   #announce(index: number, text: string, job: SynthesisJob, context: SoundContext): void {
-    const { info, speaker, phonemes } = job;
-    const engine = speaker?.engine.name ?? '';
+    const { info, engineName: engine, phonemes } = job;
     if (info && this.#report.spoken + this.#report.cutOff === 0) {
       // Its length is that of the first sentence; that of the whole text is not known before its end.
       context.info({ ...info, durationMs: undefined, format: `${engine}, ${info.format}` });

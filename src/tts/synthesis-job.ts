@@ -69,6 +69,7 @@ export class SynthesisJob {
   #info: SoundInfo | undefined;
   #phonemes: readonly PhonemeTiming[] = [];
   #spans: TextSpan[] = [];
+  #engineName: string | undefined;
 
   constructor(options: JobOptions) {
     this.text = options.text;
@@ -87,6 +88,11 @@ export class SynthesisJob {
   /** Who speaks it; undefined before the first attempt. */
   get speaker(): Speaker | undefined {
     return this.#speaker;
+  }
+
+  /** Name of the engine that speaks it; that of the chosen one where an engine chooses among others. */
+  get engineName(): string {
+    return this.#engineName ?? this.#speaker?.engine.name ?? '';
   }
 
   /** What the sound says of itself. */
@@ -180,6 +186,7 @@ export class SynthesisJob {
 
   #reset(speaker: Speaker): void {
     this.#speaker = speaker;
+    this.#engineName = undefined;
     this.#blocks.length = 0;
     this.#bufferedMs = 0;
     this.#info = undefined;
@@ -192,6 +199,7 @@ export class SynthesisJob {
     const blocks = utteranceBlocks(engine, this.text, speech, {
       signal,
       warn: this.#options.onWarning,
+      engine: (name) => (this.#engineName = name),
       info: (info) => (this.#info = info),
       phonemes: (phonemes) => (this.#phonemes = phonemes),
       spans: (spans) => void this.#spans.push(...spans),

@@ -12,6 +12,8 @@ import type {
 
 /** What is told while an utterance is decoded. */
 export interface UtteranceContext extends SynthesisContext {
+  /** Before anything else, by engines that choose among others. */
+  engine?(name: string): void;
   /** Before the first block, by engines that know. */
   phonemes?(phonemes: readonly PhonemeTiming[]): void;
   /** At any moment, in order of time. */
@@ -86,7 +88,8 @@ async function* audioBytes(
 }
 
 function tell(part: SynthesisPart, context: UtteranceContext): void {
-  if (part.kind === 'phonemes') context.phonemes?.(part.phonemes);
+  if (part.kind === 'engine') context.engine?.(part.name);
+  else if (part.kind === 'phonemes') context.phonemes?.(part.phonemes);
   else if (part.kind === 'spans') context.spans?.(part.spans);
 }
 

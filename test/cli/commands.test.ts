@@ -214,7 +214,7 @@ describe('--json', () => {
       [['voices'], { voices: expect.any(Array) as unknown[] }],
       [
         ['voices', '--engines'],
-        expect.arrayContaining([expect.objectContaining({ name: 'offline' })]) as object,
+        expect.arrayContaining([expect.objectContaining({ name: 'auto' })]) as object,
       ],
       [['send', 'SNDSTRM'], { type: 'error', error: { code: 'COMMAND_INVALID' } }],
       [['restart'], { type: 'error', error: { code: 'KEEPER_NONE' } }],

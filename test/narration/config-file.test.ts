@@ -19,9 +19,9 @@ function file(text: string, name = `bridge-${(count += 1)}.yaml`): string {
 describe('a configuration', () => {
   it('of the samples is read, with everything that it shows', async () => {
     const config = await loadBridgeConfig(inProject('samples/bridge.yaml'));
-    expect(config.options).toMatchObject({ engine: 'offline', fallback: 'espeak', captions: true });
+    expect(config.options).toMatchObject({ engine: 'auto', fallback: 'espeak', captions: true });
     expect(config.engines).toEqual({
-      offline: { voice: 'slt' },
+      auto: { voice: 'slt' },
       voicevox: { options: { baseUrl: 'http://127.0.0.1:50021' }, voice: '3' },
       kokoro: { options: { baseUrl: 'http://127.0.0.1:8880' }, voice: 'af_heart' },
       openai: { options: { keyEnv: 'OPENAI_API_KEY', model: 'gpt-4o-mini-tts' }, voice: 'alloy' },
@@ -51,9 +51,9 @@ describe('a configuration', () => {
   });
 
   it.each([
-    ['engine: offline\nvoise: slt\n', 2, /no 'voise'; there are host, port/],
+    ['engine: auto\nvoise: slt\n', 2, /no 'voise'; there are host, port/],
     ['# a comment\n\nrate: 9\n', 3, /rate cannot be used: it takes 0\.25 to 4/],
-    ['engine: nosuch\n', 1, /no engine 'nosuch'; there are offline/],
+    ['engine: nosuch\n', 1, /no engine 'nosuch'; there are auto/],
     ['engines:\n  kokoro:\n    baseURL: http://x\n', 3, /no 'baseURL'.*there are baseUrl/],
     ['engines:\n  openai: {}\n  nosuch: {}\n', 3, /no engine 'nosuch'/],
     ['engines:\n  openai:\n    apiKey: sk-secret-123\n', 3, /keyEnv names its variable/],

@@ -29,7 +29,7 @@ describe('the table of engines', () => {
   });
 
   it.each<[string, object, string, RegExp]>([
-    ['nope', {}, 'ENGINE_UNKNOWN', /no engine 'nope'. There are offline, flite, espeak, voicevox/],
+    ['nope', {}, 'ENGINE_UNKNOWN', /no engine 'nope'. There are auto, flite, espeak, voicevox/],
     ['voicevox', { sped: 1 }, 'OPTION_INVALID', /The engine voicevox has no option 'sped'/],
     [
       'voicevox',

