@@ -6,7 +6,8 @@
  *   npx tsx samples/dialogue.ts [--simulated]
  */
 import { fileURLToPath } from 'node:url';
-import { createBridge, SimulatedAvatar } from 'mmdagent-audio-bridge';
+import { createBridge } from 'mmdagent-audio-bridge';
+import { SimulatedAvatar } from 'mmdagent-audio-bridge/simulator';
 
 const answer = fileURLToPath(new URL('hello.wav', import.meta.url));
 const simulated = process.argv.includes('--simulated');

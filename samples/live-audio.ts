@@ -6,7 +6,8 @@
  *   npx tsx samples/live-audio.ts --simulated     a hum of two seconds, into an avatar that it brings along
  */
 import { setTimeout } from 'node:timers/promises';
-import { createBridge, SimulatedAvatar } from 'mmdagent-audio-bridge';
+import { createBridge } from 'mmdagent-audio-bridge';
+import { SimulatedAvatar } from 'mmdagent-audio-bridge/simulator';
 
 async function* hum(): AsyncGenerator<Buffer> {
   const began = performance.now();
@@ -25,7 +26,7 @@ await bridge.agent().whenReady();
 
 const speech = bridge
   .agent()
-  .live(simulated ? hum() : process.stdin, { raw: 's16le:48000:1', label: 'the microphone' });
+  .live(simulated ? hum() : process.stdin, { format: 's16le:48000:1', label: 'the microphone' });
 speech.on('warning', console.warn);
 const end = await speech.finished;
 console.log(`${end.how}: heard ${Math.round(end.heardMs)} ms, dropped ${Math.round(end.droppedMs)} ms`);

@@ -28,7 +28,7 @@ try:
     cues = json.dumps([{"atMs": 500, "send": "MOTION_ADD|0|nod|nod.vmd"}])
     query = urllib.parse.urlencode({"wait": "finished", "cues": cues})
     with open(path, "rb") as sound:
-        end = call("PUT", "/api/agents/default/speech?" + query, sound.read(),
+        end = call("PUT", "/api/agents/default/speeches?" + query, sound.read(),
                    {"content-type": "application/octet-stream"})
     print(json.dumps(end, indent=2))
 except urllib.error.HTTPError as error:

@@ -9,7 +9,8 @@
 import { readFile } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout } from 'node:timers/promises';
-import { createBridge, SimulatedAvatar } from 'mmdagent-audio-bridge';
+import { createBridge } from 'mmdagent-audio-bridge';
+import { SimulatedAvatar } from 'mmdagent-audio-bridge/simulator';
 
 async function* engine(): AsyncGenerator<Buffer> {
   const wav = await readFile(new URL('hello.wav', import.meta.url));

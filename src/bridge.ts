@@ -1,5 +1,5 @@
 import { systemClock, within, type Clock } from './base/clock.js';
-import { Emitter } from './base/emitter.js';
+import { Emitter, type Listenable } from './base/emitter.js';
 import { BridgeError } from './base/errors.js';
 import { Lifetime } from './base/lifetime.js';
 import { silentLogger, type Logger } from './base/logger.js';
@@ -62,7 +62,7 @@ export interface BridgeEvents {
 }
 
 /** A running bridge: it listens for avatars and speaks through them. */
-export interface Bridge {
+export interface Bridge extends Listenable<BridgeEvents> {
   /** Where it listens, with the real port. */
   readonly address: ListenAddress;
   /** Addresses by which avatars come over plain TCP, with their real ports. */
@@ -86,10 +86,6 @@ export interface Bridge {
    * @throws BridgeError AGENT_UNKNOWN when there is none; as `agent`
    */
   group(names?: readonly string[]): AgentGroup;
-  on<Name extends keyof BridgeEvents>(
-    event: Name,
-    listener: (payload: BridgeEvents[Name]) => void,
-  ): () => void;
   /**
    * Takes no more speeches, and settles when those that there are have ended, or when time is up; `close` stops the rest.
    * @param deadlineMs how long they may take
@@ -146,7 +142,8 @@ export async function createBridge(options: BridgeOptions = {}): Promise<Bridge>
   const bridge: Bridge = {
     ...{ address, tcpAddresses: handle.tcpAddresses, logger, options: handle.options },
     ...{ agent: handle.agent, findAgent: handle.findAgent, agents: handle.agents, group: handle.group },
-    ...{ on: handle.on, drain: handle.drain, close: handle.close },
+    ...{ on: handle.on, once: handle.once, off: handle.off },
+    ...{ drain: handle.drain, close: handle.close },
   };
   handles.set(bridge, handle);
   return bridge;
@@ -307,7 +304,9 @@ export async function openBridge(options: OpenOptions = {}): Promise<BridgeHandl
     agents: () => registry.list(),
     group: (names) => group(names?.map((name) => registry.get(name))),
     visitGroup: (names) => group(names?.map((name) => registry.visit(name))),
-    on: (event, listen) => events.on(event, listen),
+    on: (event, listener) => events.on(event, listener),
+    once: (event, listener) => events.once(event, listener),
+    off: (event, listener) => events.off(event, listener),
     own: (name, close) => void lifetime.own(name, close),
     handover,
     drain: (deadlineMs) => within(clock, deadlineMs, (late) => registry.drain(late)),

@@ -162,7 +162,7 @@ export const OPTIONS = {
   ),
   maxAgents: option('--max-agents <count>', count(1, 10_000, 1000), '1 to 10000', 'Avatars known at once.'),
   maxQueued: option(
-    '--max-queue <count>',
+    '--max-queued <count>',
     count(1, 10_000, 100),
     '1 to 10000',
     'Speeches that may wait, per avatar.',
@@ -210,13 +210,18 @@ export const OPTIONS = {
     'The engine that speaks what the other cannot.',
   ),
   rate: option('--rate <factor>', z.number().min(0.25).max(4).default(1), '0.25 to 4', 'How fast it speaks.'),
-  pitch: option(
-    '--pitch <semitones>',
+  pitchSemitones: option(
+    '--pitch-semitones <semitones>',
     z.number().min(-24).max(24).default(0),
     '-24 to 24 semitones',
     'How high it speaks, up or down from the voice’s own.',
   ),
-  volume: option('--volume <factor>', z.number().min(0).max(4).default(1), '0 to 4', 'How loud it speaks.'),
+  volume: option(
+    '--volume <factor>',
+    z.number().min(0).max(4).default(1),
+    '0 to 4',
+    'Loudness of the voice, made by the engine.',
+  ),
   lips: option(
     '--lips <who>',
     z.enum(['auto', 'engine', 'avatar']).default('auto'),
@@ -433,7 +438,7 @@ export const OPTIONS = {
     'What is worth a line of the log.',
   ),
   timeoutMs: option(
-    '--timeout <ms>',
+    '--timeout-ms <ms>',
     ms(0, 86_400_000, 0),
     '0 to 86400000 ms; 0 is none',
     'Bounds every wait of a command.',

@@ -1,4 +1,4 @@
-import { Emitter } from '../base/emitter.js';
+import { Emitter, type Listenable } from '../base/emitter.js';
 import { BridgeError } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
 import type { SoundInput, SoundInputOptions } from '../audio/input.js';
@@ -29,13 +29,13 @@ const MIN_STALL_TIMEOUT_MS = 10_000;
  * One avatar, by name. It outlives its connections: speeches can be asked for before the avatar is there, and go on
  * with the next one of that name after it was lost.
  */
-export class Agent {
+export class Agent implements Listenable<AgentEvents> {
   readonly name: string;
   readonly #settings: AgentSettings;
   readonly #logger: Logger;
   readonly #events: Emitter<AgentEvents>;
   readonly #player: Player;
-  readonly #lead: AdaptiveLead | undefined;
+  readonly #autoLead = new AdaptiveLead();
   readonly #sink: AgentSink;
   #ready = false;
   /** Until this moment it is on its way here from another process. */
@@ -60,7 +60,6 @@ export class Agent {
       onPrepared: (link) => this.#onReady(link),
       onCommand: (line) => this.#events.emit('command', { line, relayed: false }),
     });
-    this.#lead = settings.leadMs === 'auto' ? new AdaptiveLead() : undefined;
     this.#player = new Player({
       agentName: name,
       sink: this.#sink,
@@ -68,7 +67,8 @@ export class Agent {
       clock: settings.clock,
       logger: this.#logger,
       frameMs: settings.frameMs,
-      lead: this.#lead ?? (settings.leadMs as number),
+      lead: settings.leadMs === 'auto' ? this.#autoLead : settings.leadMs,
+      autoLead: this.#autoLead,
       maxQueued: settings.maxQueued,
       bufferMs: settings.bufferMs,
       stallTimeoutMs: Math.max(settings.agentTimeoutMs, MIN_STALL_TIMEOUT_MS),
@@ -122,6 +122,19 @@ export class Agent {
     return this.#events.on(event, listener);
   }
 
+  /** Subscribes to the next event of that name; the returned function ends it. */
+  once<Name extends keyof AgentEvents>(
+    event: Name,
+    listener: (payload: AgentEvents[Name]) => void,
+  ): () => void {
+    return this.#events.once(event, listener);
+  }
+
+  /** Ends a subscription of `on` or `once`. */
+  off<Name extends keyof AgentEvents>(event: Name, listener: (payload: AgentEvents[Name]) => void): void {
+    this.#events.off(event, listener);
+  }
+
   /**
    * Speaks a sound, after those that wait already. Returns at once; `started` and `finished` of the speech tell the
    * rest. When the agent is not there yet, the speech waits for it.
@@ -161,13 +174,8 @@ export class Agent {
    * @param options.format headerless data, such as `s16le:24000:1`; without it the format is recognised
    * @throws as `speak`
    */
-  createSpeechStream(
-    options: SpeechOptions & SoundInputOptions & { readonly format?: string | undefined } = {},
-  ): SpeechStream {
-    const { format, ...rest } = options;
-    return new SpeechStream((bytes) =>
-      this.speak(bytes, format === undefined ? rest : { ...rest, raw: format }),
-    );
+  createSpeechStream(options: SpeechOptions & SoundInputOptions = {}): SpeechStream {
+    return new SpeechStream((bytes) => this.speak(bytes, options));
   }
 
   /**
@@ -278,9 +286,9 @@ export class Agent {
   }
 
   /** Makes everything louder or quieter from now on, without a click. @param gainDb in dB; 0 is unchanged @throws BridgeError RESTARTING */
-  volume(gainDb: number): void {
+  setGainDb(gainDb: number): void {
     this.#refuseHandover();
-    this.#player.volume(gainDb);
+    this.#player.setGainDb(gainDb);
     this.#keep();
   }
 
@@ -327,7 +335,7 @@ export class Agent {
     this.#sink.attach(link);
     // Here it is: should it go and come back, it comes as anybody does.
     this.expect(0);
-    if (state?.gainDb !== undefined) this.#player.volume(state.gainDb);
+    if (state?.gainDb !== undefined) this.#player.setGainDb(state.gainDb);
     if (state?.paused) this.#player.pause();
     this.#keep();
     link.events.on('message', (message) => this.#onMessage(message));
@@ -336,11 +344,10 @@ export class Agent {
       this.#events.emit('stalled', link.stalled);
       this.#player.readingChanged();
     });
-    const lead = this.#lead;
     // The echo of a text line tells of the avatar's own pace, not of the link's.
-    if (lead && connection.transport === 'websocket') {
+    if (connection.transport === 'websocket') {
       link.events.on('roundTrip', ({ jitterMs, lastMs, minMs }) =>
-        lead.markReturned(jitterMs, lastMs - minMs),
+        this.#autoLead.markReturned(jitterMs, lastMs - minMs),
       );
     }
     link.events.on('lost', (error) => this.#onLost(error));
@@ -404,7 +411,7 @@ export class Agent {
 
   /** @internal Another process starts beside this one, or has started: a lead that is not fixed is larger for so long. */
   brace(on: boolean): void {
-    this.#lead?.brace(on);
+    this.#autoLead.brace(on);
   }
 
   /** @internal Ends everything; the connection stays for its owner to close. */

@@ -20,7 +20,7 @@ export interface AgentSnapshot {
   readonly stalled: boolean;
   readonly heldMs: number;
   readonly leadMs: number;
-  /** Its volume, in dB; 0 is unchanged. */
+  /** Its level, in dB; 0 is unchanged. */
   readonly gainDb: number;
   readonly roundTrip: RoundTrip | undefined;
   readonly speeches: readonly SpeechSnapshot[];

@@ -28,9 +28,9 @@ export const MAX_BURST_MS = 5_000;
 /** What the bytes alone do not tell. */
 export interface SoundInputOptions {
   /** How messages name it; by default the file's name or the kind of input. */
-  readonly label?: string;
+  readonly label?: string | undefined;
   /** Headerless data: `encoding:rate:channels`, such as `s16le:24000:1`. */
-  readonly raw?: string;
+  readonly format?: string | undefined;
   /** Rate of a `Float32Array` or `Int16Array`, in Hz. */
   readonly sampleRateHz?: number;
   /** Interleaved channels of a `Float32Array` or `Int16Array`; default 1. */

@@ -175,7 +175,7 @@ export const ERRORS = {
   SPEECH_UNKNOWN: entry('not-found', false, 'It has ended, or never was. List what there is with the queue.'),
   SPEECH_STOPPED: entry('stopped', false, 'It was stopped on purpose.'),
   CUE_LIMIT: entry('limit', true, 'Add cues while their speech sounds, a while before their moment.'),
-  QUEUE_FULL: entry('limit', true, 'Wait until a speech has ended, stop one, or raise --max-queue.'),
+  QUEUE_FULL: entry('limit', true, 'Wait until a speech has ended, stop one, or raise --max-queued.'),
   // Other nodes
   NODE_UNREACHABLE: entry(
     'unavailable',
@@ -251,7 +251,7 @@ export const ERRORS = {
     'Name the service’s certificate, or its signer’s, with --tls-ca, and the service by a name that the certificate holds.',
   ),
   TLS_MISMATCH: entry('usage', false, 'Commands speak HTTPS with --tls or --tls-ca, and HTTP without.'),
-  TIMEOUT: entry('timeout', true, 'Give it more time with --timeout.'),
+  TIMEOUT: entry('timeout', true, 'Give it more time with --timeout-ms.'),
   CLOSE_TIMEOUT: entry('internal', false, 'Something did not close in time; it was left behind.'),
   KEEPER_NONE: entry(
     'unavailable',

@@ -30,7 +30,7 @@ export type Runner = (
   options?: { json?: boolean },
 ) => Promise<void>;
 
-/** A command's end: Ctrl-C, its `--timeout`, or a reason of its own. */
+/** A command's end: Ctrl-C, its `--timeout-ms`, or a reason of its own. */
 export interface Deadline {
   readonly signal: AbortSignal;
   /** Stops the timer. */
@@ -38,7 +38,7 @@ export interface Deadline {
 }
 
 /**
- * A signal that is aborted after `--timeout`.
+ * A signal that is aborted after `--timeout-ms`.
  * @param timeoutMs 0 is never
  * @param what the command's name
  */

@@ -13,6 +13,7 @@ import { EXIT, Interrupted } from './exit-codes.js';
 import { addClientOptions, addOverrides, readOptions, readOverrides } from './flags.js';
 import { decimal, wholeNumber } from './numbers.js';
 import { SentRecording } from './sent-recording.js';
+import { modeOption } from './speech-options.js';
 import { endLine, speechLine, speechName } from './speech-lines.js';
 import { SpeechRequest } from './speech-request.js';
 import { printable } from './terminal.js';
@@ -27,9 +28,9 @@ interface MicFlags {
   recorder: RecorderName | 'auto';
   gainDb?: number;
   gate?: boolean;
-  hangOver?: number;
-  preRoll?: number;
-  mode?: 'file' | 'strm';
+  hangOverMs?: number;
+  preRollMs?: number;
+  mode?: 'file' | 'stream';
   save?: string;
   json?: boolean;
 }
@@ -49,20 +50,16 @@ export const addMic: AddCommand = (program, run) => {
     .option('--gain-db <dB>', 'louder or quieter (default 0)', decimal)
     .option('--gate', 'send only while someone speaks')
     .option(
-      '--hang-over <ms>',
+      '--hang-over-ms <ms>',
       `how long the gate stays open after the voice has gone, 0 to ${MAX_HANG_OVER_MS} (default 700)`,
       wholeNumber,
     )
     .option(
-      '--pre-roll <ms>',
+      '--pre-roll-ms <ms>',
       `sound from before the gate opened that is sent along, 0 to ${MAX_PRE_ROLL_MS} (default 200); so much later all is heard`,
       wholeNumber,
     )
-    .addOption(
-      new Option('--mode <mode>', 'how the avatar moves its lips; strm is its own voice detection')
-        .choices(['file', 'strm'])
-        .default('file'),
-    )
+    .addOption(modeOption())
     .option('--save <file>', 'write what was sent to a WAV file, 16 kHz mono')
     .option('--json', 'what happens as JSON, an object a line');
   addOverrides(command, ['leadMs', 'model']);
@@ -84,10 +81,10 @@ export const addMic: AddCommand = (program, run) => {
             label: 'microphone',
             bytes: listening.bytes(),
             query: {
-              ...{ raw: 's16le:16000:1', live: true, burstMs: listening.burstMs },
-              leadMs: leadMs === 'auto' ? MIC_LEAD_MS : leadMs,
+              ...{ format: 's16le:16000:1', live: true, burstMs: listening.burstMs },
+              leadMs,
               model,
-              mode: flags.mode === 'strm' ? 'stream' : 'file',
+              mode: flags.mode,
               sent: recording && true,
             },
             onEvent: (event) => {
@@ -135,8 +132,8 @@ function openMicrophone(flags: MicFlags, { terminal }: CliContext, fail: (reason
   });
   const sound: Sound = flags.gate
     ? gatedSound(microphone, {
-        ...(flags.hangOver !== undefined && { hangOverMs: flags.hangOver }),
-        ...(flags.preRoll !== undefined && { preRollMs: flags.preRoll }),
+        ...(flags.hangOverMs !== undefined && { hangOverMs: flags.hangOverMs }),
+        ...(flags.preRollMs !== undefined && { preRollMs: flags.preRollMs }),
         onChange: (open) => (gateOpen = open),
       })
     : microphone;

@@ -6,18 +6,18 @@ import type { Cue } from '../speech/cues.js';
 import { problemOf, type ServiceClient } from './client.js';
 import { openClient, type AddCommand, type CliContext } from './command.js';
 import { EXIT, Interrupted } from './exit-codes.js';
-import { addClientOptions, addOverrides, readOptions, readOverrides } from './flags.js';
+import { addClientOptions, readOptions } from './flags.js';
 import { LocalSynthesis } from './local-synthesis.js';
+import { addSpeechOptions, readCues, speechQuery, whenOf, type SpeechFlags } from './speech-options.js';
 import { endLine, infoLine, isSeveral, progressLine, speechLine, speechName } from './speech-lines.js';
 import { SpeechRequest } from './speech-request.js';
 import { printable } from './terminal.js';
 import { addTextOptions, readTextWish, textQuery } from './text-query.js';
 
-interface SayFlags {
-  interrupt?: boolean;
-  engineCommand?: string;
+interface SayFlags extends SpeechFlags {
+  program?: string;
   encoding?: string;
-  raw?: string;
+  format?: string;
   json?: boolean;
 }
 
@@ -35,31 +35,28 @@ export const addSay: AddCommand = (program, run) => {
         'still being written: the first sentence sounds while the next ones are to come.',
     )
     .argument('<text...>', 'what to say; - is standard input')
-    .option('--interrupt', 'end what is spoken and drop what waits, and speak at once')
     .option(
-      '--engine-command <line>',
+      '--program <line>',
       'a program of this machine that writes a sound: run by this command, as you, without a shell; it reads the text, or has it for {text}',
     )
-    .option('--raw <format>', 'what --engine-command writes, when it has no head, such as s16le:22050:1')
+    .option('--format <format>', 'what --program writes, when it has no head, such as s16le:22050:1')
     .option(
       '--encoding <name>',
       'encoding of the text on standard input, such as shift_jis; UTF-8 by default',
     )
     .option('--json', 'what happens as JSON, an object a line');
   addTextOptions(command);
-  addOverrides(command, ['leadMs', 'model']);
+  addSpeechOptions(command);
   addClientOptions(command, { agent: true });
   command.action((words: string[], flags: SayFlags) =>
     run(
       command,
       async ({ terminal, env, stdin, onInterrupt }) => {
         const { agent } = readOptions(command, ['agent'], env);
-        const { leadMs, model } = readOverrides(command, ['leadMs', 'model']);
-        const { engineCommand: program, raw, encoding } = flags;
-        const wish = await readTextWish(command, env, {
-          ...(program !== undefined && { command: program }),
-          ...(raw !== undefined && { format: raw }),
-        });
+        const asked = speechQuery(command, flags);
+        const cues = await readCues(flags);
+        const { program, format, encoding } = flags;
+        const wish = await readTextWish(command, env, { program, format });
         const session = openClient(command, env);
         const fromStdin = words.length === 1 && words[0] === '-';
         const text = fromStdin
@@ -71,7 +68,7 @@ export const addSay: AddCommand = (program, run) => {
           if (wish.runsHere)
             own = new LocalSynthesis(text, wish, {
               ...{ label: LABEL, env },
-              model: model ?? (await modelOf(session.client, agent)),
+              model: (asked['model'] as string | undefined) ?? (await modelOf(session.client, agent)),
               info: (info) => {
                 if (!flags.json) terminal.say(infoLine(LABEL, info));
               },
@@ -86,11 +83,11 @@ export const addSay: AddCommand = (program, run) => {
             label: LABEL,
             ...(own ? { bytes: own.bytes() } : { route: 'say', bytes: encoded(text) }),
             query: {
-              ...(own ? { raw: OWN_FORMAT } : textQuery(wish)),
-              model,
-              leadMs: leadMs === 'auto' ? undefined : leadMs,
-              when: flags.interrupt ? 'interrupt' : undefined,
+              ...(own ? { format: OWN_FORMAT } : textQuery(wish)),
+              ...asked,
+              when: whenOf(flags),
             },
+            cues,
             onEvent: (event) => {
               if (flags.json) return terminal.json(event);
               // What this process made of the text is told by itself.

@@ -19,7 +19,7 @@ interface AgentResults {
 }
 
 interface SendFlags {
-  wait?: number;
+  waitMs?: number;
   json?: boolean;
 }
 
@@ -35,7 +35,11 @@ export const addSend: AddCommand = (program, run) => {
       '<line...>',
       "commands, such as 'MOTION_ADD|0|bye|bye.vmd'; - reads lines from standard input as they come",
     )
-    .option('--wait <ms>', 'how long to wait for an avatar that is not connected (default 0)', milliseconds)
+    .option(
+      '--wait-ms <ms>',
+      'how long to wait for an avatar that is not connected (default 0)',
+      milliseconds,
+    )
     .option('--json', 'what became of each as JSON, an object a line');
   addClientOptions(command, { agent: true });
   command.action((lines: string[], flags: SendFlags) =>
@@ -65,11 +69,11 @@ async function send(
   client: ServiceClient,
   agent: string,
   commands: readonly string[],
-  { wait = 0, json }: SendFlags,
+  { waitMs = 0, json }: SendFlags,
 ): Promise<void> {
   const answer = await client.post<AgentResults | { agents: AgentResults[] }>(
     `/api/agents/${encodeURIComponent(agent)}/commands`,
-    { commands, waitMs: wait },
+    { commands, waitMs },
   );
   const told = 'agents' in answer ? answer.agents : [answer];
   for (const { agent: name, results } of told) {

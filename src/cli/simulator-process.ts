@@ -83,7 +83,7 @@ export async function simulate({ terminal, onInterrupt }: CliContext, plan: Simu
     if (!end.signal.aborted && refused instanceof BridgeError && reports.every(({ upgraded }) => !upgraded))
       throw refused;
     if (refused instanceof BridgeError && refused.code === 'OPTION_INVALID') throw refused;
-    // To be let in is what it waits for; from then on `--timeout` is how long it lives.
+    // To be let in is what it waits for; from then on `--timeout-ms` is how long it lives.
     if (timeout.aborted && reports.some(({ upgraded }) => !upgraded)) throw timeout.reason;
     if (!json) reports.forEach((one, index) => terminal.say(`${name(index)}: ${summary(one)}`));
     return reports.some(({ died }) => died !== undefined) ? EXIT.failed : EXIT.ok;

@@ -1,27 +1,18 @@
-import { InvalidArgumentError, Option } from 'commander';
 import { BridgeError } from '../base/errors.js';
-import { readTextFile } from '../base/text-file.js';
-import { parseCueFile } from '../speech/cue-file.js';
 import type { Cue } from '../speech/cues.js';
 import type { AgentJson } from '../service/schemas.js';
 import { problemOf, type ServiceClient } from './client.js';
 import { openClient, type AddCommand, type CliContext } from './command.js';
 import { EXIT, Interrupted } from './exit-codes.js';
-import { addClientOptions, addOverrides, readOptions, readOverrides } from './flags.js';
-import { decimal } from './numbers.js';
+import { addClientOptions, readOptions } from './flags.js';
 import type { SentRecording } from './sent-recording.js';
 import { namedSounds, type NamedSound } from './sound-files.js';
+import { addSpeechOptions, readCues, speechQuery, whenOf, type SpeechFlags } from './speech-options.js';
 import { endLine, isSeveral, progressLine, speechLine, speechName } from './speech-lines.js';
 import { SpeechRequest, type SpeechEnded } from './speech-request.js';
 
-interface SpeakFlags {
-  interrupt?: boolean;
-  ifIdle?: boolean;
-  priority?: number;
-  gainDb?: number;
-  join?: boolean;
-  raw?: string;
-  cues?: string;
+interface SpeakFlags extends SpeechFlags {
+  format?: string;
   save?: string;
   json?: boolean;
 }
@@ -36,19 +27,10 @@ export const addSpeak: AddCommand = (program, run) => {
         'Ctrl-C stops the speech, not the service.',
     )
     .argument('<file...>', 'sound files or http(s) addresses; - is standard input')
-    .option('--interrupt', 'end what is spoken and drop what waits, and speak at once')
-    .addOption(new Option('--if-idle', 'refuse when the avatar is speaking').conflicts('interrupt'))
-    .option('--priority <number>', 'among those that wait the higher goes first (default 0)', integer)
-    .option('--gain-db <dB>', 'level in dB, -60 to 20 (default 0: unchanged)', decimal)
-    .option('--join', 'follow what is spoken without a gap')
-    .option('--raw <format>', 'data without a head: encoding:rate:channels, such as s16le:24000:1')
-    .option(
-      '--cues <file>',
-      'commands at moments of the first sound: JSON, [{"atMs": 500, "send": "…"}], or WebVTT',
-    )
+    .option('--format <format>', 'data without a head: encoding:rate:channels, such as s16le:24000:1')
     .option('--save <file>', 'write what was sent to a WAV file, 16 kHz mono')
     .option('--json', 'what happens as JSON, an object a line');
-  addOverrides(command, ['leadMs', 'model']);
+  addSpeechOptions(command);
   addClientOptions(command, { agent: true });
   command.action((files: string[], flags: SpeakFlags) =>
     run(
@@ -56,17 +38,10 @@ export const addSpeak: AddCommand = (program, run) => {
       async (context) => {
         const { env, stdin } = context;
         const { agent } = readOptions(command, ['agent'], env);
-        const { leadMs, model } = readOverrides(command, ['leadMs', 'model']);
-        if (leadMs === 'auto') {
-          throw new BridgeError(
-            'OPTION_INVALID',
-            '--lead-ms auto is for the service; one speech takes a number.',
-          );
-        }
+        const asked = speechQuery(command, flags);
         const sounds = await namedSounds(files, stdin);
-        const cues = flags.cues === undefined ? [] : await readCues(flags.cues);
+        const cues = await readCues(flags);
         const session = openClient(command, env);
-        const { priority, gainDb, join, raw } = flags;
         let recording: SentRecording | undefined;
         try {
           await session.client.check();
@@ -75,9 +50,9 @@ export const addSpeak: AddCommand = (program, run) => {
             agent,
             sounds,
             cues,
-            query: { leadMs, model, priority, gainDb, join, raw, sent: recording && true },
+            query: { ...asked, format: flags.format, sent: recording && true },
             recording,
-            first: flags.interrupt ? 'interrupt' : flags.ifIdle ? 'if-idle' : undefined,
+            first: whenOf(flags),
             json: flags.json === true,
             abort: (reason) => session.abort(reason),
           });
@@ -192,13 +167,4 @@ async function leadOf(client: ServiceClient, { agent, query }: SpeakPlan): Promi
   if (typeof query['leadMs'] === 'number') return query['leadMs'];
   const { agents } = await client.get<{ agents: AgentJson[] }>('/api/agents');
   return agents.find(({ name }) => name === agent)?.leadMs;
-}
-
-async function readCues(path: string): Promise<Cue[]> {
-  return parseCueFile(await readTextFile(path), `'${path}'`);
-}
-
-function integer(text: string): number {
-  if (!/^[+-]?\d+$/.test(text)) throw new InvalidArgumentError('It takes a whole number.');
-  return Number(text);
 }

@@ -18,8 +18,8 @@ export interface SpeechToSpeak {
   /** How messages name it. */
   readonly label: string;
   readonly bytes: AsyncIterable<Uint8Array>;
-  /** `speech` for a sound, `say` for text; `speech` by default. */
-  readonly route?: 'speech' | 'say';
+  /** `speeches` for a sound, `say` for text; `speeches` by default. */
+  readonly route?: 'speeches' | 'say';
   /** Query of the route, beside the label. */
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
   readonly cues?: readonly Cue[];
@@ -96,7 +96,7 @@ export class SpeechRequest {
   }
 
   async #run(): Promise<SpeechEnded> {
-    const { label, query = {}, route = 'speech', onEvent } = this.#speech;
+    const { label, query = {}, route = 'speeches', onEvent } = this.#speech;
     const search = new URLSearchParams({ label });
     for (const [key, value] of Object.entries(query)) {
       if (value !== undefined) search.set(key, String(value));

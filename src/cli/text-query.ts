@@ -3,20 +3,21 @@ import type { CaptionOptions } from '../agent/say.js';
 import { BridgeError } from '../base/errors.js';
 import type { OptionKey, OptionValues } from '../config.js';
 import type { Dictionary } from '../tts/dictionary.js';
+import { defined } from '../base/defined.js';
 import { DEFAULT_ENGINE, type EngineSettings, type VoiceChoice } from '../tts/engine-pool.js';
 import type { TagTable } from '../tts/tags.js';
 import { readConfig } from './config-file.js';
 import { addOptions, addOverrides, readOverrides, type Env } from './flags.js';
 
 const VOICE_KEYS = [
-  ...(['engine', 'voice', 'language', 'baseUrl', 'fallback', 'rate', 'pitch', 'volume'] as const),
+  ...(['engine', 'voice', 'language', 'baseUrl', 'fallback', 'rate', 'pitchSemitones', 'volume'] as const),
   ...(['lips', 'captions', 'unknownTags', 'skip'] as const),
 ] satisfies OptionKey[];
 const ENGINE_KEYS = ['engine', 'baseUrl'] as const satisfies OptionKey[];
 const FILE_KEYS = ['config', 'tags', 'dictionary'] as const satisfies OptionKey[];
 
 /** The engine that is a program of the caller's choice. */
-const PROGRAM_ENGINE = 'command';
+const PROGRAM_ENGINE = 'program';
 
 /** What goes with a request has to fit into its head. */
 const MAX_QUERY_CHARS = 8000;
@@ -49,10 +50,10 @@ export interface TextWish {
   readonly runsHere: boolean;
 }
 
-/** A program as `--engine-command` and `--raw` name it. */
+/** A program as `--program` and `--format` name it. */
 export interface ProgramFlags {
-  readonly command?: string;
-  readonly format?: string;
+  readonly program?: string | undefined;
+  readonly format?: string | undefined;
 }
 
 /**
@@ -63,24 +64,21 @@ export async function readTextWish(command: Command, env: Env, program: ProgramF
   const flags = readOverrides(command, VOICE_KEYS);
   const { options, engines, say } = await readConfig(command, env);
   checkProgram(program, flags.engine);
-  const named = program.command === undefined ? (flags.engine ?? options.engine) : PROGRAM_ENGINE;
+  const named = program.program === undefined ? (flags.engine ?? options.engine) : PROGRAM_ENGINE;
   const engine = named ?? (DEFAULT_ENGINE in engines ? DEFAULT_ENGINE : undefined);
   const settings = engine === undefined ? undefined : engines[engine];
-  const own = {
-    ...(flags.baseUrl !== undefined && { baseUrl: flags.baseUrl }),
-    ...program,
-  };
+  const own = defined({ baseUrl: flags.baseUrl, ...program });
   const engineOptions = Object.keys(own).length > 0 ? own : settings?.options;
   const shown = flags.captions ?? options.captions ?? say.captions !== undefined;
   return {
-    voice: given({
+    voice: defined({
       engine,
       engineOptions,
       voice: flags.voice ?? settings?.voice,
       language: flags.language ?? settings?.language,
       fallback: flags.fallback ?? options.fallback,
       rate: flags.rate ?? options.rate,
-      pitchSemitones: flags.pitch ?? options.pitch,
+      pitchSemitones: flags.pitchSemitones ?? options.pitchSemitones,
       volume: flags.volume ?? options.volume,
     }),
     engines,
@@ -90,7 +88,7 @@ export async function readTextWish(command: Command, env: Env, program: ProgramF
     unknownTags: flags.unknownTags ?? options.unknownTags,
     skip: flags.skip ?? options.skip,
     dictionary: say.dictionary,
-    runsHere: engine === PROGRAM_ENGINE && engineOptions !== undefined && 'command' in engineOptions,
+    runsHere: engine === PROGRAM_ENGINE && engineOptions !== undefined && 'program' in engineOptions,
   };
 }
 
@@ -119,18 +117,11 @@ export function textQuery(wish: TextWish): Query {
   return query;
 }
 
-function checkProgram({ command, format }: ProgramFlags, engine: string | undefined): void {
-  if (command !== undefined && engine !== undefined && engine !== PROGRAM_ENGINE)
-    throw new BridgeError('OPTION_INVALID', `--engine-command is for --engine command, not for ${engine}.`);
-  if (format !== undefined && command === undefined)
-    throw new BridgeError(
-      'OPTION_INVALID',
-      '--raw is for --engine-command: it says what that program writes.',
-    );
-}
-
-function given(choice: { [Key in keyof VoiceChoice]: VoiceChoice[Key] | undefined }): VoiceChoice {
-  return Object.fromEntries(Object.entries(choice).filter(([, value]) => value !== undefined));
+function checkProgram({ program, format }: ProgramFlags, engine: string | undefined): void {
+  if (program !== undefined && engine !== undefined && engine !== PROGRAM_ENGINE)
+    throw new BridgeError('OPTION_INVALID', `--program is for --engine program, not for ${engine}.`);
+  if (format !== undefined && program === undefined)
+    throw new BridgeError('OPTION_INVALID', '--format is for --program: it says what that program writes.');
 }
 
 /** Which engine is meant. @throws BridgeError OPTION_INVALID, or as `readConfig` */

@@ -17,7 +17,7 @@ export class Problem extends Error {
 /**
  * The API's address of an agent, or of something of its.
  * @param {string} agent
- * @param {string} [what] `/speech?label=…`
+ * @param {string} [what] `/speeches?label=…`
  */
 export function agentPath(agent, what = '') {
   return `/api/agents/${encodeURIComponent(agent)}${what}`;

@@ -127,7 +127,7 @@ export class Files {
     this.#options.onChange();
     const query = new URLSearchParams({ label: upload.label, when: upload.atOnce ? 'interrupt' : 'queue' });
     try {
-      await ask('PUT', agentPath(upload.agent, `/speech?${query}`), {
+      await ask('PUT', agentPath(upload.agent, `/speeches?${query}`), {
         body: upload.file,
         type: upload.file.type,
         signal: upload.abort.signal,

@@ -44,7 +44,7 @@ const announce = (/** @type {string} */ text) => setText(byId('announcer'), text
 const attempt = (asked) => void asked.catch((error) => notices.failed(error));
 
 const stage = new Stage({
-  onVolume: (gainDb) => attempt(ask('PUT', agentPath(agentName(), '/volume'), { json: { gainDb } })),
+  onVolume: (gainDb) => attempt(ask('PUT', agentPath(agentName(), '/gain'), { json: { gainDb } })),
 });
 const atOnce = /** @type {HTMLInputElement} */ (byId('at-once'));
 const files = new Files({

@@ -1,4 +1,4 @@
-import { caption } from '../agent/messages.js';
+import { caption } from '../agent/commands.js';
 import type { CaptionOptions } from '../agent/say.js';
 import type { Cue } from '../speech/cues.js';
 

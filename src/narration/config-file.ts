@@ -53,7 +53,7 @@ const SynthVoiceSchema = z.strictObject({
   voice: word.optional(),
   language: z.string().optional(),
   rate: OPTIONS.rate.schema.unwrap().optional(),
-  pitch: OPTIONS.pitch.schema.unwrap().optional(),
+  pitchSemitones: OPTIONS.pitchSemitones.schema.unwrap().optional(),
   volume: OPTIONS.volume.schema.unwrap().optional(),
   fallback: z.string().optional(),
 });
@@ -191,10 +191,10 @@ function enginesOf(
 }
 
 function synthVoicesOf(file: YamlFile, table: NonNullable<Own['synth']>): SynthVoices {
-  const entries = Object.entries(table).map(([name, { pitch: pitchSemitones, ...given }]) => {
+  const entries = Object.entries(table).map(([name, given]) => {
     const { engine, engineOptions } = given;
     if (engine !== undefined) checkOptions(file, engine, engineOptions ?? {}, ['synth', name, 'engine']);
-    return [name, defined({ ...given, pitchSemitones })] as const;
+    return [name, defined(given)] as const;
   });
   return Object.fromEntries(entries);
 }

@@ -16,12 +16,12 @@ export type Manner = Omit<SayOptions, keyof VoiceChoice>;
 /** The options that say in which voice a text is spoken when a call does not. */
 export type VoiceValues = Pick<
   OptionValues,
-  'engine' | 'voice' | 'language' | 'baseUrl' | 'fallback' | 'rate' | 'pitch' | 'volume'
+  'engine' | 'voice' | 'language' | 'baseUrl' | 'fallback' | 'rate' | 'pitchSemitones' | 'volume'
 >;
 
 /** The voice of a bridge's own options, with what the program that made it says above them. */
 export function usualVoice(values: VoiceValues, say: SayOptions): VoiceChoice {
-  const { engine, voice, language, baseUrl, fallback, rate, pitch, volume } = values;
+  const { engine, voice, language, baseUrl, fallback, rate, pitchSemitones, volume } = values;
   const isSame = say.engine === undefined || say.engine === engine;
   return {
     engine,
@@ -31,7 +31,7 @@ export function usualVoice(values: VoiceValues, say: SayOptions): VoiceChoice {
     ...(fallback !== '' && { fallback }),
     // The engine's own, unless told otherwise.
     ...(rate !== 1 && { rate }),
-    ...(pitch !== 0 && { pitchSemitones: pitch }),
+    ...(pitchSemitones !== 0 && { pitchSemitones }),
     ...(volume !== 1 && { volume }),
     ...voiceOf(say),
   };

@@ -5,6 +5,7 @@ import type { Agent } from '../agent/agent.js';
 import { BridgeError } from '../base/errors.js';
 import type { BridgeHandle } from '../bridge.js';
 import type { Speech } from '../speech/speech.js';
+import type { EndedSpeeches } from './ended-speeches.js';
 import type { EventHub } from './event-hub.js';
 import type { Gate } from './gate.js';
 import type { Slots, ServiceLimits } from './limits.js';
@@ -36,6 +37,7 @@ export interface ServiceContext {
   readonly waits: Slots;
   /** Speeches that came in requests, each with what is left to do for its request. */
   readonly open: Map<Speech, Promise<unknown>>;
+  readonly ended: EndedSpeeches;
   readonly metrics: Metrics;
   /** Looks at who asks. */
   readonly gate: Gate;

@@ -4,7 +4,7 @@ import { ENGINES } from '../tts/engines.js';
 import type { BridgeHandle } from '../bridge.js';
 
 /** Options that name a program, a file or a secret of the service's machine. */
-const DANGEROUS_OPTIONS = ['program', 'command', 'wasmFile', 'dictionaryFolder', 'voiceFolder', 'keyEnv'];
+const DANGEROUS_OPTIONS = ['program', 'wasmFile', 'dictionaryFolder', 'voiceFolder', 'keyEnv'];
 
 /** What a request says of the engine that is to speak. */
 export interface AskedEngine {

@@ -84,7 +84,7 @@ export const AgentEventSchema = z
       paused: z.boolean(),
       heldMs: z.number().describe('What it holds unplayed.'),
       leadMs: z.number().describe('What it is to hold unplayed.'),
-      gainDb: z.number().describe('Its volume.'),
+      gainDb: z.number().describe('Its level.'),
       roundTrip: RoundTripSchema,
     }),
     event('peaks', {

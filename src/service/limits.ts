@@ -20,6 +20,8 @@ export interface ServiceLimits {
   readonly maxFollowerBytes: number;
   /** Recent events that a follower can ask for when it comes back. */
   readonly keptEvents: number;
+  /** Speeches that have ended and can still be asked for. */
+  readonly keptSpeeches: number;
   /** Bytes of an upload read ahead of the speech; past them the uploader waits. */
   readonly uploadAheadBytes: number;
   /**
@@ -52,6 +54,7 @@ export const DEFAULT_LIMITS: ServiceLimits = {
   maxFollowers: 256,
   maxFollowerBytes: 1024 * 1024,
   keptEvents: 1000,
+  keptSpeeches: 1000,
   uploadAheadBytes: 256 * 1024,
   uploadFarAheadBytes: 8 * 1024 * 1024,
   maxFarUploads: 8,

@@ -8,7 +8,9 @@ import { TagTableSchema } from '../narration/tag-file.js';
  */
 
 /** A number as it stands in an address. */
-export function queryNumber(schema: z.ZodNumber): z.ZodPreprocess<z.ZodNumber> {
+export function queryNumber<Schema extends z.ZodType<number | 'auto'>>(
+  schema: Schema,
+): z.ZodPreprocess<Schema> {
   return z.preprocess((value) => (typeof value === 'string' ? numberOf(value) : value), schema);
 }
 
@@ -62,8 +64,6 @@ export const CueSchema = z
 export const CuesSchema = z.array(CueSchema).max(1000);
 
 const MAX_LABEL = 200;
-/** One speech takes a number; `auto` is the service's to find out. */
-const LEAD_MS = OPTIONS.leadMs.schema.unwrap().options[1];
 
 /** How a speech is to be spoken, and how its request is to be answered. */
 export const SpeechQuery = z.strictObject({
@@ -80,7 +80,7 @@ export const SpeechQuery = z.strictObject({
     .regex(/^\P{Cc}+$/u, 'no control characters')
     .optional()
     .describe('How messages name the sound.'),
-  raw: z
+  format: z
     .string()
     .optional()
     .describe('The format of data without a head: `encoding:rate:channels`, such as `s16le:24000:1`.'),
@@ -93,7 +93,9 @@ export const SpeechQuery = z.strictObject({
   priority: queryNumber(z.number().int().min(-1000).max(1000))
     .optional()
     .describe('Among those that wait the higher goes first.'),
-  leadMs: queryNumber(LEAD_MS).optional().describe('What the avatar holds unplayed, in ms.'),
+  leadMs: queryNumber(OPTIONS.leadMs.schema.unwrap())
+    .optional()
+    .describe('Sound that the avatar holds unplayed, in ms; `auto`: the smallest that its link allows.'),
   gainDb: queryNumber(z.number().min(-60).max(20)).optional().describe('Level in dB; 0 is unchanged.'),
   join: queryFlag.optional().describe('Follow the speech before it without a gap.'),
   live: queryFlag
@@ -133,7 +135,7 @@ const jsonObject = <Schema extends z.ZodType>(schema: Schema): z.ZodPreprocess<S
   z.preprocess((value) => (typeof value === 'string' ? parseJson(value) : value), schema);
 
 /** How a text is to be spoken, and how its request is to be answered. */
-export const SayQuery = SpeechQuery.omit({ raw: true, live: true, burstMs: true }).extend({
+export const SayQuery = SpeechQuery.omit({ format: true, live: true, burstMs: true }).extend({
   engine: z
     .string()
     .max(50)
@@ -147,8 +149,12 @@ export const SayQuery = SpeechQuery.omit({ raw: true, live: true, burstMs: true 
   voice: z.string().max(200).optional().describe('As the engine names it.'),
   language: z.string().max(35).optional().describe('A language tag such as `ja` or `en-US`.'),
   rate: queryNumber(OPTIONS.rate.schema.unwrap()).optional().describe('Speed as a factor.'),
-  pitchSemitones: queryNumber(OPTIONS.pitch.schema.unwrap()).optional().describe('Up or down, in semitones.'),
-  volume: queryNumber(OPTIONS.volume.schema.unwrap()).optional().describe('Loudness as a factor.'),
+  pitchSemitones: queryNumber(OPTIONS.pitchSemitones.schema.unwrap())
+    .optional()
+    .describe('Up or down, in semitones.'),
+  volume: queryNumber(OPTIONS.volume.schema.unwrap())
+    .optional()
+    .describe('Loudness of the voice as a factor, made by the engine.'),
   fallback: z
     .string()
     .max(50)

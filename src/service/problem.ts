@@ -24,6 +24,8 @@ const STATUS_OF_KIND: Readonly<Record<ErrorKind, number>> = {
 const STATUS_OF_CODE: Readonly<Partial<Record<ErrorCode, number>>> = {
   AGENT_BUSY: 409,
   BODY_TOO_LARGE: 413,
+  SOUND_TOO_LARGE: 413,
+  SOURCE_TOO_LARGE: 413,
   REQUEST_TIMEOUT: 408,
   UPGRADE_REQUIRED: 426,
   TOKEN_REQUIRED: 401,

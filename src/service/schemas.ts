@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { AgentSnapshot, SpeechSnapshot } from '../agent/snapshot.js';
 import type { LiveLatency } from '../audio/latency.js';
-import type { SpeechEnd } from '../speech/speech.js';
+import type { Speech, SpeechEnd } from '../speech/speech.js';
 import { ProblemSchema, toProblem } from './problem.js';
 
 /*
@@ -121,7 +121,7 @@ export const AgentSchema = z
     stalled: z.boolean().describe('True while it is known to have stopped reading.'),
     heldMs: z.number().describe('What it holds unplayed.'),
     leadMs: z.number().describe('What it is to hold unplayed.'),
-    gainDb: z.number().describe('Its volume, in dB; 0 is unchanged.'),
+    gainDb: z.number().describe('Its level, in dB; 0 is unchanged.'),
     roundTrip: RoundTripSchema,
     speeches: z.array(SpeechSchema).describe('In the order in which they are or will be heard.'),
   })
@@ -201,6 +201,21 @@ export function speechJson(agent: string, speech: SpeechSnapshot): SpeechJson {
     waiting: speech.waiting ?? null,
     positionMs: roundMs(speech.positionMs),
     durationMs: orNull(speech.durationMs),
+  };
+}
+
+/** A speech as the API answers it, with its end when it has one. */
+export function speechResult(agent: string, speech: Speech, end = speech.end): SpeechResultJson {
+  const { positionMs, durationMs } = speech.position;
+  return {
+    id: speech.id,
+    agent,
+    label: speech.label,
+    state: speech.state,
+    waiting: speech.waiting ?? null,
+    positionMs: roundMs(positionMs),
+    durationMs: orNull(durationMs),
+    end: end ? speechEndJson(end) : null,
   };
 }
 

@@ -15,6 +15,7 @@ import { handleOf, type Bridge } from '../bridge.js';
 import { watchBridge } from './agent-watch.js';
 import type { Api, RouteFamily, ServiceContext } from './context.js';
 import { Credentials } from './credentials.js';
+import { EndedSpeeches } from './ended-speeches.js';
 import { EarlyRequests } from './early-requests.js';
 import { withJsonBodies } from './reference.js';
 import { Gate } from './gate.js';
@@ -38,11 +39,11 @@ import { metricsRoutes } from './routes/metrics.js';
 import { restartRoutes } from './routes/restart.js';
 import { rootRoutes } from './routes/root.js';
 import { sayRoutes } from './routes/say.js';
-import { speechRoutes } from './routes/speech.js';
+import { speakRoutes } from './routes/speak.js';
 import { speechesRoutes } from './routes/speeches.js';
 import { streamRoutes } from './routes/stream.js';
 import { voiceRoutes } from './routes/voices.js';
-import { volumeRoutes } from './routes/volume.js';
+import { gainRoutes } from './routes/gain.js';
 import { allowOrigin, setSecurityHeaders } from './security-headers.js';
 
 /**
@@ -64,14 +65,14 @@ const FAMILIES: readonly RouteFamily[] = [
   healthRoutes,
   metricsRoutes,
   agentRoutes,
-  speechRoutes,
+  speakRoutes,
   sayRoutes,
   voiceRoutes,
   speechesRoutes,
   streamRoutes,
   commandRoutes,
   eventRoutes,
-  volumeRoutes,
+  gainRoutes,
   catalogueRoutes,
   consoleRoutes,
   restartRoutes,
@@ -123,6 +124,7 @@ export async function attachService(of: Bridge, options: ServiceOptions = {}): P
     ...sources,
     waits: new Slots(limits.maxWaits, 'STREAM_LIMIT', 'waits for avatars'),
     limits,
+    ended: new EndedSpeeches(bridge, limits.keptSpeeches),
     metrics: new Metrics(sources, limits.maxMeteredAgents),
     gate,
     open: new Map(),

@@ -10,9 +10,9 @@ import {
   followSpeech,
   type SpeechEventJson,
 } from './events.js';
-import { LineWriter } from './line-writer.js';
+import { LiveAnswer } from './live-answer.js';
 import { goesOnWithout } from './nodes.js';
-import { orNull, roundMs, speechEndJson, type SpeechAnswerJson, type SpeechResultJson } from './schemas.js';
+import { speechResult, type SpeechAnswerJson } from './schemas.js';
 import type { Spoken } from './target.js';
 
 /** The media type of a live answer: one JSON object a line. */
@@ -22,7 +22,7 @@ export const NDJSON_TYPE = 'application/x-ndjson';
 const HEAD_WAIT_MS = 2000;
 
 /** What an answer is about. */
-export interface SpeechRequest {
+export interface AnswerRequest {
   readonly context: ServiceContext;
   readonly spoken: Spoken;
   /** Settles when the upload has been taken in, or nothing more of it will. */
@@ -32,27 +32,12 @@ export interface SpeechRequest {
   readonly sent: boolean;
 }
 
-/** A speech as the API answers it, with its end when it has one. */
-export function speechResult(agent: string, speech: Speech, end = speech.end): SpeechResultJson {
-  const { positionMs, durationMs } = speech.position;
-  return {
-    id: speech.id,
-    agent,
-    label: speech.label,
-    state: speech.state,
-    waiting: speech.waiting ?? null,
-    positionMs: roundMs(positionMs),
-    durationMs: orNull(durationMs),
-    end: end ? speechEndJson(end) : null,
-  };
-}
-
 /**
  * Answers when the upload has been taken in. Not sooner: most HTTP clients give up an upload that is answered before
  * its end.
  * @throws what the speech failed with, when it already has
  */
-export async function answerAccepted({ spoken, received, reply, context }: SpeechRequest): Promise<void> {
+export async function answerAccepted({ spoken, received, reply, context }: AnswerRequest): Promise<void> {
   await Promise.race([received, spoken.finished]);
   await Promise.all(spoken.members.map(({ speech }) => headRead(context, speech)));
   throwFailure(spoken.members.map(({ speech }) => speech.end));
@@ -79,7 +64,7 @@ async function headRead({ bridge }: ServiceContext, speech: Speech): Promise<voi
  * `answerAccepted`.
  * @throws why there will be no sound
  */
-export async function answerStarted(request: SpeechRequest): Promise<void> {
+export async function answerStarted(request: AnswerRequest): Promise<void> {
   const { spoken, received, reply } = request;
   const forget = stopWhenGone(request);
   const started = await anyStarted(spoken);
@@ -116,7 +101,7 @@ function anyStarted({ members }: Spoken): Promise<boolean> {
  * each one's end is told, and one that heard it all is enough.
  * @throws what it ended with, unless it completed
  */
-export async function answerFinished(request: SpeechRequest): Promise<void> {
+export async function answerFinished(request: AnswerRequest): Promise<void> {
   const { spoken, reply } = request;
   const forget = stopWhenGone(request);
   const ends = await spoken.finished;
@@ -129,11 +114,11 @@ export async function answerFinished(request: SpeechRequest): Promise<void> {
 }
 
 /** Tells everything live, a line of JSON each. When the client goes away, the speech is stopped. */
-export async function answerLive(request: SpeechRequest): Promise<void> {
+export async function answerLive(request: AnswerRequest): Promise<void> {
   const { spoken, reply, context } = request;
   reply.hijack();
   const forget = stopWhenGone(request);
-  const lines = new LineWriter(reply.raw, context.limits.maxFollowerBytes);
+  const lines = new LiveAnswer(reply.raw, context.limits.maxFollowerBytes);
   const tell = (event: SpeechEventJson): void => {
     if (event.type === 'position' && lines.behind) return;
     if (!lines.write(`${JSON.stringify(event)}\n`)) lines.drop();
@@ -175,7 +160,7 @@ function throwFailure(ends: readonly (SpeechEnd | undefined)[]): void {
 }
 
 /** Whoever waits for a speech owns it: when they go, it stops. */
-function stopWhenGone({ reply, spoken, context }: SpeechRequest): () => void {
+function stopWhenGone({ reply, spoken, context }: AnswerRequest): () => void {
   const onClose = (): void => {
     if (goesOnWithout(reply.request.raw)) return;
     for (const { agent, speech } of spoken.members) {

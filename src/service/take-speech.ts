@@ -12,7 +12,7 @@ import {
   answerLive,
   answerStarted,
   NDJSON_TYPE,
-  type SpeechRequest,
+  type AnswerRequest,
 } from './speech-answer.js';
 import type { Spoken } from './target.js';
 import { linger, stayForAnswer, Upload } from './upload.js';
@@ -101,7 +101,7 @@ export async function takeSpeech(
     const received = upload?.received ?? Promise.resolve();
     void received.then(leave);
     const ended = spoken.finished.then(() => upload?.discard());
-    const asked: SpeechRequest = {
+    const asked: AnswerRequest = {
       context,
       spoken,
       received,

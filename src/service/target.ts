@@ -23,14 +23,19 @@ export function agentsOf(
   forOne: (name: string) => Agent = (one) => knownAgent(context, one),
 ): Agent[] {
   if (!isGroupName(name)) return [forOne(name)];
-  if (name !== ALL_AGENTS) return groupNames(name).map((one) => knownAgent(context, one));
+  const names = namesOf(name);
+  if (names !== ALL_AGENTS) return names.map((one) => knownAgent(context, one));
   const agents = context.bridge.agents().filter(({ state }) => state !== 'absent');
   if (agents.length === 0) throw new BridgeError('AGENT_UNKNOWN', 'No avatar is connected.');
   return agents;
 }
 
-/** Each name once, in their order. */
-function groupNames(name: string): string[] {
+/**
+ * The names in a path's `:name`, each once, in their order.
+ * @throws BridgeError AGENT_NAME_INVALID
+ */
+export function namesOf(name: string): string[] | typeof ALL_AGENTS {
+  if (name === ALL_AGENTS) return name;
   const names = [...new Set(name.split(',').map((part) => part.trim()))];
   const wrong = names.find((one) => one === '' || one === ALL_AGENTS);
   if (wrong === undefined) return names;

@@ -13,7 +13,7 @@ import { urlSound } from './url.js';
  * @throws BridgeError OPTION_INVALID when it is nothing that can be spoken, or an option does not fit it
  */
 export function openSound(input: SoundInput, options: SoundInputOptions): Sound {
-  const decode: DecodeOptions = options.raw === undefined ? {} : { raw: parseRawFormat(options.raw) };
+  const decode: DecodeOptions = options.format === undefined ? {} : { raw: parseRawFormat(options.format) };
   const named = options.label === undefined ? decode : { ...decode, label: options.label };
   if (isAddress(input)) return urlSound(input, { ...decode, allowPrivate: options.allowPrivate ?? true });
   if (typeof input === 'string') return fileSound(input, decode);

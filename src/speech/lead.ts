@@ -26,6 +26,14 @@ const BRACED_MS = 300;
 /** What an agent may hold unplayed, in ms: fixed, or found out. */
 export type Lead = number | AdaptiveLead;
 
+/** The lead of one speech: its own, else the agent's. */
+export function speechLead(
+  { leadMs }: { readonly leadMs?: number | 'auto' | undefined },
+  { lead, autoLead }: { readonly lead: Lead; readonly autoLead: AdaptiveLead },
+): Lead {
+  return leadMs === 'auto' ? autoLead : (leadMs ?? lead);
+}
+
 /** What that is now, in ms. */
 export function leadNowMs(lead: Lead): number {
   return lead instanceof AdaptiveLead ? lead.leadMs : lead;

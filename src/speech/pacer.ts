@@ -1,7 +1,7 @@
 import { msToSamples, samplesToMs } from '../base/units.js';
 import type { ActiveSpeech } from './active-speech.js';
 import type { Pace } from './feed.js';
-import { AdaptiveLead, leadNowMs } from './lead.js';
+import { AdaptiveLead, leadNowMs, speechLead } from './lead.js';
 import type { PlayerContext } from './player-context.js';
 import type { TimerTask } from './timer-wheel.js';
 
@@ -115,7 +115,7 @@ export class Pacer {
     while (this.#run && !this.#held && !playback.frozen) {
       const run = this.#run;
       const { schedule } = playback;
-      const leadMs = run.speech.options.leadMs ?? leadNowMs(this.#context.lead);
+      const leadMs = leadNowMs(speechLead(run.speech.options, this.#context));
       const leadSamples = msToSamples(leadMs);
       if (!schedule.maySend(nowMs, leadSamples)) return this.#wakeAt(schedule.nextDueMs(leadSamples));
       const { segmentOpen } = playback;
@@ -132,7 +132,8 @@ export class Pacer {
   }
 
   #send(run: ActiveSpeech, samples: Int16Array, leadSamples: number, dueMs: number | undefined): void {
-    const { playback, lead } = this.#context;
+    const { playback } = this.#context;
+    const lead = speechLead(run.speech.options, this.#context);
     const first = !run.begun;
     const byClock = dueMs !== undefined && !this.#starved && !first;
     const frameDueMs = playback.schedule.nextDueMs(leadSamples);
@@ -153,7 +154,8 @@ export class Pacer {
   }
 
   #gap(run: ActiveSpeech, lengthMs: number): void {
-    const { lead, playback, listener } = this.#context;
+    const { playback, listener } = this.#context;
+    const lead = speechLead(run.speech.options, this.#context);
     const cause = this.#starved ? 'source' : 'stall';
     if (cause === 'stall' && lead instanceof AdaptiveLead) lead.ranDry(playback.sentAtMs);
     listener.gap(run, lengthMs, cause);

@@ -3,7 +3,7 @@ import type { Emitter } from '../base/emitter.js';
 import type { Logger } from '../base/logger.js';
 import type { Gain } from '../audio/gain.js';
 import type { ActiveSpeech, Ending } from './active-speech.js';
-import type { Lead } from './lead.js';
+import type { AdaptiveLead, Lead } from './lead.js';
 import type { PlaybackClock } from './playback-clock.js';
 import type { FrameSink } from './sink.js';
 import type { GapCause, Speech } from './speech.js';
@@ -21,6 +21,8 @@ export interface PlayerOptions {
   readonly frameMs: number;
   /** What the agent may hold unplayed, in ms: fixed, or found out. */
   readonly lead: Lead;
+  /** The lead of a speech whose own is `auto`. */
+  readonly autoLead: AdaptiveLead;
   /** Speeches that may wait; one more is refused. */
   readonly maxQueued: number;
   /** Converted sound read ahead of a speech, in ms. */

@@ -6,7 +6,7 @@ import type { Sound } from '../audio/pcm.js';
 import { ActiveSpeech, type Ending } from './active-speech.js';
 import type { Cue } from './cues.js';
 import { Feed } from './feed.js';
-import { leadNowMs } from './lead.js';
+import { leadNowMs, speechLead } from './lead.js';
 import { LiveFeed } from './live-feed.js';
 import { PlaybackClock } from './playback-clock.js';
 import type { Interruption, PlayerContext, PlayerEvents, PlayerOptions } from './player-context.js';
@@ -109,7 +109,7 @@ export class Player implements SpeechOwner {
   }
 
   /** Makes everything louder or quieter, from now on, without a click. @param gainDb in dB; 0 is unchanged */
-  volume(gainDb: number): void {
+  setGainDb(gainDb: number): void {
     this.#gainDb = gainDb;
     this.#context.volume.setGainDb(gainDb);
   }
@@ -284,7 +284,7 @@ export class Player implements SpeechOwner {
     return new LiveFeed(sound, {
       ...options,
       logger: logger.child({ speech: speech.id }),
-      leadMs: () => speech.options.leadMs ?? this.leadMs,
+      leadMs: () => leadNowMs(speechLead(speech.options, this.#context)),
       heldMs: () => this.heldMs,
     });
   }

@@ -1,5 +1,5 @@
 import { BridgeError } from '../base/errors.js';
-import { Emitter } from '../base/emitter.js';
+import { Emitter, type Listenable } from '../base/emitter.js';
 import type { LiveLatency } from '../audio/latency.js';
 import type { SoundInfo } from '../audio/pcm.js';
 import type { Cue } from './cues.js';
@@ -22,8 +22,8 @@ export interface SpeechOptions extends SegmentNeeds {
   readonly when?: 'queue' | 'interrupt' | 'if-idle';
   /** Among those that wait the higher goes first; default 0. */
   readonly priority?: number;
-  /** What the agent may hold unplayed, in ms; the agent's own setting when absent. */
-  readonly leadMs?: number;
+  /** Sound that the agent may hold unplayed, in ms; `auto`: the smallest that its link allows; by default the agent's own setting. */
+  readonly leadMs?: number | 'auto';
   /** Level in dB; 0 is unchanged and bit-exact. */
   readonly gainDb?: number;
   /** Follows the speech before it without a gap, in one segment, when its sound is there in time. */
@@ -148,7 +148,7 @@ const NEXT: Record<SpeechState, readonly SpeechState[]> = {
 };
 
 /** One utterance, as its caller holds it. */
-export class Speech {
+export class Speech implements Listenable<SpeechEvents> {
   readonly id: string;
   /** How messages name its sound. */
   readonly label: string;
@@ -208,15 +208,27 @@ export class Speech {
     return this.position.positionMs;
   }
 
-  /** Calls `listener` at every event of that name; the returned function ends it. */
+  /** Calls `listener` at every event of that name; the returned function ends the subscription. */
   on<Name extends keyof SpeechEvents>(
     event: Name,
     listener: (payload: SpeechEvents[Name]) => void,
   ): () => void {
-    const off = this.#events.on(event, listener);
-    if (event === 'position') this.#owner.followed(this);
-    if (event === 'sent') this.#recorded = true;
-    return off;
+    this.#listened(event);
+    return this.#events.on(event, listener);
+  }
+
+  /** Calls `listener` at the next event of that name; the returned function ends the subscription. */
+  once<Name extends keyof SpeechEvents>(
+    event: Name,
+    listener: (payload: SpeechEvents[Name]) => void,
+  ): () => void {
+    this.#listened(event);
+    return this.#events.once(event, listener);
+  }
+
+  /** Ends a subscription of `on` or `once`. */
+  off<Name extends keyof SpeechEvents>(event: Name, listener: (payload: SpeechEvents[Name]) => void): void {
+    this.#events.off(event, listener);
   }
 
   /**
@@ -306,5 +318,10 @@ export class Speech {
     }
     this.#state = to;
     if (to !== 'queued' && to !== 'preparing') this.#waiting = undefined;
+  }
+
+  #listened(event: keyof SpeechEvents): void {
+    if (event === 'position') this.#owner.followed(this);
+    if (event === 'sent') this.#recorded = true;
   }
 }

@@ -38,7 +38,7 @@ export interface TextSpan {
  * `phonemes` comes at most once and before any audio; `spans` come in order of time, at any moment.
  */
 export type SynthesisPart =
-  | { readonly kind: 'format'; readonly raw: RawFormat; readonly label?: SoundLabel | undefined }
+  | { readonly kind: 'format'; readonly format: RawFormat; readonly label?: SoundLabel | undefined }
   /** By an engine that chooses among others: the one that speaks this utterance, before anything else. */
   | { readonly kind: 'engine'; readonly name: string }
   | { readonly kind: 'phonemes'; readonly phonemes: readonly PhonemeTiming[] }

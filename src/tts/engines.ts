@@ -6,7 +6,7 @@ import { auto } from './engines/auto.js';
 import { avatar } from './engines/avatar.js';
 import { azure } from './engines/azure.js';
 import { coeiroink } from './engines/coeiroink.js';
-import { command } from './engines/command.js';
+import { program } from './engines/program.js';
 import { elevenlabs } from './engines/elevenlabs.js';
 import { espeak } from './engines/espeak.js';
 import { flite } from './engines/flite.js';
@@ -41,7 +41,7 @@ export const ENGINES: readonly EngineDefinition[] = [
   azure,
   google,
   avatar,
-  command,
+  program,
 ];
 
 /** What `createEngine` takes: a name of the table with its options, an engine that is already made, or a function. */

@@ -129,7 +129,7 @@ export class HttpReply {
   async *sound(raw: RawFormat, stated?: RawFormat): AsyncGenerator<SynthesisPart, void, undefined> {
     const sampleRateHz = Number(this.header('x-sample-rate') ?? this.header('x-audio-sample-rate'));
     const label = { contentType: this.header('content-type'), sampleRateHz };
-    yield stated ? { kind: 'format', raw: stated } : { kind: 'format', raw, label };
+    yield stated ? { kind: 'format', format: stated } : { kind: 'format', format: raw, label };
     for await (const bytes of this.audio()) yield { kind: 'audio', bytes };
   }
 

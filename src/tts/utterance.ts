@@ -44,7 +44,7 @@ export async function* utteranceBlocks(
         warn: (message) => context.warn(message),
         info: (info) => context.info?.(info),
       },
-      { ...head.format?.label, raw: head.format?.raw, rawIsGuess: true },
+      { ...head.format?.label, raw: head.format?.format, rawIsGuess: true },
     );
     for await (const block of sound) yield volume === 1 ? block : louder(block, volume);
   } catch (error) {

@@ -1,31 +1,22 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import * as commands from '../../src/agent/commands.js';
 import {
-  avatar,
-  camera,
-  caption,
   type CatalogueArgument,
   type CatalogueEntry,
   commandCatalogue,
-  lipSync,
-  menu,
-  model,
-  motion,
   parseCommand,
-  prompt,
-  recog,
-  textArea,
-  timer,
 } from '../../src/agent/messages.js';
 import { encodeCommand } from '../../src/agent/wire.js';
 import { BridgeError } from '../../src/base/errors.js';
-import * as messages from '../../src/agent/messages.js';
+
+const { avatar, camera, caption, lipSync, menu, model, motion, prompt, recog, textArea, timer } = commands;
 
 type AnyBuilder = (...values: unknown[]) => string;
 
 function builderOf(entry: CatalogueEntry): AnyBuilder {
   const [family = '', key = ''] = entry.name.split('.');
-  return (messages as unknown as Record<string, Record<string, AnyBuilder>>)[family]![key]!;
+  return (commands as unknown as Record<string, Record<string, AnyBuilder>>)[family]![key]!;
 }
 
 function refusal(action: () => unknown): string | undefined {

@@ -26,4 +26,17 @@ describe('Emitter', () => {
     expect(heard).toEqual(['on 1', 'once 1']);
     expect(emitter.listenerCount('tick')).toBe(0);
   });
+
+  it('ends with off() what on() and once() began', () => {
+    const emitter = new Emitter<{ tick: number }>();
+    const heard: number[] = [];
+    const listener = (n: number): unknown => heard.push(n);
+    emitter.once('tick', listener);
+    emitter.off('tick', listener);
+    emitter.on('tick', listener);
+    emitter.emit('tick', 1);
+    emitter.off('tick', listener);
+    emitter.emit('tick', 2);
+    expect(heard).toEqual([1]);
+  });
 });

@@ -54,13 +54,13 @@ async function atOnce(agent: Agent, rounds: number): Promise<Row[]> {
 
 /** The bytes come as fast as the sound plays. No less than a frame's own 40 ms is possible. */
 async function atItsPace(agent: Agent, rounds: number): Promise<Row[]> {
-  const median = async (bytes: Uint8Array, raw?: string): Promise<number> => {
+  const median = async (bytes: Uint8Array, format?: string): Promise<number> => {
     const chunkBytes = Math.ceil((bytes.length / SECONDS / 1000) * CHUNK_MS);
     const chunks = Array.from({ length: Math.ceil(bytes.length / chunkBytes) }, (_, i) =>
       bytes.subarray(i * chunkBytes, (i + 1) * chunkBytes),
     );
     const all: number[] = [];
-    for (let i = 0; i < rounds; i += 1) all.push(await firstFrameAfterMs(agent, chunks, raw));
+    for (let i = 0; i < rounds; i += 1) all.push(await firstFrameAfterMs(agent, chunks, format));
     return quantile(all, 0.5);
   };
   const bare = await median(new Uint8Array(speechLikeNoise(SECONDS).buffer), 's16le:16000:1');
@@ -76,7 +76,11 @@ async function atItsPace(agent: Agent, rounds: number): Promise<Row[]> {
   return rows;
 }
 
-async function firstFrameAfterMs(agent: Agent, chunks: readonly Uint8Array[], raw?: string): Promise<number> {
+async function firstFrameAfterMs(
+  agent: Agent,
+  chunks: readonly Uint8Array[],
+  format?: string,
+): Promise<number> {
   let firstByteMs = NaN;
   async function* stream(): AsyncGenerator<Uint8Array> {
     await Promise.resolve();
@@ -87,7 +91,7 @@ async function firstFrameAfterMs(agent: Agent, chunks: readonly Uint8Array[], ra
       yield chunk;
     }
   }
-  const speech = agent.speak(stream(), { when: 'interrupt', ...(raw !== undefined && { raw }) });
+  const speech = agent.speak(stream(), { when: 'interrupt', format });
   const sent = new Promise<number>((resolve) => speech.on('sent', () => resolve(now())));
   const afterMs = (await sent) - firstByteMs;
   await speech.stop();

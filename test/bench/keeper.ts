@@ -99,7 +99,7 @@ class Served {
 
   /** Has a sound spoken. @returns when it has been taken on, or with `finished` when it has been heard */
   async speak(sound: Int16Array, wait: 'accepted' | 'finished'): Promise<true> {
-    const answer = await fetch(`http://127.0.0.1:${this.port}/api/agents/default/speech?wait=${wait}`, {
+    const answer = await fetch(`http://127.0.0.1:${this.port}/api/agents/default/speeches?wait=${wait}`, {
       method: 'POST',
       body: new Uint8Array(wavOf(sound, 16_000)),
       headers: { connection: 'close', 'content-type': 'audio/wav' },

@@ -2,6 +2,7 @@ import type { Sound } from '../../src/audio/pcm.js';
 import { silentLogger } from '../../src/base/logger.js';
 import { samplesToMs } from '../../src/base/units.js';
 import { Playback } from '../../src/simulator/index.js';
+import { AdaptiveLead } from '../../src/speech/lead.js';
 import { Player } from '../../src/speech/player.js';
 import type { FrameSink } from '../../src/speech/sink.js';
 import { TimerWheel } from '../../src/speech/timer-wheel.js';
@@ -59,6 +60,7 @@ async function simulated(minutes: number, cardPpm: number): Promise<Row[]> {
     logger: silentLogger,
     frameMs: 40,
     lead: LEAD_MS,
+    autoLead: new AdaptiveLead(),
     maxQueued: 1,
     bufferMs: 2000,
     stallTimeoutMs: 30_000,

@@ -54,7 +54,7 @@ const tasks = {
     async function* pieces(): AsyncGenerator<Uint8Array> {
       for (let at = 0; at < bytes.length; at += CHUNK_BYTES) yield bytes.subarray(at, at + CHUNK_BYTES);
     }
-    for (const name of names) bridge.agent(name).speak(pieces(), { raw: 's16le:16000:1' });
+    for (const name of names) bridge.agent(name).speak(pieces(), { format: 's16le:16000:1' });
   },
   /** CPU of this process per frame, in µs: the quiet quarter of a window. */
   async cpuPerFrameUs(ms: number): Promise<number> {

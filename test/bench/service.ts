@@ -60,7 +60,7 @@ async function firstFrames({ here, ears, port, name, rounds }: Place): Promise<R
   const theirs: number[] = [];
   for (let i = 0; i < rounds; i += 1) {
     const startMs = now();
-    const upload = post(port, `${name}/speech?wait=finished`);
+    const upload = post(port, `${name}/speeches?wait=finished`);
     upload.end(bytes);
     await answered(upload);
     ours.push((await arrived()) - startMs);
@@ -94,7 +94,7 @@ async function cpuPerFrame(
   await here.call('feedHere', { names, seconds });
   const library = await measured();
   for (const name of names) {
-    const upload = post(port, `${name}/speech?raw=${RAW}`);
+    const upload = post(port, `${name}/speeches?format=${RAW}`);
     upload.end(bytes);
     void answered(upload).catch(() => undefined);
   }

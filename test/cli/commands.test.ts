@@ -49,7 +49,7 @@ describe('send', () => {
       [['-', 'A|1'], 2, 'OPTION_INVALID', /- stands alone/],
       [['--agent', 'bob', 'A|1'], 3, 'AGENT_UNKNOWN', /There is no agent "bob". Known are: default./],
       [
-        ['--agent', 'bob', '--wait', '50', 'A|1'],
+        ['--agent', 'bob', '--wait-ms', '50', 'A|1'],
         3,
         'AGENT_ABSENT',
         /Agent bob did not connect within 50 ms/,
@@ -152,7 +152,7 @@ describe('agents and queue', () => {
     await rig.avatar({ name: 'メイ' });
     expect((await run(['queue'])).out).toBe('default has nothing to speak.\n');
     for (const label of ['one.wav', 'two.wav']) {
-      await rig.ask('POST', `/api/agents/default/speech?label=${label}`, {
+      await rig.ask('POST', `/api/agents/default/speeches?label=${label}`, {
         body: wavOf(sine(16_000 * 5, 440, 9000)),
       });
     }
@@ -175,7 +175,7 @@ describe('stop, pause and resume', () => {
     await rig.avatar();
     const ids: string[] = [];
     for (const label of ['one.wav', 'two.wav']) {
-      const { json } = await rig.ask('POST', `/api/agents/default/speech?label=${label}`, {
+      const { json } = await rig.ask('POST', `/api/agents/default/speeches?label=${label}`, {
         body: wavOf(sine(16_000 * 5, 440, 9000)),
       });
       ids.push(json['id']!);
@@ -200,7 +200,7 @@ describe('--json', () => {
   it('tells machines what every command has done, and what went wrong', async () => {
     rig = await startService();
     await rig.avatar();
-    const { json: speech } = await rig.ask('POST', '/api/agents/default/speech?label=one.wav', {
+    const { json: speech } = await rig.ask('POST', '/api/agents/default/speeches?label=one.wav', {
       body: wavOf(sine(16_000 * 5, 440, 9000)),
     });
     const id = speech['id']!;

@@ -88,7 +88,7 @@ describe('Ctrl-C', () => {
     const followed = async (): Promise<boolean> => (await rig.about()).followers > 0;
     expect((await interrupted(['watch'], followed)).exit).toBe(130);
     const waiting = (): boolean => rig.bridge.findAgent('late')?.inUse === true;
-    const late = await interrupted(['send', '--agent', 'late', '--wait', '60000', 'A|1'], waiting);
+    const late = await interrupted(['send', '--agent', 'late', '--wait-ms', '60000', 'A|1'], waiting);
     expect(late.exit).toBe(130);
     await until(() => rig.bridge.findAgent('late')?.inUse !== true);
     await until(async () => (await rig.about()).followers === 0);

@@ -21,7 +21,7 @@ afterEach(async () => {
   rig = undefined;
 });
 
-/** A program for the tests, as `--engine-command` names it: a script that Node runs. */
+/** A program for the tests, as `--program` names it: a script that Node runs. */
 function script(name: string, code: string): string {
   writeFileSync(file(`${name}.mjs`), code);
   return `${JSON.stringify(process.execPath)} ${JSON.stringify(file(`${name}.mjs`))}`;
@@ -43,18 +43,18 @@ const asked = (): { text: string; parent: number }[] =>
 const say = (args: string[], options?: InProcessOptions): ReturnType<typeof inProcess> =>
   inProcess(['say', '--port', String(rig!.port), ...args], options);
 
-describe('say --engine-command', () => {
+describe('say --program', () => {
   it('runs the program itself, not in the service, which needs no leave for it', async () => {
     rig = await startService();
     const avatar = await rig.avatar();
     const program = script('speaks', speaks);
-    const args = ['--engine', 'command', '--engine-command', program, '--lead-ms', '1000', 'Hello there.'];
+    const args = ['--engine', 'program', '--program', program, '--lead-ms', '1000', 'Hello there.'];
     const run = command(['say', '--port', String(rig.port), ...args]);
     expect(await run.exit, run.err).toBe(0);
     expect(asked()).toEqual([{ text: 'Hello there.\n', parent: run.child.pid }]);
     expect(compareHeard(word, avatar.heard()).exact).toBe(true);
     expect(run.out.split('\n')).toEqual([
-      'the text: command, WAV, 16-bit PCM, 16000 Hz, mono, 0.32 s',
+      'the text: program, WAV, 16-bit PCM, 16000 Hz, mono, 0.32 s',
       'the text: speaking',
       'the text: finished: heard 0.32 s of 0.32 s, no gaps',
       '',
@@ -68,8 +68,8 @@ describe('say --engine-command', () => {
     writeFileSync(
       file('bridge.yaml'),
       [
-        'engine: command',
-        `engineOptions: { command: '${script('yaml', speaks)}' }`,
+        'engine: program',
+        `engineOptions: { program: '${script('yaml', speaks)}' }`,
         'captions: { size: 5 }',
         'dictionary: { TTS: speech }',
         "tags: { nod: 'NOD|{model}', run: 'EXECUTE|calc.exe' }",
@@ -102,7 +102,7 @@ describe('say --engine-command', () => {
     rmSync(file('asked'), { force: true });
     const program = script('encodings', speaks);
     const bytes = Buffer.from('82b182f182c982bf82cd81420d0a', 'hex');
-    const args = ['--engine-command', program, '-'];
+    const args = ['--program', program, '-'];
     const read = await say(['--encoding', 'Shift_JIS', ...args], { stdin: Readable.from([bytes]) });
     expect([read.exit, read.err]).toEqual([0, '']);
     expect(asked().map((one) => one.text)).toEqual(['こんにちは。\n']);
@@ -115,7 +115,7 @@ describe('say --engine-command', () => {
     expect(asked()).toHaveLength(1);
   });
 
-  it('takes sound without a head by --raw', async () => {
+  it('takes sound without a head by --format', async () => {
     rig = await startService();
     const avatar = await rig.avatar();
     writeFileSync(file('word.pcm'), new Uint8Array(word.buffer));
@@ -123,7 +123,7 @@ describe('say --engine-command', () => {
       'raw',
       `process.stdout.write((await import('node:fs')).readFileSync(${JSON.stringify(file('word.pcm'))}))`,
     );
-    const run = await say(['--engine-command', program, '--raw', 's16le:16000:1', 'x']);
+    const run = await say(['--program', program, '--format', 's16le:16000:1', 'x']);
     expect([run.exit, run.err]).toEqual([0, '']);
     expect(compareHeard(word, avatar.heard()).samplesHeard).toBe(word.length);
   });
@@ -131,22 +131,22 @@ describe('say --engine-command', () => {
   it('says what is wrong with the program, and that another engine takes none', async () => {
     rig = await startService();
     await rig.avatar();
-    const missing = await say(['--engine-command', 'no-such-program-here', 'x']);
+    const missing = await say(['--program', 'no-such-program-here', 'x']);
     expect(missing.exit).not.toBe(0);
     expect(missing.err).toMatch(/no-such-program-here, which is not on PATH/);
     const failing = await say([
-      '--engine-command',
+      '--program',
       script('fails', `console.error('no voice'); process.exit(3)`),
       'x',
     ]);
     expect(failing.err).toMatch(/status 3: no voice/);
-    const other = await say(['--engine', 'flite', '--engine-command', 'id', 'x']);
+    const other = await say(['--engine', 'flite', '--program', 'id', 'x']);
     expect([other.exit, other.err]).toEqual([
       2,
-      expect.stringContaining('--engine-command is for --engine command'),
+      expect.stringContaining('--program is for --engine program'),
     ]);
-    const raw = await say(['--raw', 's16le:16000:1', 'x']);
-    expect([raw.exit, raw.err]).toEqual([2, expect.stringContaining('--raw is for --engine-command')]);
+    const raw = await say(['--format', 's16le:16000:1', 'x']);
+    expect([raw.exit, raw.err]).toEqual([2, expect.stringContaining('--format is for --program')]);
     await until(() => rig!.bridge.agent().speeches.length === 0);
   });
 
@@ -160,7 +160,7 @@ process.stdout.write(readFileSync(${JSON.stringify(file('word.wav'))}).subarray(
 writeFileSync(${JSON.stringify(file('pid'))}, String(process.pid));
 setInterval(() => undefined, 1000);`,
     );
-    const run = command(['say', '--port', String(rig.port), '--engine-command', hangs, 'x']);
+    const run = command(['say', '--port', String(rig.port), '--program', hangs, 'x']);
     await run.says(/the text: speaking/);
     run.child.kill('SIGINT');
     expect(await run.exit).toBe(130);

@@ -61,7 +61,7 @@ async function toldOf(port: string): Promise<Told> {
 }
 
 async function setVolume(port: string, gainDb: number): Promise<void> {
-  const answer = await fetch(`http://127.0.0.1:${port}/api/agents/default/volume`, {
+  const answer = await fetch(`http://127.0.0.1:${port}/api/agents/default/gain`, {
     method: 'PUT',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ gainDb }),

@@ -47,7 +47,7 @@ describe('what clients have open when a restart is asked for', () => {
         };
       },
     });
-    const upload = fetch(`http://127.0.0.1:${port}/api/agents/default/speech?wait=finished`, {
+    const upload = fetch(`http://127.0.0.1:${port}/api/agents/default/speeches?wait=finished`, {
       method: 'POST',
       headers: { 'content-type': 'audio/wav' },
       body,

@@ -39,7 +39,7 @@ describe('simulator', () => {
     await run.says('simulator 2: ready');
     const { out } = await inProcess(['agents', '--port', port]);
     expect(out).toContain('default-2');
-    const { status } = await rig.ask('POST', '/api/agents/default/speech?wait=finished', {
+    const { status } = await rig.ask('POST', '/api/agents/default/speeches?wait=finished', {
       body: wavOf(noise(8000, 9000)),
     });
     expect(status).toBe(200);
@@ -90,7 +90,7 @@ describe('simulator', () => {
       [['--port', port, '--path', '/elsewhere'], 1, 'AGENT_REFUSED'],
       [['--url', 'http://127.0.0.1'], 2, 'OPTION_INVALID'],
       [
-        ['--report', join(folder, 'no/such/folder.json'), '--port', port, '--timeout', '500'],
+        ['--report', join(folder, 'no/such/folder.json'), '--port', port, '--timeout-ms', '500'],
         1,
         'FILE_UNWRITABLE',
       ],

@@ -149,10 +149,10 @@ describe('speak', () => {
     await until(() => rig!.bridge.agent().speeches.length === 0);
   });
 
-  it('ends with 4 when its --timeout is over', async () => {
+  it('ends with 4 when its --timeout-ms is over', async () => {
     rig = await startService();
     await rig.avatar();
-    const run = speak(['--timeout', '1500', file('long.wav')]);
+    const run = speak(['--timeout-ms', '1500', file('long.wav')]);
     expect(await run.exit).toBe(4);
     expect(run.err).toContain('speak took longer than 1500 ms.');
     expect(run.err).toContain('[TIMEOUT]');

@@ -66,7 +66,7 @@ await describeWith(['openssl'], 'commands and a service that speaks TLS', () => 
       [['speak', short], /short\.wav: .*heard 0\.25 s of 0\.25 s/],
       [['send', 'A|1'], /A\|1/],
       [['send', '-'], /B\|2/, 'B|2\n'],
-      [['say', 'Hello.', '--timeout', '20000'], /heard/],
+      [['say', 'Hello.', '--timeout-ms', '20000'], /heard/],
       [['queue'], /nothing to speak/],
       [['doctor'], new RegExp(`service\\s+127\\.0\\.0\\.1:${bridge.address.port}, version`)],
     ];

@@ -60,9 +60,9 @@ describe.each(CALLS)('%s', (call, args) => {
     expect(err).toContain("'mmdagent-bridge serve'. [SERVICE_NOT_RUNNING]");
   });
 
-  it('waits for a service that does not answer no longer than --timeout', async () => {
+  it('waits for a service that does not answer no longer than --timeout-ms', async () => {
     const stdin = new PassThrough();
-    const { exit, err } = await inProcess([...args, '--port', deafPort, '--timeout', '150'], { stdin });
+    const { exit, err } = await inProcess([...args, '--port', deafPort, '--timeout-ms', '150'], { stdin });
     expect(exit).toBe(4);
     expect(err).toContain(`${args[0]!} took longer than 150 ms.`);
     expect(err).toContain('[TIMEOUT]');
@@ -80,7 +80,7 @@ describe.each(CALLS)('%s', (call, args) => {
   });
 });
 
-describe('--timeout', () => {
+describe('--timeout-ms', () => {
   const silent = createTcpServer((socket) => sockets.push(socket));
   const sockets: Socket[] = [];
   let port: string;
@@ -93,7 +93,7 @@ describe('--timeout', () => {
   it.each(['agents', 'watch', 'simulator', 'mic', 'doctor'])(
     'bounds how long %s waits to be let in',
     async (name) => {
-      const { exit, err } = await inProcess([name, '--port', port, '--timeout', '150']);
+      const { exit, err } = await inProcess([name, '--port', port, '--timeout-ms', '150']);
       expect(exit).toBe(4);
       expect(err).toContain(`${name} took longer than 150 ms.`);
     },
@@ -101,7 +101,7 @@ describe('--timeout', () => {
 
   it.each(['devices', 'doctor'])('bounds how long %s waits for a sound server that hangs', async (name) => {
     onTestFinished(fakePath({ parec: 'exit 1', pactl: 'exec /bin/sleep 60' }));
-    const { exit, out, err } = await inProcess([name, '--timeout', '150']);
+    const { exit, out, err } = await inProcess([name, '--timeout-ms', '150']);
     expect([exit, out]).toEqual([4, '']);
     expect(err).toContain(`${name} took longer than 150 ms.`);
   });
@@ -116,7 +116,7 @@ describe('--timeout', () => {
     // A shell is there at once, however busy the machine.
     const records = 'while :; do /usr/bin/head -c 1920 /dev/zero; /bin/sleep 0.02; done';
     onTestFinished(fakePath({ parec: `echo $$ > '${pidFile}'; ${records}` }));
-    const args = ['mic', '--recorder', 'parec', '--port', String(rig.port), '--timeout', '2500'];
+    const args = ['mic', '--recorder', 'parec', '--port', String(rig.port), '--timeout-ms', '2500'];
     const { exit, err } = await inProcess(args);
     expect(exit).toBe(4);
     expect(err).toContain('mic took longer than 2500 ms.');
@@ -127,7 +127,7 @@ describe('--timeout', () => {
   });
 
   it('comes from the environment too', async () => {
-    const env = { MMDAGENT_BRIDGE_PORT: port, MMDAGENT_BRIDGE_TIMEOUT: '150' };
+    const env = { MMDAGENT_BRIDGE_PORT: port, MMDAGENT_BRIDGE_TIMEOUT_MS: '150' };
     expect((await inProcess(['queue'], { env })).exit).toBe(4);
   });
 });

@@ -15,14 +15,15 @@ const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
 
 /** What the README shows, with a simulated avatar, in a project of its own. */
 const CONSUMER = `
-import { BridgeError, createBridge, motion, SimulatedAvatar, type Speech, type SpeechEnd } from 'mmdagent-audio-bridge';
+import { BridgeError, commands, createBridge, type Speech, type SpeechEnd } from 'mmdagent-audio-bridge';
+import { SimulatedAvatar } from 'mmdagent-audio-bridge/simulator';
 
 const bridge = await createBridge({ port: 0 });
 const avatar = new SimulatedAvatar({ url: \`ws://127.0.0.1:\${bridge.address.port}/chat\` });
 await avatar.connect();
 const speech: Speech = bridge.agent().speak(new Int16Array(1600).fill(1000), {
   sampleRateHz: 16000,
-  cues: [{ atMs: 20, send: motion.add('0', 'nod', 'nod.vmd') }],
+  cues: [{ atMs: 20, send: commands.motion.add('0', 'nod', 'nod.vmd') }],
 });
 const end: SpeechEnd = await speech.finished;
 const refused: unknown = await bridge.agent().send('SNDx').catch((error: unknown) => error);

@@ -125,7 +125,7 @@ describe('a bridge.yaml', () => {
       String(rig.port),
       '--config',
       path,
-      '--pitch',
+      '--pitch-semitones',
       '2',
       '[bow] TTS.',
     ]);

@@ -116,7 +116,7 @@ describe('through the command', () => {
     const avatar = await rig.avatar();
     const samples = noise(8000, 9000, 6);
     const input = Buffer.from(samples.buffer);
-    const speak = command(['speak', '--port', String(rig.port), '--raw', 's16le:16000:1', '-'], { input });
+    const speak = command(['speak', '--port', String(rig.port), '--format', 's16le:16000:1', '-'], { input });
     expect(await speak.exit).toBe(0);
     expect(compareHeard(samples, avatar.heard()).exact).toBe(true);
   });
@@ -155,7 +155,7 @@ describe('through the command', () => {
     const script = 'while :; do /usr/bin/head -c 1920 /dev/urandom; /bin/sleep 0.02; done';
     await writeFile(join(programs, 'parec'), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
     const mic = command(
-      ['mic', '--json', '--gate', '--pre-roll', '700', '--recorder', 'parec', '--port', String(rig.port)],
+      ['mic', '--json', '--gate', '--pre-roll-ms', '700', '--recorder', 'parec', '--port', String(rig.port)],
       { env: { PATH: programs } },
     );
     await mic.says(/"position".*"from":"arrival"/);
@@ -168,7 +168,7 @@ describe('through the command', () => {
     expect(events.at(-1)).toMatchObject({ type: 'ended', latency: figures });
     const { p50Ms } = events.at(-1)!['latency'] as { p50Ms: number };
     expect(p50Ms, 'a period and two frames at the least').toBeGreaterThan(20);
-    const refused = command(['mic', '--gate', '--pre-roll', '2001', '--port', String(rig.port)]);
+    const refused = command(['mic', '--gate', '--pre-roll-ms', '2001', '--port', String(rig.port)]);
     expect(await refused.exit).toBe(2);
     expect(refused.err).toMatch(/preRollMs cannot be 2001: it takes 0 to 2000 ms/);
   });

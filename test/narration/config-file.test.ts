@@ -35,7 +35,7 @@ describe('a configuration', () => {
     file('bow: MOTION_ADD|0|bow|bow.vmd\n', 'tags.yaml');
     const config = await loadBridgeConfig(
       file(
-        'port: 9100\nleadMs: auto\nmaxQueue: 7\ntokenFile: secret.txt\ntags: tags.yaml\ndictionary: words.txt\n',
+        'port: 9100\nleadMs: auto\nmaxQueued: 7\ntokenFile: secret.txt\ntags: tags.yaml\ndictionary: words.txt\n',
       ),
     );
     expect(config.options).toEqual({
@@ -91,7 +91,7 @@ describe('the voices for SYNTH_START', () => {
   it('are read by the names that the content uses', async () => {
     const { synthVoices, options } = await loadBridgeConfig(
       file(
-        "synth:\n  mei_voice_happy: { engine: voicevox, voice: 1, pitch: 2 }\n  '*': { rate: 1.5 }\nsynthPlugins: keep\n",
+        "synth:\n  mei_voice_happy: { engine: voicevox, voice: 1, pitchSemitones: 2 }\n  '*': { rate: 1.5 }\nsynthPlugins: keep\n",
       ),
     );
     expect(synthVoices).toEqual({

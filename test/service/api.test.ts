@@ -94,16 +94,15 @@ describe('the API', () => {
       '/api/agents/{name}',
       '/api/agents/{name}/commands',
       '/api/agents/{name}/events',
+      '/api/agents/{name}/gain',
       '/api/agents/{name}/interrupt',
       '/api/agents/{name}/pause',
       '/api/agents/{name}/resume',
       '/api/agents/{name}/say',
-      '/api/agents/{name}/speech',
       '/api/agents/{name}/speeches',
       '/api/agents/{name}/speeches/{id}',
       '/api/agents/{name}/speeches/{id}/cues',
       '/api/agents/{name}/stream',
-      '/api/agents/{name}/volume',
       '/api/catalogue',
       '/api/events',
       '/api/login',
@@ -127,14 +126,14 @@ describe('the API', () => {
       expect(json).toHaveProperty(['components', 'schemas', reference!]);
     }
     // Ranges come from the options table.
-    expect(JSON.stringify(paths['/api/agents/{name}/speech'])).toContain('"minimum":20,"maximum":2000');
+    expect(JSON.stringify(paths['/api/agents/{name}/speeches'])).toContain('"minimum":20,"maximum":2000');
   });
 
   it('survives garbage of any kind on any route', async () => {
     rig = await startService({ leadMs: 1000 });
     const avatar = await rig.avatar();
     const sound = noise(16_000 * 3, 9000);
-    const speech = rig.ask('POST', `${AGENT}/speech?wait=finished`, { body: wavOf(sound) });
+    const speech = rig.ask('POST', `${AGENT}/speeches?wait=finished`, { body: wavOf(sound) });
     const path = fc
       .tuple(
         fc.constantFrom('/api', '/api/agents', '/api/agents/default', '/api/agents/x', '/api/events/', '/'),
@@ -180,7 +179,7 @@ describe('the API', () => {
     for (const [method, path, json] of [
       ['POST', `${AGENT}/commands`, { commands: [long] }],
       ['POST', `${AGENT}/interrupt`, { long }],
-      ['PUT', `${AGENT}/volume`, { long }],
+      ['PUT', `${AGENT}/gain`, { long }],
     ] as const) {
       const large = await rig.ask(method, path, { json });
       expect([path, large.status, large.json['code']]).toEqual([path, 413, 'BODY_TOO_LARGE']);
@@ -258,7 +257,7 @@ describe('commands', () => {
 
 describe('the speeches of an agent', () => {
   const speak = async (seconds: number, label: string): Promise<string> => {
-    const { json } = await rig.ask('POST', `${AGENT}/speech?label=${label}`, {
+    const { json } = await rig.ask('POST', `${AGENT}/speeches?label=${label}`, {
       body: wavOf(sine(16_000 * seconds, 440, 9000)),
     });
     return String(json['id']);
@@ -330,7 +329,7 @@ describe('the speeches of an agent', () => {
     rig = await startService();
     const avatar = await rig.avatar();
     const cues = encodeURIComponent(JSON.stringify([{ atMs: 0, send: 'CUE|now' }]));
-    const { json } = await rig.ask('POST', `${AGENT}/speech?wait=finished&cues=${cues}`, {
+    const { json } = await rig.ask('POST', `${AGENT}/speeches?wait=finished&cues=${cues}`, {
       body: wavOf(sine(4000, 440, 9000)),
     });
     expect(json).toMatchObject({ end: { cuesSent: 1 } });
@@ -345,7 +344,7 @@ describe('a half-open connection', () => {
     await once(socket, 'connect');
     socket.on('error', () => undefined);
     socket.write(
-      'POST /api/agents/default/speech HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nRI',
+      'POST /api/agents/default/speeches HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nRI',
     );
     await until(() => rig.bridge.agents().length === 1);
     await rig.bridge.close();

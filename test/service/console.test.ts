@@ -98,17 +98,17 @@ describe('what the console asks for', () => {
 
   it('is the volume, which is then the avatar’s', async () => {
     const avatar = await rig.avatar();
-    const answer = await rig.ask('PUT', '/api/agents/default/volume', { json: { gainDb: -20 } });
+    const answer = await rig.ask('PUT', '/api/agents/default/gain', { json: { gainDb: -20 } });
     expect(answer.json).toMatchObject({ name: 'default', gainDb: -20 });
     // The change is a ramp of 20 ms, which has passed when the second half is heard.
     const loud = wavOf(sine(8000, 500, 20_000));
-    await rig.ask('PUT', '/api/agents/default/speech?wait=finished', { body: loud });
+    await rig.ask('PUT', '/api/agents/default/speeches?wait=finished', { body: loud });
     const heard = avatar.heard().subarray(4000, 8000);
     const loudest = heard.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0);
     expect(loudest).toBeGreaterThan(1900);
     expect(loudest).toBeLessThan(2100);
-    expect((await rig.ask('PUT', '/api/agents/default/volume', { json: { gainDb: 21 } })).status).toBe(400);
-    expect((await rig.ask('PUT', '/api/agents/nobody/volume', { json: { gainDb: 0 } })).status).toBe(404);
+    expect((await rig.ask('PUT', '/api/agents/default/gain', { json: { gainDb: 21 } })).status).toBe(400);
+    expect((await rig.ask('PUT', '/api/agents/nobody/gain', { json: { gainDb: 0 } })).status).toBe(404);
   });
 });
 
@@ -131,7 +131,7 @@ describe('what the console is told while it follows', () => {
     await rig.avatar();
     const { events } = await follow();
     const body = wavOf(Int16Array.from({ length: 8000 }, (_, i) => (i < 4000 ? 8192 : -16_384)));
-    await rig.ask('PUT', '/api/agents/default/speech?wait=finished', { body });
+    await rig.ask('PUT', '/api/agents/default/speeches?wait=finished', { body });
     const stretches = of(events, 'peaks') as unknown as { fromMs: number; stepMs: number; peaks: number[] }[];
     const peaks = stretches.flatMap((stretch) => stretch.peaks);
     expect(peaks.slice(0, 25)).toEqual([
@@ -154,7 +154,7 @@ describe('what the console is told while it follows', () => {
     await rig.avatar();
     const { events } = await follow();
     await until(() => of(events, 'vitals').length > 0);
-    await rig.ask('PUT', '/api/agents/default/volume', { json: { gainDb: -3 } });
+    await rig.ask('PUT', '/api/agents/default/gain', { json: { gainDb: -3 } });
     await until(() => of(events, 'vitals').some(({ gainDb }) => gainDb === -3));
     await rig.ask('POST', '/api/agents/default/pause');
     await until(() => of(events, 'vitals').some(({ paused }) => paused === true));
@@ -168,7 +168,7 @@ describe('what the console is told while it follows', () => {
     const speak = async (): Promise<boolean> => {
       const begun = new Promise<Speech>((resolve) => rig.bridge.agent().on('speech', resolve));
       const body = wavOf(sine(1600, 200, 9000));
-      const speaking = rig.ask('PUT', '/api/agents/default/speech?wait=finished', { body });
+      const speaking = rig.ask('PUT', '/api/agents/default/speeches?wait=finished', { body });
       const { recorded } = await begun;
       await speaking;
       return recorded;

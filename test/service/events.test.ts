@@ -161,7 +161,7 @@ describe('the stream of events', () => {
     await until(() => seen.length > 0);
     expect(seen[0]).toMatchObject({ event: 'snapshot', data: { agents: [] } });
     const avatar = await rig.avatar();
-    await rig.ask('POST', '/api/agents/default/speech?wait=finished&label=hi.wav', {
+    await rig.ask('POST', '/api/agents/default/speeches?wait=finished&label=hi.wav', {
       body: wavOf(sine(8000, 440, 9000)),
     });
     await rig.ask('POST', '/api/agents/default/commands', { json: { commands: ['KEYVALUE_SET|a|b'] } });

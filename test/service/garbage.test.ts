@@ -152,7 +152,7 @@ describe('garbage', () => {
     const document = await readDocument(rig);
     // An avatar that speaks meanwhile must not notice.
     const sound = noise(16_000 * 3, 9000);
-    const spoken = rig.ask('POST', '/api/agents/default/speech?wait=finished', { body: wavOf(sound) });
+    const spoken = rig.ask('POST', '/api/agents/default/speeches?wait=finished', { body: wavOf(sound) });
     const bodies = document.operations.filter(({ body }) => body).length;
     expect([document.operations.length > 20, bodies > 4]).toEqual([true, true]);
     const tried = new Map<string, number>();

@@ -23,7 +23,7 @@ describe('several agents in one path', () => {
   it('speak one upload in step, each whole, and each is told of', async () => {
     const avatars = await threeAvatars();
     const sound = noise(12_000, 20_000);
-    const { status, json } = await rig.ask('POST', '/api/agents/a,b,c/speech?wait=finished', {
+    const { status, json } = await rig.ask('POST', '/api/agents/a,b,c/speeches?wait=finished', {
       body: wavOf(sound),
     });
     expect(status).toBe(200);
@@ -35,7 +35,7 @@ describe('several agents in one path', () => {
 
   it('are told live together, and `all` is whoever is connected', async () => {
     await threeAvatars();
-    const upload = rig.open('POST', '/api/agents/all/speech', {
+    const upload = rig.open('POST', '/api/agents/all/speeches', {
       headers: { accept: 'application/x-ndjson' },
     });
     upload.end(wavOf(noise(8000, 9000)));
@@ -74,7 +74,7 @@ describe('several agents in one path', () => {
   it('pause, resume, list and fall silent together', async () => {
     await threeAvatars();
     for (let i = 0; i < 2; i += 1)
-      await rig.ask('POST', '/api/agents/a,b/speech', { body: wavOf(noise(48_000, 9000)) });
+      await rig.ask('POST', '/api/agents/a,b/speeches', { body: wavOf(noise(48_000, 9000)) });
     await until(() => ['a', 'b'].every((name) => rig.bridge.agent(name).snapshot().speaking));
     const paused = await rig.ask('POST', '/api/agents/a,b/pause');
     expect(paused.json['agents']).toMatchObject([
@@ -115,9 +115,9 @@ describe('several agents in one path', () => {
   it('name the one that there is not, and speak to none', async () => {
     const [a] = await threeAvatars();
     for (const [path, status, code, detail] of [
-      ['a,nobody/speech', 404, 'AGENT_UNKNOWN', /"nobody"/],
-      ['a,/speech', 400, 'AGENT_NAME_INVALID', /empty name/],
-      ['a,all/speech', 400, 'AGENT_NAME_INVALID', /'all'/],
+      ['a,nobody/speeches', 404, 'AGENT_UNKNOWN', /"nobody"/],
+      ['a,/speeches', 400, 'AGENT_NAME_INVALID', /empty name/],
+      ['a,all/speeches', 400, 'AGENT_NAME_INVALID', /'all'/],
     ] as const) {
       const answer = await rig.ask('POST', `/api/agents/${path}`, { body: wavOf(noise(800, 9000)) });
       expect([path, answer.status, answer.json['code']]).toEqual([path, status, code]);
@@ -131,7 +131,7 @@ describe('several agents in one path', () => {
   it('are not held back by one that stops reading, whose end is told all the same', async () => {
     const [a, b, c] = await threeAvatars();
     const sound = noise(32_000, 9000);
-    const answer = rig.ask('POST', '/api/agents/a,b,c/speech?wait=finished&leadMs=500', {
+    const answer = rig.ask('POST', '/api/agents/a,b,c/speeches?wait=finished&leadMs=500', {
       body: wavOf(sound),
     });
     await until(() => rig.bridge.agent('b').snapshot().speaking);

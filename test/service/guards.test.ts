@@ -62,7 +62,7 @@ describe('the guards', () => {
   it('refuse a request under a foreign name: DNS rebinding', async () => {
     rig = await startService();
     await rig.avatar();
-    for (const path of ['/api', '/api/agents', '/api/events', '/api/agents/default/speech', '/nothing']) {
+    for (const path of ['/api', '/api/agents', '/api/events', '/api/agents/default/speeches', '/nothing']) {
       const { status, json } = await rig.ask(path.endsWith('speech') ? 'POST' : 'GET', path, {
         headers: { host: `evil.example:${rig.port}` },
       });
@@ -89,7 +89,7 @@ describe('the guards', () => {
     for (const headers of foreign) {
       for (const [method, path] of [
         ['GET', '/api/events'],
-        ['POST', '/api/agents/default/speech'],
+        ['POST', '/api/agents/default/speeches'],
         ['POST', '/api/agents/default/commands'],
       ] as const) {
         const { status, json } = await rig.ask(method, path, { headers });

@@ -21,7 +21,7 @@ describe('the signs of life', () => {
   it('say at the end that no more requests are taken, before they stop', async () => {
     rig = await startService({ leadMs: 1500 });
     const avatar = await rig.avatar();
-    const upload = rig.open('POST', '/api/agents/default/speech?wait=finished');
+    const upload = rig.open('POST', '/api/agents/default/speeches?wait=finished');
     const answered = once(upload, 'response');
     upload.end(wavOf(noise(16_000 * 4, 9000)));
     await until(() => avatar.remainingMs() > 1000);

@@ -38,7 +38,7 @@ async function nothingLeft(avatars: number): Promise<void> {
 /** Speaks through one avatar from now on, and tells when it is done what was heard of it. */
 function speakThrough(avatar: SimulatedAvatar, seconds: number): Promise<void> {
   const sound = noise(16_000 * seconds, 9000);
-  const spoken = rig.ask('POST', '/api/agents/default/speech?wait=finished', { body: wavOf(sound) });
+  const spoken = rig.ask('POST', '/api/agents/default/speeches?wait=finished', { body: wavOf(sound) });
   return spoken.then(({ json }) => {
     expect(json).toMatchObject({ end: { how: 'completed', gaps: { count: 0 } } });
     expect(avatar.report()).toMatchObject({ gapCount: 0, faults: [], alive: true });
@@ -65,7 +65,7 @@ describe('two hundred clients at once', () => {
       const at = `/api/agents/${names[i % 4]!}`;
       switch (Math.trunc(i / 4) % 5) {
         case 0:
-          return (await rig.ask('POST', `${at}/speech?label=${i}`, { body: short })).status;
+          return (await rig.ask('POST', `${at}/speeches?label=${i}`, { body: short })).status;
         case 1: {
           const client = await StreamClient.open(rig.port, names[i % 4]);
           client.say({ type: 'start', format: 's16le:16000:1' });
@@ -125,10 +125,10 @@ describe('clients that are slow, half open or gone', () => {
       say('GET /api HT');
       say('GET /api HTTP/1.1\r\nHost: localhost\r\nX-Slow: ');
       say(post('other/commands', 'Content-Type: application/json\r\nContent-Length: 99\r\n\r\n{"comm'));
-      say(post('other/speech', `Content-Length: 100000\r\n\r\n${riff}`));
-      say(post('other/speech', `Transfer-Encoding: chunked\r\n\r\n4\r\n${riff.slice(0, 4)}\r\n10\r\nab`));
+      say(post('other/speeches', `Content-Length: 100000\r\n\r\n${riff}`));
+      say(post('other/speeches', `Transfer-Encoding: chunked\r\n\r\n4\r\n${riff.slice(0, 4)}\r\n10\r\nab`));
       say(
-        post(`nobody-${i}/speech`, `Accept: application/x-ndjson\r\nContent-Length: 100000\r\n\r\n${riff}`),
+        post(`nobody-${i}/speeches`, `Accept: application/x-ndjson\r\nContent-Length: 100000\r\n\r\n${riff}`),
       );
       say('GET /api/events HTTP/1.1\r\nHost: localhost\r\n\r\n');
       say('GET /api/openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(20));
@@ -154,7 +154,7 @@ describe('an upload of an hour', () => {
     const totalBytes = 60 * 1024 * 1024;
     let taken: Socket | undefined;
     rig.bridge.listener.server.once('connection', (socket: Socket) => (taken = socket));
-    const upload = rig.open('POST', '/api/agents/default/speech?raw=s16le:16000:1', {
+    const upload = rig.open('POST', '/api/agents/default/speeches?format=s16le:16000:1', {
       headers: { 'content-length': totalBytes },
     });
     upload.on('error', () => undefined);
@@ -223,13 +223,13 @@ describe('what callers can open', () => {
     expect(statusOf(await rawUpgrade(rig.port, path))).toBe(101);
 
     const speak = (agent: string): ReturnType<ServiceRig['ask']> =>
-      rig.ask('POST', `/api/agents/${agent}/speech`, { body: wavOf(noise(32_000, 9000)) });
+      rig.ask('POST', `/api/agents/${agent}/speeches`, { body: wavOf(noise(32_000, 9000)) });
     await speak('default');
     await until(() => rig.bridge.agent().speeches[0]!.hasStarted);
     await speak('default');
     const full = await speak('default');
     expect([full.status, full.json['code'], full.json['retryable']]).toEqual([429, 'QUEUE_FULL', true]);
-    const waiting = rig.open('POST', '/api/agents/nobody/speech');
+    const waiting = rig.open('POST', '/api/agents/nobody/speeches');
     waiting.on('error', () => undefined).write('RIFF');
     await until(() => rig.bridge.findAgent('nobody') !== undefined);
     const patient = rig.open('POST', '/api/agents/nobody/commands', {

@@ -24,7 +24,9 @@ const of = (name: string, agent = 'default', more = ''): string =>
   `mmdagent_bridge_${name}{agent="${agent}"${more}}`;
 
 const speak = (samples: number, query = '', agent = 'default'): ReturnType<ServiceRig['ask']> =>
-  rig.ask('POST', `/api/agents/${agent}/speech?wait=finished${query}`, { body: wavOf(noise(samples, 9000)) });
+  rig.ask('POST', `/api/agents/${agent}/speeches?wait=finished${query}`, {
+    body: wavOf(noise(samples, 9000)),
+  });
 
 describe('the metrics', () => {
   it('count what was sent to the byte, and how speeches ended', async () => {
@@ -32,7 +34,7 @@ describe('the metrics', () => {
     const avatar = await rig.avatar();
     await speak(10_240);
     await speak(1_000);
-    await rig.ask('POST', '/api/agents/default/speech?wait=finished', { body: 'no sound' });
+    await rig.ask('POST', '/api/agents/default/speeches?wait=finished', { body: 'no sound' });
     await rig.ask('POST', '/api/agents/default/commands', { json: { commands: ['A|1', 'B|2'] } });
     await until(() => avatar.report().commands.at(-1)?.line === 'B|2');
     const { audioFrames, samplesReceived } = avatar.report();
@@ -58,7 +60,7 @@ describe('the metrics', () => {
     expect(metrics.get('mmdagent_bridge_agents{state="ready"}')).toBe(1);
     expect(
       metrics.get(
-        'mmdagent_bridge_http_responses_total{method="POST",route="/api/agents/:name/speech",status="200"}',
+        'mmdagent_bridge_http_responses_total{method="POST",route="/api/agents/:name/speeches",status="200"}',
       ),
     ).toBe(2);
     expect(metrics.get('nodejs_eventloop_lag_max_seconds')).toBeGreaterThanOrEqual(0);
@@ -68,7 +70,7 @@ describe('the metrics', () => {
   it('tell gaps by their cause', async () => {
     rig = await startService();
     await rig.avatar();
-    const upload = rig.open('POST', '/api/agents/default/speech?raw=s16le:16000:1');
+    const upload = rig.open('POST', '/api/agents/default/speeches?format=s16le:16000:1');
     upload.on('error', () => undefined);
     upload.write(new Uint8Array(12_800));
     await until(() => rig.bridge.agent().sent.samples > 6000);

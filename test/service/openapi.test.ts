@@ -82,9 +82,9 @@ describe('the document of the API', () => {
     // Nothing in it leads nowhere.
     for (const [, schema] of text.matchAll(/"#\/components\/schemas\/(\w+)"/g))
       expect(Object.keys(document.components.schemas)).toContain(schema);
-    expect(Object.keys(document.paths['/api/agents/{name}/speech']!['post']!.requestBody!.content)).toContain(
-      'application/json',
-    );
+    expect(
+      Object.keys(document.paths['/api/agents/{name}/speeches']!['post']!.requestBody!.content),
+    ).toContain('application/json');
   });
 
   it('names every code of an error, as the README does', async () => {

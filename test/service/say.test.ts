@@ -175,7 +175,7 @@ describe('an engine that a request names', () => {
         headers,
       });
     for (const [engine, options] of [
-      ['command', { command: 'id' }],
+      ['program', { program: 'id' }],
       ['espeak', { program: 'id' }],
       ['piper', { model: '/etc/hostname' }],
       ['flite', { wasmFile: '/etc/hostname' }],

@@ -13,7 +13,7 @@ afterEach(async () => {
   web = undefined;
 });
 
-const SPEECH = '/api/agents/default/speech';
+const SPEECH = '/api/agents/default/speeches';
 /** What a caller on another machine looks like from behind a proxy. */
 const remote = { 'x-forwarded-for': '203.0.113.7' };
 
@@ -40,7 +40,7 @@ describe('a speech by address', () => {
     expect(web.asked).toEqual(['/moved?key=secret', '/voice.wav']);
     expect(compareHeard(sound, avatar.heard())).toMatchObject({ exact: true });
     // The options may stand in the address too, as they do for an upload.
-    const raw = await rig.ask('POST', `${SPEECH}?wait=finished&raw=s16le:16000:1&label=bare`, {
+    const raw = await rig.ask('POST', `${SPEECH}?wait=finished&format=s16le:16000:1&label=bare`, {
       json: { url: `${web.origin}/voice.wav` },
     });
     expect(raw.json).toMatchObject({ label: 'bare', end: { how: 'completed' } });

@@ -11,7 +11,7 @@ import { wavOf } from '../support/wav.js';
 let rig: ServiceRig;
 afterEach(() => rig.close());
 
-const SPEECH = '/api/agents/default/speech';
+const SPEECH = '/api/agents/default/speeches';
 const live = { accept: 'application/x-ndjson' };
 
 describe('a speech by upload', () => {
@@ -72,7 +72,29 @@ describe('a speech by upload', () => {
     expect(status).toBe(202);
     expect(json).toMatchObject({ agent: 'default', end: null });
     expect(headers.location).toBe(`/api/agents/default/speeches/${String(json['id'])}`);
-    await until(() => !rig.bridge.agent().snapshot().speaking);
+    const place = headers.location!;
+    expect((await rig.ask('GET', place)).json).toMatchObject({ id: json['id'], end: null });
+    await until(() => rig.bridge.agent().speeches.length === 0);
+    const ended = await rig.ask('GET', place);
+    expect([ended.status, ended.json]).toMatchObject([
+      200,
+      { id: json['id'], agent: 'default', state: 'ended', positionMs: 1000, end: { how: 'completed' } },
+    ]);
+    for (const path of ['/api/agents/default/speeches/s99', place.replace('default', 'a,b')])
+      expect((await rig.ask('GET', path)).status).toBe(404);
+  });
+
+  it('can be asked for after its end, up to the number that is kept', async () => {
+    rig = await startService({}, { limits: { keptSpeeches: 2 } });
+    await rig.avatar();
+    const places: string[] = [];
+    for (let i = 0; i < 3; i += 1) {
+      const { headers } = await rig.ask('POST', SPEECH, { body: wavOf(sine(800, 440, 9000)) });
+      places.push(headers.location!);
+    }
+    await until(() => rig.bridge.agent().speeches.length === 0);
+    const asked = await Promise.all(places.map((place) => rig.ask('GET', place)));
+    expect(asked.map(({ status }) => status)).toEqual([404, 200, 200]);
   });
 
   it('is answered at its first sound with `wait=started`, while the upload goes on', async () => {
@@ -176,7 +198,7 @@ describe('a speech by upload', () => {
     socket.setEncoding('utf8').on('data', (text: string) => (answer += text));
     socket.on('error', (error) => (broken = error));
     socket.write(
-      `POST ${SPEECH}?raw=s16le:16000:1 HTTP/1.1\r\nhost: 127.0.0.1:${rig.port}\r\nconnection: close\r\n` +
+      `POST ${SPEECH}?format=s16le:16000:1 HTTP/1.1\r\nhost: 127.0.0.1:${rig.port}\r\nconnection: close\r\n` +
         'accept: application/x-ndjson\r\ntransfer-encoding: chunked\r\n\r\n',
     );
     const send = (): Promise<void> =>
@@ -246,9 +268,9 @@ describe('a speech by upload', () => {
       [`${SPEECH}?loud=1`, 'x', 'REQUEST_INVALID', 400, /loud/],
       [`${SPEECH}?leadMs=5`, 'x', 'REQUEST_INVALID', 400, /leadMs/],
       [`${SPEECH}?leadMs=`, 'x', 'REQUEST_INVALID', 400, /leadMs/],
-      [`${SPEECH}?raw=s16le:99`, 'x', 'OPTION_INVALID', 400, /s16le:99/],
+      [`${SPEECH}?format=s16le:99`, 'x', 'OPTION_INVALID', 400, /s16le:99/],
       [`${SPEECH}?cues=[{"atMs":0,"send":"SNDxx"}]`, 'x', 'COMMAND_INVALID', 400, /SND/],
-      ['/api/agents/no%20name/speech', 'x', 'AGENT_NAME_INVALID', 400, /no name/],
+      ['/api/agents/no%20name/speeches', 'x', 'AGENT_NAME_INVALID', 400, /no name/],
     ];
     for (const [path, body, code, status, detail] of cases) {
       const answer = await rig.ask('POST', encodeURI(path).replaceAll('%25', '%'), {
@@ -266,7 +288,7 @@ describe('a speech by upload', () => {
     rig = await startService();
     const avatar = await rig.avatar();
     const sound = noise(4096, 9000);
-    const { status } = await rig.ask('POST', `${SPEECH}?wait=finished&raw=s16le:16000:1`, {
+    const { status } = await rig.ask('POST', `${SPEECH}?wait=finished&format=s16le:16000:1`, {
       body: new Uint8Array(sound.buffer),
     });
     expect(status).toBe(200);
@@ -275,7 +297,7 @@ describe('a speech by upload', () => {
 
   it('waits for an avatar that is not there, says so, and fails when it does not come', async () => {
     rig = await startService({ agentTimeoutMs: 300 });
-    const upload = rig.open('POST', '/api/agents/nobody/speech', { headers: live });
+    const upload = rig.open('POST', '/api/agents/nobody/speeches', { headers: live });
     upload.end(wavOf(sine(800, 440, 9000)));
     const [response] = (await once(upload, 'response')) as [IncomingMessage];
     const lines = [];
@@ -331,7 +353,7 @@ describe('a speech by upload', () => {
     rig = await startService({}, { limits: { maxUploads: 1 } });
     await rig.avatar();
     for (let i = 0; i < 3; i++) {
-      const { status, json } = await rig.ask('POST', '/api/agents/a,/speech', {
+      const { status, json } = await rig.ask('POST', '/api/agents/a,/speeches', {
         body: wavOf(sine(800, 440, 9000)),
       });
       expect([status, json['code']]).toEqual([400, 'AGENT_NAME_INVALID']);

@@ -368,7 +368,7 @@ describe('level', () => {
     const { clock, sink, player } = rig();
     player.speak(sound(new Int16Array(32_000).fill(10_000)));
     await clock.advance(500);
-    player.volume(-20);
+    player.setGainDb(-20);
     await clock.advance(4000);
     const heard = sink.heard.subarray(0, 32_000);
     expect(heard.at(-1)).toBe(1000);

@@ -4,6 +4,7 @@ import type { PcmBlock, Sound } from '../../src/audio/pcm.js';
 import type { Clock } from '../../src/base/clock.js';
 import { silentLogger } from '../../src/base/logger.js';
 import { BridgeError } from '../../src/base/errors.js';
+import { AdaptiveLead } from '../../src/speech/lead.js';
 import { Player } from '../../src/speech/player.js';
 import type { PlayerOptions } from '../../src/speech/player-context.js';
 import type { FrameSink, SegmentNeeds } from '../../src/speech/sink.js';
@@ -207,6 +208,7 @@ export function rig(options: Partial<PlayerOptions> = {}): {
     logger: silentLogger,
     frameMs: 40,
     lead: 120,
+    autoLead: new AdaptiveLead(),
     maxQueued: 3,
     bufferMs: 2000,
     stallTimeoutMs: 30_000,

@@ -12,7 +12,7 @@ describe('the table of engines', () => {
   });
 
   it('makes every engine of its defaults, where it has any', () => {
-    const needed: Record<string, object> = { command: { command: 'say {text}' } };
+    const needed: Record<string, object> = { program: { program: 'say {text}' } };
     for (const { name } of ENGINES) {
       const engine = createEngine(name, needed[name], host);
       expect(engine.name).toBe(name);
@@ -39,7 +39,7 @@ describe('the table of engines', () => {
     ],
     ['voicevox', { baseUrl: 'file:///etc/passwd' }, 'OPTION_INVALID', /baseUrl/],
     ['voicevox', { intonationScale: 9 }, 'OPTION_INVALID', /intonationScale/],
-    ['command', {}, 'OPTION_INVALID', /'command' of the engine command/],
+    ['program', {}, 'OPTION_INVALID', /'program' of the engine program/],
     ['openai', { key: 'sk-123456' }, 'OPTION_INVALID', /no option 'key'/],
   ])('refuses %s with %j', (name, options, code, message) => {
     expect(() => createEngine(name, options, host)).toThrow(

@@ -170,16 +170,7 @@ await scenario('say: an engine that is a batch file is refused with advice', asy
   const alone = start(['serve', '--port', '0', '--json', '--no-keeper', '--allow-dangerous']);
   await listening(alone);
   const other = /"port":(\d+)/.exec(alone.text())![1]!;
-  const run = start([
-    'say',
-    'x',
-    '--engine',
-    'command',
-    '--engine-command',
-    `${batch} {text}`,
-    '--port',
-    other,
-  ]);
+  const run = start(['say', 'x', '--engine', 'command', '--program', `${batch} {text}`, '--port', other]);
   const code = await run.exit;
   alone.child.kill();
   expect(code !== 0 && /batch file/.test(run.text()), `ended with ${code}: ${run.text()}`);

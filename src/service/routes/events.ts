@@ -5,7 +5,7 @@ import { BridgeError } from '../../base/errors.js';
 import { allAgents, type RouteFamily, type ServiceContext } from '../context.js';
 import { concerns, type About } from '../event-hub.js';
 import { AgentEventSchema, eventTime, FollowerEventSchema, SpeechEventSchema } from '../events.js';
-import { LineWriter } from '../line-writer.js';
+import { LiveAnswer } from '../live-answer.js';
 import { queryFlag, TargetParams } from '../params.js';
 import { ProblemSchema } from '../problem.js';
 import type { AgentJson } from '../schemas.js';
@@ -102,7 +102,7 @@ function follow(
   const lastId = lastEventId(request.headers['last-event-id']);
   const leave = followers.take();
   reply.hijack();
-  const lines = new LineWriter(reply.raw, limits.maxFollowerBytes);
+  const lines = new LiveAnswer(reply.raw, limits.maxFollowerBytes);
   lines.open(STREAM_TYPE, reply.getHeaders());
   const agents = allAgents(context).filter((one) => concerns(agent, about(one)));
   const unfollow = hub.follow(

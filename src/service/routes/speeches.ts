@@ -14,11 +14,11 @@ import {
   InterruptionSchema,
   roundMs,
   speechJson,
+  speechResult,
   SpeechResultSchema,
   SpeechSchema,
 } from '../schemas.js';
-import { speechResult } from '../speech-answer.js';
-import { agentsOf, isGroupName } from '../target.js';
+import { agentsOf, isGroupName, namesOf } from '../target.js';
 
 const tags = ['speeches'];
 
@@ -44,6 +44,26 @@ export const speechesRoutes: RouteFamily = (api, context) => {
           speeches.map((speech) => speechJson(name, speech)),
         ),
       };
+    },
+  });
+
+  api.route({
+    method: 'GET',
+    url: '/api/agents/:name/speeches/:id',
+    schema: {
+      operationId: 'getSpeech',
+      summary: 'One speech: how far it is, or how it ended',
+      description: 'The last thousand speeches that ended are kept until the service ends.',
+      tags,
+      params: SpeechParams,
+      response: { 200: SpeechResultSchema, default: ProblemSchema },
+    },
+    handler: (request) => {
+      const { name, id } = request.params;
+      const ended = context.ended.find(namesOf(name), id);
+      if (ended) return ended;
+      const { agent, speech } = knownSpeech(context, name, id);
+      return speechResult(agent.name, speech);
     },
   });
 

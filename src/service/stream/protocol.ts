@@ -25,7 +25,7 @@ const message = <Type extends string, Shape extends z.ZodRawShape>(
 
 /** Begins a speech: the binary messages after it are its sound, up to `end` or the next `start`. */
 export const StartSchema = message('start', {
-  ...SpeechQuery.omit({ wait: true, raw: true, cues: true }).shape,
+  ...SpeechQuery.omit({ wait: true, format: true, cues: true }).shape,
   format: z
     .string()
     .optional()
@@ -76,7 +76,7 @@ export const StreamClientMessageSchema = z
     }).describe('Ends speeches; each tells its `ended`.'),
     message('pause', {}).describe('Holds the avatar’s speech where it is.'),
     message('resume', {}).describe('Goes on after `pause`.'),
-    message('volume', {
+    message('gain', {
       gainDb: z.number().min(-60).max(20),
     }).describe('Makes everything the avatar says louder or quieter from now on.'),
   ])

@@ -44,7 +44,7 @@ const VERBS: Readonly<Partial<Record<StreamClientMessage['type'], NodeVerb>>> = 
   stop: 'control',
   pause: 'control',
   resume: 'control',
-  volume: 'control',
+  gain: 'control',
 };
 
 /** One client's conversation over a stream: what it says, what is done about it, what it is told. */
@@ -163,8 +163,8 @@ export class StreamSession {
         return agent.pause();
       case 'resume':
         return agent.resume();
-      case 'volume':
-        return agent.volume(message.gainDb);
+      case 'gain':
+        return agent.setGainDb(message.gainDb);
     }
   }
 

@@ -118,7 +118,7 @@ export class StreamSpeech {
     { type: _type, ref: _ref, format, live = false, burstMs = 0, ...given }: StreamStart,
     label: string,
   ): Speech {
-    const sound = openSound(this.#intake, { label, ...(format !== undefined && { raw: format }) });
+    const sound = openSound(this.#intake, { label, format });
     return this.#options.agent.speak(this.#counted(sound, live, burstMs), given as SpeechOptions);
   }
 

@@ -76,7 +76,7 @@ class ElevenLabsEngine implements TtsEngine {
     const voice = speech.voice ?? DEFAULT_VOICE;
     const settings = this.#settings(speech, context);
     if (this.#options.transport === 'websocket') {
-      yield { kind: 'format', raw };
+      yield { kind: 'format', format: raw };
       yield* this.#socket(voice).speak(text, settings, context.signal);
       return;
     }

@@ -112,7 +112,7 @@ class OpenAiEngine implements TtsEngine {
     if (this.#options.wordTimes) {
       const request = { body: { ...body, stream: true, return_timestamps: true } };
       const reply = await this.#client.request('/dev/captioned_speech', request, signal);
-      yield { kind: 'format', raw: this.#options.format ?? PCM };
+      yield { kind: 'format', format: this.#options.format ?? PCM };
       yield* readCaptionedSpeech(reply, this.#client);
       return;
     }

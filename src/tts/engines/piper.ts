@@ -135,7 +135,7 @@ class PiperProgram implements TtsEngine {
     if (noiseScale !== undefined) args.push('--noise-scale', String(noiseScale));
     if (noiseWScale !== undefined) args.push('--noise-w-scale', String(noiseWScale));
     const sampleRateHz = await rateOf(this.#model);
-    yield { kind: 'format', raw: { encoding: 's16le', sampleRateHz, channels: 1 } };
+    yield { kind: 'format', format: { encoding: 's16le', sampleRateHz, channels: 1 } };
     // It speaks line by line: one utterance is one line.
     const stdin = `${text.replace(/\s*\n\s*/g, ' ').trim()}\n`;
     const { clock } = this.#host;

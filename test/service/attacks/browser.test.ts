@@ -90,11 +90,11 @@ describe('a page of another site', () => {
         'sec-fetch-dest': 'document',
       },
     ];
-    const paths = ['speech', 'say', 'commands', 'pause', 'interrupt', 'speeches/s1/cues'];
+    const paths = ['speeches', 'say', 'commands', 'pause', 'interrupt', 'speeches/s1/cues'];
     for (const headers of simple) {
       for (const path of paths) {
         const answer = await rig.ask('POST', `/api/agents/default/${path}`, {
-          body: path === 'speech' ? sound : '{"commands":["A|1"]}',
+          body: path === 'speeches' ? sound : '{"commands":["A|1"]}',
           headers: { ...headers, cookie },
         });
         expect([headers, path, answer.status, answer.json['code']]).toEqual([
@@ -126,7 +126,7 @@ describe('a page of another site', () => {
   it('gets no leave to ask, unless it was named', async () => {
     rig = await startService({ token: TOKEN, allowOrigin: ['https://good.example'] });
     const ask = (origin: string): ReturnType<ServiceRig['ask']> =>
-      rig.ask('OPTIONS', '/api/agents/default/speech', {
+      rig.ask('OPTIONS', '/api/agents/default/speeches', {
         headers: {
           origin,
           'access-control-request-method': 'POST',

@@ -81,7 +81,7 @@ describe('what is uploaded', () => {
       readyAfterMs: 50,
     });
     await avatar.connect();
-    const at = `http://127.0.0.1:${port}/api/agents/default/speech?wait=finished&leadMs=1000`;
+    const at = `http://127.0.0.1:${port}/api/agents/default/speeches?wait=finished&leadMs=1000`;
     const upload = (body: Uint8Array, more: RequestInit = {}): Promise<Response> =>
       fetch(at, { method: 'POST', body: new Blob([new Uint8Array(body)]), ...more });
     const short = wavOf(noise(4000, 9000));
@@ -163,8 +163,8 @@ describe('without --allow-dangerous', () => {
     await writeFile(program, `#!/bin/sh\ntouch '${marker}'\n`, { mode: 0o755 });
     const cases: [string, object][] = [
       ['espeak-ng', { program }],
-      ['command', { command: [program] }],
-      ['command-line', { command: program }],
+      ['program', { program: [program] }],
+      ['command-line', { program }],
       ['piper', { program, model: '/etc/passwd' }],
       ['piper', { model: '/etc/passwd' }],
       ['flite', { wasmFile: '/etc/passwd' }],

@@ -38,7 +38,11 @@ async function useThem(port: number): Promise<string> {
   await ask('/login', { method: 'POST', headers: json, body: `{"token":"${SECRETS.token}"}` });
   const cookie = login.headers.get('set-cookie')!.split(';')[0]!;
   await ask('/api/agents/nobody', { headers: { cookie } });
-  await ask(`/api/agents/${SECRETS.token}/speech`, { method: 'POST', headers: { authorization }, body: 'x' });
+  await ask(`/api/agents/${SECRETS.token}/speeches`, {
+    method: 'POST',
+    headers: { authorization },
+    body: 'x',
+  });
   await ask('/api/voices?engine=openai', { headers: { authorization } });
   for (const engine of ['openai', 'elevenlabs']) {
     const options = encodeURIComponent('{"baseUrl":"http://127.0.0.1:9"}');

@@ -151,7 +151,7 @@ describe('a stream', () => {
     client.say({ type: 'pause' });
     await until(() => rig.bridge.agent().snapshot().paused);
     client.say({ type: 'resume' });
-    client.say({ type: 'volume', gainDb: -20 });
+    client.say({ type: 'gain', gainDb: -20 });
     client.say({ type: 'end' });
     expect(await client.next('ended')).toMatchObject({ how: 'completed', cuesSent: 2 });
     const lines = avatar.report().commands.map(({ line }) => line);
@@ -175,7 +175,7 @@ describe('a stream', () => {
       ['{"type":"stop","id":"s9"}', 'SPEECH_UNKNOWN', /s9/],
       ['{"type":"commands","commands":["SNDx"]}', 'COMMAND_INVALID', /SND/],
       ['{"type":"commands","commands":["EXECUTE|calc.exe"]}', 'COMMAND_DANGEROUS', /runs a program/],
-      ['{"type":"volume","gainDb":99}', 'REQUEST_INVALID', /gainDb/],
+      ['{"type":"gain","gainDb":99}', 'REQUEST_INVALID', /gainDb/],
     ];
     for (const [index, [text, code, detail]] of cases.entries()) {
       client.socket.send(text);

@@ -77,7 +77,7 @@ describe('text over a stream', () => {
     client.say({ type: 'text', text: 'Too early.' });
     client.say({ type: 'say', engine: 'nosuch' });
     client.say({ type: 'text', text: 'Of the one that was refused.' });
-    client.say({ type: 'say', engine: 'command', engineOptions: { command: 'id' } });
+    client.say({ type: 'say', engine: 'program', engineOptions: { program: 'id' } });
     client.say({ type: 'say' });
     client.sound(new Int16Array(100));
     client.sound(new Int16Array(100));
@@ -87,7 +87,7 @@ describe('text over a stream', () => {
     expect(client.all('error').map(({ error: { code, detail } }) => [code, detail])).toEqual([
       ['REQUEST_INVALID', 'Text came without a say before it; it is passed over.'],
       ['ENGINE_UNKNOWN', expect.stringContaining("'nosuch'")],
-      ['COMMAND_DANGEROUS', expect.stringContaining('command')],
+      ['COMMAND_DANGEROUS', expect.stringContaining('program')],
       ['REQUEST_INVALID', 'Sound came in the middle of a text; it is passed over.'],
       ['REQUEST_INVALID', 'Text came in the middle of a sound; it is passed over.'],
     ]);

@@ -78,7 +78,7 @@ export class FakeEngine implements TtsEngine {
         ended = true;
         return;
       }
-      yield { kind: 'format', raw: { encoding: 's16le', sampleRateHz: 16_000, channels: 1 } };
+      yield { kind: 'format', format: { encoding: 's16le', sampleRateHz: 16_000, channels: 1 } };
       for (let i = 0; i < pieces.count; i++) {
         if (clock && pieces.gapMs > 0) await delay(clock, pieces.gapMs, signal);
         if (i === doom) {

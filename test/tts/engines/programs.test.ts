@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { splitCommand } from '../../../src/tts/engines/command.js';
+import { splitCommand } from '../../../src/tts/engines/program.js';
 import { createEngine } from '../../../src/tts/engines.js';
 import { parseVoices } from '../../../src/tts/engines/espeak.js';
 import { describeWith } from '../../support/needs.js';
@@ -32,22 +32,22 @@ writeFileSync(${JSON.stringify(join(folder, 'seen.json'))}, JSON.stringify({ arg
 process.stdout.write(readFileSync(${JSON.stringify(wavFile)}));`;
 const seen = (): unknown => JSON.parse(readFileSync(join(folder, 'seen.json'), 'utf8'));
 
-describe('the engine command', () => {
+describe('the engine program', () => {
   it('hands the text over as an argument, with no shell to read it', async () => {
-    const command = `${script('args', writesWav)} -v {voice} --speed={rate} {text}`;
+    const program = `${script('args', writesWav)} -v {voice} --speed={rate} {text}`;
     const text = '$(touch x) `id` "quoted"; rm -rf * あ';
-    const spoken = await speak(createEngine('command', { command }, host), text, { voice: 'en', rate: 1.5 });
+    const spoken = await speak(createEngine('program', { program }, host), text, { voice: 'en', rate: 1.5 });
     expect(spoken.ms).toBeCloseTo(300, 3);
     expect(seen()).toEqual({ args: ['-v', 'en', '--speed=1.5', text], input: '' });
   });
 
-  it('hands it over on standard input when the command has no place for it', async () => {
-    await speak(createEngine('command', { command: script('stdin', writesWav) }, host), 'こんにちは');
+  it('hands it over on standard input when the program has no place for it', async () => {
+    await speak(createEngine('program', { program: script('stdin', writesWav) }, host), 'こんにちは');
     expect(seen()).toEqual({ args: [], input: 'こんにちは\n' });
   });
 
   it('never lets a text become an option', async () => {
-    const engine = createEngine('command', { command: `${script('dash', writesWav)} {text}` }, host);
+    const engine = createEngine('program', { program: `${script('dash', writesWav)} {text}` }, host);
     await speak(engine, '--output=/etc/passwd');
     expect(seen()).toMatchObject({ args: [' --output=/etc/passwd'] });
   });
@@ -55,11 +55,11 @@ describe('the engine command', () => {
   it('takes headerless sound of a named format', async () => {
     const raw = join(folder, 'raw.pcm');
     writeFileSync(raw, bytesOf(tone(250, 22_050)));
-    const command = script(
+    const program = script(
       'raw',
       `process.stdout.write((await import('node:fs')).readFileSync(${JSON.stringify(raw)}))`,
     );
-    const spoken = await speak(createEngine('command', { command, format: 's16le:22050:1' }, host), 'x');
+    const spoken = await speak(createEngine('program', { program, format: 's16le:22050:1' }, host), 'x');
     expect(spoken.sampleRateHz).toBe(22_050);
     expect(spoken.ms).toBeCloseTo(250, 0);
   });
@@ -82,8 +82,8 @@ describe('the engine command', () => {
     ['hangs', `setInterval(() => {}, 1000)`, { idleMs: 400 }, 'ENGINE_TIMEOUT', /wrote nothing for 400 ms/],
     ['writes something else', `console.log('usage: x '.repeat(20))`, {}, 'ENGINE_FAILED', /usage: x/],
   ])('tells a program that %s', async (name, code, options, errorCode, message) => {
-    const command = script(name.replaceAll(' ', '-'), code);
-    await expect(speak(createEngine('command', { command, ...options }, host), 'x')).rejects.toMatchObject({
+    const program = script(name.replaceAll(' ', '-'), code);
+    await expect(speak(createEngine('program', { program, ...options }, host), 'x')).rejects.toMatchObject({
       code: errorCode,
       message: expect.stringMatching(message) as string,
     });
@@ -91,14 +91,14 @@ describe('the engine command', () => {
 
   it('ends the program when the utterance is given up', async () => {
     const pidFile = join(folder, 'pid');
-    const command = script(
+    const program = script(
       'slow',
       `import { writeFileSync, readFileSync } from 'node:fs';
       process.stdout.write(readFileSync(${JSON.stringify(wavFile)}).subarray(0, 2000));
       writeFileSync(${JSON.stringify(pidFile)}, String(process.pid)); setInterval(() => {}, 1000);`,
     );
     const abort = new AbortController();
-    const speaking = speak(createEngine('command', { command }, host), 'x', {}, abort.signal);
+    const speaking = speak(createEngine('program', { program }, host), 'x', {}, abort.signal);
     speaking.catch(() => undefined);
     let pid = 0;
     await expect.poll(() => (pid = Number(read(pidFile)))).toBeGreaterThan(0);
@@ -110,18 +110,18 @@ describe('the engine command', () => {
   it.each<[string, string, RegExp]>([
     ['say {words}', 'OPTION_INVALID', /\{words\}, which is none of \{text\}/],
     ['say "x', 'OPTION_INVALID', /quote/],
-    ['{text}', 'OPTION_INVALID', /fixed program/],
+    ['{text}', 'OPTION_INVALID', /fixed name/],
     [' ', 'OPTION_INVALID', /empty/],
-  ])('refuses the command %j', (command, code, message) => {
-    expect(() => createEngine('command', { command }, host)).toThrow(
+  ])('refuses the program %j', (program, code, message) => {
+    expect(() => createEngine('program', { program }, host)).toThrow(
       expect.objectContaining({ code, message: expect.stringMatching(message) as string }) as Error,
     );
   });
 
   it('names what is missing: the program, the voice', async () => {
-    const missing = createEngine('command', { command: 'no-such-program-here {text}' }, host);
+    const missing = createEngine('program', { program: 'no-such-program-here {text}' }, host);
     await expect(speak(missing, 'x')).rejects.toMatchObject({ code: 'ENGINE_MISSING' });
-    const voiceless = createEngine('command', { command: `${node} {voice}` }, host);
+    const voiceless = createEngine('program', { program: `${node} {voice}` }, host);
     await expect(speak(voiceless, 'x')).rejects.toMatchObject({ code: 'OPTION_INVALID' });
   });
 });

@@ -30,11 +30,11 @@ const URL_DESCRIPTION =
   'For callers on other machines addresses inside the service’s machine and its private network are refused.';
 
 /** A sound in the body of a request, spoken while it arrives, or at an address that the body names. */
-export const speechRoutes: RouteFamily = (root, context) => {
+export const speakRoutes: RouteFamily = (root, context) => {
   streamedBodies(root, { json: true }, (api) =>
     api.route({
       method: 'POST',
-      url: '/api/agents/:name/speech',
+      url: '/api/agents/:name/speeches',
       config: { streamsBody: 'unless-json' },
       schema: {
         ...schema,
@@ -51,11 +51,10 @@ export const speechRoutes: RouteFamily = (root, context) => {
         const { wait, sent, live, label, ...given } = wanted;
         const name = label ?? (address ? urlLabel(address) : uploadLabel(request));
         await takeSpeech(context, request, reply, { wait, sent, label: name }, (upload) => {
-          const { raw, ...rest } = given;
           const target = targetOf(context, request.params.name);
-          if (!address) return speak(target, upload!, { ...rest, label: name, ...rawOf(raw) }, live);
-          const allowPrivate = isLocalCaller(request.raw);
-          const sound = openSound(address, { allowPrivate, ...rawOf(raw) });
+          if (!address) return speak(target, upload!, { ...given, label: name }, live);
+          const { format, ...rest } = given;
+          const sound = openSound(address, { allowPrivate: isLocalCaller(request.raw), format });
           return speak(target, { ...sound, label: name }, rest, live);
         });
         return reply;
@@ -65,7 +64,7 @@ export const speechRoutes: RouteFamily = (root, context) => {
   streamedBodies(root, { json: false }, (api) =>
     api.route({
       method: 'PUT',
-      url: '/api/agents/:name/speech',
+      url: '/api/agents/:name/speeches',
       config: { streamsBody: true },
       schema: { ...schema, operationId: 'speakByPut' },
       handler: async (request, reply) => {
@@ -88,10 +87,6 @@ function speak(
 ): ReturnType<ReturnType<typeof targetOf>['speak']> {
   const options = given as SpeechOptions & SoundInputOptions;
   return live ? target.live(input, options) : target.speak(input, options);
-}
-
-function rawOf(raw: string | undefined): { raw?: string } {
-  return raw === undefined ? {} : { raw };
 }
 
 declare module 'fastify' {

@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http';
 /**
  * Writes lines to a response that stays open, with a bound on what waits for a reader who does not read.
  */
-export class LineWriter {
+export class LiveAnswer {
   readonly #response: ServerResponse;
   #maxBytes: number;
 

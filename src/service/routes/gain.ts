@@ -4,13 +4,13 @@ import { AgentParams } from '../params.js';
 import { ProblemSchema } from '../problem.js';
 import { agentJson, AgentSchema } from '../schemas.js';
 
-/** How loud an agent speaks. */
-export const volumeRoutes: RouteFamily = (api, context) => {
+/** The level of an agent. */
+export const gainRoutes: RouteFamily = (api, context) => {
   api.route({
     method: 'PUT',
-    url: '/api/agents/:name/volume',
+    url: '/api/agents/:name/gain',
     schema: {
-      operationId: 'setVolume',
+      operationId: 'setGain',
       summary: 'Makes everything louder or quieter from now on, without a click',
       description: 'On top of the level of each speech. What the avatar holds already keeps its level.',
       tags: ['agents'],
@@ -20,7 +20,7 @@ export const volumeRoutes: RouteFamily = (api, context) => {
     },
     handler: (request) => {
       const agent = knownAgent(context, request.params.name);
-      agent.volume(request.body.gainDb);
+      agent.setGainDb(request.body.gainDb);
       return agentJson(agent.snapshot());
     },
   });

@@ -5,15 +5,15 @@ import { defineEngine, rawFormatOption } from '../engine-definition.js';
 import { programSound } from '../program-sound.js';
 
 const PLACEHOLDER = /\{(\w+)\}/g;
-const PLACEHOLDERS = ['text', 'voice', 'language', 'rate', 'pitch', 'volume'] as const;
+const PLACEHOLDERS = ['text', 'voice', 'language', 'rate', 'pitchSemitones', 'volume'] as const;
 type Placeholder = (typeof PLACEHOLDERS)[number];
 
 const optionsSchema = z.strictObject({
-  command: z
+  program: z
     .string()
     .min(1)
     .describe(
-      'The command line. {text}, {voice}, {language}, {rate}, {pitch}, {volume} are filled in; without {text} the text goes to standard input.',
+      'The program with its arguments. {text}, {voice}, {language}, {rate}, {pitchSemitones}, {volume} are filled in; without {text} the text goes to standard input.',
     ),
   format: rawFormatOption(
     'Format of its sound when it writes samples without a head, such as s16le:22050:1.',
@@ -23,16 +23,16 @@ const optionsSchema = z.strictObject({
 });
 
 /** Any program that writes a sound to its standard output. No shell is involved. */
-export const command = defineEngine({
-  name: 'command',
+export const program = defineEngine({
+  name: 'program',
   summary: 'any program on this machine that writes a sound to its standard output',
   options: optionsSchema,
   create(options, { clock }): TtsEngine {
-    const [program = '', ...template] = splitCommand(options.command);
-    checkPlaceholders(program, template);
+    const [executable = '', ...template] = splitCommand(options.program);
+    checkPlaceholders(executable, template);
     const wantsStdin = !template.some((word) => word.includes('{text}'));
     return {
-      name: 'command',
+      name: 'program',
       capabilities: {
         streams: true,
         parallel: options.parallel,
@@ -40,14 +40,14 @@ export const command = defineEngine({
         volume: has(template, 'volume'),
         lacks: [
           ...(has(template, 'rate') ? [] : (['rate'] as const)),
-          ...(has(template, 'pitch') ? [] : (['pitchSemitones'] as const)),
+          ...(has(template, 'pitchSemitones') ? [] : (['pitchSemitones'] as const)),
         ],
       },
       async *synthesise(text, speech, { signal }): AsyncGenerator<SynthesisPart, void, undefined> {
         const args = template.map((word) => fill(word, text, speech));
-        if (options.format) yield { kind: 'format', raw: options.format };
+        if (options.format) yield { kind: 'format', format: options.format };
         const sound = programSound({
-          ...{ engine: 'command', program, args, idleMs: options.idleMs, clock, signal },
+          ...{ engine: 'program', program: executable, args, idleMs: options.idleMs, clock, signal },
           stdin: wantsStdin ? `${text}\n` : undefined,
         });
         for await (const bytes of sound) yield { kind: 'audio', bytes };
@@ -62,17 +62,20 @@ function has(template: readonly string[], name: Placeholder): boolean {
   return template.some((word) => word.includes(`{${name}}`));
 }
 
-function checkPlaceholders(program: string, template: readonly string[]): void {
-  const names = [program, ...template].flatMap((word) =>
+function checkPlaceholders(executable: string, template: readonly string[]): void {
+  const names = [executable, ...template].flatMap((word) =>
     [...word.matchAll(PLACEHOLDER)].map((match) => match[1]!),
   );
   const unknown = names.find((name) => !(PLACEHOLDERS as readonly string[]).includes(name));
   if (unknown !== undefined) {
     const known = PLACEHOLDERS.map((name) => `{${name}}`).join(', ');
-    throw new BridgeError('OPTION_INVALID', `The command has {${unknown}}, which is none of ${known}.`);
+    throw new BridgeError(
+      'OPTION_INVALID',
+      `The program's arguments have {${unknown}}, which is none of ${known}.`,
+    );
   }
-  if (program.includes('{'))
-    throw new BridgeError('OPTION_INVALID', 'The command must begin with a fixed program.');
+  if (executable.includes('{'))
+    throw new BridgeError('OPTION_INVALID', 'The program must begin with a fixed name.');
 }
 
 function fill(word: string, text: string, speech: VoiceOptions): string {
@@ -81,13 +84,13 @@ function fill(word: string, text: string, speech: VoiceOptions): string {
     voice: speech.voice,
     language: speech.language,
     rate: String(speech.rate ?? 1),
-    pitch: String(speech.pitchSemitones ?? 0),
+    pitchSemitones: String(speech.pitchSemitones ?? 0),
     volume: String(speech.volume ?? 1),
   };
   return word.replace(PLACEHOLDER, (_, name: Placeholder) => {
     const value = values[name];
     if (value !== undefined) return value;
-    throw new BridgeError('OPTION_INVALID', `The command has {${name}}, but no ${name} is set.`);
+    throw new BridgeError('OPTION_INVALID', `The program's arguments have {${name}}, but no ${name} is set.`);
   });
 }
 
@@ -131,9 +134,9 @@ export function splitCommand(line: string): string[] {
   if (quote)
     throw new BridgeError(
       'OPTION_INVALID',
-      `The command has a quote (${quote}) that does not close: ${line}`,
+      `The program has a quote (${quote}) that does not close: ${line}`,
     );
   if (word !== undefined) words.push(word);
-  if (words.length === 0) throw new BridgeError('OPTION_INVALID', 'The command is empty.');
+  if (words.length === 0) throw new BridgeError('OPTION_INVALID', 'The program is empty.');
   return words;
 }
