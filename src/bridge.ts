@@ -239,7 +239,8 @@ export async function openBridge(options: OpenOptions = {}): Promise<BridgeHandl
     clock,
     logger,
     tokenMatches: values.agentToken === undefined ? undefined : tokenMatcher(values.agentToken),
-    accept: (name, connection, state) => void registry.attach(name ?? DEFAULT_AGENT, connection, state),
+    admit: (name) => registry.admit(name ?? DEFAULT_AGENT),
+    accept: (name, connection, state) => registry.attach(name ?? DEFAULT_AGENT, connection, state),
   });
   listener.addUpgradeRoute(avatars.route);
   listener.onRefused((path, reason) => {

@@ -391,6 +391,46 @@ export class Agent implements Listenable<AgentEvents> {
     late.removeEventListener('abort', stop);
   }
 
+  /**
+   * @internal Asks its avatar for a sign of life.
+   * @returns false when it is not connected, or none came within `withinMs`
+   */
+  answers(withinMs: number): Promise<boolean> {
+    const link = this.#link;
+    if (!link?.connection.probe) return Promise.resolve(link !== undefined);
+    const { events } = link.connection;
+    return new Promise((resolve) => {
+      const settle = (alive: boolean): void => {
+        timer.cancel();
+        for (const off of offs) off();
+        resolve(alive);
+      };
+      const timer = this.#settings.clock.after(withinMs, () => settle(false));
+      const offs = [
+        events.on('acknowledged', () => settle(true)),
+        events.on('message', () => settle(true)),
+        events.on('closed', () => settle(false)),
+      ];
+      link.connection.probe?.();
+    });
+  }
+
+  /**
+   * @internal Gives its connection, which does not answer, to the agent of another name. It is never closed here.
+   * @returns nothing when it has none any more
+   */
+  giveUp(newName: string): { connection: Connection; state: LinkState } | undefined {
+    const link = this.#link;
+    if (!link) return undefined;
+    link.playOut(this.#settings.clock.nowMs() + this.#player.heldMs);
+    const { connection } = link;
+    this.#logger.warn(
+      { remote: connection.remote },
+      `the avatar does not answer and another one came by its name: it is ${newName} from now on`,
+    );
+    return { connection, state: link.giveUp(newName) };
+  }
+
   /** @internal Gives its connection to another process once it is drained. */
   async handOver(late: AbortSignal): Promise<void> {
     const reason = new BridgeError(

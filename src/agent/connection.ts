@@ -59,6 +59,11 @@ export interface Connection {
   send(unit: WireUnit): void;
   /** Takes a message that may answer for what was sent. @returns true when it does: it is nobody else's business */
   takeEcho?(message: AgentMessage): boolean;
+  /** Asks the agent for a sign of life; `acknowledged` is the answer. Absent where nothing can ask. */
+  probe?(): void;
+  /** Reads nothing until `release`; what comes waits. Absent where it cannot. */
+  hold?(): void;
+  release?(): void;
   /** Keeps what a process that takes over must know; absent where nobody could. */
   remember?(agentName: string, state: LinkState): void;
   /**

@@ -34,6 +34,11 @@ const MAX_WAITS = 4;
 /** Bytes that may wait for an agent that has stopped reading before commands are refused. */
 const MAX_UNSENT_BYTES = 1_000_000;
 
+/** An idle agent is asked for a sign of life so often, in ms: one that is gone without a word is noticed in a minute. */
+const IDLE_PROBE_MS = 20_000;
+/** A connection that was taken over from another process answers within this time, in ms, or cannot be read here. */
+const TAKEN_OVER_ANSWER_MS = 2000;
+
 /** The events of a link. */
 export interface LinkEvents {
   message: AgentMessage;
@@ -43,6 +48,8 @@ export interface LinkEvents {
   roundTrip: RoundTrip;
   /** The model whose lips are bound is gone: sound that comes now is dropped. What was under way is closed. */
   modelGone: BridgeError;
+  /** It was taken over from another process, and nothing has been read from it since. */
+  unanswered: undefined;
   lost: BridgeError;
 }
 
@@ -69,6 +76,7 @@ export class Link {
   readonly #options: LinkOptions;
   readonly #reader: MessageReader;
   readonly #readiness: Readiness;
+  readonly #offs: readonly (() => void)[];
   #model: string | undefined;
   #mode: SegmentMode | undefined;
   #lips: 'avatar' | 'commands' = 'avatar';
@@ -82,6 +90,9 @@ export class Link {
   /** What waits for the first moment at which sending is safe; undefined from then on. */
   #early: WireUnit[] | undefined = [];
   #earlyTimer: Timer | undefined;
+  #idleTimer: Timer | undefined;
+  #answerTimer: Timer | undefined;
+  #unanswered = false;
   #stalled = false;
   #stallTask: TimerTask | undefined;
   #lost: BridgeError | undefined;
@@ -107,11 +118,14 @@ export class Link {
     this.#reader = new MessageReader({
       framing: connection.transport === 'tcp' ? 'stream' : 'messages',
     });
-    connection.events.on('message', (bytes) => this.#onMessage(bytes));
-    connection.events.on('acknowledged', () => this.#onAcknowledged());
-    connection.events.on('closed', (reason) => this.#onClosed(reason));
+    this.#offs = [
+      connection.events.on('message', (bytes) => this.#onMessage(bytes)),
+      connection.events.on('acknowledged', () => this.#onAcknowledged()),
+      connection.events.on('closed', (reason) => this.#onClosed(reason)),
+    ];
     if (state) this.#takeOver(state);
     this.#remember();
+    this.#watchIdle();
   }
 
   /** Why it is gone, once it is. */
@@ -141,6 +155,14 @@ export class Link {
   playOut(atMs: number): void {
     this.#playsUntilMs = atMs;
     this.#quietAtMs = atMs + TAIL_MS;
+  }
+
+  /**
+   * True for a connection that was taken over from another process and from which nothing has come since: what it is sent
+   * may be played, and may not.
+   */
+  get unanswered(): boolean {
+    return this.#unanswered;
   }
 
   /** True while an acknowledgement is overdue: the agent has stopped reading. */
@@ -190,7 +212,8 @@ export class Link {
    * log the former is only awaited: `assumed`.
    */
   get hearing(): 'confirmed' | 'assumed' {
-    return this.#readiness.soundConfirmed && !this.#boundUnseen ? 'confirmed' : 'assumed';
+    if (this.#unanswered || this.#boundUnseen) return 'assumed';
+    return this.#readiness.soundConfirmed ? 'confirmed' : 'assumed';
   }
 
   #sendEarlyAt(atMs: number, waits = 1): void {
@@ -255,6 +278,34 @@ export class Link {
       this.send(encodeCommand(closeMouthCommand(model)));
     }
     this.#closeSpeech(state);
+    this.#awaitAnswer();
+  }
+
+  /** Whether what the agent says is read here at all (README, Crashes and restarts). */
+  #awaitAnswer(): void {
+    const { connection } = this;
+    if (!connection.probe) return;
+    connection.probe();
+    this.#watchReading();
+    this.#answerTimer = this.#options.clock.after(TAKEN_OVER_ANSWER_MS, () => {
+      this.#unanswered = true;
+      this.events.emit('unanswered', undefined);
+    });
+  }
+
+  #answered(): void {
+    this.#answerTimer?.cancel();
+    this.#unanswered = false;
+  }
+
+  #watchIdle(): void {
+    const { connection } = this;
+    if (!connection.probe) return;
+    this.#idleTimer = this.#options.clock.after(IDLE_PROBE_MS, () => {
+      if (connection.acks.overdueAtMs === undefined) connection.probe?.();
+      this.#watchReading();
+      this.#watchIdle();
+    });
   }
 
   #closeSpeech({ openSamples = 0, inDoubt = false, dryAtMs = -Infinity }: LinkState): void {
@@ -280,20 +331,24 @@ export class Link {
     this.#remember();
   }
 
-  #remember(): void {
-    this.connection.remember?.(this.#options.agentName, {
+  get #state(): LinkState {
+    return {
       started: this.#started,
       model: this.#model,
       mode: this.#mode,
       lips: this.#lips,
       gainDb: this.#gainDb,
       paused: this.#paused,
-    });
+    };
+  }
+
+  #remember(): void {
+    this.connection.remember?.(this.#options.agentName, this.#state);
   }
 
   #watchReading(): void {
     const { acks } = this.connection;
-    if (acks.overdueAtMs === undefined || this.#stalled) return;
+    if (acks.overdueAtMs === undefined || this.#stalled || this.#stallTask) return;
     this.#watchReadingAt(acks.overdueAtMs);
   }
 
@@ -310,6 +365,7 @@ export class Link {
   }
 
   #onAcknowledged(): void {
+    this.#answered();
     const { overdueAtMs, roundTrip } = this.connection.acks;
     // The statistics are worth their price only to somebody who looks at them.
     if (this.events.listenerCount('roundTrip') > 0) this.events.emit('roundTrip', roundTrip!);
@@ -320,6 +376,7 @@ export class Link {
   }
 
   #onMessage(bytes: Uint8Array): void {
+    this.#answered();
     for (const message of this.#reader.push(bytes)) {
       if (this.connection.takeEcho?.(message)) continue;
       const gone = this.#readiness.onMessage(message);
@@ -352,6 +409,16 @@ export class Link {
     );
   }
 
+  /** Ends this side of it: the connection is that of another agent now. @returns how it was set up */
+  giveUp(newName: string): LinkState {
+    const { agentName } = this.#options;
+    const dryAtMs = this.#playsUntilMs;
+    this.#end(
+      new BridgeError('AGENT_LOST', `Agent ${agentName} does not answer; its connection is ${newName} now.`),
+    );
+    return { ...this.#state, openSamples: this.#openSamples, inDoubt: true, dryAtMs };
+  }
+
   #onClosed(reason: string): void {
     if (this.#lost) return;
     const { agentName } = this.#options;
@@ -360,8 +427,11 @@ export class Link {
 
   #end(error: BridgeError): void {
     this.#lost = error;
+    for (const off of this.#offs) off();
     this.#stallTask?.cancel();
     this.#earlyTimer?.cancel();
+    this.#idleTimer?.cancel();
+    this.#answerTimer?.cancel();
     this.#early = undefined;
     this.#readiness.close(error);
     this.events.emit('lost', error);

@@ -365,12 +365,13 @@ export class MessageReader {
     let start = 0;
     while (start < data.length) {
       const newline = data.indexOf(NEWLINE, start);
-      if (newline !== -1 && (this.#whole || newline - start < MAX_INBOUND_BYTES)) {
+      const end = newline === -1 ? data.length : newline;
+      if (newline !== -1 && newline - start < MAX_INBOUND_BYTES) {
         add(messages, data.subarray(start, newline), false);
         start = newline + 1;
       } else if (this.#whole) {
-        add(messages, data.subarray(start), true);
-        start = data.length;
+        add(messages, data.subarray(start, Math.min(end, start + MAX_INBOUND_BYTES)), true);
+        start = end + 1;
       } else if (data.length - start >= MAX_INBOUND_BYTES) {
         add(messages, data.subarray(start, start + MAX_INBOUND_BYTES), true);
         start += MAX_INBOUND_BYTES;

@@ -4,14 +4,15 @@ import { WebSocket } from 'ws';
 import { FrameBoundary } from './frame-boundary.js';
 import { Resynchroniser } from './resynchroniser.js';
 
-/** An avatar's messages have at most 2,047 bytes (protocol.md §1); whoever sends more is none. */
-export const MAX_PAYLOAD_BYTES = 65_536;
+/** An avatar's messages have at most 2,047 bytes (protocol.md §1); whoever sends so much more is none. */
+export const MAX_PAYLOAD_BYTES = 16_384;
 
 /** How `ws` treats an avatar's connection, whether it has made the upgrade itself or not. */
 export const WEB_SOCKET_OPTIONS = {
   perMessageDeflate: false,
   allowSynchronousEvents: true,
-  autoPong: true,
+  // See `WebSocketConnection`: with too many answers waiting, the library would end the connection.
+  autoPong: false,
   maxPayload: MAX_PAYLOAD_BYTES,
   // A message cut in the middle of a character must not end the connection (protocol.md §1).
   skipUTF8Validation: true,

@@ -1,5 +1,5 @@
 /** What a frame holds (RFC 6455 §11.8). */
-export type Opcode = 0x1 | 0x2 | 0x9;
+export type Opcode = 0x1 | 0x2 | 0x9 | 0xa;
 
 /** The longest payload whose length fits two bytes. */
 const MAX_PAYLOAD_BYTES = 65_535;

@@ -27,6 +27,8 @@ export interface TcpConnectionOptions extends SocketConnectionOptions {
  */
 export class TcpConnection extends SocketConnection {
   readonly transport = 'tcp';
+  /** True while nothing is read. */
+  held = false;
   #passOver: boolean;
   #begun = false;
   #lastByte = LF;
@@ -52,6 +54,24 @@ export class TcpConnection extends SocketConnection {
     if (mark === undefined) return false;
     this.acknowledged(mark);
     return true;
+  }
+
+  probe(): void {
+    if (!this.socket.writable) return;
+    const line = this.#markLine(undefined);
+    const bytes = roomFor(line.length);
+    bytes.set(line);
+    writeFrom(this.socket, bytes);
+  }
+
+  hold(): void {
+    this.held = true;
+    this.socket.pause();
+  }
+
+  release(): void {
+    this.held = false;
+    this.socket.resume();
   }
 
   protected get inboundWhole(): boolean {
@@ -85,12 +105,8 @@ export class TcpConnection extends SocketConnection {
     this.#markAgain = undefined;
     const { pendingMarks } = this.acks;
     if (pendingMarks === 0 || !this.socket.writable) return;
-    if (pendingMarks < MAX_PENDING) {
-      const line = this.#markLine(undefined);
-      const bytes = roomFor(line.length);
-      bytes.set(line);
-      writeFrom(this.socket, bytes);
-    } else this.#markAgain = this.clock.after(MARK_AGAIN_MS, () => this.#onSilence());
+    if (pendingMarks < MAX_PENDING) this.probe();
+    else this.#markAgain = this.clock.after(MARK_AGAIN_MS, () => this.#onSilence());
   }
 
   #onData(chunk: Buffer): void {

@@ -12,8 +12,6 @@ import { TcpConnection, type TcpConnectionOptions } from './tcp-connection.js';
 
 /** An avatar for which there is no room is looked at again so often, in ms: closing its connection would end it. */
 const ROOM_AGAIN_MS = 1000;
-/** An idle connection whose other machine is gone is noticed by the system, which begins to ask after this long, in ms. */
-const KEEP_ALIVE_MS = 20_000;
 
 /** An address by which avatars come over plain TCP. */
 export interface TcpEntrance extends EntranceAddress {
@@ -160,7 +158,6 @@ export class TcpAvatars {
     state?: LinkState,
   ): void {
     socket.setNoDelay(true);
-    socket.setKeepAlive(true, KEEP_ALIVE_MS);
     const connection = new TcpConnection(socket, options);
     this.#connections.set(connection, key);
     connection.events.on('closed', () => {
@@ -171,7 +168,7 @@ export class TcpAvatars {
     if (this.#closed) return connection.destroy();
     this.#accept(connection, name, state);
     // An entrance gives it paused.
-    socket.resume();
+    if (!connection.held) socket.resume();
   }
 
   /** There is no refusing a connection that is there, for it would end the avatar: one without room waits for some. */

@@ -5,11 +5,14 @@ import { PING_TIMING } from './ack-window.js';
 import type { FrameBoundary } from './frame-boundary.js';
 import { frameBytes, writeFrame, writeHead } from './server-frame.js';
 import { SocketConnection, type SocketConnectionOptions } from './socket-connection.js';
-import { roomFor } from './write-room.js';
+import { roomFor, writeFrom } from './write-room.js';
 
 const TEXT = 0x1;
 const BINARY = 0x2;
 const PING = 0x9;
+const PONG = 0xa;
+/** Bytes that may wait for the system before pings are left unanswered: who does not read needs no answers. */
+const MAX_PONG_BACKLOG_BYTES = 16_384;
 
 /** What is known of a connection besides its WebSocket. */
 export interface WebSocketConnectionOptions extends SocketConnectionOptions {
@@ -38,11 +41,36 @@ export class WebSocketConnection extends SocketConnection {
     webSocket.binaryType = 'nodebuffer';
     webSocket.on('message', (data) => this.received(data as Buffer));
     webSocket.on('pong', (payload) => this.acknowledged(decodeMark(payload)));
+    webSocket.on('ping', (payload) => this.#pong(payload));
     webSocket.on('error', (error) => {
       this.closeReason = error.message;
       webSocket.terminate();
     });
     webSocket.on('close', () => this.ended());
+  }
+
+  probe(): void {
+    if (!this.socket.writable) return;
+    const ping = encodeMark(this.acks.mark(this.clock.nowMs()));
+    const bytes = roomFor(frameBytes(ping.length));
+    writeFrame(bytes, 0, PING, ping);
+    writeFrom(this.socket, bytes);
+  }
+
+  hold(): void {
+    this.#webSocket.pause();
+  }
+
+  release(): void {
+    this.#webSocket.resume();
+  }
+
+  /** Answers a ping here: the library ends a connection on which many answers wait. The last one may do for several (RFC 6455 §5.5.3). */
+  #pong(payload: Buffer): void {
+    if (!this.socket.writable || this.socket.writableLength > MAX_PONG_BACKLOG_BYTES) return;
+    const bytes = roomFor(frameBytes(payload.length));
+    writeFrame(bytes, 0, PONG, payload);
+    writeFrom(this.socket, bytes);
   }
 
   protected get inboundWhole(): boolean {

@@ -20,10 +20,11 @@ export interface AvatarRouteOptions {
   readonly logger: Logger;
   /** Demanded as `?token=` when set. */
   readonly tokenMatches?: ((token: string | null) => boolean) | undefined;
+  /** Checks whether a new connection may come under the name of its path. @throws BridgeError why it may not */
+  admit(name: string | undefined): void;
   /**
    * Takes a connection on under the name of its path, or `undefined` for the path without one.
    * @param state what is known of one that another process had before
-   * @throws BridgeError when it may not come; it is then refused with a reason
    */
   accept(name: string | undefined, connection: Connection, state?: LinkState): void;
 }
@@ -58,6 +59,12 @@ export class AvatarRoute {
     if (request.headers.origin !== undefined) return refuse(403, 'Web pages cannot connect as an avatar.');
     if (tokenMatches && !tokenMatches(url.searchParams.get('token'))) {
       return refuse(403, 'The token in the path (?token=…) is missing or wrong.');
+    }
+    try {
+      this.#options.admit(name);
+    } catch (error) {
+      if (!(error instanceof BridgeError)) throw error;
+      return refuse(error.code === 'AGENT_NAME_INVALID' ? 403 : 503, error.message);
     }
     const remote = remoteOf(request);
     heldSocket?.line.facts({ name, remote } satisfies AvatarFacts);
@@ -124,13 +131,7 @@ export class AvatarRoute {
   #accept(connection: WebSocketConnection, name: string | undefined, state?: LinkState): void {
     this.#connections.add(connection);
     connection.events.on('closed', () => this.#connections.delete(connection));
-    try {
-      this.#options.accept(name, connection, state);
-    } catch (error) {
-      const reason = error instanceof BridgeError ? error.message : String(error);
-      this.#options.logger.warn({ remote: connection.remote }, `an avatar was refused: ${reason}`);
-      connection.destroy();
-    }
+    this.#options.accept(name, connection, state);
   }
 
   /** The name in a path, `undefined` for none, `null` for a path that is not the avatars'. */

@@ -212,7 +212,7 @@ describe('the cues of a stream', () => {
 
 describe('what callers can open', () => {
   it('has a bound each, and what is closed makes room again', async () => {
-    rig = await startService({ maxQueued: 1, maxAgents: 2 }, { limits: { maxStreams: 2, maxWaits: 1 } });
+    rig = await startService({ maxQueued: 1, maxAgents: 1 }, { limits: { maxStreams: 2, maxWaits: 1 } });
     await rig.avatar();
     const path = '/api/agents/default/stream';
     const streams = [await StreamClient.open(rig.port), await StreamClient.open(rig.port)];
