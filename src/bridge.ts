@@ -255,7 +255,7 @@ export async function openBridge(options: OpenOptions = {}): Promise<BridgeHandl
     ],
     clock,
     logger,
-    accept: (name, connection, state) => void registry.attach(name ?? DEFAULT_AGENT, connection, state),
+    accept: (name, connection, state) => registry.attach(name ?? DEFAULT_AGENT, connection, state),
   });
 
   const wish = { host: values.host, port: values.port };
