@@ -1,7 +1,10 @@
+import { createServer, type AddressInfo } from 'node:net';
 import { msToSamples } from '../../src/base/units.js';
 import { openBridge, type BridgeHandle } from '../../src/bridge.js';
 import { PlaybackClock } from '../../src/speech/playback-clock.js';
 import { PING_TIMING } from '../../src/transport/ack-window.js';
+import { KeeperClient, type Channel } from '../../src/keeper/keeper-client.js';
+import { SharedState } from '../../src/keeper/shared-state.js';
 import { LEAD_MS, speechLikeNoise, watchWindow, type Window, type WindowReport } from './load.js';
 import { sharedClock, sleep } from './now.js';
 import { serve } from './processes.js';
@@ -19,12 +22,58 @@ const { transmit } = PlaybackClock.prototype;
 let bridge: BridgeHandle;
 let leadSamples = msToSamples(LEAD_MS);
 
+/** How a bridge is started. */
+export interface ListenOptions {
+  readonly leadMs?: number | 'auto' | undefined;
+  /** What avatars come by: `keeper` as under `serve`, with a record of each frame for the next worker. */
+  readonly via?: 'websocket' | 'tcp' | 'keeper' | undefined;
+}
+
+/** A keeper in this process: it accepts connections and hands them over as the one of `serve` does. */
+function keptHere(): KeeperClient {
+  const sharedState = SharedState.create();
+  let slots = 0;
+  let listener: (message: unknown, handle: unknown) => void = () => undefined;
+  const server = createServer({ pauseOnConnect: true, noDelay: true }, (socket) => {
+    const slot = (slots += 1);
+    sharedState.clear(slot);
+    listener({ type: 'connection', slot }, socket);
+    socket.resume();
+  });
+  const channel: Channel = {
+    connected: true,
+    send: (message) => {
+      if ((message as { type: string }).type !== 'listen') return true;
+      server.listen(0, '127.0.0.1', () => {
+        const { port } = server.address() as AddressInfo;
+        listener({ type: 'listening', host: '127.0.0.1', port }, undefined);
+      });
+      return true;
+    },
+    on: (event: string, told: (message: unknown, handle: unknown) => void) => {
+      if (event === 'message') listener = told;
+    },
+  };
+  const wishes = { standby: false, log: { json: true, level: 'info' } };
+  return new KeeperClient({ sharedStateFd: sharedState.fd, number: 1 }, wishes, channel);
+}
+
 const tasks = {
-  /** Starts a bridge. @returns the port it listens on */
-  async listen(leadMs: number | 'auto' = LEAD_MS): Promise<number> {
+  /** Starts a bridge. @returns where avatars connect to it */
+  async listen({ leadMs = LEAD_MS, via = 'websocket' }: ListenOptions = {}): Promise<string> {
     if (leadMs !== 'auto') leadSamples = msToSamples(leadMs);
-    bridge = await openBridge({ port: 0, firstSoundMs: 0, leadMs, maxAgents: 10_000, clock: sharedClock });
-    return bridge.address.port;
+    bridge = await openBridge({
+      port: 0,
+      leadMs,
+      maxAgents: 10_000,
+      firstSoundMs: 0,
+      clock: sharedClock,
+      tcpListen: via === 'tcp' ? ['0'] : [],
+      keeperClient: via === 'keeper' ? keptHere() : undefined,
+    });
+    bridge.handover?.enter({ stop: () => undefined, over: () => undefined });
+    const [tcp] = bridge.tcpAddresses;
+    return tcp ? `tcp://127.0.0.1:${tcp.port}` : `ws://127.0.0.1:${bridge.address.port}/chat`;
   },
   /** Has every agent speak, their starts spread evenly over a time. */
   async speak({ spreadMs, seconds, cueEveryMs }: SpeakOptions): Promise<void> {

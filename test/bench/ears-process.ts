@@ -7,7 +7,7 @@ import { serve } from './processes.js';
 
 /** Simulated avatars to be connected, as one group. */
 export interface EarsOptions {
-  /** `ws://127.0.0.1:9001/chat` */
+  /** `ws://127.0.0.1:9001/chat`, or `tcp://127.0.0.1:60001`, where the bridge names them in their order. */
   readonly url: string;
   readonly group: string;
   readonly names: readonly string[];
@@ -52,7 +52,7 @@ const tasks = {
     const ready: Promise<void>[] = [];
     for (const name of names) {
       const avatar = new SimulatedAvatar({
-        url: `${url}/${name}`,
+        url: url.startsWith('tcp:') ? url : `${url}/${name}`,
         record,
         audioOpenMs: 0,
         clock: sharedClock,

@@ -16,9 +16,9 @@ export const extras: Bench = {
     const perFrameUs = async (): Promise<number> =>
       quantile((await bridge.call('measure', { ms, lateness: false })).cpuPerFrameUs, 0.25);
     try {
-      const port = await bridge.call('listen', 120);
+      const url = await bridge.call('listen', { leadMs: 120 });
       const names = Array.from({ length: count }, (_, i) => `a${i}`);
-      await ears.call('connect', { url: `ws://127.0.0.1:${port}/chat`, group: 'all', names });
+      await ears.call('connect', { url, group: 'all', names });
       const speech = { spreadMs: quick ? 50 : 500, seconds: (6 * ms) / 1000 + 10 };
       await bridge.call('speak', speech);
       await perFrameUs();

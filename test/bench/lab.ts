@@ -21,7 +21,8 @@ export async function openLab(options: OpenOptions = {}): Promise<Lab> {
     bridge,
     ears,
     async connect(name, simulator) {
-      const url = `ws://127.0.0.1:${bridge.address.port}/chat`;
+      const [tcp] = bridge.tcpAddresses;
+      const url = tcp ? `tcp://127.0.0.1:${tcp.port}` : `ws://127.0.0.1:${bridge.address.port}/chat`;
       await ears.call('connect', { url, group: name, names: [name], ...(simulator && { simulator }) });
       const agent = bridge.agent(name);
       await agent.whenReady();

@@ -39,6 +39,17 @@ export const lateness: Bench = {
         },
       );
     }
+    const tcp = await measureStreams('bridge over TCP', quick ? 5 : 100, quick);
+    const late = spread(tcp.timed.latenessMs);
+    const avatars = `${quick ? 5 : 100} avatars over plain TCP`;
+    rows.push(
+      ...(['p50', 'p99', 'max'] as const).map((key) => ({
+        what: `${avatars}, ${key}`,
+        figure: late[key],
+        unit: 'ms',
+      })),
+      { what: `${avatars}, gaps heard`, figure: tcp.heard.gapCount, unit: 'gaps', aim: 'none' },
+    );
     return rows;
   },
 };

@@ -37,8 +37,7 @@ async function measure(quick: boolean, stallMs: number): Promise<Map<number | 'a
   const bridge = new Companion<BridgeTasks>('bridge-process');
   const ears = new Companion<EarsTasks>('ears-process');
   try {
-    const port = await bridge.call('listen', 'auto');
-    const url = `ws://127.0.0.1:${port}/chat`;
+    const url = await bridge.call('listen', { leadMs: 'auto' });
     const leads: Record<string, number | 'auto'> = {};
     for (const lead of LEADS) {
       for (const readJitterMs of JITTERS_MS) {

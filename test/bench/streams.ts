@@ -5,8 +5,13 @@ import type { WindowReport } from './load.js';
 import { Companion } from './processes.js';
 import { sleep } from './now.js';
 
-/** Who sends: the bridge, or one of the baselines of bare-process.ts. */
-export type Sender = 'bridge' | 'own timers' | 'bare write';
+/**
+ * Who sends: the bridge, with the keeper's records as under `serve`, over plain TCP, or one of the baselines of
+ * bare-process.ts.
+ */
+export type Sender = 'bridge' | 'bridge as served' | 'bridge over TCP' | 'own timers' | 'bare write';
+
+const VIA = { bridge: 'websocket', 'bridge as served': 'keeper', 'bridge over TCP': 'tcp' } as const;
 
 /** What came of one sender and so many simulated avatars. */
 export interface StreamsReport {
@@ -38,13 +43,16 @@ async function measure(sender: Sender, count: number, quick: boolean): Promise<S
   const spreadMs = quick ? 100 : 1000;
   const seconds = Math.ceil((2 * windowMs + spreadMs + WARM_UP_MS) / 1000) + 20;
   const ears = new Companion<EarsTasks>('ears-process');
-  const bridge = sender === 'bridge' ? new Companion<BridgeTasks>('bridge-process') : undefined;
+  const via = sender in VIA ? VIA[sender as keyof typeof VIA] : undefined;
+  const bridge = via && new Companion<BridgeTasks>('bridge-process');
   const bare = bridge ? undefined : new Companion<BareTasks>('bare-process');
   const mouth = bridge ?? bare!;
   try {
-    const port = await mouth.call('listen');
+    const url = bridge
+      ? await bridge.call('listen', { via })
+      : `ws://127.0.0.1:${await bare!.call('listen')}/chat`;
     const names = Array.from({ length: count }, (_, i) => `a${i}`);
-    await ears.call('connect', { url: `ws://127.0.0.1:${port}/chat`, group: 'all', names });
+    await ears.call('connect', { url, group: 'all', names });
     const timers = sender === 'own timers' ? 'own' : 'shared';
     await bridge?.call('speak', { spreadMs, seconds });
     await bare?.call('speak', { timers, spreadMs, seconds });

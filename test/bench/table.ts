@@ -6,7 +6,7 @@ export interface Row {
   /** Measured in the same run. */
   readonly baseline?: { readonly what: string; readonly figure: number };
   /** What it should be, as the reader checks it: `<= 1.5x`. */
-  readonly aim?: string;
+  readonly aim?: string | undefined;
 }
 
 /** Figures of two dimensions, each cell as it is to be read. */
