@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +8,7 @@ import type { BridgeOptions } from '../../src/bridge.js';
 import { selfSigned } from '../support/certificate.js';
 import { inProcess } from '../support/command.js';
 import { describeWith } from '../support/needs.js';
+import { inProject } from '../support/paths.js';
 import { until } from '../support/service-rig.js';
 import { noise } from '../support/signals.js';
 import { wavOf } from '../support/wav.js';
@@ -47,16 +48,9 @@ async function join2(nodes: NodeRigs, options: BridgeOptions): Promise<void> {
   expect(spoken.json).toMatchObject({ agent: 'mei', end: { how: 'completed' } });
 }
 
-/** What a site needs on the server when the prefix is the usual one; the page about nodes lists it. */
-const site = (name: string, callees: string): string => `
-  permissions: {
-    publish: [
-      "mmdagent.presence.${name}", "mmdagent.events.${name}", "mmdagent.passing.${name}", "mmdagent.link.${callees}"
-    ]
-    subscribe: [
-      "mmdagent.presence.*", "mmdagent.events.*", "mmdagent.passing.*", "mmdagent.link.${name}.>"
-    ]
-  }`;
+const page = readFileSync(inProject('src/cluster/README.md'), 'utf8');
+/** The server's configuration as the page about nodes shows it. */
+const PAGE_PERMISSIONS = /```\n(authorization \{[^]*?)```/.exec(page)![1]!;
 
 await describeWith(['nats-server', 'openssl'], 'the connection to NATS', () => {
   it('logs in with user and password, by options or in the URL, with a token and with an nkey', async () => {
@@ -121,14 +115,8 @@ await describeWith(['nats-server', 'openssl'], 'the connection to NATS', () => {
   });
 
   it('needs no more permissions than the page lists, and a site without one is told so at once', async () => {
-    const { nodes } = await server(
-      () => `authorization { users: [
-        { user: hub, password: p, ${site('hub', '>')} }
-        { user: kyoto, password: p, ${site('kyoto', 'hub.>')} }
-        { user: osaka, password: p, ${site('osaka', 'hub.>')} }
-      ] }`,
-    );
-    const start = (name: string) => nodes.start(name, { natsUser: name, natsPassword: 'p' });
+    const { nodes } = await server(() => PAGE_PERMISSIONS);
+    const start = (name: string) => nodes.start(name, { natsUser: name, natsPassword: `${name}-secret` });
     const [hub, kyoto, osaka] = await Promise.all([start('hub'), start('kyoto'), start('osaka')]);
     await kyoto.avatar({ name: 'mei' });
     await osaka.avatar({ name: 'taro' });
@@ -143,6 +131,13 @@ await describeWith(['nats-server', 'openssl'], 'the connection to NATS', () => {
     expect(refused.json).toMatchObject({ code: 'NODE_UNREACHABLE' });
     expect(refused.json['detail']).toContain('does not allow this node to send to node osaka');
     expect(performance.now() - startedMs).toBeLessThan(2000);
+  });
+
+  it('is described by a page whose flags all exist', async () => {
+    const { out } = await inProcess(['serve', '--help']);
+    for (const [flag] of page.matchAll(/(?<![\w-])--[a-z][a-z-]+/g)) {
+      if (flag !== '--agent') expect(out).toContain(flag);
+    }
   });
 
   it('keeps installations with different prefixes apart', async () => {
