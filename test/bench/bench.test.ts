@@ -4,7 +4,7 @@ import { inProject, projectDir } from '../support/paths.js';
 
 const NAMES = [
   ...['lateness', 'cpu', 'conversion', 'decoding', 'first-frame', 'memory', 'microphone', 'browser'],
-  ...['interruption', 'cues', 'links', 'position', 'text', 'service', 'keeper', 'extras'],
+  ...['interruption', 'cues', 'links', 'position', 'text', 'service', 'nodes', 'keeper', 'extras'],
 ];
 
 describe('npm run bench', () => {

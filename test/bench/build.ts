@@ -5,7 +5,7 @@ import { build as translate } from 'esbuild';
 import { inProject, projectDir } from '../support/paths.js';
 import { TRANSLATION } from '../support/translation.js';
 
-const FOLDERS = ['src', 'test/bench', 'test/support', 'test/keeper'];
+const FOLDERS = ['src', 'test/bench', 'test/support', 'test/keeper', 'test/cluster'];
 /** Served as it is written. */
 const PAGE = 'src/console';
 

@@ -15,6 +15,7 @@ import { lateness } from './lateness.js';
 import { memory } from './memory.js';
 import { microphone } from './microphone.js';
 import { profileInto } from './processes.js';
+import { nodes } from './nodes.js';
 import { service } from './service.js';
 import { text } from './text.js';
 import { table, type Bench, type Figures } from './table.js';
@@ -35,6 +36,7 @@ const BENCHES: readonly Bench[] = [
   position,
   text,
   service,
+  nodes,
   keeper,
   extras,
 ];

@@ -4,9 +4,10 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { WebSocketServer } from 'ws';
 import { openBridge, type BridgeHandle } from '../../src/bridge.js';
+import type { ServiceLimits } from '../../src/service/limits.js';
 import { attachService } from '../../src/service/service.js';
 import { LEAD_MS, speechLikeNoise, watchWindow } from './load.js';
-import { sharedClock } from './now.js';
+import { sharedClock, sleep } from './now.js';
 import { serve } from './processes.js';
 import { quantile } from './statistics.js';
 
@@ -24,6 +25,28 @@ const tasks = {
     bridge = await openBridge({ port: 0, firstSoundMs: 0, leadMs: LEAD_MS, clock: sharedClock });
     await attachService(bridge);
     return bridge.address.port;
+  },
+  /** Starts a bridge with its API as a node. @returns the port it listens on */
+  async listenAs({
+    nats,
+    node,
+    limits,
+  }: {
+    nats: string;
+    node: string;
+    limits: Partial<ServiceLimits>;
+  }): Promise<number> {
+    const joined = { nats: [nats], node };
+    bridge = await openBridge({ port: 0, firstSoundMs: 0, leadMs: LEAD_MS, clock: sharedClock, ...joined });
+    await attachService(bridge, { limits });
+    return bridge.address.port;
+  },
+  /** CPU time of this process in a stretch of time, in ms. */
+  async cpuMs(ms: number): Promise<number> {
+    const before = process.cpuUsage();
+    await sleep(ms);
+    const { user, system } = process.cpuUsage(before);
+    return (user + system) / 1000;
   },
   /** Starts a server that takes WebSockets and does nothing with them. @returns its port */
   async listenBare(): Promise<number> {
