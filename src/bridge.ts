@@ -1,3 +1,4 @@
+import { ByteBudget } from './base/byte-budget.js';
 import { systemClock, within, type Clock } from './base/clock.js';
 import { Emitter, type Listenable } from './base/emitter.js';
 import { BridgeError } from './base/errors.js';
@@ -30,6 +31,9 @@ import { listenError, Listener, type ListenAddress } from './transport/listener.
 import { AVATAR_TLS_PORT, readTls } from './transport/tls.js';
 import { TcpAvatars, type TcpEntrance } from './transport/tcp.js';
 import { AvatarRoute } from './transport/websocket.js';
+
+/** Memory that waiting texts and cues of all agents may take. */
+const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 
 type ServiceKey = Exclude<keyof OptionValues, 'timeoutMs' | 'agent' | 'tls' | 'tlsCa' | ServeKey>;
 
@@ -204,6 +208,7 @@ export async function openBridge(options: OpenOptions = {}): Promise<BridgeHandl
       skip: values.skip,
       ...mannerOf(say),
     }),
+    budget: new ByteBudget(MAX_WAITING_BYTES),
     connectedAgents: () =>
       registry
         .list()

@@ -70,6 +70,7 @@ export class Agent implements Listenable<AgentEvents> {
       lead: settings.leadMs === 'auto' ? this.#autoLead : settings.leadMs,
       autoLead: this.#autoLead,
       maxQueued: settings.maxQueued,
+      budget: settings.budget,
       bufferMs: settings.bufferMs,
       stallTimeoutMs: Math.max(settings.agentTimeoutMs, MIN_STALL_TIMEOUT_MS),
       checkCommand: (line) => this.checkCommand(line),

@@ -1,4 +1,5 @@
 import type { OpenSound } from '../audio/input.js';
+import type { ByteBudget } from '../base/byte-budget.js';
 import type { Clock } from '../base/clock.js';
 import type { Logger } from '../base/logger.js';
 import type { TimerWheel } from '../speech/timer-wheel.js';
@@ -23,6 +24,8 @@ export interface AgentSettings {
   /** No sound leaves sooner after an avatar has connected, in ms, unless it tells that its sound device is open. */
   readonly firstSoundMs: number;
   readonly maxQueued: number;
+  /** Memory that waiting texts and cues may take, of all agents together. */
+  readonly budget: ByteBudget;
   readonly bufferMs: number;
   readonly allowDangerous: boolean;
   /** Names of the agents that are connected. */

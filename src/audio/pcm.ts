@@ -58,6 +58,8 @@ export interface Sound {
   readonly live: boolean;
   /** Live sound: how much of it may come at once, in ms, because it was kept back first: a gate's pre-roll. */
   readonly burstMs?: number | undefined;
+  /** Memory that it takes while it waits to be opened, in bytes, where it holds a caller's text. */
+  readonly heldBytes?: number | undefined;
   /**
    * @throws BridgeError FILE_NOT_FOUND, FILE_UNREADABLE, SOUND_EMPTY, SOUND_UNKNOWN, SOUND_BROKEN or SOURCE_FAILED,
    * at the first `next()` or any later one

@@ -1,3 +1,4 @@
+import type { ByteBudget } from '../base/byte-budget.js';
 import { BridgeError } from '../base/errors.js';
 import { samplesToMs } from '../base/units.js';
 import { Gain } from '../audio/gain.js';
@@ -29,7 +30,7 @@ const MAX_INSERTIONS = 64;
 export class ActiveSpeech {
   readonly speech: Speech;
   readonly feed: Feed;
-  readonly cues = new CueList();
+  readonly cues: CueList;
   readonly gain: Gain;
   /** Aborts the wait for the agent. */
   readonly preparing = new AbortController();
@@ -37,6 +38,8 @@ export class ActiveSpeech {
   immediate = false;
   /** How it will end when what was sent has been heard. */
   outcome: { how: SpeechEndKind; error: BridgeError | undefined } | undefined;
+  /** Memory taken for it from the budget, without its cues, in bytes. */
+  heldBytes = 0;
   cuesSent = 0;
   cuesDropped = 0;
   /** The next samples rise from silence: they follow a pause or a cut. */
@@ -49,7 +52,9 @@ export class ActiveSpeech {
   #sentSamples = 0;
   #insertions: Insertion[] = [];
 
-  constructor(speech: Speech, feed: Feed) {
+  /** @param budget what its cues take is taken from it */
+  constructor(speech: Speech, feed: Feed, budget: ByteBudget) {
+    this.cues = new CueList(budget);
     this.speech = speech;
     this.feed = feed;
     this.gain = new Gain({ gainDb: speech.options.gainDb ?? 0 });

@@ -1,3 +1,4 @@
+import type { ByteBudget } from '../base/byte-budget.js';
 import { BridgeError } from '../base/errors.js';
 import { msToSamples } from '../base/units.js';
 
@@ -27,9 +28,15 @@ interface Waiting {
  * Pure: it is told how far the sound has got and says which are due.
  */
 export class CueList {
+  readonly #budget: ByteBudget;
   #waiting: Waiting[] = [];
   #waitingBytes = 0;
   #endSample: number | undefined;
+
+  /** @param budget what the cues take is taken from it while they wait */
+  constructor(budget: ByteBudget) {
+    this.#budget = budget;
+  }
 
   /** Cues that still wait. */
   get size(): number {
@@ -41,11 +48,15 @@ export class CueList {
    * @throws BridgeError CUE_LIMIT when too many wait
    */
   add(cue: Cue): void {
-    const bytes = this.#waitingBytes + bytesOf(cue);
-    if (bytes > MAX_WAITING_BYTES) {
+    const bytes = bytesOf(cue);
+    if (this.#waitingBytes + bytes > MAX_WAITING_BYTES)
       throw new BridgeError('CUE_LIMIT', `${this.size} cues of one speech wait already, which is the limit.`);
-    }
-    this.#waitingBytes = bytes;
+    if (!this.#budget.tryTake(bytes))
+      throw new BridgeError(
+        'CUE_LIMIT',
+        'The cues and texts that wait take too much memory: wait until some were spoken.',
+      );
+    this.#waitingBytes += bytes;
     const waiting: Waiting = { cue, atSample: this.#sampleOf(cue) };
     this.#insert(waiting);
   }
@@ -85,7 +96,9 @@ export class CueList {
 
   #take(count: number): Cue[] {
     const cues = this.#waiting.splice(0, count).map(({ cue }) => cue);
-    for (const cue of cues) this.#waitingBytes -= bytesOf(cue);
+    const bytes = cues.reduce((sum, cue) => sum + bytesOf(cue), 0);
+    this.#waitingBytes -= bytes;
+    this.#budget.give(bytes);
     return cues;
   }
 
@@ -109,5 +122,5 @@ export class CueList {
 }
 
 function bytesOf({ send }: Cue): number {
-  return send.length + CUE_BYTES;
+  return send.length * 2 + CUE_BYTES;
 }

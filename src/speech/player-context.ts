@@ -1,3 +1,4 @@
+import type { ByteBudget } from '../base/byte-budget.js';
 import type { Clock } from '../base/clock.js';
 import type { Emitter } from '../base/emitter.js';
 import type { Logger } from '../base/logger.js';
@@ -25,6 +26,8 @@ export interface PlayerOptions {
   readonly autoLead: AdaptiveLead;
   /** Speeches that may wait; one more is refused. */
   readonly maxQueued: number;
+  /** Memory that waiting texts and cues may take, shared by all players. */
+  readonly budget: ByteBudget;
   /** Converted sound read ahead of a speech, in ms. */
   readonly bufferMs: number;
   /** How long the agent may not read before its speech is given up, in ms. */

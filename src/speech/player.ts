@@ -24,6 +24,9 @@ import {
 /** How long a cut fades by default, in ms: a click is a fault. */
 const FADE_MS = 15;
 
+/** What a speech takes besides its label and its text, about, in bytes. */
+const SPEECH_BYTES = 4096;
+
 const GAP_REASONS: Record<GapCause, string> = {
   source: 'the sound came late',
   stall: 'the process was stalled for longer than the lead',
@@ -131,8 +134,9 @@ export class Player implements SpeechOwner {
     }
     if (options.when !== 'interrupt') this.#queue.checkRoom(sound.label);
     const speech = new Speech(this, this.#context.nextId(), sound.label, options);
-    const run = new ActiveSpeech(speech, this.#openFeed(sound, speech));
-    for (const cue of options.cues ?? []) run.cues.add(cue);
+    const { budget } = this.#context;
+    const run = new ActiveSpeech(speech, this.#openFeed(sound, speech), budget);
+    this.#takeMemory(run, heldBytes(sound));
     if (options.when === 'interrupt') {
       this.#stopAll(FADE_MS);
       run.immediate = true;
@@ -271,6 +275,27 @@ export class Player implements SpeechOwner {
     return run === this.#performing.run ? this.#performing.heardMs(run) : this.#playing.heardMs(run);
   }
 
+  /** @throws BridgeError QUEUE_FULL or CUE_LIMIT; then nothing is taken */
+  #takeMemory(run: ActiveSpeech, bytes: number): void {
+    const { budget } = this.#context;
+    const { label, options } = run.speech;
+    if (!budget.tryTake(bytes)) {
+      const mb = Math.round(budget.maxBytes / 1_048_576);
+      throw new BridgeError(
+        'QUEUE_FULL',
+        `The texts and cues that wait take ${mb} MB already; ${label} was not taken on.`,
+      );
+    }
+    run.heldBytes = bytes;
+    try {
+      for (const cue of options.cues ?? []) run.cues.add(cue);
+    } catch (error) {
+      run.cues.takeAll();
+      budget.give(bytes);
+      throw error;
+    }
+  }
+
   #openFeed(sound: Sound, speech: Speech): Feed {
     const { clock, bufferMs, logger } = this.#context;
     const options = {
@@ -348,6 +373,7 @@ export class Player implements SpeechOwner {
     const { how, error, heardMs } = ending;
     this.#queue.remove(run);
     this.#playing.remove(run, how);
+    this.#context.budget.give(run.heldBytes);
     const { sendIfCut, gate } = run.speech.options;
     if (sendIfCut !== undefined && run.begun && how !== 'completed') this.#context.sink.command(sendIfCut);
     if (!run.begun) gate?.leave();
@@ -359,4 +385,9 @@ export class Player implements SpeechOwner {
     if (heardMs > 0) run.speech.markStarted();
     run.speech.settle(end);
   }
+}
+
+/** Memory that a speech takes from its start to its end, without its cues. */
+function heldBytes({ label, heldBytes = 0 }: Sound): number {
+  return SPEECH_BYTES + label.length * 2 + heldBytes;
 }

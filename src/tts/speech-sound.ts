@@ -32,6 +32,7 @@ export function speechSound(
   return {
     label: options.label ?? 'the text',
     live: false,
+    heldBytes: typeof text === 'string' ? text.length * 2 : 0,
     events,
     get report() {
       return run.report;

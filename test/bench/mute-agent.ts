@@ -1,3 +1,4 @@
+import { ByteBudget } from '../../src/base/byte-budget.js';
 import { Agent } from '../../src/agent/agent.js';
 import type { Connection, ConnectionEvents } from '../../src/agent/connection.js';
 import { createConverter } from '../../src/audio/convert.js';
@@ -38,6 +39,7 @@ export async function muteAgent(clock: Clock, options: { leadMs: number }): Prom
     maxQueued: 100,
     bufferMs: 2000,
     allowDangerous: false,
+    budget: new ByteBudget(1e8),
     connectedAgents: () => [],
     nextSpeechId: () => `s${(speeches += 1)}`,
   });

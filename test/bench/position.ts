@@ -1,3 +1,4 @@
+import { ByteBudget } from '../../src/base/byte-budget.js';
 import type { Sound } from '../../src/audio/pcm.js';
 import { silentLogger } from '../../src/base/logger.js';
 import { samplesToMs } from '../../src/base/units.js';
@@ -54,6 +55,7 @@ async function simulated(minutes: number, cardPpm: number): Promise<Row[]> {
   };
   const player = new Player({
     agentName: 'default',
+    budget: new ByteBudget(1e8),
     sink,
     wheel: new TimerWheel(clock),
     clock,

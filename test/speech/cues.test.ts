@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ByteBudget } from '../../src/base/byte-budget.js';
 import { CueList } from '../../src/speech/cues.js';
 import { HandSound, ramp, rig, sound } from '../support/speech-rig.js';
 
@@ -116,7 +117,7 @@ describe('cues', () => {
 
 describe('CueList', () => {
   it('keeps the order of moments, and of arrival at the same moment', () => {
-    const list = new CueList();
+    const list = new CueList(new ByteBudget(1e8));
     for (const [atMs, send] of [
       [20, 'c'],
       [10, 'a'],
@@ -131,7 +132,7 @@ describe('CueList', () => {
   });
 
   it('is bounded, and has room again for as much as was taken out', () => {
-    const list = new CueList();
+    const list = new CueList(new ByteBudget(1e8));
     const send = 'x'.repeat(2000);
     let count = 0;
     const fill = (): void => {
@@ -146,7 +147,7 @@ describe('CueList', () => {
   });
 
   it('holds back cues from the end until the end is known', () => {
-    const list = new CueList();
+    const list = new CueList(new ByteBudget(1e8));
     list.add({ atMs: -10, send: 'end' });
     list.add({ atMs: 100, send: 'later' });
     expect(list.takeDue(1e9).map(({ send }) => send)).toEqual(['later']);

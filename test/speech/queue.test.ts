@@ -1,8 +1,38 @@
 import { describe, expect, it } from 'vitest';
+import { ByteBudget } from '../../src/base/byte-budget.js';
 import { BridgeError } from '../../src/base/errors.js';
 import type { Sound } from '../../src/audio/pcm.js';
 import { concat } from '../support/signals.js';
 import { HandSound, ramp, rig, sound } from '../support/speech-rig.js';
+
+describe('what waits', () => {
+  it('is bounded in bytes over all agents, texts and cues together, and gives its memory back', async () => {
+    const budget = new ByteBudget(200_000);
+    const [one, other] = [rig({ budget, maxQueued: 100 }), rig({ budget, maxQueued: 100 })];
+    const text = (heldBytes: number): Sound => ({ ...sound(ramp(160)), heldBytes });
+    const speech = one.player.speak(text(90_000));
+    const next = other.player.speak(text(90_000));
+    expect(() => one.player.speak(text(20_000))).toThrow(
+      expect.objectContaining({ code: 'QUEUE_FULL', message: expect.stringContaining('take') as string }),
+    );
+    const cue = `X|${'y'.repeat(1000)}`;
+    expect(() => {
+      for (let i = 0; i < 20; i += 1) next.cue(60_000, cue);
+    }).toThrow(expect.objectContaining({ code: 'CUE_LIMIT' }));
+    // One that is refused for its cues takes nothing.
+    await speech.stop();
+    const before = budget.takenBytes;
+    const cues = Array.from({ length: 100 }, () => ({ atMs: 1, send: cue }));
+    expect(() => one.player.speak(text(10), { cues })).toThrow(
+      expect.objectContaining({ code: 'CUE_LIMIT' }),
+    );
+    expect(budget.takenBytes).toBe(before);
+    await one.clock.advance(1000);
+    await other.clock.advance(1000);
+    expect((await next.finished).how).toBe('completed');
+    expect(budget.takenBytes).toBe(0);
+  });
+});
 
 describe('the queue', () => {
   it('speaks two speeches in order, each whole, the second after the first was heard', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ByteBudget } from '../../src/base/byte-budget.js';
 import { systemClock } from '../../src/base/clock.js';
 import { BridgeError } from '../../src/base/errors.js';
 import { Feed } from '../../src/speech/feed.js';
@@ -23,7 +24,7 @@ function make(label: string, options: SpeechOptions = {}): ActiveSpeech {
     changed: () => undefined,
     warn: () => undefined,
   });
-  return new ActiveSpeech(new Speech(nobody, label, label, options), feed);
+  return new ActiveSpeech(new Speech(nobody, label, label, options), feed, new ByteBudget(1e8));
 }
 
 /** SpeechQueue whose agent gets ready, or fails, when the test says so. */

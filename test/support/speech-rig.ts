@@ -1,3 +1,4 @@
+import { ByteBudget } from '../../src/base/byte-budget.js';
 import { beforeAll } from 'vitest';
 import { createConverter } from '../../src/audio/convert.js';
 import type { PcmBlock, Sound } from '../../src/audio/pcm.js';
@@ -202,6 +203,7 @@ export function rig(options: Partial<PlayerOptions> = {}): {
   let id = 0;
   const player = new Player({
     agentName: 'default',
+    budget: new ByteBudget(1e8),
     sink,
     wheel,
     clock,
