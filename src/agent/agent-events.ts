@@ -22,6 +22,12 @@ export interface AgentEvents extends AvatarEvents {
   message: AgentMessage;
   /** A text command left for it. `relayed` is true for one of a program that takes the bridge for the avatar. */
   command: { readonly line: string; readonly relayed: boolean };
+  /** A program that takes the bridge for this avatar came, left, or sent what was not passed on. */
+  relay: {
+    readonly program: string;
+    readonly state: 'connected' | 'left' | 'refused';
+    readonly reason: string | undefined;
+  };
   /** A speech was taken on. */
   speech: Speech;
   gap: { speech: Speech; lengthMs: number; cause: GapCause };

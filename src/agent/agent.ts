@@ -15,7 +15,12 @@ import { classify } from './messages.js';
 import { request } from './request.js';
 import type { SayOptions, SayText } from './say.js';
 import type { AgentSettings } from './settings.js';
-import { speechSnapshot, type AgentSnapshot, type AgentState } from './snapshot.js';
+import {
+  speechSnapshot,
+  type AgentSnapshot,
+  type AgentState,
+  type RelayedProgramSnapshot,
+} from './snapshot.js';
 import { SpeechStream } from './speech-stream.js';
 import type { AgentMessage } from './wire.js';
 
@@ -37,6 +42,8 @@ export class Agent implements Listenable<AgentEvents> {
   readonly #player: Player;
   readonly #autoLead = new AdaptiveLead();
   readonly #sink: AgentSink;
+  /** Programs that take the bridge for this avatar. */
+  readonly #relayed = new Set<() => RelayedProgramSnapshot>();
   #ready = false;
   /** Until this moment it is on its way here from another process. */
   #expectedUntilMs = -Infinity;
@@ -317,6 +324,7 @@ export class Agent implements Listenable<AgentEvents> {
       gainDb: this.#player.gainDb,
       roundTrip: link?.connection.acks.roundTrip,
       speeches: this.#player.speeches.map(speechSnapshot),
+      relayed: [...this.#relayed].map((program) => program()),
     };
   }
 
@@ -364,6 +372,22 @@ export class Agent implements Listenable<AgentEvents> {
   expect(withinMs: number, interruptThere?: InterruptThere): void {
     this.#expectedUntilMs = this.#settings.clock.nowMs() + withinMs;
     this.#interruptThere = interruptThere;
+  }
+
+  /** @internal A program takes the bridge for this avatar. @returns ends it */
+  relayed(program: () => RelayedProgramSnapshot): () => void {
+    const { name } = program();
+    this.#relayed.add(program);
+    this.#events.emit('relay', { program: name, state: 'connected', reason: undefined });
+    return () => {
+      if (!this.#relayed.delete(program)) return;
+      this.#events.emit('relay', { program: name, state: 'left', reason: undefined });
+    };
+  }
+
+  /** @internal What a relayed program sent was not passed on. */
+  relayRefused(program: string, reason: string): void {
+    this.#events.emit('relay', { program, state: 'refused', reason });
   }
 
   /** @internal @throws BridgeError RESTARTING while its connection and its speeches are still with another process */

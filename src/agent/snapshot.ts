@@ -4,6 +4,22 @@ import type { RoundTrip } from './connection.js';
 /** Whether an agent is there, and can speak. */
 export type AgentState = 'absent' | 'connected' | 'ready';
 
+/** A program that takes the bridge for the avatar, as plain data. */
+export interface RelayedProgramSnapshot {
+  /** Its address, or the address that the bridge connected to. */
+  readonly name: string;
+  readonly connectedMs: number;
+  readonly speaking: boolean;
+  /** Speeches that its sound became. */
+  readonly speeches: number;
+  /** Commands and sounds that were not passed on. */
+  readonly refused: number;
+  /** Sound of it that was dropped, because its speech was ended by somebody else. */
+  readonly droppedMs: number;
+  /** Messages of the avatar that were dropped because it read too slowly. */
+  readonly droppedLines: number;
+}
+
 /** What an agent is doing, as plain data. */
 export interface AgentSnapshot {
   readonly name: string;
@@ -24,6 +40,8 @@ export interface AgentSnapshot {
   readonly gainDb: number;
   readonly roundTrip: RoundTrip | undefined;
   readonly speeches: readonly SpeechSnapshot[];
+  /** Programs that take the bridge for this avatar. */
+  readonly relayed: readonly RelayedProgramSnapshot[];
 }
 
 /** A speech as plain data. */
