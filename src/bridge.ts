@@ -278,6 +278,11 @@ export async function openBridge(options: OpenOptions = {}): Promise<BridgeHandl
   const handover =
     keeperClient &&
     new Handover({ keeperClient, address, registry, listener, avatars, tcpAvatars, clock, logger });
+  const relays = await openRelays(values, { registry, clock, logger });
+  // The next process connects to the programs anew; what they sent to this one is spoken to its end.
+  handover?.events.on('retire', () => void relays.close());
+  handover?.events.on('resume', () => relays.open());
+  lifetime.own('the relayed programs', () => relays.close());
   const group = (agents = registry.list().filter(({ state }) => state !== 'absent')): AgentGroup =>
     new AgentGroup(agents, settings);
   lifetime.own('the listener', () => listener.close());
@@ -294,6 +299,7 @@ export async function openBridge(options: OpenOptions = {}): Promise<BridgeHandl
     await lifetime.close();
     throw error;
   }
+  relays.open();
 
   const handle: BridgeHandle = {
     address,
@@ -320,4 +326,29 @@ export async function openBridge(options: OpenOptions = {}): Promise<BridgeHandl
   };
   handles.set(handle, handle);
   return handle;
+}
+
+/** Programs that take the bridge for an avatar. The code is loaded only when an option asks for it. */
+async function openRelays(
+  { relay, relayListen }: Pick<OptionValues, 'relay' | 'relayListen'>,
+  { registry, clock, logger }: { registry: AgentRegistry; clock: Clock; logger: Logger },
+): Promise<{ open(): void; close(): Promise<void> }> {
+  if (relay.length + relayListen.length === 0)
+    return { open: () => undefined, close: () => Promise.resolve() };
+  const [{ parseRelay, parseRelayListen }, { openRelay }] = await Promise.all([
+    import('./relay/address.js'),
+    import('./relay/relay.js'),
+  ]);
+  const addresses = [...relay.map(parseRelay), ...relayListen.map(parseRelayListen)];
+  let opened: { close(): Promise<void> }[] = [];
+  return {
+    open: () => {
+      opened = addresses.map((address) =>
+        openRelay(address, { agent: registry.get(address.agent), clock, logger }),
+      );
+    },
+    close: async () => {
+      await Promise.all(opened.splice(0).map((relay) => relay.close()));
+    },
+  };
 }

@@ -328,6 +328,18 @@ export const OPTIONS = {
     'Serves HTTPS and WSS with this certificate; avatars speak TLS on port 443 only.',
   ),
   tlsKey: option('--tls-key <path>', z.string().min(1).optional(), 'a PEM file', 'The certificate’s key.'),
+  relay: option(
+    '--relay <addresses>',
+    list(z.string().regex(/^(wss?|tcp):\/\//)),
+    'ws://HOST:PORT/PATH or tcp://HOST:PORT, with =NAME for one agent and commas between several',
+    'Programs that are servers for an avatar: the bridge connects to them in the avatar’s place.',
+  ),
+  relayListen: option(
+    '--relay-listen <ports>',
+    list(z.string().min(1)),
+    '[HOST:]PORT, with =NAME for one agent and commas between several',
+    'TCP ports for programs that connect to an avatar: the bridge answers in its place.',
+  ),
   nats: option(
     '--nats <urls>',
     list(z.string().min(1)),

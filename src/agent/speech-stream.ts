@@ -30,8 +30,11 @@ export class SpeechStream extends Writable {
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    if (!this.writableFinished && this.speech.state !== 'ended') void this.speech.stop();
-    this.#bytes.destroy();
+    // A stream that has finished is destroyed as well, while its last bytes still wait to be spoken.
+    if (!this.writableFinished) {
+      if (this.speech.state !== 'ended') void this.speech.stop();
+      this.#bytes.destroy();
+    }
     done(error);
   }
 }

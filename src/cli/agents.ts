@@ -29,7 +29,7 @@ export const addAgents: AddCommand = (program, run) => {
   );
 };
 
-const HEADS = ['NAME', 'STATE', 'MODEL', 'SPEAKING', 'POSITION', 'HELD', 'WAITING', 'FROM'];
+const HEADS = ['NAME', 'STATE', 'MODEL', 'SPEAKING', 'POSITION', 'HELD', 'WAITING', 'FROM', 'RELAYS'];
 
 /** The lines of the table; with the node of each where nodes are joined. */
 function listing(agents: readonly AgentJson[]): string[] {
@@ -54,5 +54,6 @@ function row(agent: AgentJson): string[] {
     `${Math.round(heldMs)} ms`,
     String(speeches.length - (current ? 1 : 0)),
     remote ?? '-',
+    agent.relayed.map(({ name }) => printable(name)).join(' ') || '-',
   ];
 }

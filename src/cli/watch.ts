@@ -84,6 +84,10 @@ function eventLine(event: ServiceEventJson): string | undefined {
       return `* ${printable(event.error.detail)}`;
     case 'stalled':
       return event.stalled ? '* has stopped reading' : '* reads again';
+    case 'relay':
+      return event.state === 'refused'
+        ? `* ${printable(event.program)}: ${printable(event.reason ?? '')}`
+        : `* ${printable(event.program)} ${event.state === 'left' ? 'has left' : 'is relayed'}`;
     case 'missed':
       return `* ${event.count ?? 'some'} events were missed${event.node === undefined ? '' : ` of node ${event.node}`}`;
     case 'accepted':

@@ -41,6 +41,19 @@ function textOf(event, labelOf) {
       return ['agent', 'bad', problemLine(event.error)];
     case 'stalled':
       return ['agent', event.stalled ? 'bad' : 'good', t(event.stalled ? 'logStalled' : 'logReading')];
+    case 'relay':
+      return [
+        'agent',
+        event.state === 'refused' ? 'warn' : 'plain',
+        t(
+          event.state === 'refused'
+            ? 'logRelayRefused'
+            : event.state === 'left'
+              ? 'logRelayLeft'
+              : 'logRelay',
+          event,
+        ),
+      ];
     case 'gap': {
       const key = event.cause === 'source' ? 'logGapSource' : 'logGapStall';
       return ['agent', 'warn', t(key, { ms: Math.round(event.lengthMs) })];

@@ -20,7 +20,7 @@ export function parseRelay(text: string): RelayAddress {
   // A query of its own (`?token=x`) is a part of the address: a name follows it after another `=`.
   const [, query = '', rest = text] = /^([^?]*\?[^=]*=)(.*)$/.exec(text) ?? [];
   const [, address = '', agent] = NAMED.exec(rest)!;
-  const url = URL.parse(query + address);
+  const url = URL.canParse(query + address) ? new URL(query + address) : undefined;
   if (url && (url.protocol === 'ws:' || url.protocol === 'wss:')) {
     return { kind: 'websocket', url: url.href, agent };
   }

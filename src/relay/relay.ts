@@ -30,7 +30,9 @@ export interface Relay {
 
 /** Opens a relay. */
 export function openRelay(address: RelayAddress, options: RelayOptions): Relay {
-  return address.kind === 'listen' ? new ListeningRelay(address, options) : new CallingRelay(address, options);
+  return address.kind === 'listen'
+    ? new ListeningRelay(address, options)
+    : new CallingRelay(address, options);
 }
 
 /**
@@ -53,10 +55,7 @@ class CallingRelay implements Relay {
     this.#name = address.kind === 'websocket' ? address.url : `tcp://${hostPort(address)}`;
     this.#options = options;
     const { agent } = options;
-    this.#unsubscribe = [
-      agent.on('connected', () => this.#call()),
-      agent.on('lost', () => this.#stop()),
-    ];
+    this.#unsubscribe = [agent.on('connected', () => this.#call()), agent.on('lost', () => this.#stop())];
     if (agent.state !== 'absent') this.#call();
   }
 
@@ -191,14 +190,21 @@ class ListeningRelay implements Relay {
   #listen(): void {
     const { host, port } = this.#address;
     this.#server.listen({ host, port }, () =>
-      this.#options.logger.info({}, `listening for programs of ${this.#options.agent.name} at ${host}:${this.port ?? port}`),
+      this.#options.logger.info(
+        {},
+        `listening for programs of ${this.#options.agent.name} at ${host}:${this.port ?? port}`,
+      ),
     );
   }
 
   /** The port can be another process's for a while, at a restart. */
   #again(error: Error): void {
     if (this.#closed) return;
-    if (!this.#told) this.#options.logger.warn({}, `cannot listen at ${hostPort(this.#address)}: ${error.message}; trying again`);
+    if (!this.#told)
+      this.#options.logger.warn(
+        {},
+        `cannot listen at ${hostPort(this.#address)}: ${error.message}; trying again`,
+      );
     this.#told = true;
     this.#retry = this.#options.clock.after(RETRY_MS, () => this.#listen());
   }

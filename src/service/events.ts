@@ -73,6 +73,12 @@ export const AgentEventSchema = z
       truncated: z.boolean().describe('True when the avatar cut it off.'),
     }),
     event('stalled', { ...head, stalled: z.boolean().describe('It has stopped reading, or reads again.') }),
+    event('relay', {
+      ...head,
+      program: z.string().describe('Address of a program that takes the bridge for this avatar.'),
+      state: z.enum(['connected', 'left', 'refused']),
+      reason: z.string().optional().describe('Why what it sent was not passed on.'),
+    }),
     event('gap', {
       ...speechHead,
       lengthMs: z.number(),
@@ -219,6 +225,7 @@ export function followAgent(agent: Agent, tell: (event: AgentEventJson) => void)
     agent.on('lost', (error) => tell({ type: 'lost', ...at(), error: toProblem(error) })),
     agent.on('message', ({ text, truncated }) => tell({ type: 'message', ...at(), text, truncated })),
     agent.on('stalled', (stalled) => tell({ type: 'stalled', ...at(), stalled })),
+    agent.on('relay', (relay) => tell({ type: 'relay', ...at(), ...relay })),
     agent.on('gap', ({ speech, lengthMs, cause }) =>
       tell({ type: 'gap', ...at(), speech: speech.id, lengthMs: roundMs(lengthMs), cause }),
     ),

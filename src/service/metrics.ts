@@ -181,6 +181,11 @@ export class Metrics {
       );
     state('ready', '1 when its model is loaded and can speak.', (agent) => Number(agent.state === 'ready'));
     state('stalled', '1 while it is known to have stopped reading.', (agent) => Number(agent.stalled));
+    state(
+      'relayed_programs',
+      'Programs that take the bridge for it.',
+      (agent) => agent.snapshot().relayed.length,
+    );
     state('held_seconds', 'What it holds unplayed.', ({ player }) => player.heldMs / 1000);
     state('lead_seconds', 'What it is to hold unplayed.', ({ player }) => player.leadMs / 1000);
     state(

@@ -92,6 +92,17 @@ export const RoundTripSchema = z
   .nullable()
   .describe('From a frame to the proof that the avatar has read it.');
 
+/** A program that takes the bridge for an avatar. */
+export const RelayedProgramSchema = z.object({
+  name: z.string().describe('Its address.'),
+  connectedMs: z.number(),
+  speaking: z.boolean(),
+  speeches: z.int().describe('Speeches that its sound became.'),
+  refused: z.int().describe('Commands and sounds that were not passed on.'),
+  droppedMs: z.number().describe('Sound that was dropped, because its speech was ended by somebody else.'),
+  droppedLines: z.int().describe('Messages of the avatar that were dropped because it read too slowly.'),
+});
+
 /** What an agent is doing. */
 export const AgentSchema = z
   .object({
@@ -124,6 +135,7 @@ export const AgentSchema = z
     gainDb: z.number().describe('Its level, in dB; 0 is unchanged.'),
     roundTrip: RoundTripSchema,
     speeches: z.array(SpeechSchema).describe('In the order in which they are or will be heard.'),
+    relayed: z.array(RelayedProgramSchema).describe('Programs that take the bridge for this avatar.'),
   })
   .meta({ id: 'Agent' });
 
@@ -188,6 +200,11 @@ export function agentJson(snapshot: AgentSnapshot): AgentJson {
         }
       : null,
     speeches: snapshot.speeches.map((speech) => speechJson(snapshot.name, speech)),
+    relayed: snapshot.relayed.map((program) => ({
+      ...program,
+      connectedMs: Math.round(program.connectedMs),
+      droppedMs: Math.round(program.droppedMs),
+    })),
   };
 }
 

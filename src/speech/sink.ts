@@ -4,7 +4,7 @@ export type SegmentMode = 'file' | 'stream';
 /** What a speech needs from the agent before its first sample. */
 export interface SegmentNeeds {
   /** Alias of the model whose lips move; the agent's own default when absent. */
-  readonly model?: string;
+  readonly model?: string | undefined;
   readonly mode?: SegmentMode;
   /**
    * Who moves the lips: `avatar` (default), from the sound it plays, or `commands`, lip-sync commands that come as cues.
