@@ -15,6 +15,7 @@ import { mannerOf, TextNarrator, usualVoice } from './narration/narrator.js';
 import { SynthAnswerer, type SynthVoices } from './narration/synth-answerer.js';
 import {
   nodeNameOf,
+  relayAddress,
   resolveOptions,
   SERVICE_KEYS,
   tcpAddress,
@@ -335,16 +336,16 @@ async function openRelays(
 ): Promise<{ open(): void; close(): Promise<void> }> {
   if (relay.length + relayListen.length === 0)
     return { open: () => undefined, close: () => Promise.resolve() };
-  const [{ parseRelay, parseRelayListen }, { openRelay }] = await Promise.all([
-    import('./relay/address.js'),
-    import('./relay/relay.js'),
-  ]);
-  const addresses = [...relay.map(parseRelay), ...relayListen.map(parseRelayListen)];
+  const { openRelay } = await import('./relay/relay.js');
+  const addresses = [
+    ...relay.map((text) => relayAddress(text)!),
+    ...relayListen.map((text) => tcpAddress('listen', text)!),
+  ];
   let opened: { close(): Promise<void> }[] = [];
   return {
     open: () => {
       opened = addresses.map((address) =>
-        openRelay(address, { agent: registry.get(address.agent), clock, logger }),
+        openRelay(address, { agent: registry.get(address.name), clock, logger }),
       );
     },
     close: async () => {

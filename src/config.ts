@@ -81,6 +81,23 @@ export function tcpAddress(kind: TcpAddress['kind'], text: string): TcpAddress |
   return { kind, host: (host ?? '127.0.0.1').replace(/^\[|\]$/g, ''), port, name };
 }
 
+/** Where a program is that takes the bridge for an avatar: its own server, or a port on which it connects. */
+export type RelayAddress =
+  { readonly kind: 'websocket'; readonly url: string; readonly name: string | undefined } | TcpAddress;
+
+/**
+ * Parses an address of `relay`: `ws://HOST:PORT/PATH[=NAME]` or `tcp://HOST:PORT[=NAME]`.
+ * @returns undefined when it is not of their form
+ */
+export function relayAddress(text: string): RelayAddress | undefined {
+  if (text.startsWith('tcp://')) return tcpAddress('connect', text.slice('tcp://'.length));
+  // A query of its own (`?token=x`) is a part of the address: a name follows it after another `=`.
+  const [, query = '', rest = text] = /^([^?]*\?[^=]*=)(.*)$/.exec(text) ?? [];
+  const [, end = '', name] = /^(.*?)(?:=([\p{L}\p{N}._-]{1,64}))?$/u.exec(rest)!;
+  const url = query + end;
+  return /^wss?:\/\//.test(url) && URL.canParse(url) ? { kind: 'websocket', url, name } : undefined;
+}
+
 /** Several values in one: a list, or a text with commas between them. */
 const list = (item: z.ZodType<string>): z.ZodDefault<z.ZodPreprocess<z.ZodArray<z.ZodType<string>>>> =>
   z.preprocess((value) => (typeof value === 'string' ? splitList(value) : value), z.array(item)).default([]);
@@ -330,14 +347,14 @@ export const OPTIONS = {
   tlsKey: option('--tls-key <path>', z.string().min(1).optional(), 'a PEM file', 'The certificate’s key.'),
   relay: option(
     '--relay <addresses>',
-    list(z.string().regex(/^(wss?|tcp):\/\//)),
-    'ws://HOST:PORT/PATH or tcp://HOST:PORT, with =NAME for one agent and commas between several',
+    list(z.string().refine((text) => relayAddress(text) !== undefined)),
+    'ws://HOST:PORT/PATH or tcp://HOST:PORT, each with =NAME for one agent; repeat it or put commas between several',
     'Programs that are servers for an avatar: the bridge connects to them in the avatar’s place.',
   ),
   relayListen: option(
     '--relay-listen <ports>',
-    list(z.string().min(1)),
-    '[HOST:]PORT, with =NAME for one agent and commas between several',
+    list(z.string().refine((text) => tcpAddress('listen', text) !== undefined)),
+    '[HOST:]PORT or [HOST:]PORT=NAME; repeat it or put commas between several',
     'TCP ports for programs that connect to an avatar: the bridge answers in its place.',
   ),
   nats: option(

@@ -24,7 +24,7 @@ const mayImport: Record<string, readonly string[] | 'all'> = {
     // Loaded when `--nats` is given, and given the service's own parts then.
     'cluster',
   ],
-  relay: ['agent', 'speech'],
+  relay: ['config.ts', 'agent', 'speech'],
   cluster: ['service', 'bridge.ts', 'config.ts', 'audio', 'source', 'agent', 'transport'],
   cli: 'all',
   'index.ts': 'all',

@@ -3,7 +3,7 @@ import { WebSocket } from 'ws';
 import type { Clock, Timer } from '../base/clock.js';
 import type { Logger } from '../base/logger.js';
 import type { Agent } from '../agent/agent.js';
-import type { RelayAddress } from './address.js';
+import type { RelayAddress, TcpAddress } from '../config.js';
 import { RelayedProgram, type ProgramConnection } from './relayed-program.js';
 
 /** An avatar tries again so often (protocol.md §1), in ms. */
@@ -149,7 +149,7 @@ function dialTcp({ host, port }: { host: string; port: number }, listener: Diall
 
 /** Stands in for an avatar that is a TCP server: programs connect to it, several at once. */
 class ListeningRelay implements Relay {
-  readonly #address: Extract<RelayAddress, { port: number }>;
+  readonly #address: TcpAddress;
   readonly #options: RelayOptions;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
@@ -157,7 +157,7 @@ class ListeningRelay implements Relay {
   #told = false;
   #closed = false;
 
-  constructor(address: Extract<RelayAddress, { port: number }>, options: RelayOptions) {
+  constructor(address: TcpAddress, options: RelayOptions) {
     this.#address = address;
     this.#options = options;
     this.#server = createServer((socket) => this.#accept(socket));

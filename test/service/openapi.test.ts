@@ -119,7 +119,7 @@ await describeInBrowser('the reference as a page', () => {
       .waitFor();
     expect(await page.locator('.opblock').count()).toBe(count);
     await page.locator('.opblock-summary', { hasText: 'Speaks a text' }).first().click();
-    await page.getByText('The body is the text, UTF-8').waitFor();
+    await page.getByText('The body is the text, in UTF-8').waitFor();
     await shoot(page, 'api-docs');
     expect(errors).toEqual([]);
     expect([...hosts].filter((host) => host !== '' && host !== `localhost:${rig.port}`)).toEqual([]);
