@@ -208,7 +208,7 @@ describe('--relay ws://', () => {
     const all: WebSocket[] = [];
     const headers: Record<string, unknown>[] = [];
     const wss = new WebSocketServer({ port: 0, host: '127.0.0.1' });
-    onTestFinished(() => void wss.close());
+    onTestFinished(() => wss.close());
     wss.on('connection', (socket, request) => {
       all.push(socket);
       headers.push(request.headers);
