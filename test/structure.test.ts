@@ -18,7 +18,18 @@ const mayImport: Record<string, readonly string[] | 'all'> = {
   keeper: [],
   'config.ts': [],
   narration: ['config.ts', 'audio', 'source', 'tts', 'speech', 'agent'],
-  'bridge.ts': ['relay', 'audio', 'source', 'tts', 'speech', 'agent', 'narration', 'transport', 'keeper', 'config.ts'],
+  'bridge.ts': [
+    'relay',
+    'audio',
+    'source',
+    'tts',
+    'speech',
+    'agent',
+    'narration',
+    'transport',
+    'keeper',
+    'config.ts',
+  ],
   service: [
     ...['bridge.ts', 'config.ts', 'audio', 'source', 'tts', 'speech', 'agent', 'narration', 'transport'],
     // Loaded when `--nats` is given, and given the service's own parts then.
