@@ -255,6 +255,7 @@ export async function openBridge(options: OpenOptions = {}): Promise<BridgeHandl
   });
 
   const tcpAvatars = new TcpAvatars({
+    allowAnyAgent: values.allowAnyAgent,
     entrances: [
       ...values.tcpConnect.map((text) => tcpAddress('connect', text)!),
       ...values.tcpListen.map((text) => tcpAddress('listen', text)!),

@@ -143,6 +143,12 @@ export const OPTIONS = {
     '[HOST:]PORT or [HOST:]PORT=NAME; repeat it or put commas between several',
     'Address at which avatars that are TCP clients (Plugin_Remote_EnableClient) connect; 127.0.0.1 without a HOST.',
   ),
+  allowAnyAgent: option(
+    '--allow-any-agent',
+    z.boolean().default(false),
+    'a switch',
+    'Lets avatars come from other machines to --tcp-listen, where nobody can be asked for a token.',
+  ),
   model: option(
     '--model <alias>',
     z

@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import { BlockList, isIPv6, type Socket } from 'node:net';
 import type { Connection, LinkState } from '../agent/connection.js';
 import type { Clock } from '../base/clock.js';
 import { BridgeError } from '../base/errors.js';
@@ -22,6 +22,8 @@ export interface TcpEntrance extends EntranceAddress {
 /** What the avatars' TCP side needs. */
 export interface TcpAvatarsOptions {
   readonly entrances: readonly TcpEntrance[];
+  /** Lets it listen where other machines reach it. */
+  readonly allowAnyAgent: boolean;
   readonly clock: Clock;
   readonly logger: Logger;
   /** As of `AvatarRouteOptions`. */
@@ -56,9 +58,16 @@ export class TcpAvatars {
 
   /**
    * Opens the entrances: here, or at the keeper that holds the connections.
-   * @throws BridgeError PORT_IN_USE, HOST_INVALID or LISTEN_DENIED
+   * @throws BridgeError HOST_EXPOSED, PORT_IN_USE, HOST_INVALID or LISTEN_DENIED
    */
   async open(keeperClient?: KeeperClient): Promise<void> {
+    for (const { kind, host, port } of this.#entrances.values()) {
+      if (kind === 'connect' || this.#options.allowAnyAgent || isLoopback(host)) continue;
+      throw new BridgeError(
+        'HOST_EXPOSED',
+        `Avatars over TCP are not listened for on ${host}:${port}: every machine that reaches it could take an avatar's name, and there is no token over TCP. Add --allow-any-agent if that is meant.`,
+      );
+    }
     for (const [key, { kind, host, port, name }] of this.#entrances) {
       const wish: EntranceAddress = { kind, host, port };
       try {
@@ -189,6 +198,13 @@ export class TcpAvatars {
 /** The address of another machine, as a name; none for an avatar of this machine. */
 function nameByRemote({ remoteAddress = '' }: Socket): string | undefined {
   const address = remoteAddress.replace(/^::ffff:/i, '').replace(/%.*$/, '');
-  if (address === '' || address === '::1' || address.startsWith('127.')) return undefined;
-  return address.replaceAll(':', '-');
+  return address === '' || isLoopback(address) ? undefined : address.replaceAll(':', '-');
+}
+
+const LOOPBACK = new BlockList();
+LOOPBACK.addSubnet('127.0.0.0', 8);
+LOOPBACK.addAddress('::1', 'ipv6');
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || LOOPBACK.check(host, isIPv6(host) ? 'ipv6' : 'ipv4');
 }

@@ -202,6 +202,16 @@ describe('an avatar that is a TCP client', () => {
     await until(() => bridge.agents().every(({ state }) => state === 'absent'));
   });
 
+  it('cannot come from another machine, where there is no token, unless that is meant', async () => {
+    await expect(startBridge({ tcpListen: ['0.0.0.0:0'] })).rejects.toMatchObject({
+      code: 'HOST_EXPOSED',
+      message: expect.stringContaining('--allow-any-agent') as string,
+    });
+    const bridge = await startBridge({ tcpListen: ['0.0.0.0:0'], allowAnyAgent: true });
+    await clientAvatar(bridge);
+    await bridge.agent().whenReady();
+  });
+
   it('cannot come where the port is in use', async () => {
     const taken = createServer().listen(0, '127.0.0.1');
     await once(taken, 'listening');
