@@ -65,6 +65,7 @@ export class TextSegmenter {
   #emitted = 0;
   #forceAtUnits: number;
   #out: string[] = [];
+  #steps = 0;
 
   /** @throws RangeError when a length is not a positive number */
   constructor(options: SegmenterOptions = {}) {
@@ -74,6 +75,11 @@ export class TextSegmenter {
       throw new RangeError('firstClauseColumns and maxColumns must be positive.');
     }
     this.#forceAtUnits = this.#maxColumns * MAX_UNITS_PER_COLUMN;
+  }
+
+  /** Characters handled so far, those included that a cut put back: a measure of the work that no machine changes. */
+  get steps(): number {
+    return this.#steps;
   }
 
   /** True while there is something to say that has not been returned. */
@@ -137,6 +143,7 @@ export class TextSegmenter {
   }
 
   #step(character: string): void {
+    this.#steps++;
     if (this.#pending) {
       const verdict = this.#resolve(this.#pending, character);
       if (verdict !== 'wait') {
@@ -207,6 +214,8 @@ export class TextSegmenter {
   }
 
   #judge(pending: Extract<Pending, { kind: 'end' }>, next: string | undefined): Boundary {
+    // Nothing is cut where there is nothing to say.
+    if (!this.#spoken) return 'none';
     const verdict = judgeSentenceEnd({ ...pending, before: this.#text.slice(0, pending.startAt), next });
     const inBrackets = this.#depth > 0 && this.#columns - this.#openedAtColumn < OPEN_BRACKET_COLUMNS;
     return verdict === 'sentence' && inBrackets ? 'clause' : verdict;
@@ -276,13 +285,13 @@ export function forcedCut(text: string): number | undefined {
   const least = text.length / 3;
   const space = lastSpaceEnd(text);
   if (space > least && isGraphemeBoundary(text, space)) return space;
-  let word = 0;
-  for (const { index } of words.segment(text)) {
-    if (index > least && isGraphemeBoundary(text, index)) word = index;
+  // From the end: the last boundaries alone are of interest.
+  const inWords = words.segment(text);
+  for (let at = text.length; at > least;) {
+    at = inWords.containing(at - 1)?.index ?? 0;
+    if (at > least && isGraphemeBoundary(text, at)) return at;
   }
-  if (word > 0) return word;
-  let last = 0;
-  for (const { index } of graphemes.segment(text)) last = index;
+  const last = graphemes.segment(text).containing(text.length - 1)?.index ?? 0;
   return last > 0 ? last : undefined;
 }
 

@@ -24,6 +24,7 @@ const CARRIES_ON = new Set('とっはがをのにもでへやだなさよねら�
 
 const SURE_END = /[。！？｡।॥؟۔‽⁉‼❗❓❕❔]/u;
 const LAST_WORD = /[\p{L}\p{M}.]+$/u;
+const MAX_ITEM_CHARS = 20;
 /** `1.` at the head of a line, of a sentence or after a colon numbers an item. */
 const ITEM_NUMBER = /(?:^\s*|\n\s*|[:：.!?]\s+|[。！？]\s*)(?:\d{1,3}|\p{L})$/u;
 
@@ -71,7 +72,9 @@ function judgePeriod(end: SentenceEnd, last: string | undefined): Boundary {
   if (isCjk(last)) {
     return next === undefined || spaced || classOf(next) !== 'other' || isCjk(next) ? 'sentence' : 'none';
   }
-  if (!spaced || ITEM_NUMBER.test(before)) return 'none';
+  // What numbers an item is short: a long text need not be looked through for it.
+  const near = before.length > MAX_ITEM_CHARS ? `…${before.slice(-MAX_ITEM_CHARS)}` : before;
+  if (!spaced || ITEM_NUMBER.test(near)) return 'none';
   const word = LAST_WORD.exec(before.slice(-24))?.[0] ?? '';
   const key = word.toLowerCase();
   const initials = /^\p{Lu}(?:\.\p{Lu})*$/u.test(word) && word !== 'I';

@@ -1,5 +1,7 @@
 import type { PcmBlock } from '../../src/audio/pcm.js';
+import { Dictionary } from '../../src/tts/dictionary.js';
 import { createEngine } from '../../src/tts/engines.js';
+import { scriptOf } from '../../src/tts/script.js';
 import type { TtsEngine } from '../../src/tts/engine.js';
 import { lipSyncLines } from '../../src/narration/lips.js';
 import { speechSound } from '../../src/tts/speech-sound.js';
@@ -29,6 +31,7 @@ export const text: Bench = {
       ...(await written(quick ? 'Hello there. I speak. It ends.' : WORDS)),
       ...(await interrupted(quick ? 2 : 20)),
       lips(),
+      ...(await turns(quick ? 100_000 : 1_000_000)),
     ];
   },
 };
@@ -128,6 +131,51 @@ async function interrupted(rounds: number): Promise<Row[]> {
     { what: 'interruption to last request ended, p50', figure: p50, unit: 'ms' },
     { what: 'the same, largest', figure: max, unit: 'ms' },
   ];
+}
+
+/** The longest time for which texts that are hard to cut, or a large dictionary, hold the event loop. */
+async function turns(chars: number): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const part of ['. ', '[', '\n', '"(']) {
+    const longestMs = await longestTurnMs(async () => {
+      const items = scriptOf(part.repeat(chars / part.length));
+      while (!(await items.next()).done);
+    });
+    const what = `${chars / 1000} kB of ${JSON.stringify(part)}, longest turn`;
+    rows.push({ what, figure: longestMs, unit: 'ms', aim: '< 5 ms' });
+  }
+  const entries = Array.from({ length: 5000 }, (_, i) => [`単語${i}語`, `たんご${i}`] as const);
+  const sentence = '単語12語と単語4999語があります。これは長い文です。';
+  const longestMs = await longestTurnMs(async () => {
+    const dictionary = new Dictionary(entries);
+    await sleep(1);
+    dictionary.apply(sentence.repeat(4));
+  });
+  rows.push({
+    what: 'dictionary of 5,000 entries, longest turn',
+    figure: longestMs,
+    unit: 'ms',
+    aim: '< 5 ms',
+  });
+  return rows;
+}
+
+async function longestTurnMs(work: () => Promise<void>): Promise<number> {
+  let longestMs = 0;
+  let working = true;
+  const watching = (async () => {
+    let lastMs = now();
+    while (working) {
+      await new Promise((resolve) => setImmediate(resolve));
+      const atMs = now();
+      longestMs = Math.max(longestMs, atMs - lastMs);
+      lastMs = atMs;
+    }
+  })();
+  await work();
+  working = false;
+  await watching;
+  return longestMs;
 }
 
 /** The times in the lip commands against the engine's own, over a minute of speech. */

@@ -279,4 +279,18 @@ describe('TextSegmenter on any text', () => {
       { numRuns: 300 },
     );
   });
+
+  it.each(['. ', '[', '\n', '"(', '1. ', 'a', 'あ', '、', '「', 'x.', 'a b '])(
+    'handles each character of 1 MB of %j no more than three times, and holds little',
+    (part) => {
+      const segmenter = new TextSegmenter();
+      const text = part.repeat(Math.ceil(1_000_000 / part.length));
+      let given = 0;
+      for (let at = 0; at < text.length; at += 4096) {
+        for (const segment of segmenter.push(text.slice(at, at + 4096))) given += segment.length;
+        expect(Math.min(at + 4096, text.length) - given).toBeLessThanOrEqual(2000);
+      }
+      expect(segmenter.steps).toBeLessThanOrEqual(3 * text.length);
+    },
+  );
 });
