@@ -4,8 +4,16 @@
  */
 export type { Agent } from './agent/agent.js';
 export type { CaptionOptions, SayOptions, SayText } from './agent/say.js';
-export { loadBridgeConfig, type BridgeConfig } from './narration/config-file.js';
-export { createBridge, type Bridge, type BridgeEvents, type BridgeOptions } from './bridge.js';
+export type { BridgeConfig } from './narration/config-file.js';
+export type { Bridge, BridgeEvents, BridgeOptions } from './bridge.js';
+export {
+  attachService,
+  createBridge,
+  listEngines,
+  loadBridgeConfig,
+  parseCueFile,
+  type EngineInfo,
+} from './on-demand.js';
 export type { AgentEvents, AvatarEvents } from './agent/agent-events.js';
 export type { AgentGroup, GroupSpeech } from './agent/group.js';
 export type { RoundTrip } from './agent/connection.js';
@@ -23,12 +31,10 @@ export type { Clock, Timer } from './base/clock.js';
 export type { Listenable } from './base/emitter.js';
 export { BridgeError, ERRORS, type ErrorCode, type ErrorEntry, type ErrorKind } from './base/errors.js';
 export type { Logger } from './base/logger.js';
-export { attachService } from './service/attach.js';
 export type { ServiceLimits } from './service/limits.js';
 export type { Service, ServiceOptions } from './service/service.js';
 export { gatedSound, type GatedOptions } from './source/gated.js';
 export { microphoneSound, type MicrophoneOptions, type MicrophoneSound } from './source/microphone.js';
-export { parseCueFile } from './speech/cue-file.js';
 export type { Cue } from './speech/cues.js';
 export type { Interruption } from './speech/player-context.js';
 export type {
@@ -54,6 +60,6 @@ export type {
   VoiceOptions,
 } from './tts/engine.js';
 export type { EngineSettings, FallbackVoice, VoiceChoice } from './tts/engine-pool.js';
-export { ENGINES, type EngineChoice } from './tts/engines.js';
+export type { EngineChoice } from './tts/engines.js';
 export type { TextPiece } from './tts/script.js';
 export type { Tag, TagAction, TagTable, UnknownTags } from './tts/tags.js';

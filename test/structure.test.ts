@@ -39,6 +39,7 @@ const mayImport: Record<string, readonly string[] | 'all'> = {
   cluster: ['service', 'bridge.ts', 'config.ts', 'audio', 'source', 'agent', 'transport'],
   cli: 'all',
   'index.ts': 'all',
+  'on-demand.ts': 'all',
   // It runs in a browser, where there is nothing else.
   console: [],
 };

@@ -10,7 +10,7 @@ import { dangerOf } from './danger.js';
 /** The longest type of a command, in UTF-8 bytes (protocol.md §2). */
 export const MAX_TYPE_BYTES = 2000;
 
-/** The longest arguments of a command, all of them with their `|`, in UTF-8 bytes (protocol.md §2). */
+/** The longest arguments of a command, all of them with their `|`, in UTF-8 bytes. */
 export const MAX_ARGUMENTS_BYTES = 2000;
 
 /** The longest message the avatar writes, its newline included; it cuts what is longer (protocol.md §1). */
@@ -22,7 +22,7 @@ export const MAX_LINE_BYTES = MAX_INBOUND_BYTES - 1;
 /** A text unit that begins with S waits in the avatar for more bytes when it is shorter than this (protocol.md §2). */
 export const MIN_S_UNIT_BYTES = 7;
 
-/** `SND` and four digits (protocol.md §4). */
+/** `SND` and four digits. */
 const FRAME_HEADER_BYTES = 7;
 
 /** Samples in the largest frame we send, 40 ms: with all headers it fits one TCP segment (protocol.md §2). */
@@ -112,7 +112,7 @@ export class WireUnit {
 /** Plays what follows as a whole, without cutting silence: the mode for everything (protocol.md §4). */
 export const MODE_FILE = new WireUnit('command', Buffer.from('SNDFILE\n'), NO_SAMPLES, { line: 'SNDFILE' });
 
-/** Cuts the lip-sync by voice activity: the avatar's default, slower to open the lips (protocol.md §4). */
+/** Cuts the lip-sync by voice activity: the avatar's default, slower to open the lips. */
 export const MODE_STREAM = new WireUnit('command', Buffer.from('SNDSTRM\n'), NO_SAMPLES, { line: 'SNDSTRM' });
 
 /** Ends a segment of sound. Samples beyond the last whole block are lost here (protocol.md §4). */
@@ -136,10 +136,7 @@ export function encodeCommand(
   }
   const danger = options.allowDangerous === true ? undefined : dangerOf(line, options.boundModels);
   if (danger !== undefined) {
-    throw new BridgeError(
-      'COMMAND_DANGEROUS',
-      `The command ${quote(line)} was not sent: it ${danger} (protocol.md §3).`,
-    );
+    throw new BridgeError('COMMAND_DANGEROUS', `The command ${quote(line)} was not sent: it ${danger}.`);
   }
   let newlines = 1;
   if (line.startsWith('S')) {
@@ -151,16 +148,14 @@ export function encodeCommand(
 
 /** The rule of protocol.md that a command line breaks, as the end of a sentence, or undefined. */
 function brokenRule(line: string): string | undefined {
-  if (line.trim() === '') return 'it is empty, and an empty message ends the avatar (protocol.md §2)';
+  if (line.trim() === '') return 'it is empty, and an empty message ends the avatar';
   if (/[\r\n]/.test(line)) {
-    return 'it holds a line break, and a message is one line (protocol.md §2); send lines one by one';
+    return 'it holds a line break, and a message is one line; send lines one by one';
   }
-  if (line.includes('\0'))
-    return 'it holds a NUL character, at which the avatar stops reading (protocol.md §2)';
-  if (/\p{Surrogate}/u.test(line))
-    return 'it holds half a surrogate pair, which is no text in UTF-8 (protocol.md §2)';
+  if (line.includes('\0')) return 'it holds a NUL character, at which the avatar stops reading';
+  if (/\p{Surrogate}/u.test(line)) return 'it holds half a surrogate pair, which is no text in UTF-8';
   if (line.startsWith('SND')) {
-    return 'it begins with SND, which the avatar reads as sound (protocol.md §2)';
+    return 'it begins with SND, which the avatar reads as sound';
   }
   const word = brokenWord(line);
   if (word !== undefined) return word;
@@ -169,21 +164,19 @@ function brokenRule(line: string): string | undefined {
   const bar = message.indexOf('|');
   const type = bar === -1 ? message : message.slice(0, bar);
   if (type.trim() === '') {
-    return wrapped
-      ? `there is no message type after ${MESSAGE_PREFIX} (protocol.md §3)`
-      : 'it has no type before its first | (protocol.md §3)';
+    return wrapped ? `there is no message type after ${MESSAGE_PREFIX}` : 'it has no type before its first |';
   }
   const typeBytes = Buffer.byteLength(type);
   if (typeBytes > MAX_TYPE_BYTES) {
-    return `its type has ${typeBytes} bytes in UTF-8, and the limit is ${MAX_TYPE_BYTES} (protocol.md §2)`;
+    return `its type has ${typeBytes} bytes in UTF-8, and the limit is ${MAX_TYPE_BYTES}`;
   }
   const argumentsBytes = bar === -1 ? 0 : Buffer.byteLength(message.slice(bar + 1));
   if (argumentsBytes > MAX_ARGUMENTS_BYTES) {
-    return `its arguments have ${argumentsBytes} bytes in UTF-8, and the limit is ${MAX_ARGUMENTS_BYTES} (protocol.md §2)`;
+    return `its arguments have ${argumentsBytes} bytes in UTF-8, and the limit is ${MAX_ARGUMENTS_BYTES}`;
   }
   const lineBytes = typeBytes + argumentsBytes + (bar === -1 ? 0 : 1);
   if (lineBytes > MAX_LINE_BYTES) {
-    return `it has ${lineBytes} bytes in UTF-8, and the limit of a whole line is ${MAX_LINE_BYTES} (protocol.md §2)`;
+    return `it has ${lineBytes} bytes in UTF-8, and the limit of a whole line is ${MAX_LINE_BYTES}`;
   }
   return undefined;
 }
@@ -220,7 +213,7 @@ export function encodeFrame(samples: Int16Array): WireUnit {
   if (count === 0 || count > MAX_FRAME_SAMPLES) {
     throw new BridgeError(
       'INTERNAL',
-      `A frame of ${count} samples was asked for; it holds 1 to ${MAX_FRAME_SAMPLES} (protocol.md §2).`,
+      `A frame of ${count} samples was asked for; it holds 1 to ${MAX_FRAME_SAMPLES}.`,
     );
   }
   return new WireUnit('frame', NO_BYTES, samples);
@@ -235,7 +228,7 @@ export function checkAlias(alias: string): string {
   if (alias.trim() === '' || /[|,\r\n\0]|\p{Surrogate}/u.test(alias)) {
     throw new BridgeError(
       'COMMAND_INVALID',
-      `The model alias ${quote(alias)} cannot be sent: an alias has at least one character and neither | nor , nor a line break (protocol.md §3).`,
+      `The model alias ${quote(alias)} cannot be sent: an alias has at least one character and neither | nor , nor a line break.`,
     );
   }
   return alias;
@@ -246,12 +239,12 @@ export function setModelCommand(alias: string): string {
   return SET_MODEL + checkAlias(alias);
 }
 
-/** Asks for a sign of life: `isProbeAnswer` comes once the model is loaded (protocol.md §5). */
+/** Asks for a sign of life: `isProbeAnswer` comes once the model is loaded. */
 export function probeCommand(alias: string): string {
   return `LIPSYNC_START|${checkAlias(alias)}|sil,10`;
 }
 
-/** True for the message that answers `probeCommand(alias)` (protocol.md §5). */
+/** True for the message that answers `probeCommand(alias)`. */
 export function isProbeAnswer(message: AgentMessage, alias: string): boolean {
   return message.type === 'LIPSYNC_EVENT_START' && message.args[0] === alias;
 }
@@ -319,7 +312,7 @@ export interface LogLine {
   readonly text: string;
 }
 
-/** `[2026/11/28 11:33:34.317] [41916] Module: Level: text` (protocol.md §5). */
+/** `[2026/11/28 11:33:34.317] [41916] Module: Level: text`. */
 const LOG_LINE =
   /^\[\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d(?:\.\d{3})?\] \[\d+\] ([^:]+): (Error|Warning|Status|Debug|Sent|Captured): (.*)$/s;
 

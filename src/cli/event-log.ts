@@ -10,7 +10,7 @@ export function logEvents(bridge: BridgeHandle, logger: Logger): void {
   const watch = (agent: Agent): void => {
     const { name } = agent;
     const log = logger.child({ agent: name });
-    agent.on('connected', ({ remote }) => log.info({ remote }, `${name}: the avatar came, from ${remote}`));
+    agent.on('connected', ({ remote }) => log.info({ remote }, `${name} connected from ${remote}`));
     agent.on('ready', ({ model, afterMs }) =>
       log.info(
         { model, afterMs },
@@ -20,7 +20,7 @@ export function logEvents(bridge: BridgeHandle, logger: Logger): void {
     agent.on('not-ready', (error) =>
       log.warn({ code: error.code }, `${name}: ${error.message} ${error.advice}`),
     );
-    agent.on('lost', (error) => log.info({ code: error.code }, `${name}: went. ${error.message}`));
+    agent.on('lost', (error) => log.info({ code: error.code }, `${name} disconnected: ${error.message}`));
     agent.on('stalled', (stalled) => {
       if (!stalled) log.info({}, `${name}: reads again`);
     });

@@ -54,10 +54,13 @@ export async function processLog(options: {
     translateTime: 'SYS:HH:MM:ss.l',
     ignore: 'pid,hostname,level',
     hideObject: level !== 'debug',
-    singleLine: true,
-    messageFormat: (log, key) => {
-      const grave = Number(log['level']) >= 40;
-      return `${grave ? 'warning: ' : ''}${String(log[key])}`;
+    // With a hidden object, pino-pretty takes a single line for one that goes on.
+    singleLine: level === 'debug',
+    messageFormat: (log, key, _label, { colors }) => {
+      const grade = Number(log['level']);
+      const message = String(log[key]);
+      if (grade >= 50) return colors.red(`error: ${message}`);
+      return grade >= 40 ? colors.yellow(`warning: ${message}`) : message;
     },
   });
   return { logger: pino(settings, cleaned(lines, clean)), flush };

@@ -24,8 +24,8 @@ const AGENT_PATH = /^(\/api\/agents\/)([^/?]+)(.*)$/;
 
 /** The routes that take several agents, and how the answers of several nodes become one. */
 const GROUP_ROUTES: Readonly<Record<string, GroupAnswer | 'first'>> = {
-  'POST /speech': 'speak',
-  'PUT /speech': 'speak',
+  'POST /speeches': 'speak',
+  'PUT /speeches': 'speak',
   'POST /say': 'speak',
   'GET /speeches': 'list',
   'POST /commands': 'commands',
@@ -255,7 +255,7 @@ class Exchange {
     if (!isJsonBody(raw)) return { body: undefined, sound: undefined };
     const body = await wholeBody(raw);
     const [before, query = ''] = path.split('?', 2);
-    if (!before!.endsWith('/speech') || !isLocalCaller(raw)) return { body, sound: undefined };
+    if (!before!.endsWith('/speeches') || !isLocalCaller(raw)) return { body, sound: undefined };
     return { body, sound: await soundOfUrl(body, query, endOf(links)) };
   }
 

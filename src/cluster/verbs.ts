@@ -4,16 +4,16 @@ const PATH = /^\/api\/agents(?:\/([^/]+)(?:\/([a-z]+)(?:\/([^/]+)(?:\/([a-z]+))?
 
 /** The verb of each route about an agent, by its method and what stands behind the agent's name. */
 const VERBS: Readonly<Record<string, NodeVerb>> = {
-  'POST speech': 'speak',
-  'PUT speech': 'speak',
+  'POST speeches': 'speak',
+  'PUT speeches': 'speak',
   'POST say': 'say',
   'POST commands': 'send',
   'POST cues': 'send',
   'POST interrupt': 'control',
   'POST pause': 'control',
   'POST resume': 'control',
-  'PUT volume': 'control',
-  'DELETE speech': 'control',
+  'PUT gain': 'control',
+  'DELETE speeches': 'control',
 };
 
 /**
@@ -28,6 +28,9 @@ export function verbOf(method: string, path: string): NodeVerb | 'read' | undefi
   if (what === 'events') return undefined;
   if (method === 'GET') return 'read';
   if (name === undefined || what === undefined) return undefined;
-  if (what !== 'speeches') return id === undefined ? VERBS[`${method} ${what}`] : undefined;
-  return VERBS[`${method} ${more ?? 'speech'}`];
+  // A speech's id stands for one of several things only behind `speeches`.
+  if (id !== undefined && (what !== 'speeches' || (more === undefined && method !== 'DELETE')))
+    return undefined;
+  if (id === undefined && method === 'DELETE') return undefined;
+  return VERBS[`${method} ${more ?? what}`];
 }

@@ -1,4 +1,3 @@
-import { parse } from 'yaml';
 import { BridgeError } from '../base/errors.js';
 import { readTextFile } from '../base/text-file.js';
 
@@ -94,7 +93,7 @@ export class Dictionary {
   static async load(path: string): Promise<Dictionary> {
     const text = await readTextFile(path);
     return new Dictionary(
-      /\.(?:ya?ml|json)$/i.test(path) ? parseMapping(text, path) : parseLines(text, path),
+      /\.(?:ya?ml|json)$/i.test(path) ? await parseMapping(text, path) : parseLines(text, path),
     );
   }
 }
@@ -128,7 +127,8 @@ function* parseLines(text: string, path: string): Generator<[string, string]> {
   }
 }
 
-function parseMapping(text: string, path: string): [string, string][] {
+async function parseMapping(text: string, path: string): Promise<[string, string][]> {
+  const { parse } = await import('yaml');
   let value: unknown;
   try {
     value = parse(text);

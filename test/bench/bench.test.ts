@@ -5,6 +5,7 @@ import { inProject, projectDir } from '../support/paths.js';
 const NAMES = [
   ...['lateness', 'cpu', 'conversion', 'decoding', 'first-frame', 'memory', 'microphone', 'browser'],
   ...['interruption', 'cues', 'links', 'position', 'text', 'service', 'nodes', 'keeper', 'extras'],
+  'import',
 ];
 
 describe('npm run bench', () => {

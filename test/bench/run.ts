@@ -5,6 +5,7 @@ import { conversion } from './conversion.js';
 import { cpu } from './cpu.js';
 import { cues } from './cues.js';
 import { extras } from './extras.js';
+import { importing } from './import.js';
 import { interruption } from './interruption.js';
 import { links } from './links.js';
 import { position } from './position.js';
@@ -39,6 +40,7 @@ const BENCHES: readonly Bench[] = [
   nodes,
   keeper,
   extras,
+  importing,
 ];
 
 const { values } = parseArgs({

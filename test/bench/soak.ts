@@ -126,7 +126,7 @@ async function failure(response: Response): Promise<Outcome> {
 
 const upload: Client = async ({ agent, samples }) => {
   const body = wavOf(samples);
-  const url = `${base()}/agents/${agent}/speech?wait=finished`;
+  const url = `${base()}/agents/${agent}/speeches?wait=finished`;
   const response = await fetch(url, { method: 'POST', headers: TYPE, body });
   if (!response.ok) return failure(response);
   return ((await response.json()) as { end: { how: Outcome } }).end.how;
@@ -144,7 +144,7 @@ const slowUpload: Client = async ({ agent, samples }) => {
       controller.close();
     },
   });
-  const url = `${base()}/agents/${agent}/speech?wait=finished`;
+  const url = `${base()}/agents/${agent}/speeches?wait=finished`;
   const response = await fetch(url, { method: 'POST', headers: TYPE, body, duplex: 'half' });
   if (!response.ok) return failure(response);
   return ((await response.json()) as { end: { how: Outcome } }).end.how;

@@ -48,7 +48,7 @@ async function serve(...args: string[]): Promise<Served> {
     },
     speak: (name, seconds, seed) => {
       const samples = noise(seconds * 16_000, 9000, seed);
-      const ended = fetch(`${url}/agents/${name}/speech?wait=finished`, {
+      const ended = fetch(`${url}/agents/${name}/speeches?wait=finished`, {
         method: 'POST',
         headers: { 'content-type': 'audio/wav', connection: 'close' },
         body: wavOf(samples),

@@ -49,17 +49,17 @@ describe('serve', () => {
     const spoken = await inProcess(['speak', '--port', port, short]);
     expect(spoken.exit).toBe(0);
     avatar.leave();
-    await run.says('went');
+    await run.says('disconnected');
     // Programs that read the log find by fields what a line is about.
     const fields = run.json().slice(1);
     expect(fields.map(({ agent }) => agent)).toEqual(fields.map(() => 'default'));
     expect(fields.filter(({ speech }) => speech === 's1')).toHaveLength(2);
     expect(messages(run).slice(1)).toEqual([
-      expect.stringMatching(/^default: the avatar came, from 127\.0\.0\.1:\d+$/),
+      expect.stringMatching(/^default connected from 127\.0\.0\.1:\d+$/),
       expect.stringMatching(/^default: ready after \d+ ms, model 0$/),
       'default: speaks short.wav',
       expect.stringMatching(/^default: short\.wav finished: heard 0\.50 s of 0\.50 s, /),
-      expect.stringMatching(/^default: went\. The connection of agent default is gone/),
+      expect.stringMatching(/^default disconnected: The connection of agent default is gone/),
     ]);
     run.child.kill('SIGTERM');
     expect(await run.exit).toBe(0);
@@ -171,11 +171,11 @@ describe('serve', () => {
     const sent = await inProcess(['send', '--port', port, '--agent', 'bob', 'A|1']);
     expect(sent.exit).toBe(3);
     avatar.leave();
-    await run.says('went');
+    await run.says('disconnected');
     expect(run.out).toContain(`The console, for a browser: http://127.0.0.1:${port}/\r\n`);
     expect(run.out).toContain('  Plugin_Remote_Websocket_Host=127.0.0.1\r\n');
     expect(run.out).toContain('  Plugin_Remote_RetryCount=100000\r\n');
-    expect(run.out).toMatch(/\d\d:\d\d:\d\d\.\d{3}\S* .*default: the avatar came/);
+    expect(run.out).toMatch(/\d\d:\d\d:\d\d\.\d{3}\S* .*default connected from/);
     run.child.stdin!.write('\u0003');
     await run.says('ending; no avatar is connected');
     expect(await run.exit).toBe(0);

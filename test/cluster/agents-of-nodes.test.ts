@@ -66,24 +66,24 @@ await describeWith(['nats-server'], 'agents of several nodes', () => {
     const avatar = await kyoto.avatar({ name: 'mei' });
     await shows(hub, 'mei');
     const sound = noise(12_345, 20_000);
-    const finished = await hub.ask('POST', '/api/agents/mei/speech?wait=finished&label=voice.wav', {
+    const finished = await hub.ask('POST', '/api/agents/mei/speeches?wait=finished&label=voice.wav', {
       body: wavOf(sound),
     });
     expect(finished.status).toBe(200);
     expect(finished.json).toMatchObject({ agent: 'mei', label: 'voice.wav', end: { how: 'completed' } });
     expect(compareHeard(sound, avatar.heard())).toMatchObject({ exact: true });
-    const accepted = await hub.ask('PUT', '/api/agents/mei%40kyoto/speech', { body: wavOf(sound) });
+    const accepted = await hub.ask('PUT', '/api/agents/mei%40kyoto/speeches', { body: wavOf(sound) });
     expect(accepted.status).toBe(202);
     expect(accepted.headers.location).toBe(`/api/agents/mei%40kyoto/speeches/${String(accepted.json['id'])}`);
-    const broken = await hub.ask('POST', '/api/agents/mei/speech?wait=finished&when=interrupt', {
+    const broken = await hub.ask('POST', '/api/agents/mei/speeches?wait=finished&when=interrupt', {
       body: 'no sound at all, and long enough to be judged as what it is: a text',
     });
-    const local = await kyoto.ask('POST', '/api/agents/mei/speech?wait=finished&when=interrupt', {
+    const local = await kyoto.ask('POST', '/api/agents/mei/speeches?wait=finished&when=interrupt', {
       body: 'no sound at all, and long enough to be judged as what it is: a text',
     });
     expect([broken.status, broken.json['code']]).toEqual([local.status, local.json['code']]);
     expect(
-      (await hub.ask('POST', '/api/agents/mei/speech?leadMs=1', { body: wavOf(sound) })).json,
+      (await hub.ask('POST', '/api/agents/mei/speeches?leadMs=1', { body: wavOf(sound) })).json,
     ).toMatchObject({
       status: 400,
       code: 'REQUEST_INVALID',
@@ -94,7 +94,7 @@ await describeWith(['nats-server'], 'agents of several nodes', () => {
     const [kyoto, hub] = await Promise.all([nodes.start('kyoto'), nodes.start('hub')]);
     const avatar = await kyoto.avatar({ name: 'mei' });
     await shows(hub, 'mei');
-    const upload = hub.open('POST', '/api/agents/mei/speech', {
+    const upload = hub.open('POST', '/api/agents/mei/speeches', {
       headers: { accept: 'application/x-ndjson' },
     });
     upload.end(wavOf(noise(160_000, 9000)));
@@ -118,7 +118,7 @@ await describeWith(['nats-server'], 'agents of several nodes', () => {
       paused: true,
     });
     expect((await hub.ask('POST', '/api/agents/mei/resume')).json).toMatchObject({ paused: false });
-    const volume = await hub.ask('PUT', '/api/agents/mei/volume', { json: { gainDb: -6 } });
+    const volume = await hub.ask('PUT', '/api/agents/mei/gain', { json: { gainDb: -6 } });
     expect(volume.json).toMatchObject({ name: 'mei', node: 'kyoto', gainDb: -6 });
     const sent = await hub.ask('POST', '/api/agents/mei/commands', {
       json: { commands: ['MOTION_ADD|0|wave|w.vmd'] },
@@ -142,7 +142,7 @@ await describeWith(['nats-server'], 'agents of several nodes', () => {
     const [kyoto, hub] = await Promise.all([nodes.start('kyoto'), nodes.start('hub')]);
     await kyoto.avatar({ name: 'mei' });
     await shows(hub, 'mei');
-    const upload = hub.open('POST', '/api/agents/mei/speech?wait=started&raw=s16le:16000:1');
+    const upload = hub.open('POST', '/api/agents/mei/speeches?wait=started&raw=s16le:16000:1');
     upload.on('error', () => undefined);
     upload.write(Buffer.from(noise(16_000, 9000).buffer));
     const [response] = (await once(upload, 'response')) as [IncomingMessage];
@@ -209,7 +209,7 @@ await describeWith(['nats-server'], 'agents of several nodes', () => {
     const sound = noise(12_000, 20_000);
     const { status, json } = await hub.ask(
       'POST',
-      '/api/agents/b%40osaka,c,a%40kyoto,d/speech?wait=finished',
+      '/api/agents/b%40osaka,c,a%40kyoto,d/speeches?wait=finished',
       {
         body: wavOf(sound),
       },
@@ -226,7 +226,7 @@ await describeWith(['nats-server'], 'agents of several nodes', () => {
     for (const avatar of avatars) {
       await until(() => avatar.report().commands.some(({ line }) => line === 'HELLO|all'));
     }
-    const long = await hub.ask('POST', '/api/agents/a,c/speech?wait=started', {
+    const long = await hub.ask('POST', '/api/agents/a,c/speeches?wait=started', {
       body: wavOf(noise(160_000, 9000)),
     });
     expect(long.json['speeches']).toMatchObject([{ agent: 'a' }, { agent: 'c' }]);
@@ -237,7 +237,7 @@ await describeWith(['nats-server'], 'agents of several nodes', () => {
     ]);
     const silent = await hub.ask('POST', '/api/agents/a,c/interrupt');
     expect(silent.json['agents']).toMatchObject([{ agent: 'a' }, { agent: 'c' }]);
-    const unknown = await hub.ask('POST', '/api/agents/a,nobody/speech', { body: wavOf(sound) });
+    const unknown = await hub.ask('POST', '/api/agents/a,nobody/speeches', { body: wavOf(sound) });
     expect(unknown.json).toMatchObject({ status: 404, code: 'AGENT_UNKNOWN' });
   });
 
@@ -254,7 +254,7 @@ await describeWith(['nats-server'], 'agents of several nodes', () => {
     })().catch(() => undefined);
     await until(() => events.length > 0);
     expect(events[0]!.data).toMatchObject({ type: 'snapshot', agents: [{ name: 'mei', node: 'kyoto' }] });
-    await kyoto.ask('POST', '/api/agents/mei/speech?wait=finished', { body: wavOf(noise(40_000, 9000)) });
+    await kyoto.ask('POST', '/api/agents/mei/speeches?wait=finished', { body: wavOf(noise(40_000, 9000)) });
     await until(() => events.some(({ event }) => event === 'ended'));
     expect(events.find(({ event }) => event === 'accepted')!.data).toMatchObject({
       agent: 'mei',
@@ -278,13 +278,13 @@ await describeWith(['nats-server'], 'agents of several nodes', () => {
     const [kyoto, hub] = await Promise.all([nodes.start('kyoto', { leadMs: 1000 }), nodes.start('hub')]);
     const avatar = await kyoto.avatar({ name: 'mei' });
     await shows(hub, 'mei');
-    const spoken = await hub.ask('POST', '/api/agents/mei/speech', {
+    const spoken = await hub.ask('POST', '/api/agents/mei/speeches', {
       json: { url, wait: 'finished', gainDb: 0 },
     });
     expect(spoken.json).toMatchObject({ label: url, end: { how: 'completed' } });
     expect(compareHeard(sound, avatar.heard())).toMatchObject({ exact: true });
     expect(fetched).toBe(1);
-    const far = await hub.ask('POST', '/api/agents/mei/speech', {
+    const far = await hub.ask('POST', '/api/agents/mei/speeches', {
       json: { url, wait: 'finished' },
       headers: { 'x-forwarded-for': '203.0.113.7' },
     });

@@ -72,7 +72,7 @@ await describeWith(['nats-server'], 'the commands, about agents of other nodes',
       ctrlC: (given) => (press = given),
     });
     await until(async () => (await hub.about()).followers > 0);
-    await kyoto.ask('POST', '/api/agents/mei/speech?wait=finished', { body: wavOf(noise(8000, 9000)) });
+    await kyoto.ask('POST', '/api/agents/mei/speeches?wait=finished', { body: wavOf(noise(8000, 9000)) });
     await new Promise((resolve) => setTimeout(resolve, 500));
     press();
     const { out } = await watching;

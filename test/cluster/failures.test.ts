@@ -63,7 +63,7 @@ await describeWith(['nats-server'], 'nodes as processes, when something between 
       how: 'failed',
       error: { code: 'NODE_UNREACHABLE' },
     });
-    const [refused, refusedMs] = await timed(hub.ask('POST', '/api/agents/mei/speech', wavOf(LONG)));
+    const [refused, refusedMs] = await timed(hub.ask('POST', '/api/agents/mei/speeches', wavOf(LONG)));
     expect(refused.json).toMatchObject({ status: 503, code: 'NODE_UNREACHABLE', retryable: true });
     expect(refusedMs).toBeLessThan(1000);
     await nodeShows(hub, 'mei', 'absent');
@@ -78,7 +78,7 @@ await describeWith(['nats-server'], 'nodes as processes, when something between 
 
     await nats.start();
     await nodeShows(hub, 'mei');
-    const again = await hub.ask('POST', '/api/agents/mei/speech?wait=finished', wavOf(noise(8000, 9000)));
+    const again = await hub.ask('POST', '/api/agents/mei/speeches?wait=finished', wavOf(noise(8000, 9000)));
     expect(again.json).toMatchObject({ agent: 'mei', end: { how: 'completed' } });
     // The end of the speech on node kyoto was told while nobody could hear it.
     const missed = events.filter(({ data }) => data['type'] === 'missed' && data['node'] === 'kyoto');
@@ -109,7 +109,7 @@ await describeWith(['nats-server'], 'nodes as processes, when something between 
     const avatar = await anew.avatar('mei');
     await nodeShows(hub, 'mei');
     const sound = noise(16_000, 20_000);
-    expect((await hub.ask('POST', '/api/agents/mei/speech?wait=finished', wavOf(sound))).status).toBe(200);
+    expect((await hub.ask('POST', '/api/agents/mei/speeches?wait=finished', wavOf(sound))).status).toBe(200);
     expect(compareHeard(sound, avatar.heard())).toMatchObject({ exact: true });
   });
 
@@ -139,8 +139,8 @@ await describeWith(['nats-server'], 'nodes as processes, when something between 
     const sound = noise(16_000, 20_000);
     const before = [mei.heard().length, own.heard().length] as const;
     const [here, there] = await Promise.all([
-      kyoto.ask('POST', '/api/agents/mei/speech?wait=finished', wavOf(sound)),
-      hub.ask('POST', '/api/agents/own/speech?wait=finished', wavOf(sound)),
+      kyoto.ask('POST', '/api/agents/mei/speeches?wait=finished', wavOf(sound)),
+      hub.ask('POST', '/api/agents/own/speeches?wait=finished', wavOf(sound)),
     ]);
     expect([here.status, there.status]).toEqual([200, 200]);
     expect(compareHeard(sound, mei.heard().subarray(before[0]))).toMatchObject({ exact: true });
@@ -148,7 +148,9 @@ await describeWith(['nats-server'], 'nodes as processes, when something between 
     network.heal();
     await nodeShows(hub, 'mei');
     await nodeShows(kyoto, 'own');
-    expect((await kyoto.ask('POST', '/api/agents/own/speech?wait=finished', wavOf(sound))).status).toBe(200);
+    expect((await kyoto.ask('POST', '/api/agents/own/speeches?wait=finished', wavOf(sound))).status).toBe(
+      200,
+    );
   });
 
   it('speak whole through a network of 200 ms and 5 % loss', async () => {
@@ -167,7 +169,7 @@ await describeWith(['nats-server'], 'nodes as processes, when something between 
     await nats.kill();
     const [kyoto, hub] = await Promise.all([startNode('kyoto', nats.url), startNode('hub', nats.url)]);
     await kyoto.avatar('mei');
-    const local = await kyoto.ask('POST', '/api/agents/mei/speech?wait=finished', wavOf(noise(8000, 9000)));
+    const local = await kyoto.ask('POST', '/api/agents/mei/speeches?wait=finished', wavOf(noise(8000, 9000)));
     expect(local.status).toBe(200);
     expect((await hub.ask('POST', '/api/agents/mei%40kyoto/interrupt')).json).toMatchObject({
       code: 'NODE_UNREACHABLE',

@@ -42,7 +42,7 @@ async function join2(nodes: NodeRigs, options: BridgeOptions): Promise<void> {
   const [kyoto, hub] = await Promise.all([nodes.start('kyoto', options), nodes.start('hub', options)]);
   await kyoto.avatar({ name: 'mei' });
   await shows(hub, 'mei');
-  const spoken = await hub.ask('POST', '/api/agents/mei/speech?wait=finished', {
+  const spoken = await hub.ask('POST', '/api/agents/mei/speeches?wait=finished', {
     body: wavOf(noise(1600, 9000)),
   });
   expect(spoken.json).toMatchObject({ agent: 'mei', end: { how: 'completed' } });
@@ -123,11 +123,11 @@ await describeWith(['nats-server', 'openssl'], 'the connection to NATS', () => {
     await shows(hub, 'mei');
     await shows(hub, 'taro');
     const body = wavOf(noise(1600, 9000));
-    const spoken = await hub.ask('POST', '/api/agents/mei/speech?wait=finished', { body });
+    const spoken = await hub.ask('POST', '/api/agents/mei/speeches?wait=finished', { body });
     expect(spoken.json).toMatchObject({ agent: 'mei', end: { how: 'completed' } });
     await sees(kyoto, ['osaka']);
     const startedMs = performance.now();
-    const refused = await kyoto.ask('POST', '/api/agents/taro%40osaka/speech', { body });
+    const refused = await kyoto.ask('POST', '/api/agents/taro%40osaka/speeches', { body });
     expect(refused.json).toMatchObject({ code: 'NODE_UNREACHABLE' });
     expect(refused.json['detail']).toContain('does not allow this node to send to node osaka');
     expect(performance.now() - startedMs).toBeLessThan(2000);

@@ -107,6 +107,7 @@ describe('the API', () => {
       '/api/events',
       '/api/login',
       '/api/logout',
+      '/api/nodes',
       '/api/restart',
       '/api/voices',
       '/healthz',

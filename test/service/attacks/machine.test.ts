@@ -134,7 +134,7 @@ describe('without --allow-dangerous', () => {
       const query = encodeURIComponent(JSON.stringify(cues));
       for (const [path, options] of [
         ['commands', { json: { commands: ['A|1', send] } }],
-        [`speech?cues=${query}`, { body: sound }],
+        [`speeches?cues=${query}`, { body: sound }],
         [`say?cues=${query}`, { body: 'Hello.' }],
       ] as const) {
         const { status, json } = await rig.ask('POST', `/api/agents/default/${path}`, options);

@@ -84,7 +84,7 @@ describe('no secret', () => {
     // It has told of all of it, and of what was refused.
     expect(said).toContain('somebody has logged in');
     expect(said).toContain('a login was refused');
-    expect(said).toContain('the avatar came');
+    expect(said).toContain('default connected from');
     expect(said).toContain('an avatar was refused');
     expect(said).toContain('a stream was refused');
     for (const [name, secret] of Object.entries({ ...SECRETS, cookie })) {
