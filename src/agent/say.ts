@@ -43,6 +43,10 @@ export type SayText = string | AsyncIterable<TextPiece>;
 
 /** Receives what a text tells while it is synthesised, timed by its sound: lips, tags and captions. */
 export interface NarrationTarget {
+  /** A sentence begins at a moment of the sound, in ms. */
+  sentence(sentence: { readonly index: number; readonly text: string; readonly startMs: number }): void;
+  /** A sentence ends at a moment of the sound, in ms. */
+  sentenceEnd(index: number, endMs: number): void;
   /** @throws BridgeError when the command may not be sent or the speech has ended */
   cue(atMs: number, send: string, options: { readonly always?: boolean | undefined }): void;
   warn(message: string): void;

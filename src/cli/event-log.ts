@@ -25,12 +25,11 @@ export function logEvents(bridge: BridgeHandle, logger: Logger): void {
       if (!stalled) log.info({}, `${name}: reads again`);
     });
     agent.on('speech', (speech) => {
-      const label = printable(speech.label);
       const told = { speech: speech.id };
-      speech.on('waiting', (message) => log.info(told, `${name}: ${label}: ${message}`));
+      speech.on('waiting', (message) => log.info(told, `${name}: ${printable(speech.label)}: ${message}`));
       speech.on('state', (state) => {
-        if (state === 'speaking') log.info(told, `${name}: speaks ${label}`);
-        if (state === 'paused') log.info(told, `${name}: pauses ${label}`);
+        if (state === 'speaking') log.info(told, `${name}: speaks ${printable(speech.label)}`);
+        if (state === 'paused') log.info(told, `${name}: pauses ${printable(speech.label)}`);
       });
       speech.on('warning', (message) => log.warn(told, `${name}: ${printable(message)}`));
       speech.on('ended', (end) => {
@@ -38,7 +37,7 @@ export function logEvents(bridge: BridgeHandle, logger: Logger): void {
         const reason = error && how !== 'stopped' ? ` ${printable(error.message)}` : '';
         log.info(
           { ...told, how, heardMs, ...(error && { code: error.code }) },
-          `${name}: ${label} ${endLine(speechEndJson(end))}.${reason}`,
+          `${name}: ${printable(speech.label)} ${endLine(speechEndJson(end))}.${reason}`,
         );
       });
     });

@@ -21,6 +21,15 @@ export interface OwnVoiceOptions {
   cue(cue: Cue): Promise<void>;
 }
 
+/** A sentence, by its place in the sound. */
+export interface HeardSentence {
+  readonly index: number;
+  readonly text: string;
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly state: 'heard' | 'cut';
+}
+
 /**
  * A text made into sound by this process, as its user: what a program on the command line says needs nobody's leave but
  * that of whoever typed it, and the service hears nothing of it but the sound.
@@ -31,6 +40,7 @@ export class LocalSynthesis {
   readonly #spoken: SpokenText;
   readonly #abort = new AbortController();
   readonly #cues: Cue[] = [];
+  readonly #sentences: Omit<HeardSentence, 'state'>[] = [];
 
   /** @throws BridgeError ENGINE_UNKNOWN, ENGINE_KEY_MISSING or OPTION_INVALID */
   constructor(text: AsyncIterable<string>, wish: TextWish, options: OwnVoiceOptions) {
@@ -44,7 +54,28 @@ export class LocalSynthesis {
       ...wish.voice,
       ...{ tags, unknownTags, skip, dictionary, captions, label, lips: 'avatar' },
     });
-    this.#spoken.tell({ cue: (atMs, send) => this.#cues.push({ atMs, send }), warn });
+    this.#spoken.tell({
+      sentence: ({ index, text, startMs }) =>
+        (this.#sentences[index] = { index, text, startMs, endMs: Infinity }),
+      sentenceEnd: (index, endMs) => {
+        const sentence = this.#sentences[index];
+        if (sentence) this.#sentences[index] = { ...sentence, endMs };
+      },
+      cue: (atMs, send) => this.#cues.push({ atMs, send }),
+      warn,
+    });
+  }
+
+  /** The sentences of which something was heard. @param heardMs how much of the sound was */
+  heard(heardMs: number): HeardSentence[] {
+    return this.#sentences
+      .filter(({ startMs }) => startMs < heardMs)
+      .map((sentence) => ({
+        ...sentence,
+        endMs: Math.min(sentence.endMs, heardMs),
+        // Positions are told in whole milliseconds.
+        state: sentence.endMs <= heardMs + 1 ? 'heard' : 'cut',
+      }));
   }
 
   /** The sound, 16 kHz mono s16le, as it is made. @throws as `speechSound` */

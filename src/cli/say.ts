@@ -2,6 +2,7 @@ import { toBridgeError } from '../base/errors.js';
 import { decodeText } from '../base/text-encoding.js';
 import { OPTIONS } from '../config.js';
 import type { AgentJson } from '../service/schemas.js';
+import { firstWords } from '../narration/label.js';
 import type { Cue } from '../speech/cues.js';
 import { problemOf, type ServiceClient } from './client.js';
 import { openClient, type AddCommand, type CliContext } from './command.js';
@@ -12,16 +13,17 @@ import { addSpeechOptions, readCues, speechQuery, whenOf, type SpeechFlags } fro
 import { endLine, infoLine, isSeveral, progressLine, speechLine, speechName } from './speech-lines.js';
 import { SpeechRequest } from './speech-request.js';
 import { printable } from './terminal.js';
+import { Transcript } from './transcript.js';
 import { addTextOptions, readTextWish, textQuery } from './text-query.js';
 
 interface SayFlags extends SpeechFlags {
   program?: string;
   encoding?: string;
   format?: string;
+  transcript?: string;
   json?: boolean;
 }
 
-const LABEL = 'the text';
 /** In what a sound that is made here goes to the service. */
 const OWN_FORMAT = 's16le:16000:1';
 
@@ -44,6 +46,7 @@ export const addSay: AddCommand = (program, run) => {
       '--encoding <name>',
       'encoding of the text on standard input, such as shift_jis; UTF-8 by default',
     )
+    .option('--transcript <file>', 'write what is heard of the text to a .vtt, .srt or .jsonl file')
     .option('--json', 'what happens as JSON, an object a line');
   addTextOptions(command);
   addSpeechOptions(command);
@@ -57,42 +60,48 @@ export const addSay: AddCommand = (program, run) => {
         const cues = await readCues(flags);
         const { program, format, encoding } = flags;
         const wish = await readTextWish(command, env, { program, format });
+        const transcript = flags.transcript === undefined ? undefined : new Transcript(flags.transcript);
         const session = openClient(command, env);
         const fromStdin = words.length === 1 && words[0] === '-';
         const text = fromStdin
           ? decodeText(stdin, { encoding, what: 'The text on standard input' })
           : one(words.join(' '));
+        // The first words of a text that is read are known to the service before they are known here.
+        const label = fromStdin ? undefined : firstWords(words.join(' '));
+        const named = label ?? 'the text';
         let own: LocalSynthesis | undefined;
         try {
           await session.client.check();
           if (wish.runsHere)
             own = new LocalSynthesis(text, wish, {
-              ...{ label: LABEL, env },
+              ...{ label: named, env },
               model: (asked['model'] as string | undefined) ?? (await modelOf(session.client, agent)),
               info: (info) => {
-                if (!flags.json) terminal.say(infoLine(LABEL, info));
+                if (!flags.json) terminal.say(infoLine(named, info));
               },
               warn: (message) => {
                 if (flags.json) terminal.warn(`warning: ${printable(message)}`);
-                else terminal.say(`${LABEL}: warning: ${printable(message)}`);
+                else terminal.say(`${printable(named)}: warning: ${printable(message)}`);
               },
               cue: (cue) => request.cue(cue).catch((error: unknown) => warnOfCue(terminal, cue, error)),
             });
           const request: SpeechRequest = new SpeechRequest(session.client, {
             agent,
-            label: LABEL,
+            label: named,
             ...(own ? { bytes: own.bytes() } : { route: 'say', bytes: encoded(text) }),
             query: {
               ...(own ? { format: OWN_FORMAT } : textQuery(wish)),
               ...asked,
+              label,
               when: whenOf(flags),
             },
             cues,
             onEvent: (event) => {
+              transcript?.add(event);
               if (flags.json) return terminal.json(event);
               // What this process made of the text is told by itself.
               if (own && event.type === 'info') return;
-              const name = speechName(agent, LABEL, event);
+              const name = speechName(agent, named, event);
               if (event.type === 'position') return terminal.live(progressLine(name, event, undefined));
               const later = event.type === 'ended' && !isSeveral(agent);
               const line = later ? undefined : speechLine(name, event);
@@ -108,8 +117,10 @@ export const addSay: AddCommand = (program, run) => {
           try {
             const ended = await request.ended;
             terminal.live('');
+            for (const sentence of own?.heard(ended.heardMs) ?? [])
+              transcript?.add({ ...ended, ...sentence, type: 'sentence' });
             if (!flags.json && !isSeveral(agent) && (ended.how !== 'failed' || ended.heardMs > 0))
-              terminal.say(`${LABEL}: ${endLine(ended)}`);
+              terminal.say(`${printable(named)}: ${endLine(ended)}`);
             if (ended.how === 'completed') return EXIT.ok;
             if (interruptions > 0) return EXIT.interrupted;
             throw problemOf(ended.error) ?? new Interrupted();
@@ -118,6 +129,7 @@ export const addSay: AddCommand = (program, run) => {
           }
         } finally {
           await own?.stop();
+          transcript?.close();
           session.close();
         }
       },

@@ -35,6 +35,7 @@ export function speechLine(label: string, event: SpeechEventJson): string | unde
     case 'ended':
       return `${name}: ${endLine(event)}`;
     case 'accepted':
+    case 'sentence':
     case 'sent':
     case 'position':
       return undefined;

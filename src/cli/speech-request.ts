@@ -20,7 +20,7 @@ export interface SpeechToSpeak {
   readonly bytes: AsyncIterable<Uint8Array>;
   /** `speeches` for a sound, `say` for text; `speeches` by default. */
   readonly route?: 'speeches' | 'say';
-  /** Query of the route, beside the label. */
+  /** Query of the route; of a sound beside its label. */
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
   readonly cues?: readonly Cue[];
   onEvent(event: SpeechEventJson): void;
@@ -97,7 +97,7 @@ export class SpeechRequest {
 
   async #run(): Promise<SpeechEnded> {
     const { label, query = {}, route = 'speeches', onEvent } = this.#speech;
-    const search = new URLSearchParams({ label });
+    const search = new URLSearchParams(route === 'say' ? {} : { label });
     for (const [key, value] of Object.entries(query)) {
       if (value !== undefined) search.set(key, String(value));
     }

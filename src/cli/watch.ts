@@ -6,9 +6,11 @@ import { EXIT, Interrupted } from './exit-codes.js';
 import { addClientOptions } from './flags.js';
 import { speechLine } from './speech-lines.js';
 import { printable, type Terminal } from './terminal.js';
+import { Transcript } from './transcript.js';
 
 interface WatchFlags {
   agent?: string;
+  transcript?: string;
   json?: boolean;
 }
 
@@ -24,6 +26,7 @@ export const addWatch: AddCommand = (program, run) => {
       '--agent <name>',
       `only this avatar, or these, with commas between them (default: all; ${OPTIONS.agent.env})`,
     )
+    .option('--transcript <file>', 'write the texts that are heard to a .vtt, .srt or .jsonl file')
     .option('--json', 'as JSON, an object a line');
   addClientOptions(command, { agent: false });
   command.action((flags: WatchFlags) =>
@@ -34,9 +37,12 @@ export const addWatch: AddCommand = (program, run) => {
           const { terminal, env, onOutputGone } = context;
           const only = flags.agent ?? (env[OPTIONS.agent.env] || undefined);
           const off = onOutputGone(() => abort(new Interrupted()));
+          const transcript =
+            flags.transcript === undefined ? undefined : new Transcript(flags.transcript, new Date());
           try {
             let begun = false;
             for await (const event of client.events(only)) {
+              transcript?.add(event);
               if (flags.json) terminal.json(event);
               else if (event.type === 'snapshot') {
                 const whom = only === undefined ? 'every avatar' : only;
@@ -50,6 +56,7 @@ export const addWatch: AddCommand = (program, run) => {
             return EXIT.ok;
           } finally {
             off();
+            transcript?.close();
           }
         }),
       flags,
@@ -101,6 +108,8 @@ function eventLine(event: ServiceEventJson): string | undefined {
     case 'waiting':
     case 'warning':
       return `* ${printable(event.message)}`;
+    case 'sentence':
+      return event.state === 'begun' ? `* says ${printable(event.text)}` : undefined;
     case 'cue':
     case 'gap':
     case 'info':

@@ -31,7 +31,8 @@ export interface AvatarVoiceOptions extends Pick<
   readonly model: string;
   readonly engine: TtsEngine;
   readonly speech: VoiceOptions;
-  readonly label: string;
+  /** The text's name in messages, which may be known only as the text comes. */
+  readonly named: { readonly label: string };
 }
 
 /**
@@ -41,7 +42,9 @@ export interface AvatarVoiceOptions extends Pick<
 export function avatarVoice(text: SayText, options: AvatarVoiceOptions): PerformedSound {
   const script = new SharedScript(text, options);
   return {
-    label: options.label,
+    get label() {
+      return options.named.label;
+    },
     live: false,
     open: () => {
       throw new BridgeError('INTERNAL', 'There is no sound of a text that the avatar speaks by itself.');
@@ -156,7 +159,8 @@ class Performance {
     if (skipped > 0) warn(`Skipped ${skipped} parts of the text. Use --skip none to speak everything.`);
   }
 
-  async #speak({ text, marks, said: words }: FittingPart): Promise<void> {
+  async #speak({ text: written, marks, said: words }: FittingPart): Promise<void> {
+    const text = written.trim();
     const said = words.replace(/[|\r\n]+/g, ' ').trim();
     const { send, signal, onMessage } = this.#stage;
     const { model, speech, clock, onTag } = this.#options;

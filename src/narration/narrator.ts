@@ -4,10 +4,12 @@ import type { Clock } from '../base/clock.js';
 import type { NarrationTarget, Narrator, SayOptions, SayText, SpokenText } from '../agent/say.js';
 import { autoLipCommand, closeMouthCommand } from '../agent/wire.js';
 import type { OptionValues } from '../config.js';
+import type { Speech, SpokenSentence } from '../speech/speech.js';
 import type { EnginePool, VoiceChoice } from '../tts/engine-pool.js';
 import { speechSound, type SpeechSound } from '../tts/speech-sound.js';
 import { avatarVoice } from './avatar-voice.js';
 import { Captions } from './captions.js';
+import { labelled } from './label.js';
 import { lipSyncLines } from './lips.js';
 
 /** How text is spoken unless a call says otherwise, apart from the voice, which the engines' pool knows. */
@@ -72,17 +74,24 @@ export class TextNarrator implements Narrator {
     const all = { ...this.#manner, ...options };
     const { engine, speech: voice, fallback } = this.#engines.choose(options);
     const model = all.model ?? this.#model;
-    const label = all.label ?? 'the text';
+    const labelledText = labelled(text);
+    const named = all.label === undefined ? labelledText : { label: all.label };
     if (fallback?.engine.capabilities.performs)
       throw new BridgeError('OPTION_INVALID', 'The engine avatar cannot be a fallback: it has no sound.');
     if (engine.capabilities.performs) {
       const { tags, unknownTags, dictionary, skip, captions, onTag } = all;
       const how = { tags, unknownTags, dictionary, skip, captions, onTag, engine };
-      const sound = avatarVoice(text, { ...how, clock: this.#clock, model, speech: voice, label });
+      const sound = avatarVoice(labelledText.text, {
+        ...how,
+        clock: this.#clock,
+        model,
+        speech: voice,
+        named,
+      });
       return { sound, options: { ...all, lips: 'avatar' }, tell: () => undefined, follow: () => undefined };
     }
     const lips = all.lips === 'engine' || (isAuto(all.lips) && engine.capabilities.timing === 'phonemes');
-    const sound = speechSound(text, {
+    const sound = speechSound(labelledText.text, {
       engine,
       speech: voice,
       fallback,
@@ -92,7 +101,9 @@ export class TextNarrator implements Narrator {
       dictionary: all.dictionary,
       tagVariables: { model },
       clock: this.#clock,
-      label,
+      get label() {
+        return named.label;
+      },
     });
     const how = { model, lips, captions: all.captions, onTag: all.onTag };
     return {
@@ -107,6 +118,7 @@ export class TextNarrator implements Narrator {
         const told = narrate(sound, how, {
           cue: (atMs, line, how) => speech.cue(atMs, line, how),
           warn: (message) => speech.tell('warning', message),
+          ...tellSentences(speech),
         });
         void speech.finished.then(() => {
           if (lips && !told.lipsAreOurs) void send(autoLipCommand('ALWAYS')).catch(() => undefined);
@@ -114,6 +126,29 @@ export class TextNarrator implements Narrator {
       },
     };
   }
+}
+
+/** Tells the sentences of a text as events of its speech, each as it is heard. */
+function tellSentences(speech: Speech): Pick<NarrationTarget, 'sentence' | 'sentenceEnd'> {
+  const open = new Map<number, Omit<SpokenSentence, 'endMs' | 'state'>>();
+  const end = (index: number, endMs: number, state: 'heard' | 'cut'): void => {
+    const sentence = open.get(index);
+    if (open.delete(index)) speech.tell('sentence', { ...sentence!, endMs, state });
+  };
+  // Before the event `ended`, which is the last of a speech.
+  speech.on('state', (state) => {
+    if (state !== 'ended') return;
+    for (const { index, startMs } of [...open.values()])
+      end(index, Math.max(startMs, speech.end?.heardMs ?? 0), 'cut');
+  });
+  return {
+    sentence: (sentence) =>
+      speech.notice(sentence.startMs, () => {
+        open.set(sentence.index, sentence);
+        speech.tell('sentence', { ...sentence, endMs: undefined, state: 'begun' });
+      }),
+    sentenceEnd: (index, endMs) => speech.notice(endMs, () => end(index, endMs, 'heard')),
+  };
 }
 
 function isAuto(lips: SayOptions['lips']): boolean {
@@ -148,6 +183,8 @@ function narrate(
       ? undefined
       : new Captions(captions === true ? {} : captions);
   sound.events.on('segment', (segment) => {
+    const { index, text, startMs } = segment;
+    target.sentence({ index, text: text.trim(), startMs });
     const timed = segment.phonemes.length > 0;
     if (lips && timed !== told.lipsAreOurs) {
       // A segment without times, by the fallback engine: the avatar's own lip-sync has to do, until the next one.
@@ -160,6 +197,7 @@ function narrate(
     }
     for (const { atMs, send, always } of shown?.segment(segment) ?? []) cue(atMs, send, always);
   });
+  sound.events.on('spoken', ({ index, endMs }) => target.sentenceEnd(index, endMs));
   sound.events.on('mark', ({ tag, atMs }) => {
     for (const line of tag.commands) cue(atMs, line);
     onTag?.(tag, atMs);

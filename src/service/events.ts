@@ -56,6 +56,18 @@ export const SpeechEventSchema = z
     event('sent', { ...speechHead, samples: z.string().describe('16 kHz mono s16le, base64.') }),
     event('warning', { ...speechHead, message: z.string() }),
     event('cue', { ...speechHead, atMs: z.number(), send: z.string() }),
+    event('sentence', {
+      ...speechHead,
+      index: z.int().describe('Counts the sentences of the text from 0.'),
+      text: z.string().describe('As it was written, without tags.'),
+      startMs: z.number().describe('Its begin in the sound, as heard.'),
+      endMs: z.number().nullable().describe('Its end in the sound, once it is over.'),
+      state: z
+        .enum(['begun', 'heard', 'cut'])
+        .describe(
+          '`begun` when it begins to be heard; then `heard` to its end, or `cut` by the end of the speech.',
+        ),
+    }).describe('A sentence of a text, as it is heard: told when it begins and again when it is over.'),
     event('ended', { ...speechHead, label: z.string(), ...SpeechEndSchema.shape }),
   ])
   .meta({ id: 'SpeechEvent' });
@@ -154,7 +166,7 @@ export function followSpeech(
   speech: Speech,
   tell: (event: SpeechEventJson) => void,
 ): () => void {
-  const { id, label } = speech;
+  const { id } = speech;
   const at = (): { time: string; agent: string; speech: string } => ({
     time: eventTime(),
     agent,
@@ -167,10 +179,23 @@ export function followSpeech(
     ),
     speech.on('state', (state) => {
       // Its end is told by `ended`, which says how.
-      if (state !== 'ended') tell({ type: 'state', ...at(), label, state });
+      if (state !== 'ended') tell({ type: 'state', ...at(), label: speech.label, state });
     }),
     speech.on('warning', (message) => tell({ type: 'warning', ...at(), message })),
     speech.on('cue', ({ atMs, send }) => tell({ type: 'cue', ...at(), atMs, send })),
+    speech.on('sentence', ({ index, text, startMs, endMs, state }) =>
+      tell({
+        type: 'sentence',
+        ...at(),
+        ...{
+          index,
+          text,
+          startMs: roundMs(startMs),
+          endMs: endMs === undefined ? null : roundMs(endMs),
+          state,
+        },
+      }),
+    ),
     speech.on('ended', (end) => tell(endedEvent(agent, speech, end))),
   ];
   return () => offs.forEach((off) => off());

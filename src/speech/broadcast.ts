@@ -24,7 +24,9 @@ export function broadcast(sound: Sound, count: number): Sound[] {
   if (isPerformed(sound)) return Array.from({ length: count }, () => sound);
   const source = new Broadcast(sound, count);
   return Array.from({ length: count }, (_, index) => ({
-    label: sound.label,
+    get label() {
+      return sound.label;
+    },
     live: sound.live,
     burstMs: sound.burstMs ?? 0,
     open: (context) => source.open(index, context),

@@ -1,4 +1,4 @@
-import type { Cue } from './cues.js';
+import type { Cue, Notice } from './cues.js';
 import type { ActiveSpeech } from './active-speech.js';
 import type { PlayerContext } from './player-context.js';
 import type { TimerTask } from './timer-wheel.js';
@@ -57,6 +57,7 @@ export class CueSender {
   /** The run ended early: its cues are dropped and counted, but for those marked `always`. */
   drop(run: ActiveSpeech): void {
     for (const cue of run.cues.takeAll()) {
+      if ('notify' in cue) continue;
       if (cue.always) this.#sendOne(run, cue);
       else run.cuesDropped += 1;
     }
@@ -66,13 +67,14 @@ export class CueSender {
     this.#task.cancel();
   }
 
-  #sendOne(run: ActiveSpeech, cue: Cue): void {
+  #sendOne(run: ActiveSpeech, cue: Cue | Notice): void {
     sendCue(this.#context.sink, run, cue);
   }
 }
 
-/** Sends one cue of a run, and counts it. */
-export function sendCue(sink: PlayerContext['sink'], run: ActiveSpeech, cue: Cue): void {
+/** Sends one cue of a run, and counts it; of a notice, tells that its moment is heard. */
+export function sendCue(sink: PlayerContext['sink'], run: ActiveSpeech, cue: Cue | Notice): void {
+  if ('notify' in cue) return cue.notify();
   sink.command(cue.send);
   run.cuesSent += 1;
   run.speech.tell('cue', cue);

@@ -17,8 +17,15 @@ export interface Cue {
   readonly always?: boolean | undefined;
 }
 
+/** Something that is told when a moment of the sound is heard; as a cue, but nothing is sent. */
+export interface Notice {
+  /** Milliseconds from the start of the sound. */
+  readonly atMs: number;
+  readonly notify: () => void;
+}
+
 interface Waiting {
-  readonly cue: Cue;
+  readonly cue: Cue | Notice;
   /** Samples from the start; unknown for a cue that counts from an end not yet known. */
   atSample: number | undefined;
 }
@@ -47,7 +54,7 @@ export class CueList {
    * Adds a cue; one whose moment has passed is due at once.
    * @throws BridgeError CUE_LIMIT when too many wait
    */
-  add(cue: Cue): void {
+  add(cue: Cue | Notice): void {
     const bytes = bytesOf(cue);
     if (this.#waitingBytes + bytes > MAX_WAITING_BYTES)
       throw new BridgeError('CUE_LIMIT', `${this.size} cues of one speech wait already, which is the limit.`);
@@ -79,7 +86,7 @@ export class CueList {
   }
 
   /** Takes out the cues that are due when the sound has reached `sample`. */
-  takeDue(sample: number): Cue[] {
+  takeDue(sample: number): (Cue | Notice)[] {
     let count = 0;
     while (count < this.#waiting.length) {
       const { atSample } = this.#waiting[count]!;
@@ -90,11 +97,11 @@ export class CueList {
   }
 
   /** Takes out all that wait. */
-  takeAll(): Cue[] {
+  takeAll(): (Cue | Notice)[] {
     return this.#take(this.#waiting.length);
   }
 
-  #take(count: number): Cue[] {
+  #take(count: number): (Cue | Notice)[] {
     const cues = this.#waiting.splice(0, count).map(({ cue }) => cue);
     const bytes = cues.reduce((sum, cue) => sum + bytesOf(cue), 0);
     this.#waitingBytes -= bytes;
@@ -102,7 +109,7 @@ export class CueList {
     return cues;
   }
 
-  #sampleOf(cue: Cue): number | undefined {
+  #sampleOf(cue: Cue | Notice): number | undefined {
     if (cue.atMs >= 0) return msToSamples(cue.atMs);
     return this.#endSample === undefined ? undefined : Math.max(0, this.#endSample + msToSamples(cue.atMs));
   }
@@ -121,6 +128,6 @@ export class CueList {
   }
 }
 
-function bytesOf({ send }: Cue): number {
-  return send.length * 2 + CUE_BYTES;
+function bytesOf(cue: Cue | Notice): number {
+  return ('send' in cue ? cue.send.length * 2 : 0) + CUE_BYTES;
 }

@@ -4,7 +4,7 @@ import { samplesToMs } from '../base/units.js';
 import { Gain } from '../audio/gain.js';
 import type { Sound } from '../audio/pcm.js';
 import { ActiveSpeech, type Ending } from './active-speech.js';
-import type { Cue } from './cues.js';
+import type { Cue, Notice } from './cues.js';
 import { Feed } from './feed.js';
 import { leadNowMs, speechLead } from './lead.js';
 import { LiveFeed } from './live-feed.js';
@@ -133,7 +133,7 @@ export class Player implements SpeechOwner {
       );
     }
     if (options.when !== 'interrupt') this.#queue.checkRoom(sound.label);
-    const speech = new Speech(this, this.#context.nextId(), sound.label, options);
+    const speech = new Speech(this, this.#context.nextId(), sound, options);
     const { budget } = this.#context;
     const run = new ActiveSpeech(speech, this.#openFeed(sound, speech), budget);
     this.#takeMemory(run, heldBytes(sound));
@@ -213,8 +213,8 @@ export class Player implements SpeechOwner {
   }
 
   /** @internal See `Speech.cue()`. */
-  addCue(speech: Speech, cue: Cue): void {
-    this.#context.checkCommand(cue.send);
+  addCue(speech: Speech, cue: Cue | Notice): void {
+    if ('send' in cue) this.#context.checkCommand(cue.send);
     const run = this.#runs.get(speech);
     if (!run) return;
     this.#playing.addCue(run, cue);

@@ -1,7 +1,7 @@
 import { BridgeError } from '../base/errors.js';
 import { msToSamples } from '../base/units.js';
 import type { ActiveSpeech } from './active-speech.js';
-import type { Cue } from './cues.js';
+import type { Cue, Notice } from './cues.js';
 import { CueSender } from './cue-sender.js';
 import { Pacer } from './pacer.js';
 import type { PlayerContext } from './player-context.js';
@@ -103,7 +103,7 @@ export class Playing {
   }
 
   /** Adds a cue to any run, and sends it if it is due already. */
-  addCue(run: ActiveSpeech, cue: Cue): void {
+  addCue(run: ActiveSpeech, cue: Cue | Notice): void {
     run.cues.add(cue);
     this.#cues.send(this.#now());
   }

@@ -2,7 +2,7 @@ import { BridgeError } from '../base/errors.js';
 import { Emitter, type Listenable } from '../base/emitter.js';
 import type { LiveLatency } from '../audio/latency.js';
 import type { SoundInfo } from '../audio/pcm.js';
-import type { Cue } from './cues.js';
+import type { Cue, Notice } from './cues.js';
 import type { SegmentNeeds } from './sink.js';
 
 /** Where the speeches of a group wait for one another, so that their first frames leave together. */
@@ -132,7 +132,7 @@ export interface SpeechEvents {
 /** The player's side of a speech: what the handle asks of it. */
 export interface SpeechOwner {
   stop(speech: Speech, fadeMs: number | undefined): void;
-  addCue(speech: Speech, cue: Cue): void;
+  addCue(speech: Speech, cue: Cue | Notice): void;
   position(speech: Speech): SpeechPosition;
   /** Somebody follows its position from now on. */
   followed(speech: Speech): void;
@@ -150,14 +150,13 @@ const NEXT: Record<SpeechState, readonly SpeechState[]> = {
 /** One utterance, as its caller holds it. */
 export class Speech implements Listenable<SpeechEvents> {
   readonly id: string;
-  /** How messages name its sound. */
-  readonly label: string;
   readonly options: SpeechOptions;
   /** Settles once: true at its first sound, false when it ended without one. Never rejects. */
   readonly started: Promise<boolean>;
   /** Settles once, whatever happens, with how it ended. Never rejects. */
   readonly finished: Promise<SpeechEnd>;
   readonly #owner: SpeechOwner;
+  readonly #named: { readonly label: string };
   readonly #events: Emitter<SpeechEvents>;
   #state: SpeechState = 'queued';
   #hasStarted = false;
@@ -169,14 +168,19 @@ export class Speech implements Listenable<SpeechEvents> {
   #settleFinished!: (end: SpeechEnd) => void;
 
   /** Made by a player, never by a caller. */
-  constructor(owner: SpeechOwner, id: string, label: string, options: SpeechOptions) {
+  constructor(owner: SpeechOwner, id: string, named: { readonly label: string }, options: SpeechOptions) {
     this.#owner = owner;
     this.id = id;
-    this.label = label;
+    this.#named = named;
     this.options = options;
     this.#events = new Emitter();
     this.started = new Promise((resolve) => (this.#settleStarted = resolve));
     this.finished = new Promise((resolve) => (this.#settleFinished = resolve));
+  }
+
+  /** The name of its sound in messages; of a text that is being written, its first words once they have come. */
+  get label(): string {
+    return this.#named.label;
   }
 
   get state(): SpeechState {
@@ -252,6 +256,11 @@ export class Speech implements Listenable<SpeechEvents> {
       throw new BridgeError('CLOSED', `The speech of ${this.label} has ended; a cue cannot be added to it.`);
     }
     this.#owner.addCue(this, { atMs, send, ...options });
+  }
+
+  /** @internal Calls `notify` when a moment of the sound is heard, in ms; never when the speech ends before. */
+  notice(atMs: number, notify: () => void): void {
+    if (this.#state !== 'ended') this.#owner.addCue(this, { atMs, notify });
   }
 
   /** @internal The player's: the one transition of the state machine. */

@@ -22,6 +22,8 @@ export interface SpokenSegment {
 /** What a spoken text tells as its sound is taken: before the sound that it is about, so that it can be scheduled. */
 export interface SynthesisEvents {
   segment: SpokenSegment;
+  /** All of a segment's sound has been taken: it ends there, in ms of the whole sound. */
+  spoken: { readonly index: number; readonly endMs: number };
   /** Words or characters of a segment with their times from that segment's start, as the engine tells them. */
   spans: { readonly index: number; readonly startMs: number; readonly spans: readonly TextSpan[] };
   /** A tag and when it is heard, in milliseconds of the whole sound. */

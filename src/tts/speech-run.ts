@@ -350,6 +350,7 @@ export class SpeechRun {
     }
     schedule ??= new MarkSchedule(text, marks, startMs, job);
     for (const mark of schedule.rest(this.#positionMs - startMs)) this.#events.emit('mark', mark);
+    if (this.#positionMs > startMs) this.#events.emit('spoken', { index, endMs: this.#positionMs });
     if (job.state.kind === 'failed') this.#failed(text, job.state.error, this.#positionMs - startMs, context);
     else this.#succeeded();
   }

@@ -30,7 +30,9 @@ export function speechSound(
   const events = new Emitter<SynthesisEvents>();
   const run = new SpeechRun(text, { ...options, clock: options.clock ?? systemClock }, events);
   return {
-    label: options.label ?? 'the text',
+    get label() {
+      return options.label ?? 'a text';
+    },
     live: false,
     heldBytes: typeof text === 'string' ? text.length * 2 : 0,
     events,

@@ -54,9 +54,9 @@ describe('say --program', () => {
     expect(asked()).toEqual([{ text: 'Hello there.\n', parent: run.child.pid }]);
     expect(compareHeard(word, avatar.heard()).exact).toBe(true);
     expect(run.out.split('\n')).toEqual([
-      'the text: program, WAV, 16-bit PCM, 16000 Hz, mono, 0.32 s',
-      'the text: speaking',
-      'the text: finished: heard 0.32 s of 0.32 s, no gaps',
+      'Hello there.: program, WAV, 16-bit PCM, 16000 Hz, mono',
+      'Hello there.: speaking',
+      'Hello there.: finished: heard 0.32 s of 0.32 s, no gaps',
       '',
     ]);
   });
@@ -161,7 +161,7 @@ writeFileSync(${JSON.stringify(file('pid'))}, String(process.pid));
 setInterval(() => undefined, 1000);`,
     );
     const run = command(['say', '--port', String(rig.port), '--program', hangs, 'x']);
-    await run.says(/the text: speaking/);
+    await run.says(/x: speaking/);
     run.child.kill('SIGINT');
     expect(await run.exit).toBe(130);
     const pid = Number(readFileSync(file('pid'), 'utf8'));

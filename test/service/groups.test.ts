@@ -162,7 +162,7 @@ describe('the command with several agents', () => {
     expect(spoken.out).toMatch(/a: short\.wav: finished: heard 0\.50 s/);
     expect(spoken.out).toMatch(/b: short\.wav: finished: heard 0\.50 s/);
     const said = await run('say', '--agent', 'all', 'Hello.');
-    expect([said.exit, said.out.match(/the text: finished/g)?.length]).toEqual([0, 3]);
+    expect([said.exit, said.out.match(/Hello\.: finished/g)?.length]).toEqual([0, 3]);
     const sent = await run('send', '--agent', 'a,c', 'HI|x');
     expect(sent.out).toBe('a: sent: HI|x\nc: sent: HI|x\n');
     const stopped = await run('stop', '--agent', 'a,b');

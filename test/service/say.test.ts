@@ -36,7 +36,7 @@ describe('text by request', () => {
         dictionary: { TTS: 'speech' },
       },
     });
-    expect(json.json).toMatchObject({ label: 'the text', end: { how: 'completed' } });
+    expect(json.json).toMatchObject({ label: 'Two TTS.', end: { how: 'completed' } });
     expect(engine.asked).toEqual([
       { text: 'One.', speech: { rate: 1.5, voice: 'a' } },
       {

@@ -1,12 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { ByteBudget } from '../../src/base/byte-budget.js';
-import { CueList } from '../../src/speech/cues.js';
+import { CueList, type Cue, type Notice } from '../../src/speech/cues.js';
 import { HandSound, ramp, rig, sound } from '../support/speech-rig.js';
 
 function commands(sink: {
   events: readonly { kind: string; atMs: number; line?: string }[];
 }): [string, number][] {
   return sink.events.filter(({ kind }) => kind === 'command').map(({ line, atMs }) => [line!, atMs]);
+}
+
+function sendsOf(cues: readonly (Cue | Notice)[]): string[] {
+  return cues.map((cue) => ('send' in cue ? cue.send : 'notice'));
 }
 
 describe('cues', () => {
@@ -126,9 +130,9 @@ describe('CueList', () => {
     ] as const) {
       list.add({ atMs, send });
     }
-    expect(list.takeDue(16 * 19).map(({ send }) => send)).toEqual(['a', 'b']);
+    expect(sendsOf(list.takeDue(16 * 19))).toEqual(['a', 'b']);
     expect(list.nextSample).toBe(320);
-    expect(list.takeAll().map(({ send }) => send)).toEqual(['c', 'd']);
+    expect(sendsOf(list.takeAll())).toEqual(['c', 'd']);
   });
 
   it('is bounded, and has room again for as much as was taken out', () => {
@@ -150,7 +154,7 @@ describe('CueList', () => {
     const list = new CueList(new ByteBudget(1e8));
     list.add({ atMs: -10, send: 'end' });
     list.add({ atMs: 100, send: 'later' });
-    expect(list.takeDue(1e9).map(({ send }) => send)).toEqual(['later']);
+    expect(sendsOf(list.takeDue(1e9))).toEqual(['later']);
     list.setEnd(16_000);
     expect(list.nextSample).toBe(16_000 - 160);
   });

@@ -24,7 +24,7 @@ function make(label: string, options: SpeechOptions = {}): ActiveSpeech {
     changed: () => undefined,
     warn: () => undefined,
   });
-  return new ActiveSpeech(new Speech(nobody, label, label, options), feed, new ByteBudget(1e8));
+  return new ActiveSpeech(new Speech(nobody, label, { label }, options), feed, new ByteBudget(1e8));
 }
 
 /** SpeechQueue whose agent gets ready, or fails, when the test says so. */

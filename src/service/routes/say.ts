@@ -10,8 +10,6 @@ import { sayOptions } from '../say-options.js';
 import { isJson, SPOKEN_SCHEMA, streamedBodies, takeSpeech } from '../take-speech.js';
 import { targetOf } from '../target.js';
 
-const LABEL = 'the text';
-
 /** Text in the body of a request, spoken while it is being written. */
 export const sayRoutes: RouteFamily = (root, context) =>
   streamedBodies(root, { json: true }, (api) =>
@@ -36,11 +34,11 @@ export const sayRoutes: RouteFamily = (root, context) =>
         const { text, ...wanted } = isJson(request)
           ? { ...request.query, ...checked(SayOfText, request.body, 'The body of the request') }
           : { ...request.query, text: undefined };
-        const { wait, sent, label = LABEL, ...given } = wanted;
+        const { wait, sent, label, ...given } = wanted;
         if (given.cues ?? given.tags) requireVerb(request.raw, 'send');
         const charset = charsetOf(request.headers['content-type']);
         const encoding = charset === undefined ? undefined : encodingName(charset);
-        await takeSpeech(context, request, reply, { wait, sent, label }, (upload) => {
+        await takeSpeech(context, request, reply, { wait, sent, label: label ?? 'the text' }, (upload) => {
           checkEngine(context.bridge, given, isLocalCaller(request.raw));
           const said = upload ? decodeText(upload, { encoding }) : text!;
           return targetOf(context, request.params.name).say(said, sayOptions({ ...given, label }));

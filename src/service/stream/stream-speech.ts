@@ -74,7 +74,7 @@ export class StreamSpeech {
       onDrop: (bytes) => this.#onDrop(bytes, raw!),
     });
     this.takes = start.type === 'start' ? 'sound' : 'text';
-    this.speech = start.type === 'start' ? this.#speak(start, label) : this.#say(start, label);
+    this.speech = start.type === 'start' ? this.#speak(start, label) : this.#say(start);
     this.#follow(options.agent.name, start.ref);
   }
 
@@ -122,10 +122,10 @@ export class StreamSpeech {
     return this.#options.agent.speak(this.#counted(sound, live, burstMs), given as SpeechOptions);
   }
 
-  #say({ type: _type, ref: _ref, text, cues, ...given }: StreamSay, label: string): Speech {
+  #say({ type: _type, ref: _ref, text, cues, ...given }: StreamSay): Speech {
     if (text !== undefined) this.write(text);
     return this.#options.agent.say(textPieces(this.#intake.entries()), {
-      ...sayOptions({ ...given, label }),
+      ...sayOptions(given),
       ...(cues && { cues: cues }),
       onTag: (tag, atMs) => {
         if (tag instanceof MarkTag) this.#marks.add({ ...tag.mark, atMs });
