@@ -221,10 +221,16 @@ class KeptSocket implements HeldSocket {
   }
 
   release(): void {
-    if (this.#live.delete(this)) this.#tell('release');
+    this.#end('release');
   }
 
   pass(): void {
-    if (this.#live.delete(this)) this.#tell('pass');
+    this.#end('pass');
+  }
+
+  #end(how: 'release' | 'pass'): void {
+    if (!this.#live.delete(this)) return;
+    this.line.close();
+    this.#tell(how);
   }
 }

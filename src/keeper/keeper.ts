@@ -1,7 +1,7 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { Backoff } from './backoff.js';
 import { Entrance, type EntranceAddress } from './entrance.js';
-import { SharedState } from './shared-state.js';
+import { MAX_SLOTS, SharedState } from './shared-state.js';
 import type { KeeperLog, KeeperWishes, ToKeeper, ToWorker } from './messages.js';
 import { WorkerProcess, type WorkerEnd, type WorkerProgram } from './worker-process.js';
 
@@ -209,7 +209,8 @@ export class Keeper {
   #accept(socket: Socket, entrance?: string): void {
     socket.on('error', () => undefined);
     const waiting = this.#taker ? 0 : [...this.#held.values()].filter(({ worker }) => !worker).length;
-    if (this.#stopping !== 'no' || waiting >= (this.#options.maxWaiting ?? 1000)) {
+    const full = waiting >= (this.#options.maxWaiting ?? 1000) || this.#held.size >= MAX_SLOTS;
+    if (this.#stopping !== 'no' || full) {
       socket.destroy();
       if (entrance !== undefined) this.#entrances.get(entrance)?.entrance.lost();
       return;

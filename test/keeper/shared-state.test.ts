@@ -56,19 +56,58 @@ describe('the shared state', () => {
     expect(dryAtMs - sharedNowMs()).toBeLessThanOrEqual(400);
   });
 
-  it('tells a frame that has left from one that may not have, and does not forget a doubt it was handed', () => {
+  it('tells a frame that has left from one that may not have, and does not forget a doubt it was handed', async () => {
     const sharedState = openSharedState();
     const line = sharedState.writer(0);
     expect(sharedState.read(0).inDoubt).toBe(false);
     line.frame(640);
     expect(sharedState.read(0).inDoubt).toBe(true);
     line.left();
+    await Promise.resolve();
     expect(sharedState.read(0)).toMatchObject({ inDoubt: false, segmentSamples: 640 });
     line.frame(640);
     const successor = sharedState.writer(0);
     successor.frame(256);
     successor.left();
+    await Promise.resolve();
     expect(sharedState.read(0)).toMatchObject({ inDoubt: true, segmentSamples: 1536 });
+  });
+
+  it('writes what has left of many slots at once, and nothing of those of another process between them', async () => {
+    const sharedState = openSharedState();
+    const other = new SharedState(sharedState.fd);
+    // Slots on both sides of a block of heads, every third one another process's.
+    const slots = Array.from({ length: 20 }, (_, i) => 246 + i);
+    const lines = slots.map((slot) => (slot % 3 === 0 ? other : sharedState).writer(slot));
+    for (const line of lines) line.frame(640);
+    slots.forEach((slot, i) => {
+      if (slot % 3 !== 0) lines[i]!.left();
+    });
+    // What the other process writes before the end of this turn stays.
+    slots.forEach((slot, i) => {
+      if (slot % 3 === 0) lines[i]!.frame(256);
+    });
+    await Promise.resolve();
+    for (const slot of slots) {
+      const expected =
+        slot % 3 === 0 ? { inDoubt: true, segmentSamples: 896 } : { inDoubt: false, segmentSamples: 640 };
+      expect(sharedState.read(slot), String(slot)).toMatchObject(expected);
+    }
+  });
+
+  it('is left alone by a writer that was closed', async () => {
+    const sharedState = openSharedState();
+    const line = sharedState.writer(0);
+    line.frame(640);
+    line.left();
+    line.close();
+    const next = new SharedState(sharedState.fd).writer(0);
+    next.frame(100);
+    line.frame(640);
+    line.ended();
+    line.facts({ name: 'late' });
+    await Promise.resolve();
+    expect(sharedState.read(0)).toMatchObject({ inDoubt: true, segmentSamples: 740, facts: undefined });
   });
 
   it('keeps facts of any script, and leaves out those that are too long', () => {

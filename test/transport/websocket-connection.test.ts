@@ -45,6 +45,7 @@ describe('what is written down of a held connection', () => {
     const { connection, line } = await held();
     connection.send(frame);
     connection.send(frame);
+    await Promise.resolve();
     expect(line()).toMatchObject({ segmentSamples: 1280, inDoubt: false });
     connection.send(SEGMENT_END);
     expect(line()).toMatchObject({ segmentSamples: 0, inDoubt: false });
