@@ -31,6 +31,8 @@ export interface AgentEvents extends AvatarEvents {
   /** A speech was taken on. */
   speech: Speech;
   gap: { speech: Speech; lengthMs: number; cause: GapCause };
+  /** Its connection was taken over from another process, and nothing has come from it since. */
+  unanswered: { remote: string };
   /** It has stopped reading (true), or reads again. */
   stalled: boolean;
 }

@@ -319,6 +319,7 @@ export class Agent implements Listenable<AgentEvents> {
       speaking: this.#player.current !== undefined && this.#player.current.state !== 'preparing',
       paused: this.#player.paused,
       stalled: this.stalled,
+      unanswered: link?.unanswered ?? false,
       heldMs: this.#player.heldMs,
       leadMs: this.#player.leadMs,
       gainDb: this.#player.gainDb,
@@ -361,6 +362,13 @@ export class Agent implements Listenable<AgentEvents> {
     }
     link.events.on('lost', (error) => this.#onLost(error));
     link.events.on('modelGone', (error) => this.#onModelGone(link, error));
+    link.events.on('unanswered', () => {
+      this.#logger.warn(
+        { remote: connection.remote },
+        'nothing has come from the avatar since its connection was taken over from another process: it may not be readable here. Its speeches wait. Start the avatar anew; if it happens again, start the service with --no-keeper',
+      );
+      this.#events.emit('unanswered', { remote: connection.remote });
+    });
     this.#events.emit('connected', { remote: connection.remote });
     void this.#becomeReady(link, state?.model ?? model);
   }

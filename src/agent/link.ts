@@ -93,6 +93,9 @@ export class Link {
   #idleTimer: Timer | undefined;
   #answerTimer: Timer | undefined;
   #unanswered = false;
+  /** Settles when something has come on a connection that was taken over. */
+  #firstAnswer: Promise<void> | undefined;
+  #onFirstAnswer: (() => void) | undefined;
   #stalled = false;
   #stallTask: TimerTask | undefined;
   #lost: BridgeError | undefined;
@@ -245,6 +248,7 @@ export class Link {
     signal?: AbortSignal,
     waiting?: (message: string) => void,
   ): Promise<void> {
+    await this.#waitForAnswer(signal);
     await this.#readiness.wait(model, signal, waiting);
     const quietInMs = this.#quietAtMs - this.#options.clock.nowMs();
     if (quietInMs > 0) await delay(this.#options.clock, quietInMs, signal);
@@ -285,6 +289,7 @@ export class Link {
   #awaitAnswer(): void {
     const { connection } = this;
     if (!connection.probe) return;
+    this.#firstAnswer = new Promise((resolve) => (this.#onFirstAnswer = resolve));
     connection.probe();
     this.#watchReading();
     this.#answerTimer = this.#options.clock.after(TAKEN_OVER_ANSWER_MS, () => {
@@ -294,8 +299,30 @@ export class Link {
   }
 
   #answered(): void {
+    if (!this.#onFirstAnswer) return;
     this.#answerTimer?.cancel();
     this.#unanswered = false;
+    this.#onFirstAnswer();
+    this.#onFirstAnswer = undefined;
+  }
+
+  /** @throws BridgeError AGENT_STALLED when nothing comes in time, AGENT_LOST, or the signal's reason */
+  async #waitForAnswer(signal: AbortSignal | undefined): Promise<void> {
+    if (!this.#onFirstAnswer) return;
+    const { clock, readyTimeoutMs, agentName } = this.#options;
+    const answered = new AbortController();
+    const timeout = delay(clock, readyTimeoutMs, anySignal(signal, answered.signal)).then(() => {
+      throw new BridgeError(
+        'AGENT_STALLED',
+        `Nothing has come from agent ${agentName} since its connection was taken over from another process.`,
+      );
+    });
+    try {
+      await Promise.race([this.#firstAnswer, timeout]);
+    } finally {
+      timeout.catch(() => undefined);
+      answered.abort();
+    }
   }
 
   #watchIdle(): void {
@@ -432,8 +459,13 @@ export class Link {
     this.#earlyTimer?.cancel();
     this.#idleTimer?.cancel();
     this.#answerTimer?.cancel();
+    this.#onFirstAnswer?.();
     this.#early = undefined;
     this.#readiness.close(error);
     this.events.emit('lost', error);
   }
+}
+
+function anySignal(given: AbortSignal | undefined, own: AbortSignal): AbortSignal {
+  return given ? AbortSignal.any([given, own]) : own;
 }

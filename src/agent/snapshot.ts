@@ -34,6 +34,8 @@ export interface AgentSnapshot {
   readonly speaking: boolean;
   readonly paused: boolean;
   readonly stalled: boolean;
+  /** True when nothing has come since its connection was taken over from another process: its speeches wait. */
+  readonly unanswered: boolean;
   readonly heldMs: number;
   readonly leadMs: number;
   /** Its level, in dB; 0 is unchanged. */

@@ -258,6 +258,11 @@ export const ERRORS = {
     false,
     'Start it without --no-keeper and without TLS; or end it and start it anew.',
   ),
+  KEEPER_GONE: entry(
+    'unavailable',
+    false,
+    'Start serve anew when the process has ended: by itself with its last avatar, or now by SIGTERM, which ends its avatars.',
+  ),
   RESTART_FAILED: entry('unavailable', true, 'The service’s log says why; the old process goes on.'),
   RESTARTING: entry(
     'unavailable',

@@ -47,7 +47,7 @@ function row(agent: AgentJson): string[] {
     name,
     (agent.handover ? 'on its way' : agent.state) +
       (paused ? ', paused' : '') +
-      (stalled ? ', not reading' : ''),
+      (agent.unanswered ? ', no answer' : stalled ? ', not reading' : ''),
     printable(model),
     current ? printable(current.label) : '-',
     current ? `${seconds(current.positionMs)}${whole}` : '-',

@@ -61,6 +61,8 @@ export class Model {
         break;
       case 'not-ready':
         agent.notReady = event.error;
+        // Its model may have gone.
+        if (agent.state === 'ready') agent.state = 'connected';
         break;
       case 'lost':
         Object.assign(agent, { state: 'absent', lost: event.error, notReady: null, stalled: false });

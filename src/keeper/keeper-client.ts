@@ -166,7 +166,7 @@ export class KeeperClient {
 
   /** Tells the worker that has taken over, once this one retires; before that, those that retire. */
   relay(data: unknown): void {
-    this.#tell({ type: 'relay', data });
+    this.#tell({ type: 'relay', data: JSON.stringify(data) });
   }
 
   #onMessage(message: ToWorker, handle: unknown): void {
@@ -177,8 +177,7 @@ export class KeeperClient {
     if (!listener) return;
     switch (message.type) {
       case 'connection': {
-        // The connection can have ended on its way: then there is no handle, and nothing to hold.
-        if (!(handle instanceof Socket)) return this.#tell({ type: 'release', slot: message.slot });
+        if (!(handle instanceof Socket)) return this.#tell({ type: 'missing', slot: message.slot });
         const heldSocket = new KeptSocket(this.#sharedState.writer(message.slot), this.#heldSockets, (type) =>
           this.#tell({ type, slot: message.slot }),
         );
@@ -196,7 +195,7 @@ export class KeeperClient {
       case 'stop':
         return listener.stop();
       case 'relay':
-        return listener.relayed(message.data);
+        return listener.relayed(parsedRelay(message.data));
     }
   }
 
@@ -233,4 +232,9 @@ class KeptSocket implements HeldSocket {
     this.line.close();
     this.#tell(how);
   }
+}
+
+/** As a text its length is known to the keeper; one from an older worker is none. */
+function parsedRelay(data: unknown): unknown {
+  return typeof data === 'string' ? (JSON.parse(data) as unknown) : data;
 }

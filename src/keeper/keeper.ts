@@ -5,6 +5,12 @@ import { MAX_SLOTS, SharedState } from './shared-state.js';
 import type { KeeperLog, KeeperWishes, ToKeeper, ToWorker } from './messages.js';
 import { WorkerProcess, type WorkerEnd, type WorkerProgram } from './worker-process.js';
 
+/** A connection that did not arrive at its worker is sent so often before it is given up. */
+const MAX_MISSES = 3;
+/** Most bytes that one message between workers has, and that wait for a worker which does not read. */
+const MAX_RELAY_BYTES = 262_144;
+const MAX_RELAYS_WAITING_BYTES = 4_194_304;
+
 /** The status of a service that was ended at once. */
 const INTERRUPTED = 130;
 
@@ -40,6 +46,8 @@ export type WorkerState = 'starting' | 'reserve' | 'active' | 'retiring' | 'alon
 interface Held {
   readonly socket: Socket;
   worker: WorkerProcess | undefined;
+  /** How often it did not arrive at a worker. */
+  misses: number;
   /** The key of the entrance by which it came; none for the port. */
   readonly entrance: string | undefined;
 }
@@ -84,6 +92,7 @@ export class Keeper {
   #startCount = 0;
   #activeSinceMs = 0;
   #finished = false;
+  #relayDropped = false;
   #end!: (status: number) => void;
 
   /** Starts a worker, which says where to listen. */
@@ -217,7 +226,7 @@ export class Keeper {
     }
     const slot = this.#freeSlots.pop() ?? this.#held.size;
     this.#sharedState.clear(slot);
-    const held: Held = { socket, worker: undefined, entrance };
+    const held: Held = { socket, worker: undefined, entrance, misses: 0 };
     this.#held.set(slot, held);
     this.#give(slot, held);
   }
@@ -226,6 +235,24 @@ export class Keeper {
     const taker = this.#taker;
     held.worker = taker;
     taker?.send({ type: 'connection', slot, entrance: held.entrance }, held.socket);
+  }
+
+  /** A connection may have ended on its way to a worker; one that has not is given again, for its last copy is here. */
+  #onMissing(worker: WorkerProcess, slot: number): void {
+    const held = this.#held.get(slot);
+    if (held?.worker !== worker) return;
+    const { remoteAddress = 'unknown', remotePort = 0 } = held.socket;
+    const remote = `${remoteAddress}:${remotePort}`;
+    held.misses += 1;
+    if (held.misses < MAX_MISSES) {
+      this.#log('warn', `The connection from ${remote} did not arrive at its worker; it is sent again.`);
+      return this.#give(slot, held);
+    }
+    this.#log(
+      'error',
+      `The connection from ${remote} did not arrive at its worker ${MAX_MISSES} times, and is closed. If it happens again, use --no-keeper.`,
+    );
+    this.#release(slot);
   }
 
   #release(slot: number): void {
@@ -294,15 +321,15 @@ export class Keeper {
       case 'release':
         if (this.#held.get(message.slot)?.worker === worker) this.#release(message.slot);
         return;
+      case 'missing':
+        return this.#onMissing(worker, message.slot);
       case 'pass': {
         const held = this.#held.get(message.slot);
         if (held?.worker === worker) this.#give(message.slot, held);
         return;
       }
       case 'relay':
-        if (worker !== active) active?.send(message);
-        else if (this.#yielding) this.#replacement?.send(message);
-        else for (const old of this.#in('retiring')) old.send(message);
+        this.#relay(worker, message);
         return;
       case 'yield':
         if (worker === active) this.#handover();
@@ -311,6 +338,26 @@ export class Keeper {
         return void this.#workers.set(worker, 'alone');
       case 'restart':
         return this.restart();
+    }
+  }
+
+  /** From one that retires to the active one, and back; while one gives way, to its replacement. */
+  #relay(from: WorkerProcess, message: ToKeeper & { type: 'relay' }): void {
+    const active = this.#active;
+    const receivers =
+      from !== active ? [active] : this.#yielding ? [this.#replacement] : this.#in('retiring');
+    // A worker that does not read must not fill this process, which holds the avatars.
+    const bytes = typeof message.data === 'string' ? message.data.length : Infinity;
+    for (const receiver of receivers) {
+      if (!receiver) continue;
+      if (bytes <= MAX_RELAY_BYTES && receiver.waitingBytes + bytes <= MAX_RELAYS_WAITING_BYTES) {
+        receiver.relay(message, bytes);
+        continue;
+      }
+      if (!this.#relayDropped) {
+        this.#log('warn', 'A worker does not read what another one tells it; some of that is dropped.');
+      }
+      this.#relayDropped = true;
     }
   }
 
@@ -401,9 +448,20 @@ export class Keeper {
     }
   }
 
+  /** Held connections that have been upgraded, or are being: others are requests. */
+  get #heldAvatars(): number {
+    let count = 0;
+    for (const slot of this.#held.keys()) {
+      const { stage } = this.#sharedState.read(slot);
+      if (stage === 'answering' || stage === 'open') count += 1;
+    }
+    return count;
+  }
+
   /** Sees to it that somebody does the work of a worker that has ended. */
   #succeed(worker: WorkerProcess, state: WorkerState, end: WorkerEnd): void {
-    const held = `${this.#held.size} ${this.#held.size === 1 ? 'connection is' : 'connections are'} held`;
+    const avatars = this.#heldAvatars;
+    const held = `${avatars} ${avatars === 1 ? 'avatar is' : 'avatars are'} held`;
     if (this.#active) {
       // What one that retired still had goes to the one that works.
       this.#giveAll();

@@ -46,6 +46,8 @@ export type ToKeeper =
   | { readonly type: 'ready' }
   /** The connection is closed, or nobody need hold it: the keeper closes its own copy. */
   | { readonly type: 'release'; readonly slot: number }
+  /** A connection was told, and its socket did not come with the message. */
+  | { readonly type: 'missing'; readonly slot: number }
   /** The answer to `retire`: the next worker has been told what it must know, and may have new connections. */
   | { readonly type: 'yield' }
   /** The next worker may have it. */

@@ -39,6 +39,7 @@ export class WorkerProcess {
   readonly pid: number | undefined;
   readonly #child: ChildProcess;
   readonly #startedMs = performance.now();
+  #waitingBytes = 0;
   #error: Error | undefined;
 
   constructor(program: WorkerProgram, number: number, sharedStateFd: number, listener: WorkerListener) {
@@ -78,6 +79,18 @@ export class WorkerProcess {
   send(message: ToWorker, socket?: Socket): void {
     if (!this.#child.connected) return;
     this.#child.send(message, socket, { keepOpen: true }, () => undefined);
+  }
+
+  /** Bytes of what other workers tell it that it has not read. */
+  get waitingBytes(): number {
+    return this.#waitingBytes;
+  }
+
+  /** Tells it what another worker says. @param bytes length of the message */
+  relay(message: ToWorker, bytes: number): void {
+    if (!this.#child.connected) return;
+    this.#waitingBytes += bytes;
+    this.#child.send(message, undefined, undefined, () => (this.#waitingBytes -= bytes));
   }
 
   kill(signal: NodeJS.Signals): void {

@@ -14,6 +14,7 @@ export interface AgentTotals {
   messages: number;
   connections: number;
   losses: number;
+  unanswered: number;
   /** Live sound that was dropped, in ms; without that of speeches that still go on. */
   droppedMs: number;
   readonly gaps: Record<GapCause, number>;
@@ -88,6 +89,7 @@ export class AgentMeters {
       // It may be forgotten now, and its counts with it.
       this.#readSent(agent);
     });
+    agent.on('unanswered', () => (this.#of(name).unanswered += 1));
     agent.on('message', () => (this.#of(name).messages += 1));
     agent.on('gap', ({ lengthMs, cause }) => {
       const totals = this.#of(name);
@@ -152,6 +154,7 @@ function newTotals(): AgentTotals {
     messages: 0,
     connections: 0,
     losses: 0,
+    unanswered: 0,
     droppedMs: 0,
     gaps: { source: 0, stall: 0, agent: 0 },
     gapMs: { source: 0, stall: 0, agent: 0 },

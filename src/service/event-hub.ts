@@ -34,6 +34,9 @@ export interface KeptEvent extends About {
   readonly text: string;
 }
 
+/** Most text that is kept for those who come back, in UTF-16 units. */
+const MAX_KEPT_BYTES = 2_000_000;
+
 /** An event as server-sent events have it (HTML standard, 9.2.5). */
 export function eventText(event: ServiceEventJson, id?: number): string {
   const head = id === undefined ? '' : `id: ${id}\n`;
@@ -50,6 +53,7 @@ export class EventHub {
   readonly #followers = new Set<Follower>();
   readonly #onCount: (followers: number) => void;
   #kept: KeptEvent[] = [];
+  #keptBytes = 0;
   #lastId: number;
   #dropped = 0;
   #closed = false;
@@ -102,9 +106,16 @@ export class EventHub {
     const text = eventText(event, this.#lastId);
     const kept: KeptEvent = { id: this.#lastId, ...aboutOf(event), text };
     this.#kept.push(kept);
-    if (this.#kept.length > this.#keptEvents) this.#kept.shift();
+    this.#keptBytes += text.length;
+    this.#trim();
     this.#tell(kept, text);
     for (const listener of this.#onPublish) listener(kept, event);
+  }
+
+  #trim(): void {
+    while (this.#kept.length > this.#keptEvents || this.#keptBytes > MAX_KEPT_BYTES) {
+      this.#keptBytes -= this.#kept.shift()!.text.length;
+    }
   }
 
   /** The events that are kept now. */
@@ -121,7 +132,9 @@ export class EventHub {
   /** Keeps what the hub of an earlier process kept, for followers of that one who come here. */
   inherit(events: readonly KeptEvent[]): void {
     const all = [...this.#kept, ...events].sort((a, b) => a.id - b.id);
-    this.#kept = all.slice(-this.#keptEvents);
+    this.#kept = all;
+    this.#keptBytes = all.reduce((sum, { text }) => sum + text.length, 0);
+    this.#trim();
   }
 
   /** Tells everyone who follows now, and keeps nothing: for what is soon stale. */

@@ -2,6 +2,9 @@ import type { Handover } from '../transport/handover.js';
 import type { EventHub, KeptEvent } from './event-hub.js';
 import type { ServiceEventJson } from './events.js';
 
+/** Most text in one message to the next process, in UTF-16 units. */
+const MAX_PART_UNITS = 32_768;
+
 /** What a service tells the next one: an event as it is kept, or one that nobody has been told yet. */
 type Handed = { readonly kept: KeptEvent } | { readonly event: ServiceEventJson };
 
@@ -14,7 +17,7 @@ export function handOverEvents(hub: EventHub, handover: Handover): void {
   let moved = false;
   let ended = (): void => undefined;
   handover.events.on('retire', () => {
-    tell(hub.kept.map((kept) => ({ kept })));
+    for (const part of parts(hub.kept)) tell(part.map((kept) => ({ kept })));
     ended = hub.onPublish((kept, event) => {
       if (!moved) tell([{ kept }]);
       // The next process hears of other nodes itself.
@@ -34,4 +37,20 @@ export function handOverEvents(hub: EventHub, handover: Handover): void {
     hub.inherit(handed.flatMap((one) => ('kept' in one ? [one.kept] : [])));
     for (const one of handed) if ('event' in one) hub.publish(one.event);
   });
+}
+
+/** Events in parts of bounded length: one message between processes must not be large. */
+function* parts(events: readonly KeptEvent[]): Generator<KeptEvent[]> {
+  let part: KeptEvent[] = [];
+  let units = 0;
+  for (const event of events) {
+    if (units + event.text.length > MAX_PART_UNITS && part.length > 0) {
+      yield part;
+      part = [];
+      units = 0;
+    }
+    part.push(event);
+    units += event.text.length;
+  }
+  yield part;
 }

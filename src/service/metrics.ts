@@ -144,6 +144,11 @@ export class Metrics {
     counts('messages', 'Messages of the avatar.', ({ messages }) => messages);
     counts('connections', 'Connections taken on.', ({ connections }) => connections);
     counts('losses', 'Connections lost.', ({ losses }) => losses);
+    counts(
+      'unanswered',
+      'Connections taken over from another process from which nothing came within 2 s.',
+      ({ unanswered }) => unanswered,
+    );
     countsBy('how', 'speeches', 'Speeches by how they ended.', ({ speeches }) => speeches);
     countsBy(
       'cause',

@@ -129,6 +129,11 @@ export const AgentSchema = z
     connectedMs: nullableMs.describe('How long it has been connected.'),
     speaking: z.boolean(),
     paused: z.boolean(),
+    unanswered: z
+      .boolean()
+      .describe(
+        'True when nothing has come since its connection was taken over from another process; its speeches wait.',
+      ),
     stalled: z.boolean().describe('True while it is known to have stopped reading.'),
     heldMs: z.number().describe('What it holds unplayed.'),
     leadMs: z.number().describe('What it is to hold unplayed.'),
@@ -186,6 +191,7 @@ export function agentJson(snapshot: AgentSnapshot): AgentJson {
     connectedMs: orNull(snapshot.connectedMs),
     speaking: snapshot.speaking,
     paused: snapshot.paused,
+    unanswered: snapshot.unanswered,
     stalled: snapshot.stalled,
     heldMs: roundMs(snapshot.heldMs),
     leadMs: snapshot.leadMs,

@@ -99,3 +99,63 @@ describe('a connection that another process has had', () => {
     ]);
   });
 });
+
+/** A connection that can ask for a sign of life. */
+class AskingConnection extends FakeConnection {
+  probes = 0;
+
+  probe(): void {
+    this.probes += 1;
+  }
+}
+
+describe('a connection that was taken over and may not be readable here', () => {
+  function taken(): { clock: FakeClock; connection: AskingConnection; link: Link; told: number[] } {
+    const clock = new FakeClock();
+    const connection = new AskingConnection(clock);
+    const link = new Link(connection, {
+      agentName: 'default',
+      clock,
+      wheel: new TimerWheel(clock),
+      readyTimeoutMs: 10_000,
+      firstSoundMs: 0,
+      state: setUp,
+    });
+    const told: number[] = [];
+    link.events.on('unanswered', () => told.push(clock.nowMs()));
+    return { clock, connection, link, told };
+  }
+
+  it('is asked at once, and speaks as soon as anything comes', async () => {
+    const { clock, connection, link, told } = taken();
+    expect(connection.probes).toBe(1);
+    let ready = false;
+    const prepared = link.prepare({ model: '0' }).then(() => (ready = true));
+    await clock.advance(100);
+    expect(ready).toBe(false);
+    connection.says('CURRENT_TIME|1|2\n');
+    await prepared;
+    await clock.advance(5000);
+    expect([told, link.unanswered]).toEqual([[], false]);
+  });
+
+  it('is told of after 2 s without an answer, and lets no speech begin', async () => {
+    const { clock, connection, link, told } = taken();
+    const failed = link.prepare({ model: '0' }).catch((error: unknown) => error);
+    const startMs = clock.nowMs();
+    await clock.advance(10_001);
+    expect(told).toEqual([startMs + 2000]);
+    expect([link.unanswered, link.hearing]).toEqual([true, 'assumed']);
+    expect(await failed).toMatchObject({ code: 'AGENT_STALLED' });
+    connection.says('CURRENT_TIME|1|2\n');
+    await link.prepare({ model: '0' });
+    expect(link.unanswered).toBe(false);
+  });
+
+  it('and any other that is idle is asked three times a minute', async () => {
+    const { clock, connection } = taken();
+    connection.says('CURRENT_TIME|1|2\n');
+    await clock.advance(60_000);
+    expect(connection.probes).toBe(4);
+  });
+});

@@ -97,7 +97,7 @@ describe('serve with its keeper', () => {
     expect(await speaking.exit).toBe(3);
     expect(speaking.err).toContain('[SERVICE_LOST]');
     await until(() => worker().then((now) => now !== pid));
-    await run.says(/ended by SIGKILL\. Another one is started at once; \d connections? (is|are) held/);
+    await run.says(/ended by SIGKILL\. Another one is started at once; 1 avatar is held/);
     await expectWhole(port, avatar);
 
     await setVolume(port, -6);
@@ -193,7 +193,7 @@ describe('serve with its keeper', () => {
     expect(agents.out).toContain('on its way');
     const post = (path: string, body?: unknown): Promise<Response> =>
       fetch(`${api}/${path}`, {
-        method: path === 'volume' ? 'PUT' : path.startsWith('speeches') ? 'DELETE' : 'POST',
+        method: path === 'gain' ? 'PUT' : path.startsWith('speeches') ? 'DELETE' : 'POST',
         ...(body !== undefined && {
           headers: { 'content-type': 'application/json' },
           body: JSON.stringify(body),
@@ -202,7 +202,7 @@ describe('serve with its keeper', () => {
     for (const [path, body] of [
       ['pause'],
       ['resume'],
-      ['volume', { gainDb: 0 }],
+      ['gain', { gainDb: 0 }],
       [`speeches/${first!.id}`],
       ['commands', { commands: ['TEST_NOW|1'] }],
     ] as const) {

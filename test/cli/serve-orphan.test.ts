@@ -82,6 +82,9 @@ describe('a keeper that is killed', () => {
     killKeeper(served.run);
     await served.run.says('goes on alone');
     await until(() => served.worker().then((pid) => pid === before));
+    const restarted = await inProcess(['restart', '--port', served.port]);
+    expect(restarted.exit).toBe(3);
+    expect(restarted.err).toMatch(/keeper of this service is gone[^]*SIGTERM[^]*\[KEEPER_GONE\]/);
     const { ended, samples } = served.speak('mei', 1, 1);
     expect(await ended).toBe(200);
     await until(() => heardLast(avatar, samples));

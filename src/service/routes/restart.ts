@@ -20,8 +20,14 @@ export const restartRoutes: RouteFamily = (api, { bridge }) => {
       response: { 202: RestartSchema, default: ProblemSchema },
     },
     handler: (_request, reply) => {
-      if (!bridge.handover?.kept) {
+      if (!bridge.handover) {
         throw new BridgeError('KEEPER_NONE', 'This service runs in one process, without a keeper.');
+      }
+      if (!bridge.handover.kept) {
+        throw new BridgeError(
+          'KEEPER_GONE',
+          `The keeper of this service is gone; process ${process.pid} goes on alone.`,
+        );
       }
       bridge.handover.restart();
       void reply.code(202);

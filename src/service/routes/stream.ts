@@ -49,6 +49,8 @@ export const streamRoutes: RouteFamily = (api, context) => {
 function takeUpgrade(context: ServiceContext, sockets: StreamSockets, upgrade: UpgradeRequest): boolean {
   const name = PATH.exec(upgrade.url.pathname)?.[1];
   if (name === undefined) return false;
+  // A stream lives and ends with this process: nobody is to hold its socket.
+  upgrade.heldSocket?.release();
   try {
     context.gate.admit(upgrade.request);
     if (context.closing.aborted) throw context.closing.reason as BridgeError;
