@@ -7,7 +7,7 @@ import { AVATAR_VOICE } from '../tts/engines/avatar.js';
 import type { TtsEngine, VoiceOptions } from '../tts/engine.js';
 import { scriptOf, type ScriptItem } from '../tts/script.js';
 import { hasSpeech, speakableText } from '../tts/speakable.js';
-import { withoutControls } from '../tts/text-cleaner.js';
+import { withoutControls } from '../tts/control-characters.js';
 import { cutToFit, type FittingPart } from '../tts/text-limit.js';
 import { Captions } from './captions.js';
 

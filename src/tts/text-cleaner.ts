@@ -1,4 +1,7 @@
 import { decodeHTML } from 'entities';
+import { undecidedLength, withoutControls } from './control-characters.js';
+import { isDelimiterRow, judgeLineStart } from './markdown-lines.js';
+import { breakMs, tagMeaning } from './markup.js';
 import { isParenthesisDirection, isStarDirection } from './stage-directions.js';
 
 /** Parts of a text that are not to be spoken. */
@@ -27,45 +30,23 @@ export interface CleanerOptions {
 }
 
 /** Bounds of what is held until it is decided, in UTF-16 units. What is longer is plain text. */
-const MAX_LINE = 2000;
-const MAX_LINE_HEAD = 80;
 const MAX_TAG = 500;
 const MAX_LINK = 1000;
 const MAX_STAR_SPAN = 100;
 const MAX_PARENTHESIS = 40;
 const MAX_ADDRESS = 2000;
 const MAX_EXCERPT = 60;
-const MAX_BREAK_MS = 10_000;
 /** Input is worked on in slices of this size, so that putting a link's text in its place stays cheap. */
 const SLICE = 2048;
-
-/** Everything that no engine can say: C0 and C1 controls, marks of direction, invisible and private characters. */
-const CONTROLS =
-  /[\u0000-\u0008\u000e-\u001f\u007f-\u0084\u0086-\u009f\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\uffff]|\p{Cs}|[\u{f0000}-\u{10ffff}]/gu;
-const NEWLINES = /\r\n?|[\u000b\u000c\u0085\u2028\u2029]/g;
-/** ECMA-48: CSI, OSC and the other strings, and two-character sequences. */
-const ESCAPES =
-  /\u001b(?:\[[0-?]*[ -/]*[@-~]|[\]P^_X][^\u0007\u001b]{0,500}(?:\u0007|\u001b\\)|[ -/]*[0-~])/g;
-const ESCAPE_START = /\u001b(?:\[[0-?]*[ -/]*|[\]P^_X][^\u0007\u001b]{0,500}\u001b?|[ -/]*)$/;
-const MAX_ESCAPE = 600;
 
 const PLAIN = /(?:(?!https?:\/\/|www\.)[^\n\\*_~`[\]!<&(（◁])+/iy;
 /** The start of an address at the end of what has come. */
 const ADDRESS_START = /(?<![a-z0-9])(?:h|ht|htt|https?|https?:|https?:\/|w|ww|www)$/i;
 const ADDRESS = /(?:https?:\/\/(?:www\.)?|www\.)([^\s/?#「」（）<>"、。）]*)[^\s「」（）、。<>"）]*/iy;
-const LINE_HEAD = /[^\n|<.!?。！？,、，]{0,80}/y;
-const INDENT = /[ \t\u3000]*/y;
-const FENCE = /(`{3,}|~{3,})([^\n]*)(?:\n|$)/y;
-const FENCE_START = /^(?:`{1,2}|~{1,2}|(?:`{3,}|~{3,})[^\n`]*)$/;
-const HEADING = /#{1,6}(?=[ \t\n]|$)[ \t]*/y;
-const RULE = /([-*_=])(?:[ \t]*\1)*[ \t]*/y;
-const BULLET = /(?:[-*+][ \t]+|[•・‣▪][ \t\u3000]*|[●○◆◇■□][ \t\u3000]+)(?:\[[ xX]\][ \t]+)?/y;
-const DELIMITER_ROW = /^\|?:?-+:?(?:\|:?-+:?)*\|?$/;
 const LINK =
   /\[((?:[^[\]\\\n]|\\.){0,500})\]\((?:<[^<>\n]{0,500}>|(?:[^\s()<>]|\([^\s()]{0,200}\)){0,1000})(?:[ \t]+(?:"[^"\n]{0,300}"|'[^'\n]{0,300}'))?[ \t]*\)/y;
 const LINK_TARGET = /\]\((?:[^\s()<>]|\([^\s()]{0,200}\)){0,1000}(?:[ \t]+"[^"\n]{0,300}")?\)/y;
 const REFERENCE = /\[((?:[^[\]\\\n]|\\.){1,500})\]\[(?:\d{1,4})?\]/y;
-const DEFINITION = /\[[^\]\n]{1,100}\]:[ \t]*<?(?:https?:\/\/|\/|#|mailto:)[^\n]{0,1000}(?:\n|$)/y;
 const FOOTNOTE = /\[\^[^\]\s]{1,40}\]:?/y;
 const ENTITY = /&(?:#\d{1,7}|#x[\da-f]{1,6}|[a-z][a-z\d]{1,31});/iy;
 const ENTITY_START = /&(?:#(?:\d{0,7}|x[\da-f]{0,6})|[a-z][a-z\d]{0,31}|)$/i;
@@ -77,21 +58,6 @@ const COMMENT = /<!--/y;
 const HARMONY = /<\|(channel|start)\|>\s*(\w{1,30})?|<\|\w{1,30}\|>/y;
 const TAG_START = /<(?:[a-z/!?|][^<>]{0,500})?$/i;
 const KIMI = /◁(\/?)think▷/y;
-
-const REASONING =
-  /^(?:think|thinking|thought|thoughts|reason|reasoning|reflection|reflect|analysis|scratchpad|antthinking|seed:think|inner_monologue|chain_of_thought|cot)$/i;
-const SSML =
-  /^(?:speak|prosody|say-as|emphasis|voice|lang|phoneme|sub|audio|mark|w|token|par|seq|media|desc|bookmark|lexicon|metadata|lookup)$|:/i;
-const BLOCK =
-  /^(?:address|article|aside|blockquote|body|center|dd|details|dialog|div|dl|dt|fieldset|figcaption|figure|footer|form|h[1-6]|head|header|hr|html|li|main|nav|ol|p|pre|section|summary|table|tbody|td|tfoot|th|thead|title|tr|ul)$/i;
-const INLINE =
-  /^(?:a|abbr|b|bdi|bdo|big|br|button|cite|code|data|del|dfn|em|font|i|img|input|ins|kbd|label|link|mark|meta|nobr|q|rb|rbc|ruby|s|samp|select|small|span|strike|strong|sub|sup|time|tt|u|var|wbr|option|textarea|video|picture|source|svg|answer|response|output|final|final_answer)$/i;
-/** Elements whose content is never text. */
-const SILENT = /^(?:script|style|rt|rp|template|noscript|svg|head)$/i;
-/** SSML §3.2.3, as lengths in the usual engines. */
-const BREAK_MS: Readonly<Record<string, number>> = {
-  ...{ none: 0, 'x-weak': 100, weak: 250, medium: 500, strong: 750, 'x-strong': 1000 },
-};
 
 /** A part of the text that ends at a pattern. */
 interface Region {
@@ -149,12 +115,7 @@ export class TextCleaner<Token = never> {
   /** Takes the next piece of text. @returns what became certain, in order */
   push(text: string): CleanedPiece<Token>[] {
     const whole = this.#carry + text;
-    // Half an escape sequence, half a line end, or half a character.
-    const tail = whole.slice(-MAX_ESCAPE);
-    const begun = tail.search(ESCAPE_START);
-    const last = whole.charCodeAt(whole.length - 1);
-    const half = last === 0x0d || (last >= 0xd800 && last <= 0xdbff) ? 1 : 0;
-    const held = begun === -1 ? half : tail.length - begun;
+    const held = undecidedLength(whole);
     this.#carry = whole.slice(whole.length - held);
     const clean = withoutControls(whole.slice(0, whole.length - held));
     for (let at = 0; at < clean.length; at += SLICE) {
@@ -336,104 +297,36 @@ export class TextCleaner<Token = never> {
 
   /** Judges what a line begins with. */
   #lineStart(final: boolean): number | undefined {
-    const indent = this.#match(INDENT)![0].length;
-    const at = this.#at + indent;
-    const first = this.#buffer.charAt(at);
-    if (first === '') {
-      if (!final && indent < MAX_LINE_HEAD) return undefined;
-      this.#emit(' ');
-      return indent;
-    }
-    if (first === '\n') {
-      this.#endTable();
-      this.#underscoreOpen = false;
-      this.#newline();
-      return indent + 1;
-    }
-    const lineEnd = this.#buffer.indexOf('\n', at);
-    const whole = lineEnd !== -1 || final;
-    const lengthLeft = this.#buffer.length - at;
-    const line = this.#buffer.slice(at, lineEnd === -1 ? at + MAX_LINE : lineEnd);
-    const lineLength = indent + line.length + (lineEnd === -1 ? 0 : 1);
-    if (this.#table !== undefined || first === '|') {
-      // A row of a table is judged whole.
-      if (!whole && lengthLeft < MAX_LINE && this.#mayBeRow(line)) return undefined;
-      if (whole && this.#isRow(line)) return this.#row(line, lineLength);
-      this.#endTable();
-    }
-    if (first === '`' || first === '~') {
-      const fence = this.#match(FENCE, at);
-      if (!whole && lengthLeft < MAX_TAG && FENCE_START.test(line)) return undefined;
-      if (fence && !(first === '`' && fence[2]!.includes('`'))) {
-        const close = new RegExp(`^[ \\t>]*\\${first}{${fence[1]!.length},}[ \\t]*$`);
-        this.#fence = { close, excerpt: '' };
+    const start = judgeLineStart(this.#buffer, this.#at, final, this.#table !== undefined);
+    if (start.kind === 'wait') return undefined;
+    if (start.kind === 'row') return this.#row(start.line, start.length);
+    this.#endTable();
+    switch (start.kind) {
+      case 'blank':
+        this.#underscoreOpen = false;
         this.#newline();
-        return lineLength;
-      }
-    } else if (first === '#') {
-      if (!whole && /^#{1,6}$/.test(line)) return undefined;
-      const heading = this.#match(HEADING, at);
-      if (heading) return this.#beginBlock(indent + heading[0].length);
-    } else if (first === '>') {
-      this.#emit('');
-      return indent + 1;
-    } else if (/[-*_=]/.test(first)) {
-      const rule = this.#match(RULE, at)!;
-      const reachesEnd = rule[0].length === lengthLeft;
-      if (reachesEnd && !final && rule[0].length < MAX_TAG) return undefined;
-      const marks = rule[0].replaceAll(/[ \t]/g, '').length;
-      const isWhole = reachesEnd || this.#buffer.charAt(at + rule[0].length) === '\n';
-      if ((isWhole && marks >= (/[-=]/.test(first) ? 2 : 3)) || rule[0].length >= MAX_TAG) {
+        break;
+      case 'fence':
+        this.#fence = { close: start.close, excerpt: '' };
         this.#newline();
-        return indent + rule[0].length;
-      }
+        break;
+      case 'block':
+        // What stands above has ended, however long its line is.
+        if (this.#tail !== '' && !this.#tail.endsWith('\n\n')) this.#emit('\n');
+        this.#blockLine = true;
+        this.#atLineStart = false;
+        break;
+      case 'rule':
+        this.#newline();
+        break;
+      case 'quote':
+      case 'definition':
+        break;
+      case 'text':
+        this.#atLineStart = false;
+        if (start.length > 0) this.#emit(' ');
     }
-    const bullet = this.#match(BULLET, at);
-    if (bullet) {
-      // A box of a task may follow.
-      if (!whole && bullet[0].length + 4 > lengthLeft && /(?:^|[ \t])\[?[ xX]?\]?$/.test(line))
-        return undefined;
-      return this.#beginBlock(indent + bullet[0].length);
-    }
-    if (first === '[') {
-      const definition = this.#match(DEFINITION, at);
-      if (definition && whole) return indent + definition[0].length;
-      if (!whole && lengthLeft < MAX_LINK && /^\[[^\]\n]{0,100}(?:\](?::[^\n]*)?)?$/.test(line))
-        return undefined;
-    }
-    // A table may begin without a bar: its second line tells.
-    const head = this.#match(LINE_HEAD, at)!;
-    const stop = this.#buffer.charAt(at + head[0].length);
-    if (stop === '' && !final && head[0].length < MAX_LINE_HEAD) return undefined;
-    if (stop === '|') {
-      if (!whole && lengthLeft < MAX_LINE) return undefined;
-      if (lineEnd !== -1) {
-        const below = this.#buffer.indexOf('\n', lineEnd + 1);
-        const next = this.#buffer.slice(lineEnd + 1, below === -1 ? lineEnd + MAX_LINE : below);
-        if (below === -1 && !final && next.length < MAX_LINE && /^[ \t|:-]*$/.test(next)) return undefined;
-        if (next.includes('|') && isDelimiterRow(next)) return this.#row(line, lineLength);
-      }
-    }
-    this.#atLineStart = false;
-    if (indent > 0) this.#emit(' ');
-    return indent;
-  }
-
-  #beginBlock(length: number): number {
-    // What stands above has ended, however long its line is.
-    if (this.#tail !== '' && !this.#tail.endsWith('\n\n')) this.#emit('\n');
-    this.#blockLine = true;
-    this.#atLineStart = false;
-    return length;
-  }
-
-  #mayBeRow(line: string): boolean {
-    return line.startsWith('|') || line.includes('|') || line.length < MAX_LINE_HEAD;
-  }
-
-  #isRow(line: string): boolean {
-    const bars = line.replaceAll('\\|', '').split('|').length - 1;
-    return line.startsWith('|') ? bars >= 2 : this.#table !== undefined && bars >= 1;
+    return start.length;
   }
 
   #row(line: string, length: number): number {
@@ -700,9 +593,7 @@ export class TextCleaner<Token = never> {
   #entity(final: boolean): number | undefined {
     const found = this.#match(ENTITY);
     if (found) {
-      const text = decodeHTML(found[0])
-        .replace(/\u00a0/g, ' ')
-        .replace(CONTROLS, '');
+      const text = decodeHTML(found[0]).replace(/\u00a0/g, ' ');
       // A bracket that was written as an entity begins no tag.
       this.#emit(text === '[' || text === ']' ? `\\${text}` : text);
       return found[0].length;
@@ -744,25 +635,35 @@ export class TextCleaner<Token = never> {
   #tag(name: string, closes: boolean, attributes: string, empty: boolean, length: number): number {
     // `<example.org>` is meant as a link.
     if (name.includes('.') && attributes === '' && !closes && !empty) return this.#rebuffer(name, length);
-    if (REASONING.test(name)) return empty ? length : this.#reasoning(name, closes, length);
-    if (/^break$/i.test(name)) {
-      const ms = breakMs(attributes);
-      if (ms > 0) this.#add({ kind: 'pause', ms });
-      return length;
-    }
-    const skips = /^pre$/i.test(name) ? 'code' : /^table$/i.test(name) ? 'table' : undefined;
-    if (!closes && !empty && (SILENT.test(name) || (skips && this.#skip.has(skips)))) {
-      this.#enter(skips, new RegExp(`</${name}\\s*>|(<${name}(?:\\s[^<>]{0,400})?>)`, 'gi'));
-      if (skips) this.#newline();
-      return length;
-    }
-    if (/^br$/i.test(name) || BLOCK.test(name)) {
-      this.#newline();
-      if (/^(?:li|h[1-6]|t[dhr]|p)$/i.test(name)) this.#newline();
-    } else if (SSML.test(name) && !(/^(?:sub|mark)$/i.test(name) && attributes === '' && !empty)) {
-      if (!closes) this.#add({ kind: 'ignored', tag: name });
-    } else if (!INLINE.test(name) && !closes) {
-      this.#add({ kind: 'ignored', tag: name });
+    const meaning = tagMeaning(name, attributes === '' && !empty);
+    switch (meaning) {
+      case 'reasoning':
+        return empty ? length : this.#reasoning(name, closes, length);
+      case 'pause': {
+        const ms = breakMs(attributes);
+        if (ms > 0) this.#add({ kind: 'pause', ms });
+        break;
+      }
+      case 'silent':
+      case 'code':
+      case 'table': {
+        const what = meaning === 'silent' ? undefined : meaning;
+        if (what) this.#newline();
+        if (!closes && !empty && (what === undefined || this.#skip.has(what)))
+          this.#enter(what, new RegExp(`</${name}\\s*>|(<${name}(?:\\s[^<>]{0,400})?>)`, 'gi'));
+        break;
+      }
+      case 'paragraph':
+        this.#newline();
+        this.#newline();
+        break;
+      case 'line':
+        this.#newline();
+        break;
+      case 'ignored':
+        if (!closes) this.#add({ kind: 'ignored', tag: name });
+        break;
+      case 'nothing':
     }
     return length;
   }
@@ -774,23 +675,4 @@ export class TextCleaner<Token = never> {
     this.#enter('think', new RegExp(`${close}|(${open})`, 'gi'));
     return length;
   }
-}
-
-/** True for the second line of a table: `|---|:-:|`. */
-function isDelimiterRow(line: string): boolean {
-  return DELIMITER_ROW.test(line.replace(/[ \t]/g, ''));
-}
-
-/** Length of an SSML pause. */
-function breakMs(attributes: string): number {
-  const [, count, unit] = /\btime\s*=\s*["']?\+?(\d*\.?\d+)(ms|s)\b/i.exec(attributes) ?? [];
-  if (count !== undefined)
-    return Math.min(MAX_BREAK_MS, Number(count) * (unit!.toLowerCase() === 's' ? 1000 : 1));
-  const strength = /\bstrength\s*=\s*["']?([\w-]+)/i.exec(attributes)?.[1]?.toLowerCase() ?? 'medium';
-  return BREAK_MS[strength] ?? BREAK_MS['medium']!;
-}
-
-/** Removes what no engine can say from a short text. */
-export function withoutControls(text: string): string {
-  return text.replace(ESCAPES, '').replace(NEWLINES, '\n').replace(CONTROLS, '');
 }

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { TextCleaner, withoutControls, type CleanerOptions } from '../../src/tts/text-cleaner.js';
+import { withoutControls } from '../../src/tts/control-characters.js';
+import { TextCleaner, type CleanerOptions } from '../../src/tts/text-cleaner.js';
 
 /** What becomes of a text, with what was taken out in braces. */
 function clean(text: string, options: CleanerOptions = {}, pieceChars = text.length): string {
