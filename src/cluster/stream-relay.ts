@@ -27,7 +27,7 @@ const HEARTBEAT_MS = 15_000;
 const MAX_UNANSWERED = 4;
 
 /** Words that go ahead of sound which still waits for the other node: a barge-in above all. */
-const URGENT = /^\s*\{[^}]*"type"\s*:\s*"(?:interrupt|stop|pause|resume|volume|commands)"/;
+const URGENT = /^\s*\{[^}]*"type"\s*:\s*"(?:interrupt|stop|pause|resume|gain|commands)"/;
 
 /** Options of the relay. */
 export interface StreamRelayOptions {

@@ -13,7 +13,7 @@ const VERBS: Readonly<Record<string, NodeVerb>> = {
   'POST pause': 'control',
   'POST resume': 'control',
   'PUT gain': 'control',
-  'DELETE speeches': 'control',
+  'DELETE speech': 'control',
 };
 
 /**
@@ -28,9 +28,6 @@ export function verbOf(method: string, path: string): NodeVerb | 'read' | undefi
   if (what === 'events') return undefined;
   if (method === 'GET') return 'read';
   if (name === undefined || what === undefined) return undefined;
-  // A speech's id stands for one of several things only behind `speeches`.
-  if (id !== undefined && (what !== 'speeches' || (more === undefined && method !== 'DELETE')))
-    return undefined;
-  if (id === undefined && method === 'DELETE') return undefined;
-  return VERBS[`${method} ${more ?? what}`];
+  if (id === undefined) return VERBS[`${method} ${what}`];
+  return what === 'speeches' ? VERBS[`${method} ${more ?? 'speech'}`] : undefined;
 }

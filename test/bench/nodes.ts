@@ -65,7 +65,7 @@ async function reactions(ears: Companion<EarsTasks>, port: number, rounds: numbe
   const times: Reactions = { firstFrame: [], silence: [] };
   for (let round = 0; round < rounds; round += 1) {
     const startMs = now();
-    await ask(port, 'POST', '/api/agents/one/speech?wait=started', body);
+    await ask(port, 'POST', '/api/agents/one/speeches?wait=started', body);
     const { upgradedAtMs, segments } = await report();
     times.firstFrame.push(upgradedAtMs + segments.at(-1)!.firstFrameMs - startMs);
     await sleep(100 + 7 * (round % 6));

@@ -118,8 +118,8 @@ await describeWith(['nats-server'], 'agents of several nodes', () => {
       paused: true,
     });
     expect((await hub.ask('POST', '/api/agents/mei/resume')).json).toMatchObject({ paused: false });
-    const volume = await hub.ask('PUT', '/api/agents/mei/gain', { json: { gainDb: -6 } });
-    expect(volume.json).toMatchObject({ name: 'mei', node: 'kyoto', gainDb: -6 });
+    const gain = await hub.ask('PUT', '/api/agents/mei/gain', { json: { gainDb: -6 } });
+    expect(gain.json).toMatchObject({ name: 'mei', node: 'kyoto', gainDb: -6 });
     const sent = await hub.ask('POST', '/api/agents/mei/commands', {
       json: { commands: ['MOTION_ADD|0|wave|w.vmd'] },
     });
@@ -142,7 +142,7 @@ await describeWith(['nats-server'], 'agents of several nodes', () => {
     const [kyoto, hub] = await Promise.all([nodes.start('kyoto'), nodes.start('hub')]);
     await kyoto.avatar({ name: 'mei' });
     await shows(hub, 'mei');
-    const upload = hub.open('POST', '/api/agents/mei/speeches?wait=started&raw=s16le:16000:1');
+    const upload = hub.open('POST', '/api/agents/mei/speeches?wait=started&format=s16le:16000:1');
     upload.on('error', () => undefined);
     upload.write(Buffer.from(noise(16_000, 9000).buffer));
     const [response] = (await once(upload, 'response')) as [IncomingMessage];
@@ -302,10 +302,10 @@ await describeWith(['nats-server'], 'agents of several nodes', () => {
     await shows(hub, 'mei');
     const ask = async (method: string, path: string, given: object = {}): Promise<unknown> =>
       (await hub.ask(method, `/api/agents/mei/${path}`, given)).json['code'];
-    expect(await ask('POST', 'speech', { body: wavOf(noise(800, 9000)) })).toBe('NODE_DENIED');
+    expect(await ask('POST', 'speeches', { body: wavOf(noise(800, 9000)) })).toBe('NODE_DENIED');
     expect(await ask('POST', 'commands', { json: { commands: ['A|b'] } })).toBe('NODE_DENIED');
     expect(await ask('POST', 'interrupt')).toBe('NODE_DENIED');
-    expect(await ask('PUT', 'volume', { json: { gainDb: 0 } })).toBe('NODE_DENIED');
+    expect(await ask('PUT', 'gain', { json: { gainDb: 0 } })).toBe('NODE_DENIED');
     const cue = { text: 'Hello.', cues: [{ atMs: 0, send: 'A|b' }] };
     expect(await ask('POST', 'say', { json: cue })).toBe('NODE_DENIED');
     expect(await ask('POST', 'say', { json: { text: 'Hello.', tags: { nod: 'A|b' } } })).toBe('NODE_DENIED');

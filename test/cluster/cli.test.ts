@@ -46,7 +46,7 @@ await describeWith(['nats-server'], 'the commands, about agents of other nodes',
     const sound = noise(8000, 20_000);
     const file = join(folder, 'voice.wav');
     writeFileSync(file, wavOf(sound));
-    const spoken = await run('speak', file, '--agent', 'mei@kyoto,own@hub');
+    const spoken = await run('speak', file, '--agent', 'mei@kyoto,own@hub', '--lead-ms', '1000');
     expect([spoken.exit, spoken.text]).toEqual([0, expect.any(String)]);
     for (const avatar of [mei, own])
       expect(compareHeard(sound, avatar.heard())).toMatchObject({ exact: true });

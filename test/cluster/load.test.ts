@@ -57,9 +57,9 @@ await describeWith(['nats-server'], 'many and large speeches on other nodes', ()
       const [kyoto, hub] = await Promise.all([startNode('kyoto', nats.url), startNode('hub', nats.url)]);
       await kyoto.avatar('mei');
       await nodeShows(hub, 'mei');
-      const query = 'raw=f32le:192000:8&wait=finished&leadMs=1000';
+      const query = 'format=f32le:192000:8&wait=finished&leadMs=1000';
       const upload = request({
-        ...{ host: '127.0.0.1', port: hub.port, method: 'POST', path: `/api/agents/mei/speech?${query}` },
+        ...{ host: '127.0.0.1', port: hub.port, method: 'POST', path: `/api/agents/mei/speeches?${query}` },
         agent: false,
       });
       const chunk = Buffer.alloc(64 * 1024);

@@ -74,7 +74,7 @@ export async function startNode(
           host: '127.0.0.1',
           port,
           method: 'POST',
-          path: `/api/agents/${agent}/speech${query}`,
+          path: `/api/agents/${agent}/speeches${query}`,
           agent: false,
         },
         headers: { accept: 'application/x-ndjson' },
