@@ -25,7 +25,7 @@ import { SpeechStream } from './speech-stream.js';
 import type { AgentMessage } from './wire.js';
 
 /** Interrupts an agent in the process that it is on its way here from. @throws BridgeError RESTARTING without an answer */
-export type InterruptThere = (options?: { fadeMs?: number }) => Promise<Interruption>;
+export type InterruptThere = (options?: { fadeMs?: number | undefined }) => Promise<Interruption>;
 
 /** Who waits for no absent agent still gives one that is there and has stopped reading so long to come back, in ms. */
 const MIN_STALL_TIMEOUT_MS = 10_000;
@@ -273,7 +273,7 @@ export class Agent implements Listenable<AgentEvents> {
   }
 
   /** Ends what is spoken and drops what waits; what the agent holds still sounds. See `Player.interrupt`. */
-  async interrupt(options: { fadeMs?: number } = {}): Promise<Interruption> {
+  async interrupt(options: { fadeMs?: number | undefined } = {}): Promise<Interruption> {
     const there = this.handover ? this.#interruptThere?.(options) : undefined;
     const [here, ended] = await Promise.all([this.#player.interrupt(options), there]);
     return ended ? { heardMs: ended.heardMs, dropped: ended.dropped + here.dropped } : here;

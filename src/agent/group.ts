@@ -23,7 +23,7 @@ export interface GroupSpeech {
    */
   readonly finished: Promise<ReadonlyMap<string, SpeechEnd>>;
   /** Ends it everywhere. */
-  stop(options?: { fadeMs?: number }): Promise<ReadonlyMap<string, SpeechEnd>>;
+  stop(options?: { fadeMs?: number | undefined }): Promise<ReadonlyMap<string, SpeechEnd>>;
 }
 
 /** What a group needs of the settings of its agents. */

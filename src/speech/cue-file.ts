@@ -39,7 +39,7 @@ function parseJson(text: string, name: string): Cue[] {
     const place = issue!.path.length > 0 ? `at ${issue!.path.join('.')}` : 'at its top';
     throw new BridgeError('CUES_INVALID', `${name} is wrong ${place}: ${issue!.message}.`);
   }
-  return result.data.map(({ always, ...cue }) => (always === undefined ? cue : { ...cue, always }));
+  return result.data;
 }
 
 /** `hours:minutes:seconds.milliseconds`, the hours optional (WebVTT §3.3). */

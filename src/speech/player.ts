@@ -158,7 +158,9 @@ export class Player implements SpeechOwner {
    * @param options.reason the error that the speeches end with, in the place of SPEECH_STOPPED
    * @returns what was heard, once it is silent
    */
-  async interrupt(options: { fadeMs?: number; reason?: BridgeError } = {}): Promise<Interruption> {
+  async interrupt(
+    options: { fadeMs?: number | undefined; reason?: BridgeError | undefined } = {},
+  ): Promise<Interruption> {
     const sounding = this.#sounding.at(-1)?.speech;
     const dropped = this.#stopAll(options.fadeMs ?? FADE_MS, options.reason);
     const end = await sounding?.finished;

@@ -5,12 +5,12 @@ export type SegmentMode = 'file' | 'stream';
 export interface SegmentNeeds {
   /** Alias of the model whose lips move; the agent's own default when absent. */
   readonly model?: string | undefined;
-  readonly mode?: SegmentMode;
+  readonly mode?: SegmentMode | undefined;
   /**
    * Who moves the lips: `avatar` (default), from the sound it plays, or `commands`, lip-sync commands that come as cues.
    * Switched between utterances only (protocol.md §7).
    */
-  readonly lips?: 'avatar' | 'commands';
+  readonly lips?: 'avatar' | 'commands' | undefined;
 }
 
 /**

@@ -19,22 +19,22 @@ export interface StartGate {
 /** What may be asked of one speech. */
 export interface SpeechOptions extends SegmentNeeds {
   /** `queue` (default): after those that wait; `interrupt`: now, ending all others; `if-idle`: refused when busy. */
-  readonly when?: 'queue' | 'interrupt' | 'if-idle';
+  readonly when?: 'queue' | 'interrupt' | 'if-idle' | undefined;
   /** Among those that wait the higher goes first; default 0. */
-  readonly priority?: number;
+  readonly priority?: number | undefined;
   /** Sound that the agent may hold unplayed, in ms; `auto`: the smallest that its link allows; by default the agent's own setting. */
-  readonly leadMs?: number | 'auto';
+  readonly leadMs?: number | 'auto' | undefined;
   /** Level in dB; 0 is unchanged and bit-exact. */
-  readonly gainDb?: number;
+  readonly gainDb?: number | undefined;
   /** Follows the speech before it without a gap, in one segment, when its sound is there in time. */
-  readonly join?: boolean;
-  readonly cues?: readonly Cue[];
+  readonly join?: boolean | undefined;
+  readonly cues?: readonly Cue[] | undefined;
   /** Sent when it ends in any way but by its own end: closes a mouth that commands had opened. */
-  readonly sendIfCut?: string;
+  readonly sendIfCut?: string | undefined;
   /** @internal Where the speeches of a group wait for one another. */
-  readonly gate?: StartGate;
+  readonly gate?: StartGate | undefined;
   /** When the agent is lost: `fail` (default) ends the speech, `resume` goes on from what was heard once it is back. */
-  readonly onAgentLost?: 'fail' | 'resume';
+  readonly onAgentLost?: 'fail' | 'resume' | undefined;
 }
 
 /** The states of a speech. Each ends in `ended`. */
@@ -240,7 +240,7 @@ export class Speech implements Listenable<SpeechEvents> {
    * @param options.fadeMs how long the cut fades, in ms; default 15
    * @returns `finished`
    */
-  stop(options: { fadeMs?: number } = {}): Promise<SpeechEnd> {
+  stop(options: { fadeMs?: number | undefined } = {}): Promise<SpeechEnd> {
     this.#owner.stop(this, options.fadeMs);
     return this.finished;
   }

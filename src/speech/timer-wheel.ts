@@ -60,7 +60,10 @@ export class TimerWheel {
    * @param options.slotMs width of a slot, in ms
    * @param options.onError is told when a task throws; the other tasks still run
    */
-  constructor(clock: Clock, options: { slotMs?: number; onError?: (error: unknown) => void } = {}) {
+  constructor(
+    clock: Clock,
+    options: { slotMs?: number | undefined; onError?: ((error: unknown) => void) | undefined } = {},
+  ) {
     this.#clock = clock;
     this.slotMs = options.slotMs ?? 5;
     this.#onError =

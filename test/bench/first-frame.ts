@@ -52,7 +52,7 @@ async function atOnce(agent: Agent, rounds: number): Promise<Row[]> {
   }));
 }
 
-/** The bytes come as fast as the sound plays. No less than a frame's own 40 ms is possible. */
+/** The bytes come as fast as the sound plays: the lead is gathered first, so that no gap follows. */
 async function atItsPace(agent: Agent, rounds: number): Promise<Row[]> {
   const median = async (bytes: Uint8Array, format?: string): Promise<number> => {
     const chunkBytes = Math.ceil((bytes.length / SECONDS / 1000) * CHUNK_MS);

@@ -81,7 +81,7 @@ export const speechesRoutes: RouteFamily = (api, context) => {
     },
     handler: async (request) => {
       const { name, id } = request.params;
-      const options = fade(request.query.fadeMs);
+      const options = { fadeMs: request.query.fadeMs };
       const { agent, speech } = knownSpeech(context, name, id);
       await speech.stop(options);
       return speechResult(agent.name, speech);
@@ -106,7 +106,7 @@ export const speechesRoutes: RouteFamily = (api, context) => {
       const cues = request.body.cues as Cue[];
       for (const { send } of cues) agent.checkCommand(send);
       for (const { atMs, send, always } of cues) {
-        speech.cue(atMs, send, always === undefined ? {} : { always });
+        speech.cue(atMs, send, { always });
       }
       return { added: cues.length };
     },
@@ -191,14 +191,10 @@ async function interrupt(
   const [sounding] = agent.speeches;
   const waiting = agent.speeches.length - (sounding ? 1 : 0);
   const silent = new AbortController();
-  const done = agent.interrupt(fade(fadeMs)).finally(() => silent.abort());
+  const done = agent.interrupt({ fadeMs }).finally(() => silent.abort());
   const late = delay(bridge.clock, SILENCE_MS, silent.signal).then(
     () => ({ heardMs: sounding?.positionMs ?? 0, dropped: waiting }),
     () => done,
   );
   return Promise.race([done, late]);
-}
-
-function fade(fadeMs: number | undefined): { fadeMs?: number } {
-  return fadeMs === undefined ? {} : { fadeMs };
 }

@@ -143,20 +143,20 @@ export class StreamSession {
         return this.#open('mark').mark({ name: message.name, ref: message.ref });
       case 'cue': {
         const { atMs, send, always, id } = message;
-        this.#speech(id).speech.cue(atMs, send, always === undefined ? {} : { always });
+        this.#speech(id).speech.cue(atMs, send, { always });
         return;
       }
       case 'commands':
         return this.#send(agent, message.commands, message.ref);
       case 'interrupt':
-        agent.interrupt(fade(message.fadeMs)).then(
+        agent.interrupt({ fadeMs: message.fadeMs }).then(
           ({ heardMs, dropped }) => this.#tell({ type: 'interrupted', ...refOf(message), heardMs, dropped }),
           (error: unknown) => this.#refuse(error, message.ref, null),
         );
         return;
       case 'stop': {
         const speeches = message.id === undefined ? [...this.#speeches.values()] : [this.#speech(message.id)];
-        for (const { speech } of speeches) void speech.stop(fade(message.fadeMs));
+        for (const { speech } of speeches) void speech.stop({ fadeMs: message.fadeMs });
         return;
       }
       case 'pause':
@@ -282,8 +282,4 @@ function parse(text: string): StreamClientMessage {
 
 function refOf({ ref }: { ref?: string | undefined }): { ref?: string } {
   return ref === undefined ? {} : { ref };
-}
-
-function fade(fadeMs: number | undefined): { fadeMs?: number } {
-  return fadeMs === undefined ? {} : { fadeMs };
 }
