@@ -217,8 +217,9 @@ export class Speech implements Listenable<SpeechEvents> {
     event: Name,
     listener: (payload: SpeechEvents[Name]) => void,
   ): () => void {
+    const off = this.#events.on(event, listener);
     this.#listened(event);
-    return this.#events.on(event, listener);
+    return off;
   }
 
   /** Calls `listener` at the next event of that name; the returned function ends the subscription. */
@@ -226,8 +227,9 @@ export class Speech implements Listenable<SpeechEvents> {
     event: Name,
     listener: (payload: SpeechEvents[Name]) => void,
   ): () => void {
+    const off = this.#events.once(event, listener);
     this.#listened(event);
-    return this.#events.once(event, listener);
+    return off;
   }
 
   /** Ends a subscription of `on` or `once`. */

@@ -5,7 +5,7 @@ import { blockMs, type PcmBlock, type Sound } from '../../audio/pcm.js';
 import type { Clock, Timer } from '../../base/clock.js';
 import { BridgeError } from '../../base/errors.js';
 import { openSound } from '../../source/open.js';
-import type { Speech, SpeechEnd, SpeechOptions } from '../../speech/speech.js';
+import type { Speech, SpeechEnd } from '../../speech/speech.js';
 import { acceptedEvent, eventTime, followPosition, followSpeech } from '../events.js';
 import { sayOptions } from '../say-options.js';
 import { roundMs } from '../schemas.js';
@@ -119,7 +119,7 @@ export class StreamSpeech {
     label: string,
   ): Speech {
     const sound = openSound(this.#intake, { label, format });
-    return this.#options.agent.speak(this.#counted(sound, live, burstMs), given as SpeechOptions);
+    return this.#options.agent.speak(this.#counted(sound, live, burstMs), given);
   }
 
   #say({ type: _type, ref: _ref, text, cues, ...given }: StreamSay): Speech {
