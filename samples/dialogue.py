@@ -5,6 +5,8 @@ library is enough. Ask your own language model in `answer`.
 
     mmdagent-bridge serve                    # in another terminal
     python3 samples/dialogue.py [http://127.0.0.1:9001] [AGENT]
+
+MMDAGENT_BRIDGE_URL names another bridge, MMDAGENT_BRIDGE_TOKEN its token.
 """
 import json
 import os
@@ -14,7 +16,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-BASE = sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:9001"
+BASE = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("MMDAGENT_BRIDGE_URL", "http://127.0.0.1:9001").rstrip("/")
 AGENT = urllib.parse.quote(sys.argv[2] if len(sys.argv) > 2 else "default")
 TOKEN = os.environ.get("MMDAGENT_BRIDGE_TOKEN")
 # What [nod] in an answer does, as it is heard; {model} is the model that speaks.

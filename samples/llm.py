@@ -6,7 +6,7 @@ first sentence sounds while the next ones are still to come. Python alone, nothi
     LLM_URL=http://localhost:11434/v1 LLM_MODEL=llama3.2 python3 samples/llm.py "Why is the sky blue?"
 
 LLM_URL is any server that speaks OpenAI's chat completions (Ollama, llama.cpp, vLLM, OpenAI); LLM_KEY its key.
-BRIDGE=192.168.1.5:9001 names another bridge, MMDAGENT_BRIDGE_TOKEN its token. Ctrl-C interrupts the avatar.
+MMDAGENT_BRIDGE_URL (http://192.168.1.5:9001) names another bridge, MMDAGENT_BRIDGE_TOKEN its token. Ctrl-C interrupts the avatar.
 """
 import json, os, re, signal, sys, threading, time, urllib.request
 from stream import Stream
@@ -38,8 +38,7 @@ def model(prompt):
 
 
 def main(prompt="Why is the sky blue?"):
-    host, _, port = os.environ.get("BRIDGE", "127.0.0.1:9001").partition(":")
-    stream = Stream(host, int(port or 9001))
+    stream = Stream()
     flow, over = threading.Event(), threading.Event()
     flow.set()
     began = time.monotonic()

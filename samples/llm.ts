@@ -6,7 +6,7 @@
  *   LLM_URL=http://localhost:11434/v1 LLM_MODEL=llama3.2 npx tsx samples/llm.ts 'Why is the sky blue?'
  *
  * LLM_URL is any server that speaks OpenAI's chat completions (Ollama, llama.cpp, vLLM, OpenAI); LLM_KEY its key.
- * MMDAGENT_BRIDGE_URL names another bridge (ws://192.168.1.5:9001), MMDAGENT_BRIDGE_TOKEN its token. Ctrl-C interrupts
+ * MMDAGENT_BRIDGE_URL names another bridge (http://192.168.1.5:9001), MMDAGENT_BRIDGE_TOKEN its token. Ctrl-C interrupts
  * the avatar.
  */
 import { createInterface } from 'node:readline';
@@ -15,7 +15,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 
 const { LLM_URL, LLM_KEY = 'none', LLM_MODEL = 'gpt-4o-mini' } = process.env;
-const url = process.env['MMDAGENT_BRIDGE_URL'] ?? 'ws://127.0.0.1:9001';
+const url = (process.env['MMDAGENT_BRIDGE_URL'] ?? 'http://127.0.0.1:9001').replace(/^http/, 'ws');
 const token = process.env['MMDAGENT_BRIDGE_TOKEN'];
 const [prompt = 'Why is the sky blue?'] = process.argv.slice(2);
 

@@ -3,15 +3,20 @@
 
     mmdagent-bridge serve                    # in another terminal
     python3 samples/speak.py samples/hello.wav [http://127.0.0.1:9001]
+
+MMDAGENT_BRIDGE_URL names another bridge.
 """
 import json
+import os
 import sys
 import urllib.error
 import urllib.parse
 import urllib.request
 
+if len(sys.argv) < 2:
+    sys.exit("usage: python3 samples/speak.py FILE [http://127.0.0.1:9001]")
 path = sys.argv[1]
-base = sys.argv[2] if len(sys.argv) > 2 else "http://127.0.0.1:9001"
+base = sys.argv[2] if len(sys.argv) > 2 else os.environ.get("MMDAGENT_BRIDGE_URL", "http://127.0.0.1:9001").rstrip("/")
 
 
 def call(method, route, data=None, headers=None):
@@ -34,5 +39,7 @@ try:
 except urllib.error.HTTPError as error:
     problem = json.load(error)
     sys.exit(f"{problem['detail']} [{problem['code']}] {problem['advice']}")
+except FileNotFoundError:
+    sys.exit(f"no file {path}")
 except urllib.error.URLError as error:
     sys.exit(f"no service at {base}: {error.reason}. Start it with: mmdagent-bridge serve")

@@ -3,16 +3,22 @@
 
     python3 samples/stream.py                 # a tone, made here
     python3 samples/stream.py voice.wav       # a file, of any format
-    MMDAGENT_BRIDGE_TOKEN=… python3 samples/stream.py voice.wav 192.168.1.5 9001
+    MMDAGENT_BRIDGE_URL=http://192.168.1.5:9001 MMDAGENT_BRIDGE_TOKEN=… python3 samples/stream.py voice.wav
 """
 import base64, json, math, os, socket, struct, sys, threading
+from urllib.parse import urlsplit
+
+URL = urlsplit(os.environ.get("MMDAGENT_BRIDGE_URL", "http://127.0.0.1:9001"))
 
 
 class Stream:
     """The WebSocket of one agent (RFC 6455): `say` sends a message, `sound` sends sound, `told` is what comes back."""
 
-    def __init__(self, host="127.0.0.1", port=9001, agent="default", token=os.environ.get("MMDAGENT_BRIDGE_TOKEN")):
-        self.socket = socket.create_connection((host, port))
+    def __init__(self, host=URL.hostname, port=URL.port or 80, agent="default", token=os.environ.get("MMDAGENT_BRIDGE_TOKEN")):
+        try:
+            self.socket = socket.create_connection((host, port))
+        except OSError as error:
+            sys.exit(f"no service at {host}:{port}: {error}. Start it with: mmdagent-bridge serve")
         head = [f"GET /api/agents/{agent}/stream HTTP/1.1", f"Host: {host}:{port}", "Upgrade: websocket",
                 "Connection: Upgrade", "Sec-WebSocket-Version: 13",
                 "Sec-WebSocket-Key: " + base64.b64encode(os.urandom(16)).decode()]
@@ -66,8 +72,10 @@ def tone(seconds=3, rate=24000):
         yield b"".join(struct.pack("<h", sample) for sample in wave)
 
 
-def main(path=None, host="127.0.0.1", port="9001"):
-    stream = Stream(host, int(port))
+def main(path=None):
+    if path and not os.path.isfile(path):
+        sys.exit(f"no file {path}")
+    stream = Stream()
     flow = threading.Event()
     flow.set()
 

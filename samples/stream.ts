@@ -4,14 +4,14 @@
  *   npx tsx samples/stream.ts                  a tone, made here
  *   npx tsx samples/stream.ts voice.mp3        a file, of any format
  *
- * MMDAGENT_BRIDGE_URL names another bridge (ws://192.168.1.5:9001), MMDAGENT_BRIDGE_TOKEN its token.
+ * MMDAGENT_BRIDGE_URL names another bridge (http://192.168.1.5:9001), MMDAGENT_BRIDGE_TOKEN its token.
  */
 import { createReadStream } from 'node:fs';
 import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 
-const url = process.env['MMDAGENT_BRIDGE_URL'] ?? 'ws://127.0.0.1:9001';
+const url = (process.env['MMDAGENT_BRIDGE_URL'] ?? 'http://127.0.0.1:9001').replace(/^http/, 'ws');
 const token = process.env['MMDAGENT_BRIDGE_TOKEN'];
 const [path] = process.argv.slice(2);
 

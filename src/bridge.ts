@@ -36,7 +36,7 @@ import { AvatarRoute } from './transport/websocket.js';
 /** Memory that waiting texts and cues of all agents may take. */
 const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 
-type ServiceKey = Exclude<keyof OptionValues, 'timeoutMs' | 'agent' | 'tls' | 'tlsCa' | ServeKey>;
+type ServiceKey = Exclude<keyof OptionValues, 'url' | 'timeoutMs' | 'agent' | 'tls' | 'tlsCa' | ServeKey>;
 
 /** Options of a bridge: every one of the options table that is the service's, and what only a program can give. */
 export interface BridgeOptions extends Partial<Pick<OptionValues, ServiceKey>> {

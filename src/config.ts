@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { z } from 'zod';
 import { BridgeError } from './base/errors.js';
+import { didYouMean } from './base/nearest.js';
 import { TOKEN_PATTERN, TOKEN_RANGE } from './base/token.js';
 
 /** Who an option is for: the service, also as a library; the command `serve` alone; those who talk to it. */
@@ -110,6 +111,13 @@ export const OPTIONS = {
     'an address',
     'Where the service listens, or where a command finds it.',
     ['service', 'client'],
+  ),
+  url: option(
+    '--url <address>',
+    z.url({ protocol: /^(https?|wss?)$/ }).optional(),
+    'an address such as http://192.168.1.5:9001',
+    'Address of the service, in place of --host, --port and --tls.',
+    ['client'],
   ),
   port: option(
     '--port <number>',
@@ -536,7 +544,8 @@ export function resolveOptions<Key extends OptionKey>(
 ): Pick<OptionValues, Key> {
   for (const key of Object.keys(given)) {
     if (!keys.includes(key as Key) && given[key] !== undefined) {
-      throw new BridgeError('OPTION_INVALID', `There is no option ${key}. Known are: ${keys.join(', ')}.`);
+      const advice = didYouMean(key, keys);
+      throw new BridgeError('OPTION_INVALID', `There is no option ${key}${advice || '.'}`);
     }
   }
   const values: Record<string, unknown> = {};

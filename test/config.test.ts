@@ -23,8 +23,8 @@ describe('options', () => {
     expect(() => resolveOptions(['model'], { model: 'a|b' })).toThrow(/model/);
   });
 
-  it('that are unknown are refused with those that are known', () => {
-    expect(() => resolveOptions(['port'], { prot: 1 })).toThrow(/no option prot. Known are: port/);
+  it('that are unknown are refused with the nearest one that is known', () => {
+    expect(() => resolveOptions(['port'], { prot: 1 })).toThrow(/no option prot; did you mean port\?/);
   });
 
   it('take a word where auto is one of the words', () => {

@@ -43,6 +43,7 @@ describe('the package', () => {
       'attachService',
       'classify',
       'commandCatalogue',
+      'commandDoubt',
       'commands',
       'createBridge',
       'gatedSound',

@@ -6,6 +6,7 @@
 
 export {
   answerOf,
+  commandDoubt,
   commandCatalogue,
   parseCommand,
   type CatalogueArgument,

@@ -1,6 +1,7 @@
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type Document, type Node } from 'yaml';
 import type { z } from 'zod';
 import { BridgeError } from './errors.js';
+import { didYouMean } from './nearest.js';
 import { readTextFile } from './text-file.js';
 
 /** A fault in a file, by the keys that lead to it. */
@@ -62,7 +63,7 @@ export class YamlFile {
   #error(line: number, message: string): BridgeError {
     return new BridgeError(
       'CONFIG_INVALID',
-      `${this.#what} ${this.path}, line ${line}: ${message.replace(/\.?$/, '.')}`,
+      `${this.#what} ${this.path}, line ${line}: ${message.replace(/[.?]?$/, (end) => end || '.')}`,
     );
   }
 
@@ -96,8 +97,8 @@ export function faultOf(error: z.ZodError, known?: readonly string[]): YamlFault
   if (issue.code === 'unrecognized_keys') {
     const key = issue.keys[0]!;
     const where = path.length > 0 ? ` in ${path.join('.')}` : '';
-    const list = known === undefined || path.length > 0 ? '' : `; there are ${known.join(', ')}`;
-    return { path: [...path, key], message: `there is no '${key}'${where}${list}` };
+    const advice = known === undefined || path.length > 0 ? '' : didYouMean(key, known);
+    return { path: [...path, key], message: `there is no '${key}'${where}${advice}` };
   }
   const message = issue.code === 'invalid_key' ? issue.issues[0]!.message : issue.message;
   return { path, message: `${path.join('.') || 'it'} cannot be used: ${message}` };

@@ -6,7 +6,8 @@ import type { AboutJson } from '../service/routes/root.js';
 import { ServiceClient, type ClientSettings } from './client.js';
 import { readClientTls } from './client-tls.js';
 import { Interrupted } from './exit-codes.js';
-import { readOptions, type ClientOptions, type Env } from './flags.js';
+import type { OptionValues } from '../config.js';
+import { readOptions, readOverrides, type ClientOptions, type Env } from './flags.js';
 import type { Terminal } from './terminal.js';
 
 /** What a command runs in; tests make their own. */
@@ -65,7 +66,7 @@ export interface ClientSession {
 }
 
 /** The options that say where the service is and how it is spoken to. */
-export const SERVICE_ADDRESS = ['host', 'port', 'token', 'tokenFile', 'tls', 'tlsCa'] as const;
+export const SERVICE_ADDRESS = ['url', 'host', 'port', 'token', 'tokenFile', 'tls', 'tlsCa'] as const;
 
 /**
  * Where the service is and how it is spoken to.
@@ -73,8 +74,25 @@ export const SERVICE_ADDRESS = ['host', 'port', 'token', 'tokenFile', 'tls', 'tl
  */
 export function readService(command: Command, env: Env): Omit<ClientSettings, 'signal'> {
   const options = readOptions(command, SERVICE_ADDRESS, env);
-  const { host, port } = options;
-  return { host, port, token: readToken(options), tls: readClientTls(options) };
+  const at = addressOf(command, options);
+  return { ...at, token: readToken(options), tls: readClientTls({ ...options, tls: at.tls }) };
+}
+
+/** The address of `--url`, unless `--host` or `--port` on the command line say more than the environment does. */
+function addressOf(
+  command: Command,
+  { url, host, port, tls }: Pick<OptionValues, 'url' | 'host' | 'port' | 'tls'>,
+): { host: string; port: number; tls: boolean } {
+  const given = readOverrides(command, ['url', 'host', 'port']);
+  const named = given.host !== undefined || given.port !== undefined;
+  if (url === undefined || (named && given.url === undefined)) return { host, port, tls };
+  const { protocol, hostname, port: text } = new URL(url);
+  const secure = protocol === 'https:' || protocol === 'wss:';
+  return {
+    host: hostname.replace(/^\[(.*)\]$/, '$1'),
+    port: text === '' ? (secure ? 443 : 80) : Number(text),
+    tls: tls || secure,
+  };
 }
 
 /**

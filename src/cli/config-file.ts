@@ -5,7 +5,10 @@ import { loadTags } from '../narration/tag-file.js';
 import { readOptions, type Env } from './flags.js';
 
 /** What the files say that a command is given: its configuration, and above it `--tags` and `--dictionary`. */
-export type FileConfig = Omit<BridgeConfig, 'path'>;
+export type FileConfig = Omit<BridgeConfig, 'path'> & {
+  /** File of the configuration, if there is one. */
+  readonly path?: string | undefined;
+};
 
 /**
  * Reads the files of a command: `--config`, else MMDAGENT_BRIDGE_CONFIG, else ./bridge.yaml if there is one.

@@ -2,6 +2,7 @@ import { InvalidArgumentError } from 'commander';
 import { BridgeError } from '../base/errors.js';
 import type { CommandResultJson } from '../service/schemas.js';
 import { problemOf, type ServiceClient } from './client.js';
+import { commandDoubt } from '../agent/messages.js';
 import { readStream } from '../source/memory.js';
 import { withService, type AddCommand, type CliContext } from './command.js';
 import { EXIT } from './exit-codes.js';
@@ -19,6 +20,7 @@ interface AgentResults {
 }
 
 interface SendFlags {
+  force?: boolean;
   waitMs?: number;
   json?: boolean;
 }
@@ -40,6 +42,7 @@ export const addSend: AddCommand = (program, run) => {
       'how long to wait for an avatar that is not connected (default 0)',
       milliseconds,
     )
+    .option('--force', 'do not warn of commands that the catalogue does not know')
     .option('--json', 'what became of each as JSON, an object a line');
   addClientOptions(command, { agent: true });
   command.action((lines: string[], flags: SendFlags) =>
@@ -55,7 +58,10 @@ export const addSend: AddCommand = (program, run) => {
         }
         return withService(command, context, async ({ client, signal }) => {
           const given = lines[0] === '-' ? standardInput(context, signal) : [lines];
-          for await (const batch of given) await send(context, client, agent, batch, flags);
+          for await (const batch of given) {
+            for (const line of batch) warnOfUnknown(context, line, flags);
+            await send(context, client, agent, batch, flags);
+          }
           return EXIT.ok;
         });
       },
@@ -63,6 +69,12 @@ export const addSend: AddCommand = (program, run) => {
     ),
   );
 };
+
+/** Warns of a command that the catalogue does not know or whose arguments it lacks; it is sent all the same. */
+function warnOfUnknown({ terminal }: CliContext, line: string, { force }: SendFlags): void {
+  const fault = force ? undefined : commandDoubt(line);
+  if (fault !== undefined) terminal.warn(`warning: ${printable(fault)}`);
+}
 
 async function send(
   { terminal }: CliContext,

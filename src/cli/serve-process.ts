@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { readToken } from '../base/token.js';
-import { openBridge, type Bridge, type BridgeOptions } from '../bridge.js';
+import { openBridge, type BridgeHandle, type BridgeOptions } from '../bridge.js';
 import { KeeperClient } from '../keeper/keeper-client.js';
 import { attachService } from '../service/service.js';
 import type { CliContext } from './command.js';
@@ -15,6 +15,8 @@ const TLS_ALONE =
 
 /** How the service is to run. */
 export interface ServePlan {
+  /** File that the configuration was read from. */
+  readonly configPath?: string | undefined;
   readonly options: BridgeOptions;
   /** How long speeches may go on when it is ended, in ms. */
   readonly stopDeadlineMs: number;
@@ -52,7 +54,7 @@ export async function serveUntilInterrupted(context: CliContext, plan: ServePlan
 
 async function serve(
   { onInterrupt }: CliContext,
-  { options, stopDeadlineMs, noKeeper }: ServePlan,
+  { options, configPath, stopDeadlineMs, noKeeper }: ServePlan,
   log: ProcessLog,
   terminal: Terminal | undefined,
   keeperClient: KeeperClient | undefined,
@@ -63,7 +65,7 @@ async function serve(
   logEvents(bridge, logger);
   const service = await attachService(bridge);
   // One that takes over from another has nothing new to say.
-  if (!kept || keeperClient.number === 1) announce(bridge, service.url, terminal, logger);
+  if (!kept || keeperClient.number === 1) announce(bridge, service.url, { configPath, terminal, logger });
   if (bridge.listener.secure) logger.info({}, TLS_ALONE);
 
   // A fault in one corner must not end the process: every speech under way would end with it.
@@ -98,10 +100,17 @@ async function serve(
 }
 
 function announce(
-  { address, tcpAddresses, options }: Bridge,
+  { address, tcpAddresses, options, engines }: BridgeHandle,
   url: string,
-  terminal: Terminal | undefined,
-  logger: ProcessLog['logger'],
+  {
+    configPath,
+    terminal,
+    logger,
+  }: {
+    configPath: string | undefined;
+    terminal: Terminal | undefined;
+    logger: ProcessLog['logger'];
+  },
 ): void {
   // Where every address is listened at, the machine's own name is one that others know.
   const reachable = (host: string): string => (/^(0\.0\.0\.0|::)$/.test(host) ? hostname() : host);
@@ -114,9 +123,13 @@ function announce(
     ...entrance,
     mdf: tcpContentLines(entrance, reachable(entrance.host)),
   }));
+  const engine = engines.settle({}).engine as string;
   if (!terminal) {
     logger.info(
-      { ...address, path: options.path, url, mdf: lines, tcp: tcp.length > 0 ? tcp : undefined },
+      {
+        ...{ ...address, path: options.path, url, mdf: lines, tcp: tcp.length > 0 ? tcp : undefined },
+        ...{ config: configPath, engine },
+      },
       `listening on ${url}; avatars connect at ${options.path}`,
     );
     return;
@@ -125,6 +138,7 @@ function announce(
   page.hostname = host;
   terminal.say(`Listening on ${url}; avatars connect at ${options.path}.`);
   terminal.say(`The console, for a browser: ${page.href}`);
+  terminal.say(`Configuration: ${configPath ?? 'none (no bridge.yaml here)'}. Engine for text: ${engine}.`);
   terminal.say('');
   terminal.say('Lines for the avatar’s content file (.mdf):');
   for (const line of lines) terminal.say(`  ${line}`);
@@ -142,7 +156,7 @@ function announce(
   terminal.say('');
 }
 
-function farewell(bridge: Bridge, deadlineMs: number): string {
+function farewell(bridge: BridgeHandle, deadlineMs: number): string {
   const here = bridge.agents().filter(({ state }) => state !== 'absent');
   const names = here.map(({ name }) => name);
   const speaking = here.filter(({ speeches }) => speeches.length > 0);

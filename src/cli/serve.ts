@@ -35,6 +35,7 @@ export const addServe: AddCommand = (program, run) => {
         return serveUntilInterrupted(context, {
           options: { ...options, engines: file.engines, say: file.say, synthVoices: file.synthVoices },
           ...readOptions(command, SERVE_KEYS, env),
+          configPath: file.path,
           json: flags.json === true,
           verbose: flags.verbose === true,
         });

@@ -248,3 +248,31 @@ describe('wrong usage', () => {
     }
   });
 });
+
+describe('send', () => {
+  it('warns of a command that the catalogue does not know or whose arguments it lacks, and sends it', async () => {
+    rig = await startService();
+    const avatar = await rig.avatar();
+    const send = (...args: string[]): ReturnType<typeof inProcess> =>
+      inProcess(['send', '--port', String(rig.port), ...args]);
+    const mistyped = await send('MOTON_ADD|0|nod|nod.vmd');
+    expect([mistyped.exit, mistyped.out]).toEqual([0, 'sent: MOTON_ADD|0|nod|nod.vmd\n']);
+    expect(mistyped.err).toMatch(/warning: MOTON_ADD is no command .*; did you mean MOTION_ADD\?/);
+    const short = await send('MOTION_ADD|0');
+    expect(short.err).toMatch(/warning: MOTION_ADD does not take these arguments. Usage: MOTION_ADD\|/);
+    for (const args of [['--force', 'MY_EVENT|1'], ['MOTION_ADD|0|nod|nod.vmd'], ['__AV_TRACK,1,2']])
+      expect((await send(...args)).err).toBe('');
+    await until(() => avatar.report().commands.some(({ line }) => line === 'MY_EVENT|1'));
+  });
+
+  it('finds the service by --url, and by MMDAGENT_BRIDGE_URL', async () => {
+    rig = await startService();
+    await rig.avatar();
+    const url = `http://127.0.0.1:${rig.port}`;
+    expect((await inProcess(['agents', '--url', url])).out).toContain('default');
+    const env = { MMDAGENT_BRIDGE_URL: `${url}/`, MMDAGENT_BRIDGE_PORT: '1' };
+    expect((await inProcess(['agents'], { env })).out).toContain('default');
+    expect((await inProcess(['agents', '--port', '1'], { env })).exit).toBe(3);
+    expect((await inProcess(['agents', '--url', 'here'])).exit).toBe(2);
+  });
+});

@@ -31,7 +31,7 @@ describe.skipIf(process.platform === 'win32')('serve on a terminal', () => {
     await run.says('default disconnected');
     const lines = run.out.split(/\r?\n/).filter((line) => /^\S*\[?\d\d:\d\d:\d\d\.\d{3}/.test(line));
     expect(lines.length).toBeGreaterThanOrEqual(3);
-    expect(lines[0]).toMatch(/^\[\d\d:\d\d:\d\d\.\d{3}\] .*default connected from 127\.0\.0\.1:\d+/);
+    expect(lines[0]).toMatch(/^\[\d\d:\d\d:\d\d\.\d{3}\]:? .*default connected from 127\.0\.0\.1:\d+/);
     for (const line of lines) expect(line.match(/\d\d:\d\d:\d\d/g), line).toHaveLength(1);
     expect(lines.find((line) => line.includes('warning: default'))).toContain('\u001b[33m');
   });

@@ -106,7 +106,7 @@ async function speaksAnAnswer(program: string, args: readonly string[]): Promise
 }
 
 function addressOf({ port }: ServiceRig): Record<string, string> {
-  return { BRIDGE: `127.0.0.1:${port}`, MMDAGENT_BRIDGE_URL: `ws://127.0.0.1:${port}` };
+  return { MMDAGENT_BRIDGE_URL: `http://127.0.0.1:${port}` };
 }
 
 describe.concurrent('llm.ts', () => {
@@ -165,13 +165,8 @@ await describeWith(['python3'], 'the samples in Python run as their first lines 
   it.concurrent('stream.py', async () => {
     const rig = await startRig();
     const avatar = await rig.avatar();
-    const args = [
-      inProject('samples/stream.py'),
-      inProject('samples/hello.wav'),
-      '127.0.0.1',
-      String(rig.port),
-    ];
-    const run = start('python3', args);
+    const args = [inProject('samples/stream.py'), inProject('samples/hello.wav')];
+    const run = start('python3', args, { env: addressOf(rig) });
     expect(await run.exit, run.out + run.err).toBe(0);
     expect(run.out).toMatch(/completed/);
     expect(avatar.report().samplesHeard).toBeGreaterThan(15_000);

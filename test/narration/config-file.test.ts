@@ -51,10 +51,10 @@ describe('a configuration', () => {
   });
 
   it.each([
-    ['engine: auto\nvoise: slt\n', 2, /no 'voise'; there are host, port/],
+    ['engine: auto\nvoise: slt\n', 2, /no 'voise'; did you mean voice\?/],
     ['# a comment\n\nrate: 9\n', 3, /rate cannot be used: it takes 0\.25 to 4/],
     ['engine: nosuch\n', 1, /no engine 'nosuch'; there are auto/],
-    ['engines:\n  kokoro:\n    baseURL: http://x\n', 3, /no 'baseURL'.*there are baseUrl/],
+    ['engines:\n  kokoro:\n    baseURL: http://x\n', 3, /no 'baseURL'.*did you mean baseUrl\?/],
     ['engines:\n  openai: {}\n  nosuch: {}\n', 3, /no engine 'nosuch'/],
     ['engines:\n  openai:\n    apiKey: sk-secret-123\n', 3, /keyEnv names its variable/],
     ['engines:\n  openai:\n    keyEnv: sk_secret_123\n', 3, /the name of an environment variable/],

@@ -1,3 +1,4 @@
+import { didYouMean } from '../../base/nearest.js';
 import { dangerOf } from '../danger.js';
 import { MESSAGE_PREFIX, type AgentMessage } from '../wire.js';
 import * as control from './control.js';
@@ -131,6 +132,22 @@ export function parseCommand(
 ): { command: CommandName; values: Record<string, unknown> } | undefined {
   const found = commandIndex.read(words(line));
   return found && { command: found.name as CommandName, values: found.values };
+}
+
+/**
+ * What is doubtful about a command that the avatar's catalogue does not hold as it stands.
+ * @returns a sentence; nothing for a command that fits, and for one that begins with `__AV`, of which plugins have their own
+ */
+export function commandDoubt(line: string): string | undefined {
+  if (parseCommand(line) || /^__AV/.test(line)) return undefined;
+  const [type = ''] = line.split('|', 1);
+  const known = commandCatalogue.filter(({ head }) => head === type || head.startsWith(`${type}|`));
+  if (known.length > 0) {
+    const usages = known.slice(0, 3).map(({ usage }) => usage);
+    return `${type} does not take these arguments. Usage: ${usages.join(' or ')}.`;
+  }
+  const heads = [...new Set(commandCatalogue.map(({ head }) => head.split('|')[0]!))];
+  return `${type} is no command of the avatar's catalogue${didYouMean(type, heads) || '.'}`;
 }
 
 /**
