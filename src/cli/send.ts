@@ -71,8 +71,8 @@ export const addSend: AddCommand = (program, run) => {
 };
 
 /** Warns of a command that the catalogue does not know or whose arguments it lacks; it is sent all the same. */
-function warnOfUnknown({ terminal }: CliContext, line: string, { force }: SendFlags): void {
-  const fault = force ? undefined : commandDoubt(line);
+function warnOfUnknown({ terminal }: CliContext, line: string, { force, json }: SendFlags): void {
+  const fault = force || json ? undefined : commandDoubt(line);
   if (fault !== undefined) terminal.warn(`warning: ${printable(fault)}`);
 }
 

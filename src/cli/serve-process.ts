@@ -32,7 +32,7 @@ export interface ServePlan {
 export async function serveUntilInterrupted(context: CliContext, plan: ServePlan): Promise<number> {
   const { terminal, env } = context;
   const json = plan.json || !terminal.interactive;
-  const colors = terminal.interactive && env['NO_COLOR'] === undefined;
+  const colors = terminal.interactive && (env['NO_COLOR'] ?? '') === '';
   const { options } = plan;
   const level = plan.verbose ? 'debug' : (options.logLevel ?? 'info');
   const { agentToken, natsPassword, natsToken } = options;
