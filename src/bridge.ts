@@ -281,6 +281,10 @@ export async function openBridge(options: OpenOptions = {}): Promise<BridgeHandl
     keeperClient &&
     new Handover({ keeperClient, address, registry, listener, avatars, tcpAvatars, clock, logger });
   const relays = await openRelays(values, { registry, clock, logger });
+  const remdis = await prepareRemdis(values, { registry, clock, logger });
+  handover?.events.on('retire', () => void remdis.close());
+  handover?.events.on('resume', () => remdis.open());
+  lifetime.own('Remdis', () => remdis.close());
   // The next process connects to the programs anew; what they sent to this one is spoken to its end.
   handover?.events.on('retire', () => void relays.close());
   handover?.events.on('resume', () => relays.open());
@@ -302,6 +306,7 @@ export async function openBridge(options: OpenOptions = {}): Promise<BridgeHandl
     throw error;
   }
   relays.open();
+  remdis.open();
 
   const handle: BridgeHandle = {
     address,
@@ -351,6 +356,41 @@ async function openRelays(
     },
     close: async () => {
       await Promise.all(opened.splice(0).map((relay) => relay.close()));
+    },
+  };
+}
+
+/** Remdis over RabbitMQ. The code is loaded only when an option asks for it. */
+async function prepareRemdis(
+  values: Pick<OptionValues, 'remdis' | 'remdisConfig' | 'remdisText' | 'remdisHeard'>,
+  { registry, clock, logger }: { registry: AgentRegistry; clock: Clock; logger: Logger },
+): Promise<{ open(): void; close(): Promise<void> }> {
+  const { remdis: url, remdisConfig, remdisText, remdisHeard } = values;
+  if (url === undefined && remdisConfig === undefined)
+    return { open: () => undefined, close: () => Promise.resolve() };
+  const [{ Remdis }, { NO_MOTIONS, readRabbitMqConfig }] = await Promise.all([
+    import('./remdis/remdis.js'),
+    import('./remdis/motions.js'),
+  ]);
+  const config = remdisConfig === undefined ? NO_MOTIONS : await readRabbitMqConfig(remdisConfig);
+  let joined: { close(): Promise<void> } | undefined;
+  let unfollow: (() => void) | undefined;
+  const agent = registry.get();
+  const join = (): void => {
+    const source = remdisText ? 'text' : 'sound';
+    joined ??= new Remdis({ url, config, source, heardExchange: remdisHeard, agent, clock, logger });
+  };
+  return {
+    // With the avatar, as its own plugin would; after a restart, that is when the previous process has left.
+    open: () => {
+      unfollow = agent.on('connected', join);
+      if (agent.state !== 'absent' && !agent.handover) join();
+    },
+    close: async () => {
+      unfollow?.();
+      const left = joined;
+      joined = undefined;
+      await left?.close();
     },
   };
 }

@@ -371,6 +371,38 @@ export const OPTIONS = {
     '[HOST:]PORT or [HOST:]PORT=NAME; repeat it or put commas between several',
     'TCP ports for programs that connect to an avatar: the bridge answers in its place.',
   ),
+  remdis: secret(
+    option(
+      '--remdis <url>',
+      z
+        .string()
+        .regex(/^amqps?:\/\//)
+        .optional(),
+      'a URL such as amqp://guest:guest@localhost',
+      'RabbitMQ server of Remdis: its speech, expressions and actions are passed on to the avatar.',
+    ),
+  ),
+  remdisConfig: option(
+    '--remdis-config <file>',
+    z.string().min(1).optional(),
+    'a rabbitmq_config.json',
+    'File of the avatar’s RabbitMQ plugin: server, model and motions. Joins Remdis without --remdis too.',
+  ),
+  remdisText: option(
+    '--remdis-text',
+    z.boolean().default(false),
+    'a switch',
+    'Speaks the text of Remdis with the bridge’s own engine, in place of the sound of its TTS module.',
+  ),
+  remdisHeard: option(
+    '--remdis-heard <exchange>',
+    z
+      .string()
+      .regex(/^[\w.-]{1,100}$/)
+      .optional(),
+    'a name such as heard',
+    'Exchange that is told what was heard of each utterance.',
+  ),
   nats: option(
     '--nats <urls>',
     list(z.string().min(1)),

@@ -19,6 +19,7 @@ const mayImport: Record<string, readonly string[] | 'all'> = {
   'config.ts': [],
   narration: ['config.ts', 'audio', 'source', 'tts', 'speech', 'agent'],
   'bridge.ts': [
+    'remdis',
     'relay',
     'audio',
     'source',
@@ -36,6 +37,7 @@ const mayImport: Record<string, readonly string[] | 'all'> = {
     'cluster',
   ],
   relay: ['config.ts', 'agent', 'speech'],
+  remdis: ['agent', 'speech', 'tts'],
   cluster: ['service', 'bridge.ts', 'config.ts', 'audio', 'source', 'agent', 'transport'],
   cli: 'all',
   'index.ts': 'all',
