@@ -118,6 +118,8 @@ export class Remdis {
   async close(): Promise<void> {
     this.#unfollow();
     this.#end();
+    // Without a server, an orderly end would wait for one.
+    if (!this.#connected) return this.#connection.unsafeDestroy();
     await Promise.all(this.#consumers.map((consumer) => consumer.close()));
     await this.#publisher?.close();
     await this.#connection.close();
