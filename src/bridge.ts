@@ -23,6 +23,7 @@ import {
   type ServeKey,
 } from './config.js';
 import type { KeeperClient } from './keeper/keeper-client.js';
+import { sweepTemporaryFiles } from './audio/decode/temporary-file.js';
 import { openSound } from './source/open.js';
 import type { TtsEngine } from './tts/engine.js';
 import { EnginePool, type VoiceDefaults } from './tts/engine-pool.js';
@@ -239,6 +240,8 @@ export async function openBridge(options: OpenOptions = {}): Promise<BridgeHandl
       'A keeper cannot hold connections that speak TLS: add --no-keeper.',
     );
   }
+  // What a killed process has left behind.
+  void sweepTemporaryFiles();
   const listener = new Listener(tls);
   const avatars = new AvatarRoute({
     path: values.path,

@@ -3,7 +3,6 @@ import { PassThrough, Readable } from 'node:stream';
 import { ReadableStream } from 'node:stream/web';
 import { describe, expect, it } from 'vitest';
 import { bytesSound, samplesSound, streamSound } from '../../src/source/memory.js';
-import { toneSound } from '../../src/source/tone.js';
 import { inProject } from '../support/paths.js';
 import { notingContext } from '../support/sound-context.js';
 import { collect, joinBlocks, pieces } from '../support/sound.js';
@@ -162,20 +161,5 @@ describe('streamSound', () => {
       code: 'SOURCE_FAILED',
       message: expect.stringContaining('string where bytes belong') as string,
     });
-  });
-});
-
-describe('toneSound', () => {
-  it('is as long, as high and as loud as asked, without a click at its ends', async () => {
-    const sound = toneSound(500, 250, -6);
-    const { samples, sampleRateHz } = joinBlocks(await collect(sound.open(notingContext())));
-    expect(sampleRateHz).toBe(16_000);
-    expect(samples).toHaveLength(4000);
-    const crossings = samples.filter((value, i) => i > 0 && value >= 0 && samples[i - 1]! < 0).length;
-    expect(Math.abs(crossings - 125)).toBeLessThanOrEqual(1);
-    const peak = Math.max(...samples.map(Math.abs));
-    expect(20 * Math.log10(peak / 32767)).toBeCloseTo(-6, 1);
-    expect(Math.abs(samples[1]!)).toBeLessThan(200);
-    expect(Math.abs(samples.at(-2)!)).toBeLessThan(200);
   });
 });
