@@ -5,7 +5,7 @@ import { foreignFormat } from './decode/foreign.js';
 import { Lookahead } from './decode/lookahead.js';
 import { FORMATS, type SoundFormat } from './decode/table.js';
 import type { Decode, EncodedChunk, PcmBlock, SoundContext } from './pcm.js';
-import { isText, MAX_TEXT_BYTES, wordsOf } from './text.js';
+import { isMarkup, isText, MAX_TEXT_BYTES, wordsOf } from './text.js';
 
 /** Bytes that every format gets to see, unless the sound is shorter. */
 const MIN_HEAD_BYTES = 64;
@@ -53,6 +53,18 @@ export async function* decodeSound(
   }
 }
 
+/**
+ * Refuses at once what is no sound. Takes nothing of it.
+ * @throws BridgeError SOUND_EMPTY, SOUND_UNKNOWN, as `decodeSound` would when it comes to it, or what the source throws
+ */
+export async function checkSound(
+  input: Lookahead,
+  label: string,
+  options: DecodeOptions = {},
+): Promise<void> {
+  await recognise(input, label, options);
+}
+
 /** Looks at the first bytes until they tell how the sound is to be decoded. Takes nothing of it. */
 async function recognise(
   input: Lookahead,
@@ -63,6 +75,7 @@ async function recognise(
   // A stream that is joined midway is found by looking for frames anywhere, which headerless samples may hold by chance.
   const all = options.formats ?? FORMATS;
   const formats = raw && !isHeadedType(options.contentType) ? all.filter(({ isSure = true }) => isSure) : all;
+  const isDeclared = options.raw !== undefined && options.rawIsGuess !== true;
   for (let wanted = MIN_HEAD_BYTES; ;) {
     await input.peek(wanted);
     const head = await input.peek(Math.min(MAX_HEAD_BYTES, Math.max(wanted, input.heldBytes)));
@@ -74,15 +87,14 @@ async function recognise(
       continue;
     }
     if (choice) {
-      const mismatch = options.raw !== undefined && options.rawIsGuess !== true;
       return {
         decode: choice.decode,
-        warning: mismatch
+        warning: isDeclared
           ? `${label} was declared as raw ${options.raw.encoding}, but it is ${foreignFormat(head)?.name ?? choice.name}: it is read as what it is.`
           : undefined,
       };
     }
-    if (isText(head)) throw await textError(input, label);
+    if (isText(head) && (!isDeclared || isMarkup(head))) throw await textError(input, label);
     // Servers give samples any label, and compressed sound the label of samples.
     const isSound = raw && (options.rawIsGuess !== true || !isNoise(await input.peek(NOISE_BYTES)));
     if (isSound) return { decode: rawDecoder(raw) };

@@ -4,7 +4,7 @@ export const TEXT_HEAD_BYTES = 64;
 export const MAX_TEXT_BYTES = 4096;
 const MAX_WORDS_CHARS = 300;
 
-const MARKUP = /^\s*(?:<(?:!doctype|\?xml|html|head|body)\b|[{[]\s*["{[])/i;
+const MARKUP = /^\s*(?:<(?:!doctype|\?xml|html|head|body)\b|[{[]\s*["{[\]}])/i;
 
 /**
  * Tells a text (a server's error page, JSON, HTML) from sound.
@@ -19,8 +19,17 @@ export function isText(head: Uint8Array): boolean {
     return true;
   } catch {
     // A page in another encoding, such as Shift_JIS.
-    return MARKUP.test(Buffer.from(head).toString('latin1'));
+    return isMarkup(head);
   }
+}
+
+/** Whether a text is HTML, XML or JSON: what a server answers, and never samples. */
+export function isMarkup(head: Uint8Array): boolean {
+  return MARKUP.test(
+    Buffer.from(head)
+      .toString('latin1')
+      .replace(/^\xef\xbb\xbf/, ''),
+  );
 }
 
 /**

@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream';
 import { BridgeError } from '../base/errors.js';
 import { readFile } from '../source/file.js';
 import { parseHttpUrl, urlLabel } from '../source/http-get.js';
+import { pathOf } from '../source/open.js';
 import { soundBytes } from '../source/url.js';
 
 /** A sound that the command line names. */
@@ -32,9 +33,12 @@ export async function namedSounds(names: readonly string[], stdin: Readable): Pr
       const { signal } = new AbortController();
       sounds.push({ label, open: () => soundBytes(url, label, { allowPrivate: true }, signal) });
     } else {
-      await checkFile(name);
+      const path = pathOf(name);
+      await checkFile(path);
       const { signal } = new AbortController();
-      sounds.push({ label: basename(name), open: () => readFile(name, signal) });
+      // A name can hold a line end, which no message does.
+      const label = basename(path).replace(/\p{Cc}+/gu, ' ');
+      sounds.push({ label, open: () => readFile(path, signal) });
     }
   }
   return sounds;

@@ -1,4 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Lookahead } from '../audio/decode/lookahead.js';
+import { parseRawFormat } from '../audio/decode/raw.js';
+import { checkSound } from '../audio/probe.js';
+import { delay } from '../base/clock.js';
 import { BridgeError } from '../base/errors.js';
 import type { Api, ServiceContext } from './context.js';
 import { SpeechEventSchema } from './events.js';
@@ -18,6 +22,9 @@ import type { Spoken } from './target.js';
 import { linger, stayForAnswer, Upload } from './upload.js';
 
 const ANSWERS = { accepted: answerAccepted, started: answerStarted, finished: answerFinished };
+
+/** How long the first bytes of an upload are waited for before its request is answered, in ms. */
+const MAX_HEAD_WAIT_MS = 250;
 
 /** JSON bodies name what is to be spoken; they are small. */
 const MAX_JSON_BYTES = 256 * 1024;
@@ -45,6 +52,8 @@ export interface AskedAnswer {
   readonly label: string;
   /** A live answer tells the samples too. */
   readonly sent?: boolean | undefined;
+  /** The body is a sound: what is none is refused at once and not when its turn comes. */
+  readonly sound?: { readonly format?: string | undefined } | undefined;
 }
 
 /**
@@ -82,8 +91,8 @@ export async function takeSpeech(
   context: ServiceContext,
   request: FastifyRequest,
   reply: FastifyReply,
-  { wait = 'accepted', label, sent }: AskedAnswer,
-  begin: (upload: Upload | undefined) => Spoken,
+  { wait = 'accepted', label, sent, sound }: AskedAnswer,
+  begin: (body: AsyncIterable<Uint8Array> | undefined) => Spoken,
 ): Promise<void> {
   let leave: (() => void) | undefined;
   let leaveFar: (() => void) | undefined;
@@ -95,7 +104,10 @@ export async function takeSpeech(
     // A live answer is written all the time: it notices by itself that nobody is there.
     if (wait !== 'accepted' && !live) leaveFar = context.farUploads.tryTake();
     const upload = isJson(request) ? undefined : openUpload(context, request, label, leaveFar !== undefined);
-    const spoken = begin(upload);
+    const checked = upload && sound && checkedSound(upload, label, sound.format);
+    // A sound that is still to be made is not waited for: it tells in its turn.
+    if (checked) await Promise.race([checked.checking, delay(context.bridge.clock, MAX_HEAD_WAIT_MS)]);
+    const spoken = begin(checked?.body ?? upload);
     if (leaveFar) void spoken.finished.then(leaveFar);
     if (nodeCallerOf(request.raw)?.whenLost === 'stop') stopWhenNodeIsLost(request, spoken);
     const received = upload?.received ?? Promise.resolve();
@@ -121,6 +133,27 @@ export async function takeSpeech(
     linger(request.raw);
     throw error;
   }
+}
+
+/**
+ * Looks at the first bytes of an upload when they come, whenever its turn in the queue is.
+ * @returns the same bytes, and what rejects when they are no sound
+ */
+function checkedSound(
+  upload: Upload,
+  label: string,
+  format: string | undefined,
+): { body: AsyncIterable<Uint8Array>; checking: Promise<void> } {
+  const input = new Lookahead(upload);
+  const options = { raw: format === undefined ? undefined : parseRawFormat(format) };
+  const checking = checkSound(input, label, options);
+  checking.catch(() => undefined);
+  const body = (async function* () {
+    // Not both at once; what it found is found again by whoever reads on.
+    await checking.catch(() => undefined);
+    yield* input;
+  })();
+  return { body, checking };
 }
 
 /** Stops the speeches of another node's caller when the connection to that node breaks. */

@@ -1,5 +1,7 @@
+import { Busboy, type BusboyHeaders, type BusboyInstance } from '@fastify/busboy';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { PassThrough } from 'node:stream';
+import { PassThrough, type Writable } from 'node:stream';
+import { mediaType } from '../audio/content-type.js';
 import type { Clock } from '../base/clock.js';
 import { BridgeError, type ErrorCode } from '../base/errors.js';
 
@@ -27,6 +29,8 @@ export class Upload implements AsyncIterable<Uint8Array> {
   readonly #request: IncomingMessage;
   readonly #options: UploadOptions;
   readonly #ahead: PassThrough;
+  /** What takes the request's bytes: what is ahead, or the parser of a form. */
+  readonly #target: Writable;
   #bytes = 0;
   #failure: BridgeError | undefined;
 
@@ -51,7 +55,8 @@ export class Upload implements AsyncIterable<Uint8Array> {
     request.on('data', (chunk: Buffer) => (this.#bytes += chunk.length));
     request.once('error', () => this.#cutOff());
     request.once('close', () => this.#cutOff());
-    request.pipe(this.#ahead);
+    this.#target = isForm(request) ? this.#filePart() : this.#ahead;
+    request.pipe(this.#target);
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
@@ -73,9 +78,39 @@ export class Upload implements AsyncIterable<Uint8Array> {
    * connection is gone under it.
    */
   discard(): void {
-    this.#request.unpipe(this.#ahead);
+    this.#request.unpipe(this.#target);
     this.#ahead.destroy();
     linger(this.#request);
+  }
+
+  /** Takes the first file out of a form (`curl -F file=@x.wav`, a browser's FormData); its fields are passed over. */
+  #filePart(): Writable {
+    const { label } = this.#options;
+    let found = false;
+    const fail = (why: string): void =>
+      this.#fail(`${label} is a form ${why}: send the sound itself, or one file in the form`);
+    let form: BusboyInstance;
+    try {
+      form = new Busboy({
+        headers: this.#request.headers as BusboyHeaders,
+        fileHwm: this.#options.aheadBytes,
+        limits: { fieldSize: 4096, fields: 100, parts: 200, headerPairs: 100 },
+      });
+    } catch {
+      fail('that cannot be read');
+      return this.#ahead;
+    }
+    form.on('file', (_field, file) => {
+      if (found) return void file.resume();
+      found = true;
+      file.on('error', () => undefined);
+      file.pipe(this.#ahead);
+    });
+    form.on('error', () => fail('that is damaged'));
+    form.on('finish', () => {
+      if (!found) fail('without a file');
+    });
+    return form;
   }
 
   #cutOff(): void {
@@ -93,6 +128,10 @@ export class Upload implements AsyncIterable<Uint8Array> {
     this.#failure ??= new BridgeError(code, `${what}.`);
     this.#ahead.end();
   }
+}
+
+function isForm({ headers }: IncomingMessage): boolean {
+  return mediaType(headers['content-type']) === 'multipart/form-data';
 }
 
 /** Swallows what a client still sends for a moment, then drops the connection. */

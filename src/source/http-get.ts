@@ -5,7 +5,7 @@ import {
   type IncomingMessage,
 } from 'node:http';
 import { request as requestHttps } from 'node:https';
-import type { LookupFunction } from 'node:net';
+import { Socket, type LookupFunction, type NetConnectOpts } from 'node:net';
 import { abortable } from '../base/abortable.js';
 import { systemClock, type Clock } from '../base/clock.js';
 import { BridgeError, toBridgeError } from '../base/errors.js';
@@ -92,6 +92,17 @@ export async function httpGet(url: URL, options: GetOptions, signal: AbortSignal
   }
 }
 
+/** SHOUTcast servers begin their answer with `ICY 200 OK`, which Node's parser refuses. */
+class IcySocket extends Socket {
+  #begun = false;
+
+  override push(chunk: unknown, encoding?: BufferEncoding): boolean {
+    const isIcy = !this.#begun && Buffer.isBuffer(chunk) && chunk.toString('latin1', 0, 4) === 'ICY ';
+    this.#begun ||= Buffer.isBuffer(chunk);
+    return super.push(isIcy ? Buffer.concat([Buffer.from('HTTP/1.0 '), chunk.subarray(4)]) : chunk, encoding);
+  }
+}
+
 /** @returns the answer, paused at its body */
 function send(url: URL, options: GetOptions, clock: Clock, signal: AbortSignal): Promise<IncomingMessage> {
   const label = urlLabel(url);
@@ -103,15 +114,17 @@ function send(url: URL, options: GetOptions, clock: Clock, signal: AbortSignal):
     const secure = url.protocol === 'https:';
     const lookup = allowPrivate ? options.lookup : publicLookup(options.lookup);
     const request = (secure ? requestHttps : requestHttp)(url, {
-      // No pool: a socket of an earlier, permitted look-up must not serve this one.
-      agent: false,
+      // No pool: a socket of an earlier, permitted look-up must not serve this one. Without an agent there is none.
+      ...(secure
+        ? { agent: false }
+        : { createConnection: (target: object) => new IcySocket().connect(target as NetConnectOpts) }),
       headers: {
         accept: 'audio/*, */*;q=0.5',
         'accept-encoding': 'identity',
         'user-agent': 'mmdagent-bridge',
       },
       signal,
-      ...(lookup === undefined ? {} : { lookup }),
+      ...(lookup && { lookup }),
     });
     const late = (what: string, ms: number) =>
       clock.after(ms, () =>
@@ -181,7 +194,9 @@ async function* readBody(
 
 const DEFAULT_MAX_BYTES = 512 * 1024 * 1024;
 
-function redirectTarget(location: string, from: URL): URL {
+function redirectTarget(header: string, from: URL): URL {
+  // Node reads headers as Latin-1; what many servers write there is UTF-8.
+  const location = Buffer.from(header, 'latin1').toString('utf8');
   const target = URL.canParse(location, from.href) ? new URL(location, from) : undefined;
   if (target?.protocol === 'http:' || target?.protocol === 'https:') return target;
   throw new BridgeError(

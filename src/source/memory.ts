@@ -14,7 +14,7 @@ export type ByteStream = AsyncIterable<Uint8Array> | Readable | ReadableStream<U
 /** How a sound from memory or from a stream is named and read. */
 export interface MemoryOptions extends DecodeOptions {
   /** How messages name it. */
-  readonly label?: string;
+  readonly label?: string | undefined;
 }
 
 /**
@@ -39,7 +39,7 @@ export function bytesSound(bytes: Uint8Array, options: MemoryOptions = {}): Soun
 export function samplesSound(
   samples: Float32Array | Int16Array,
   sampleRateHz: number,
-  options: { readonly channels?: number; readonly label?: string } = {},
+  options: { readonly channels?: number | undefined; readonly label?: string | undefined } = {},
 ): Sound {
   const { channels = 1, label = 'the samples' } = options;
   return {

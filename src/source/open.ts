@@ -13,17 +13,18 @@ import { urlSound } from './url.js';
  * @throws BridgeError OPTION_INVALID when it is nothing that can be spoken, or an option does not fit it
  */
 export function openSound(input: SoundInput, options: SoundInputOptions): Sound {
-  const decode: DecodeOptions = options.format === undefined ? {} : { raw: parseRawFormat(options.format) };
-  const named = options.label === undefined ? decode : { ...decode, label: options.label };
+  const decode: DecodeOptions = {
+    raw: options.format === undefined ? undefined : parseRawFormat(options.format),
+  };
+  const named = { ...decode, label: options.label };
   if (isAddress(input)) return urlSound(input, { ...decode, allowPrivate: options.allowPrivate ?? true });
-  if (typeof input === 'string') return fileSound(input, decode);
-  if (input instanceof URL) return fileSound(fileURLToPath(input), decode);
+  if (typeof input === 'string' || input instanceof URL) return fileSound(pathOf(input), decode);
   if (input instanceof Int16Array || input instanceof Float32Array) {
     const { sampleRateHz, channels = 1, label } = options;
     if (sampleRateHz === undefined) {
       throw new BridgeError('OPTION_INVALID', 'Samples need their rate: give sampleRateHz beside them.');
     }
-    return samplesSound(input, sampleRateHz, { channels, ...(label !== undefined && { label }) });
+    return samplesSound(input, sampleRateHz, { channels, label });
   }
   if (input instanceof Uint8Array) return bytesSound(input, named);
   if (isSound(input)) return input;
@@ -32,6 +33,25 @@ export function openSound(input: SoundInput, options: SoundInputOptions): Sound 
     'OPTION_INVALID',
     `A ${typeof input} cannot be spoken: give a path, an address, bytes, samples with their rate, or a stream of bytes.`,
   );
+}
+
+/**
+ * The path of a file that is named by a path or by its address (`file:///…`).
+ * @throws BridgeError FILE_NOT_FOUND for the address of a file on another machine
+ */
+export function pathOf(file: string | URL): string {
+  if (typeof file === 'string' && !/^file:\/\//i.test(file)) return file;
+  try {
+    return fileURLToPath(file);
+  } catch (cause) {
+    throw new BridgeError(
+      'FILE_NOT_FOUND',
+      `'${String(file)}' is not the address of a file on this machine.`,
+      {
+        cause,
+      },
+    );
+  }
 }
 
 /** Any URL but that of a file, so that one of an unknown kind is named as such. */

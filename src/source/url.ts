@@ -4,7 +4,11 @@ import { Lookahead } from '../audio/decode/lookahead.js';
 import type { EncodedChunk, Sound } from '../audio/pcm.js';
 import { decodeSound, type DecodeOptions } from '../audio/probe.js';
 import { isText, MAX_TEXT_BYTES, TEXT_HEAD_BYTES, wordsOf } from '../audio/text.js';
+import { isPlaylist, MAX_PLAYLIST_BYTES, readPlaylist } from './playlist.js';
 import { httpGet, parseHttpUrl, urlLabel, type GetOptions } from './http-get.js';
+
+/** Playlists that may lead to one another. */
+const MAX_PLAYLISTS = 2;
 
 /** How an address is fetched and read. */
 export interface UrlOptions extends DecodeOptions, GetOptions {}
@@ -45,11 +49,17 @@ async function fetchSound(
   label: string,
   options: UrlOptions,
   signal: AbortSignal,
+  depth = 0,
 ): Promise<{ said: SoundLabel; bytes: AsyncGenerator<EncodedChunk, void, undefined> }> {
   const { contentType, headers, body } = await httpGet(url, options, signal);
   const input = new Lookahead(body);
   try {
     const head = await input.peek(TEXT_HEAD_BYTES);
+    if (isPlaylist(contentType, head)) {
+      const stream = streamIn(await input.peek(MAX_PLAYLIST_BYTES), url, label, depth);
+      await input.close();
+      return await fetchSound(stream, label, options, signal, depth + 1);
+    }
     // Many servers send a sound as text/plain, so the first bytes count for more than plain text.
     const looksLikeText =
       isText(head) || (isTextType(contentType) && mediaType(contentType) !== 'text/plain');
@@ -65,6 +75,22 @@ async function fetchSound(
     await input.close();
     throw error;
   }
+}
+
+/** The one address that a playlist names. @throws BridgeError SOURCE_NOT_SOUND when it is not one */
+function streamIn(playlist: Uint8Array, url: URL, label: string, depth: number): URL {
+  const entries = readPlaylist(playlist);
+  const fail = (what: string): BridgeError =>
+    new BridgeError('SOURCE_NOT_SOUND', `${label} is a playlist ${what}.`, {
+      advice: 'Give the address of one sound or stream in it.',
+    });
+  if (entries === 'hls') throw fail('of the pieces of a stream (HLS), which is not supported');
+  const [entry] = entries;
+  if (entry === undefined) throw fail('without an entry');
+  if (new Set(entries).size > 1) throw fail(`with ${entries.length} entries`);
+  if (depth >= MAX_PLAYLISTS) throw fail('that leads from one to the next');
+  if (!URL.canParse(entry, url.href)) throw fail('whose entry is no address');
+  return parseHttpUrl(new URL(entry, url));
 }
 
 function notSound(label: string, type: string, words: string): BridgeError {

@@ -191,7 +191,7 @@ describe('speak', () => {
       [[folder], 1, 'FILE_UNREADABLE', /is a folder, not a sound file/],
       [[locked], 1, 'FILE_UNREADABLE', /(may not|could not) be read/],
       [[file('empty.wav')], 1, 'SOUND_EMPTY', /empty\.wav' is empty/],
-      [[file('notes.wav')], 1, 'SOUND_UNKNOWN', /notes\.wav is of no format that is known: .*Dear diary/],
+      [[file('notes.wav')], 1, 'SOUND_UNKNOWN', /notes\.wav is a text and no sound\. It says 'Dear diary/],
       [[file('mute.wav')], 1, 'SOUND_EMPTY', /mute\.wav/],
       [['--cues', file('bad.json'), file('short.wav')], 1, 'CUES_INVALID', /bad\.json/],
       [['--cues', folder, file('short.wav')], 1, 'FILE_UNREADABLE', /'.*' is a folder, not a file/],

@@ -269,8 +269,20 @@ describe('a speech by upload', () => {
       [`${SPEECH}?leadMs=5`, 'x', 'REQUEST_INVALID', 400, /leadMs/],
       [`${SPEECH}?leadMs=`, 'x', 'REQUEST_INVALID', 400, /leadMs/],
       [`${SPEECH}?format=s16le:99`, 'x', 'OPTION_INVALID', 400, /s16le:99/],
-      [`${SPEECH}?cues=[{"atMs":0,"send":"SNDxx"}]`, 'x', 'COMMAND_INVALID', 400, /SND/],
-      ['/api/agents/no%20name/speeches', 'x', 'AGENT_NAME_INVALID', 400, /no name/],
+      [
+        `${SPEECH}?cues=[{"atMs":0,"send":"SNDxx"}]`,
+        wavOf(new Int16Array(8)).toString('latin1'),
+        'COMMAND_INVALID',
+        400,
+        /SND/,
+      ],
+      [
+        '/api/agents/no%20name/speeches',
+        wavOf(new Int16Array(8)).toString('latin1'),
+        'AGENT_NAME_INVALID',
+        400,
+        /no name/,
+      ],
     ];
     for (const [path, body, code, status, detail] of cases) {
       const answer = await rig.ask('POST', encodeURI(path).replaceAll('%25', '%'), {

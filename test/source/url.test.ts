@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import type { AddressInfo, LookupFunction } from 'node:net';
+import { createServer as createTcpServer, type AddressInfo, type LookupFunction } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -98,6 +99,51 @@ describe('urlSound', () => {
     expect(origin).not.toBe(other.origin);
   });
 
+  it('follows a redirect that is written in UTF-8', async () => {
+    const { origin, asked } = await serve((request, response) => {
+      const location = Buffer.from('/音声/挨拶.wav').toString('latin1');
+      if (request.url === '/a') response.writeHead(302, { location }).end();
+      else response.end(WAV);
+    });
+    expect(sameSound(await hear(`${origin}/a`), SAMPLES)).toBe(true);
+    expect(asked.at(-1)).toBe(encodeURI('/音声/挨拶.wav'));
+  });
+
+  it.each([
+    ['audio/x-mpegurl', (origin: string) => `#EXTM3U\r\n#EXTINF:-1,Radio\r\n${origin}/live\r\n`],
+    ['text/plain', () => '\uFEFF#EXTM3U\n# a comment\n\nlive\n'],
+    ['application/vnd.apple.mpegurl', () => '/live'],
+    ['audio/x-scpls', (origin: string) => `[playlist]\nNumberOfEntries=1\nFile1=${origin}/live\nTitle1=x\n`],
+    ['', () => '[Playlist]\r\nfile1 = ../live\r\nVersion=2\r\n'],
+  ])('plays the one stream of a playlist (%s)', async (type, list) => {
+    const { origin } = await serve((request, response) => {
+      if (request.url === '/live') return response.end(WAV);
+      if (type !== '') response.setHeader('content-type', type);
+      return response.end(list(origin));
+    });
+    expect(sameSound(await hear(`${origin}/list`), SAMPLES)).toBe(true);
+  });
+
+  it('plays what a SHOUTcast server answers, and stops at playlists that lead in a circle', async () => {
+    const server = createTcpServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.once('data', () => {
+        socket.write('ICY 200 OK\r\nicy-name:Radio\r\ncontent-type:audio/wav\r\n\r\n');
+        socket.end(WAV);
+      });
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    try {
+      const { port } = server.address() as AddressInfo;
+      expect(sameSound(await hear(`http://127.0.0.1:${port}/`), SAMPLES)).toBe(true);
+    } finally {
+      server.close();
+    }
+    const { origin } = await serve((_, response) => void response.end('#EXTM3U\nlist\n'));
+    await expect(hear(`${origin}/list`)).rejects.toThrow('leads from one to the next');
+  });
+
   it('gives up on redirects without an end, and on those that leave the web', async () => {
     const { origin, asked } = await serve((request, response) => {
       const location = request.url === '/loop' ? '/loop' : request.url!.slice(1);
@@ -121,7 +167,10 @@ describe('urlSound', () => {
     ['text/html; charset=utf-8', '\r\n\r\n<!DOCTYPE html>\n<html><body>Sign in</body></html>', 'Sign in'],
     ['application/json', '{"error":"no credit"}', ': no credit'],
     ['audio/wav', '{"detail": "Voice not found, ask for another one, please do."}', ': Voice not found'],
-    ['audio/mpegurl', '#EXTM3U\nhttp://radio/stream.mp3\n', '#EXTM3U'],
+    ['audio/mpegurl', '#EXTM3U\nhttp://a/1.mp3\nhttp://a/2.mp3\n', 'is a playlist with 2 entries'],
+    ['text/plain', '#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n1.ts\n', '(HLS), which is not supported'],
+    ['audio/x-scpls', '[playlist]\nNumberOfEntries=0\n', 'is a playlist without an entry'],
+    ['audio/x-mpegurl', 'file:///etc/passwd\n', 'is an address of the kind file:'],
     ['', 'ただいま混み合っています\n', 'ただいま混み合っています'],
   ])('shows the words of a %s answer instead of speaking it', async (type, text, line) => {
     const { origin } = await serve((_, response) => {
@@ -129,7 +178,9 @@ describe('urlSound', () => {
       response.end(text);
     });
     const failure = hear(`${origin}/speak?token=secret`);
-    await expect(failure).rejects.toMatchObject({ code: 'SOURCE_NOT_SOUND' });
+    await expect(failure).rejects.toMatchObject({
+      code: line.includes('kind') ? 'SOURCE_URL_INVALID' : 'SOURCE_NOT_SOUND',
+    });
     await expect(failure).rejects.toThrow(line);
     await expect(failure).rejects.not.toThrow('secret');
   });

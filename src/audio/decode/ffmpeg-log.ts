@@ -24,6 +24,7 @@ export class FfmpegLog {
   readonly #container: string;
   #inInput = false;
   #durationMs: number | undefined;
+  #isEstimated = false;
   #startMs = 0;
   #sound: Omit<SoundInfo, 'durationMs'> | undefined;
   /** There are other streams beside the sound, of which the container's length may be. */
@@ -36,7 +37,12 @@ export class FfmpegLog {
 
   /** What it said of the input's first audio stream; absent when it was never opened. */
   get info(): SoundInfo | undefined {
-    return this.#sound && { ...this.#sound, durationMs: this.#hasOthers ? undefined : this.#durationMs };
+    return (
+      this.#sound && {
+        ...this.#sound,
+        durationMs: this.#hasOthers || this.#isEstimated ? undefined : this.#durationMs,
+      }
+    );
   }
 
   /** The least that there has to be of the sound, in ms, where its length is known: it may begin late. */
@@ -49,7 +55,9 @@ export class FfmpegLog {
     const match = LINE.exec(text);
     if (!match) return;
     const [, level, said] = match as unknown as [string, string, string];
-    if (level === 'info') this.#readInfo(said);
+    // Of a stream without a head ffmpeg only guesses how long it is.
+    if (said.startsWith('Estimating duration from bitrate')) this.#isEstimated = true;
+    else if (level === 'info') this.#readInfo(said);
     else if (level !== 'warning') {
       this.errors += 1;
       this.lastError = said.trim();

@@ -50,7 +50,8 @@ export const speakRoutes: RouteFamily = (root, context) => {
         if (wanted.cues) requireVerb(request.raw, 'send');
         const { wait, sent, live, label, ...given } = wanted;
         const name = label ?? (address ? urlLabel(address) : uploadLabel(request));
-        await takeSpeech(context, request, reply, { wait, sent, label: name }, (upload) => {
+        const sound = { format: given.format };
+        await takeSpeech(context, request, reply, { wait, sent, label: name, sound }, (upload) => {
           const target = targetOf(context, request.params.name);
           if (!address) return speak(target, upload!, { ...given, label: name }, live);
           const { format, ...rest } = given;
@@ -70,8 +71,12 @@ export const speakRoutes: RouteFamily = (root, context) => {
       handler: async (request, reply) => {
         const { wait, sent, live, label = uploadLabel(request), ...given } = request.query;
         if (given.cues) requireVerb(request.raw, 'send');
-        await takeSpeech(context, request, reply, { wait, sent, label }, (upload) =>
-          speak(targetOf(context, request.params.name), upload!, { ...given, label }, live),
+        await takeSpeech(
+          context,
+          request,
+          reply,
+          { wait, sent, label, sound: { format: given.format } },
+          (upload) => speak(targetOf(context, request.params.name), upload!, { ...given, label }, live),
         );
         return reply;
       },
