@@ -59,10 +59,8 @@ class ScriptStage implements TextStage<TextPiece, ScriptItem> {
   constructor(options: ScriptOptions) {
     this.#options = options;
     this.#cleaner = new TextCleaner(options);
-    this.#scanner = new TagScanner(options.tags, {
-      ...(options.unknownTags && { unknown: options.unknownTags }),
-      ...(options.tagVariables && { variables: options.tagVariables }),
-    });
+    const { tags, unknownTags: unknown, tagVariables: variables } = options;
+    this.#scanner = new TagScanner(tags, { unknown, variables });
     this.#segmenter = new TextSegmenter(options);
   }
 

@@ -134,6 +134,13 @@ export class SpeechRun {
     await engine.check(pieces.map((piece) => (piece.kind === 'text' ? piece.text : '')).join(''), speech);
   }
 
+  /** The same for what is known of a text that is still being written, when its first sound is there. */
+  async #checkAhead(): Promise<void> {
+    const { engine, speech = {}, fallback } = this.#options;
+    if (fallback || !engine.check) return;
+    for (const { job } of [...this.#queue]) if (job) await engine.check(job.text, speech);
+  }
+
   /** What was asked for and cannot be had is not left out in silence. */
   #warnOfLacks(context: SoundContext): void {
     const { engine, speech = {} } = this.#options;
@@ -332,6 +339,7 @@ export class SpeechRun {
       while (!job.ready && !context.signal.aborted) await this.#soundBell.wait();
       // A job that was given up looks like one that has ended.
       context.signal.throwIfAborted();
+      if (index === 0 && !schedule) await this.#checkAhead();
       const block = job.take();
       if (!block) break;
       if (!schedule) {
@@ -384,7 +392,8 @@ export class SpeechRun {
     }
     this.#report.skipped++;
     this.#events.emit('skipped', { text, reason: 'failed', error });
-    const hopeless = isLasting(error) && this.#report.spoken + this.#report.cutOff === 0;
+    const lasting = isLasting(error) || error.code === 'LANGUAGE_UNSUPPORTED';
+    const hopeless = lasting && this.#report.spoken + this.#report.cutOff === 0;
     if (hopeless || ++this.#failedInARow >= (this.#options.maxFailures ?? 3)) throw error;
     context.warn(`${quoted} was not spoken: ${error.message}`);
   }

@@ -1,9 +1,9 @@
 /** What a tag in a text does, at the place where it stands as it is heard. */
 export interface TagAction {
   /** Command lines for the agent. `{1}`, `{2}`… are the tag's words, `{args}` all of them, `{name}` its name. */
-  readonly commands?: readonly string[];
+  readonly commands?: readonly string[] | undefined;
   /** Silence, in milliseconds. */
-  readonly pauseMs?: number;
+  readonly pauseMs?: number | undefined;
 }
 
 /** Tags by name, as a configuration holds them: a command line, several, or a whole action. */
@@ -55,7 +55,10 @@ export class TagScanner {
    */
   constructor(
     table: TagTable = {},
-    options: { readonly unknown?: UnknownTags; readonly variables?: Readonly<Record<string, string>> } = {},
+    options: {
+      readonly unknown?: UnknownTags | undefined;
+      readonly variables?: Readonly<Record<string, string>> | undefined;
+    } = {},
   ) {
     this.#unknown = options.unknown ?? 'drop';
     this.#variables = options.variables ?? {};

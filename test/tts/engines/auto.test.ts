@@ -69,6 +69,17 @@ await describeWith([BUILT_IN_VOICE], 'Japanese without a configuration', () => {
     },
   );
 
+  it('is refused before a sound is made where the text is still being written, too', async () => {
+    engine = createEngine('auto', {}, alone);
+    const written = (async function* () {
+      yield 'Hello there. That is ';
+      yield '日本語です。';
+    })();
+    const heard = listen(speechSound(written, { engine }));
+    expect(await heard.done).toMatchObject({ code: 'LANGUAGE_UNSUPPORTED' });
+    expect([heard.ms, heard.warnings]).toEqual([0, []]);
+  });
+
   it.each(['flite', 'espeak'])('is refused by %s, which names the engine that runs', async (name) => {
     standIn = await startVoicevox();
     const own = createEngine(
