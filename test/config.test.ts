@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { OPTIONS, resolveOptions, SERVICE_KEYS, type OptionKey } from '../src/config.js';
+import { OPTIONS, resolveOptions, SERVICE_KEYS, tcpAddress, type OptionKey } from '../src/config.js';
 
 describe('options', () => {
   it('come from what was given, else the environment, else the default', () => {
@@ -41,6 +41,36 @@ describe('options', () => {
     expect(() =>
       resolveOptions(['allowDangerous'], {}, { MMDAGENT_BRIDGE_ALLOW_DANGEROUS: 'maybe' }),
     ).toThrow();
+  });
+
+  it.each([
+    ['127.0.0.1:50001', { host: '127.0.0.1', port: 50_001, name: undefined }],
+    ['studio.local:1=アバター', { host: 'studio.local', port: 1, name: 'アバター' }],
+    ['[::1]:50001=mei', { host: '::1', port: 50_001, name: 'mei' }],
+  ])('take %s as an address to connect to', (text, expected) => {
+    expect(tcpAddress('connect', text)).toEqual({ kind: 'connect', ...expected });
+  });
+
+  it.each([
+    ['60001', { host: '127.0.0.1', port: 60_001, name: undefined }],
+    ['0', { host: '127.0.0.1', port: 0, name: undefined }],
+    ['0.0.0.0:60001=taro', { host: '0.0.0.0', port: 60_001, name: 'taro' }],
+  ])('take %s as an address to listen at', (text, expected) => {
+    expect(tcpAddress('listen', text)).toEqual({ kind: 'listen', ...expected });
+  });
+
+  it.each([
+    '50001',
+    'host',
+    'host:',
+    'host:0',
+    'host:65536',
+    '::1:50001',
+    'host:1=a b',
+    'host:1=',
+    'tcp://host:1',
+  ])('refuse %j as an address to connect to', (text) => {
+    expect(() => resolveOptions(['tcpConnect'], { tcpConnect: text })).toThrow(/tcpConnect cannot be/);
   });
 
   it('each have a flag, an environment name and a default of their own that passes its own check', () => {

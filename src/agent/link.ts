@@ -327,7 +327,8 @@ export class Link {
 
   #watchIdle(): void {
     const { connection } = this;
-    if (!connection.probe) return;
+    // Over TCP a probe is a text line, and each one would end the avatar's own idle time; the system looks after those.
+    if (!connection.probe || connection.transport === 'tcp') return;
     this.#idleTimer = this.#options.clock.after(IDLE_PROBE_MS, () => {
       if (connection.acks.overdueAtMs === undefined) connection.probe?.();
       this.#watchReading();

@@ -50,26 +50,31 @@ export async function simulate({ terminal, onInterrupt }: CliContext, plan: Simu
     content,
     synth: { voices },
   };
-  const avatars = Array.from({ length: count }, (_, index) =>
-    tcpServer === undefined
-      ? new SimulatedAvatar({ ...options, url })
-      : new SimulatedAvatar({ ...options, url: `tcp://127.0.0.1:${tcpServer + index}`, tcpServer: true }),
-  );
+  const avatars = Array.from({ length: count }, (_, index) => {
+    if (tcpServer === undefined) return new SimulatedAvatar({ ...options, url });
+    const port = tcpServer === 0 ? 0 : tcpServer + index;
+    return new SimulatedAvatar({ ...options, url: `tcp://127.0.0.1:${port}`, tcpServer: true });
+  });
   const end = new AbortController();
   const { signal: timeout, clear } = deadline(timeoutMs, 'simulator');
   const ending = AbortSignal.any([end.signal, timeout]);
   const off = onInterrupt(() => end.abort());
   const name = (index: number): string => (count === 1 ? 'simulator' : `simulator ${index + 1}`);
-  avatars.forEach((avatar, index) => {
-    const tell = (type: string, fields: object, line: string): void => {
+  const tellOf =
+    (index: number): Tell =>
+    (type, fields, line) => {
       if (json) terminal.json({ type, simulator: index + 1, ...fields });
       else terminal.say(`${name(index)}: ${line}`);
     };
-    follow(avatar, tell);
-  });
+  avatars.forEach((avatar, index) => follow(avatar, tellOf(index)));
+  const connect = async (avatar: SimulatedAvatar, index: number): Promise<void> => {
+    if (tcpServer === undefined) return avatar.connect();
+    const port = await avatar.listen();
+    tellOf(index)('listening', { port }, `listening on 127.0.0.1:${port}`);
+  };
   try {
     const dead = Promise.all(avatars.map((avatar) => new Promise((resolve) => avatar.once('died', resolve))));
-    const connecting = Promise.all(avatars.map((avatar) => avatar.connect()));
+    const connecting = Promise.all(avatars.map(connect));
     const ended = new Promise((resolve) => ending.addEventListener('abort', resolve, { once: true }));
     let refused: unknown;
     connecting.catch((error: unknown) => {

@@ -100,4 +100,14 @@ describe('simulator', () => {
       expect([args, exit, err.includes(`[${code}]`) || err]).toEqual([args, status, true]);
     }
   });
+
+  it('is a TCP server that a service connects to, or a TCP client of one', async () => {
+    const server = command(['simulator', '--tcp-server', '0', '--json']);
+    await server.says('listening');
+    const { port } = server.json()[0] as { port: number };
+    rig = await startService({ tcpConnect: [`127.0.0.1:${port}=hana`], tcpListen: ['0=taro'] });
+    await server.says('"type":"ready"');
+    const { out } = await inProcess(['agents', '--port', String(rig.port)]);
+    expect(out).toContain('hana');
+  });
 });
