@@ -46,7 +46,9 @@ export type {
   SpeechOptions,
   SpeechPosition,
   SpeechState,
+  SpokenSentence,
 } from './speech/speech.js';
+export type { SynthVoices } from './narration/synth-answerer.js';
 export { Dictionary } from './tts/dictionary.js';
 export type {
   EngineCapabilities,

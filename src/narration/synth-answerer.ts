@@ -27,8 +27,8 @@ const PROBE_MS = 500;
 /** The avatar echoes a command within 60 ms; on a busy machine later. */
 const ECHO_MS = 2000;
 const MAX_ECHOES = 1000;
-/** Sent so long before the end, in ms, that it takes effect with the last sample: as the plugins do. */
-const STOP_BEFORE_END_MS = 1;
+/** From the moment at which the last sample is due until it has sounded, in ms: 50 to 90 measured (protocol.md §4). */
+const SOUNDS_AFTER_MS = 70;
 
 /** Speaks what the avatars themselves ask for by SYNTH_START, in place of their own speech plugins. */
 export class SynthAnswerer {
@@ -200,18 +200,13 @@ class SynthStage {
         const speech = this.#agent.say(text, {
           ...voice,
           ...model,
-          cues: [
-            { atMs: 0, send: start },
-            { atMs: -STOP_BEFORE_END_MS, send: stop },
-          ],
+          cues: [{ atMs: 0, send: start }],
         });
         part.speech = speech;
         const ended = new Promise<void>((resolve) => {
-          speech.on('cue', ({ send }) => {
-            told.add(send);
-            // The script goes on now, and what it asks for next need not wait for the last block to be played.
-            if (send === stop) resolve();
-          });
+          speech.on('cue', ({ send }) => told.add(send));
+          // The script goes on then: what it asks for next need not wait until the end of the speech is certain.
+          speech.notice(-1, () => this.#clock.after(SOUNDS_AFTER_MS, resolve));
           void speech.finished.then(() => resolve());
         });
         await ended;

@@ -19,7 +19,7 @@ export interface Cue {
 
 /** Something that is told when a moment of the sound is heard; as a cue, but nothing is sent. */
 export interface Notice {
-  /** Milliseconds from the start of the sound. */
+  /** Milliseconds from the start of the sound; negative counts back from its end. */
   readonly atMs: number;
   readonly notify: () => void;
 }

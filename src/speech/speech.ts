@@ -260,7 +260,7 @@ export class Speech implements Listenable<SpeechEvents> {
     this.#owner.addCue(this, { atMs, send, ...options });
   }
 
-  /** @internal Calls `notify` when a moment of the sound is heard, in ms; never when the speech ends before. */
+  /** @internal Calls `notify` when a moment of the sound is due, in ms, negative from its end; never when the speech ends before. */
   notice(atMs: number, notify: () => void): void {
     if (this.#state !== 'ended') this.#owner.addCue(this, { atMs, notify });
   }

@@ -39,8 +39,8 @@ describe('SYNTH_START of an avatar', () => {
     const { lastSoundAtMs, samplesHeard, firstSoundAfterMs, faults } = avatar.report();
     expect(samplesHeard).toBeGreaterThan(0);
     expect(faults).toEqual([]);
-    // The event takes effect some 50 ms after it came. A busy machine may be late, and never early.
-    expect(atMs(avatar, STOP)).toBeGreaterThan(lastSoundAtMs! - 120);
+    // A busy machine may be late, and never early.
+    expect(atMs(avatar, STOP)).toBeGreaterThan(lastSoundAtMs! - 30);
     expect(atMs(avatar, STOP)).toBeLessThan(lastSoundAtMs! + 1000);
     expect(atMs(avatar, START)).toBeLessThan(lastSoundAtMs! - 100);
     expect(firstSoundAfterMs).toBeDefined();
