@@ -40,7 +40,13 @@ describe('the README', () => {
     const listed = rows.flatMap((cell) => [...cell.matchAll(/`(\w+)/g)].map((match) => match[1]!));
     expect(listed.sort()).toEqual([...names].sort());
     const notes = readdirSync(inProject('native-notes')).filter((file) => file.endsWith('.md'));
-    const files = ['README.md', 'samples/README.md', 'samples/existing.md', 'samples/existing.ja.md', ...notes.map((file) => `native-notes/${file}`)];
+    const files = [
+      'README.md',
+      'samples/README.md',
+      'samples/existing.md',
+      'samples/existing.ja.md',
+      ...notes.map((file) => `native-notes/${file}`),
+    ];
     for (const file of files) {
       const text = readFileSync(inProject(file), 'utf8');
       for (const [, name] of text.matchAll(/['`(^\n] *(?:mmdagent-bridge|npm run bridge --) ([a-z]+)/g))
