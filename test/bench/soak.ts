@@ -33,7 +33,9 @@ const KILL_AFTERMATH_MS = 15_000;
 const HEARD_WITHIN_MS = 5000;
 const AMPLITUDE = 9000;
 const LIBRARY = 'library';
-const TYPE = { 'content-type': 'audio/wav' };
+/** A connection of its own: a kept one that the service closes in the same moment would be no loss of the service. */
+const OWN_CONNECTION = { connection: 'close' };
+const TYPE = { 'content-type': 'audio/wav', ...OWN_CONNECTION };
 
 /** How a client's speech ended: by its kind, or by the code of its error. */
 type Outcome = string;
@@ -97,7 +99,7 @@ async function serve(): Promise<ChildProcess> {
   const voice = join(folder, 'voice.wav');
   await writeFile(voice, wavOf(noise(12_000, AMPLITUDE, 999_999)));
   const config = join(folder, 'bridge.yaml');
-  await writeFile(config, `engine: command\nengineOptions: { command: 'cat ${voice}' }\n`);
+  await writeFile(config, `engine: program\nengineOptions: { program: 'cat ${voice}' }\n`);
   const child = spawn(
     process.execPath,
     [inProject('src/cli/main.js'), 'serve', '--port', '0', '--config', config],
@@ -205,7 +207,7 @@ async function say(agent: string): Promise<Outcome> {
   const url = `${base()}/agents/${agent}/say?wait=finished`;
   const response = await fetch(url, {
     method: 'POST',
-    headers: { 'content-type': 'text/plain' },
+    headers: { 'content-type': 'text/plain', ...OWN_CONNECTION },
     body: 'Hello.',
   });
   if (!response.ok) return failure(response);
@@ -295,7 +297,7 @@ async function libraryLoop(ears: Companion<EarsTasks>): Promise<void> {
 async function workerPid(): Promise<number | undefined> {
   try {
     const response = await fetch(base(), {
-      headers: { connection: 'close' },
+      headers: OWN_CONNECTION,
       signal: AbortSignal.timeout(2000),
     });
     return ((await response.json()) as { pid: number }).pid;
@@ -336,9 +338,10 @@ async function disturb(service: ChildProcess): Promise<void> {
 async function interruptions(names: readonly string[]): Promise<void> {
   while (flags.stops && running()) {
     await sleep(random(3000, 9000));
-    const response = await fetch(`${base()}/agents/${pick(names)}/interrupt`, { method: 'POST' }).catch(
-      () => undefined,
-    );
+    const response = await fetch(`${base()}/agents/${pick(names)}/interrupt`, {
+      method: 'POST',
+      headers: OWN_CONNECTION,
+    }).catch(() => undefined);
     if (response?.ok) figures.interruptions += 1;
     await response?.arrayBuffer().catch(() => undefined);
   }
