@@ -1,5 +1,6 @@
 import { CaptureClock } from '../audio/capture-clock.js';
 import { LiveQueue } from '../audio/live-queue.js';
+import { SampleReader } from '../audio/decode/samples.js';
 import type { SoundContext } from '../audio/pcm.js';
 import type { Program } from '../base/child.js';
 import type { Clock, Timer } from '../base/clock.js';
@@ -7,7 +8,6 @@ import { ThrottledWarnings } from '../base/throttled-warnings.js';
 import { BridgeError, toBridgeError } from '../base/errors.js';
 import type { CaptureOptions, Recorder } from './recorders/recorder.js';
 import { lastLines } from './recorders/run.js';
-import { SampleReader } from './sample-reader.js';
 import { Watchdog } from './watchdog.js';
 
 /** How a recorder is run and watched. */
@@ -121,13 +121,14 @@ export class Capture {
 
   async #read(): Promise<void> {
     const { recorder, label } = this.#setup;
-    const reader = new SampleReader();
+    const reader = new SampleReader('s16le', this.#setup.capture.sampleRateHz, 1);
     const mute = new MuteDetector(this.#toSamples(MUTED_AFTER_MS));
     try {
       for await (const bytes of this.#program.stdout) {
         this.#watchdog.feed();
-        const samples = reader.push(bytes);
-        if (!this.#heard && samples.length > 0) {
+        const samples = reader.push(bytes)?.samples as Int16Array | undefined;
+        if (!samples) continue;
+        if (!this.#heard) {
           this.#heard = true;
           this.#setup.onFirstSound();
         }

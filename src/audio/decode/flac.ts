@@ -3,7 +3,7 @@ import { BridgeError } from '../../base/errors.js';
 import { USUAL_MASKS } from '../downmix.js';
 import type { Decode, PcmBlock, SoundContext } from '../pcm.js';
 import { EffortError, FlacSplitter, type FlacPiece } from './flac-splitter.js';
-import { slices } from './slices.js';
+import { slices } from './lookahead.js';
 import { interleave, quietly } from './wasm.js';
 
 type StreamPiece = Extract<FlacPiece, { kind: 'stream' }>;

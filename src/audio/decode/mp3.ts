@@ -3,7 +3,7 @@ import { BridgeError } from '../../base/errors.js';
 import type { Decode, EncodedChunk, PcmBlock, SoundContext } from '../pcm.js';
 import { DamageGuard } from './damage.js';
 import { Mp3Splitter, type Mp3Frames, type Mp3Segment } from './mp3-splitter.js';
-import { slices } from './slices.js';
+import { slices } from './lookahead.js';
 import { Trim } from './trim.js';
 import { interleave, quietly } from './wasm.js';
 

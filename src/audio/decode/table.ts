@@ -2,15 +2,12 @@ import type { Decode } from '../pcm.js';
 import { decodeWithFfmpeg } from './ffmpeg.js';
 import { isForeign } from './foreign.js';
 import { isFlac } from './flac-splitter.js';
-import { startsWithId3 } from './id3.js';
-import { lazy } from './lazy.js';
+import { startsWithId3, TAG_HEAD_BYTES, tagBytes } from './id3.js';
+import { Lookahead } from './lookahead.js';
 import { holdsMp3, isMp3 } from './mp3-splitter.js';
 import { isOggOpus } from './opus-packet.js';
-import { decodeTagged } from './tagged.js';
 import { isWebm } from './webm-head.js';
 import { decodeWav, isForeignWav, isWav } from './wav.js';
-
-export { lazy };
 
 /** One row of the table of formats. */
 export interface SoundFormat {
@@ -28,11 +25,41 @@ export interface SoundFormat {
   readonly isSure?: boolean;
 }
 
+/** Bytes behind a tag that tell the format. */
+const BEHIND_BYTES = 512;
+
+/**
+ * A decoder whose code is loaded when it is first needed.
+ * @param load such as `async () => (await import('./mp3.js')).decodeMp3`
+ */
+export function lazy(load: () => Promise<Decode>): Decode {
+  return async function* (chunks, label, context, path) {
+    const decode = await load();
+    yield* decode(chunks, label, context, path);
+  };
+}
+
 const decodeFlac = lazy(async () => (await import('./flac.js')).decodeFlac);
 const decodeOggOpus = lazy(async () => (await import('./ogg-opus.js')).decodeOggOpus);
 const decodeWebmOpus = lazy(async () => (await import('./webm-opus.js')).decodeWebmOpus);
 const decodeMp3 = lazy(async () => (await import('./mp3.js')).decodeMp3);
 const decodeMp3Midway = lazy(async () => (await import('./mp3.js')).decodeMp3Midway);
+
+/** A sound behind ID3 tags: passes over them, for they stand before formats that know nothing of them. */
+export const decodeTagged: Decode = async function* (chunks, label, context) {
+  const rest = new Lookahead(chunks);
+  try {
+    for (let bytes = -1; bytes !== 0;) {
+      bytes = tagBytes(await rest.peek(TAG_HEAD_BYTES));
+      await rest.skip(bytes);
+    }
+    const head = await rest.peek(BEHIND_BYTES);
+    const decode = isFlac(head) ? decodeFlac : isForeign(head) ? decodeWithFfmpeg : decodeMp3;
+    yield* decode(rest, label, context);
+  } finally {
+    await rest.close();
+  }
+};
 
 /**
  * Every format that is known by its first bytes; the first row that matches takes the sound, so the certain ones come
