@@ -92,10 +92,21 @@ const tasks = {
    * True when an avatar has heard this noise whole, sample by sample and in one piece. Of one avatar, what is asked for
    * comes in about the order in which it was heard.
    */
-  heardWhole(asked: { name: string; seed: number; amplitude: number; samples: number }): boolean {
+  heardWhole(asked: {
+    name: string;
+    seed: number;
+    amplitude: number;
+    samples: number;
+    /** Looks at all that was heard, in any order. */
+    everywhere: boolean;
+  }): boolean {
     const ear = [...groups.values()].flat().find(({ name }) => name === asked.name)!;
     const heard = ear.avatar.heard();
-    const at = find(noise(asked.samples, asked.amplitude, asked.seed), heard, ear.searchedTo);
+    const at = find(
+      noise(asked.samples, asked.amplitude, asked.seed),
+      heard,
+      asked.everywhere ? 0 : ear.searchedTo,
+    );
     if (at === undefined) return false;
     // Two clients ask about what was spoken one after the other.
     ear.searchedTo = Math.max(ear.searchedTo, at - SEARCH_BACK_SAMPLES);
