@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { inProcess } from './support/command.js';
 import { inProject } from './support/paths.js';
+import { licencesPage } from './support/write-licences.js';
 
 const READ = `
 import json, plistlib, sys, xml.etree.ElementTree as tree
@@ -92,4 +93,10 @@ it('has a launch agent that leaves the worker alive and waits longer than a stop
     ProgramArguments: ['/usr/bin/env', 'mmdagent-bridge', 'serve'],
     EnvironmentVariables: { PATH: expect.stringContaining('/opt/homebrew/bin') as string },
   });
+});
+
+it('names the licence of every package that an installation brings', async () => {
+  const page = readFileSync(inProject('native-notes/licences.md'), 'utf8');
+  expect(page, 'run `npm run docs:licences`').toBe(await licencesPage());
+  expect(page).not.toContain('see the package');
 });
