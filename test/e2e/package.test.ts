@@ -9,6 +9,7 @@ import type * as bridgeModule from '../../src/bridge.js';
 import type * as serviceModule from '../../src/service/service.js';
 import { VERSION } from '../../src/base/version.js';
 import { inProject, projectDir } from '../support/paths.js';
+import { USER_PAGES } from '../support/readme.js';
 
 const run = promisify(execFile);
 const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
@@ -71,7 +72,9 @@ describe('the packed package', () => {
       'samples/hello.wav',
     ])
       expect(packed).toContain(path);
-    expect(packed.filter((path) => /^(src|test|coverage|node_modules)\//.test(path))).toEqual([]);
+    for (const page of USER_PAGES) expect(packed).toContain(page);
+    const sources = packed.filter((path) => /^(src|test|coverage|node_modules)\//.test(path));
+    expect(sources.filter((path) => !path.endsWith('.md'))).toEqual([]);
     expect(packed.filter((path) => path.endsWith('.tgz'))).toEqual([]);
   });
 

@@ -87,12 +87,12 @@ describe('the document of the API', () => {
     ).toContain('application/json');
   });
 
-  it('names every code of an error, as the README does', async () => {
+  it('names every code of an error, as the page of errors does', async () => {
     const { document } = await read();
     const problem = document.components.schemas['Problem']!.properties as { code: { enum: string[] } };
     const codes = Object.keys(ERRORS);
     expect(problem.code.enum).toEqual(codes);
-    const readme = readFileSync(inProject('README.md'), 'utf8');
+    const readme = readFileSync(inProject('src/base/README.md'), 'utf8');
     for (const code of codes)
       expect(readme).toMatch(new RegExp(`^\\| \`${code}\` \\| [a-z-]+ \\| \\d{3} \\|`, 'm'));
   });

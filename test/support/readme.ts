@@ -61,15 +61,34 @@ async function operations() {
   }
 }
 
-/** The README with every generated section written anew between `<!-- begin NAME -->` and `<!-- end NAME -->`. */
-export async function withGenerated(readme: string): Promise<string> {
-  let text = readme;
-  for (const [name, make] of Object.entries(generatedSections)) {
-    const [begin, end] = [`<!-- begin ${name} -->`, `<!-- end ${name} -->`];
-    const from = text.indexOf(begin);
-    const to = text.indexOf(end);
-    if (from < 0 || to < from) throw new Error(`the README has no section between ${begin} and ${end}`);
-    text = `${text.slice(0, from + begin.length)}\n\n${await make()}\n\n${text.slice(to)}`;
-  }
-  return text;
+/** Pages that hold a generated section, by its name. */
+export const GENERATED_PAGES: Readonly<Record<string, string>> = {
+  options: 'src/cli/README.md',
+  api: 'src/service/README.md',
+  errors: 'src/base/README.md',
+};
+
+/** Pages for users, which the package holds too. */
+export const USER_PAGES = [
+  'README.md',
+  'README.ja.md',
+  'src/base/README.md',
+  'src/cli/README.md',
+  'src/cluster/README.md',
+  'src/keeper/README.md',
+  'src/narration/README.md',
+  'src/relay/README.md',
+  'src/relay/README.ja.md',
+  'src/remdis/README.md',
+  'src/remdis/README.ja.md',
+  'src/service/README.md',
+];
+
+/** A page with its generated section written anew between `<!-- begin NAME -->` and `<!-- end NAME -->`. */
+export async function withGenerated(page: string, name: string): Promise<string> {
+  const [begin, end] = [`<!-- begin ${name} -->`, `<!-- end ${name} -->`];
+  const from = page.indexOf(begin);
+  const to = page.indexOf(end);
+  if (from < 0 || to < from) throw new Error(`the page has no section between ${begin} and ${end}`);
+  return `${page.slice(0, from + begin.length)}\n\n${await generatedSections[name]!()}\n\n${page.slice(to)}`;
 }

@@ -1,7 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { inProject } from './paths.js';
-import { withGenerated } from './readme.js';
+import { GENERATED_PAGES, withGenerated } from './readme.js';
 
-// `npm run docs`: writes the README's generated tables anew.
-const path = inProject('README.md');
-writeFileSync(path, await withGenerated(readFileSync(path, 'utf8')));
+// `npm run docs`: writes the generated tables anew.
+for (const [name, page] of Object.entries(GENERATED_PAGES)) {
+  const path = inProject(page);
+  writeFileSync(path, await withGenerated(readFileSync(path, 'utf8'), name));
+}
