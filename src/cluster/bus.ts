@@ -191,12 +191,20 @@ export class Bus {
   #hear(error: Error | null, message: Msg, listener: BusListener): void {
     if (error) return this.#denied(error);
     const { prefix } = this.#options;
-    listener({
-      subject: message.subject.slice(prefix.length + 1),
-      data: message.data,
-      reply: message.reply?.startsWith(`${prefix}.`) ? message.reply.slice(prefix.length + 1) : undefined,
-      noResponders: message.data.length === 0 && message.headers?.code === 503,
-    });
+    try {
+      listener({
+        subject: message.subject.slice(prefix.length + 1),
+        data: message.data,
+        reply: message.reply?.startsWith(`${prefix}.`) ? message.reply.slice(prefix.length + 1) : undefined,
+        noResponders: message.data.length === 0 && message.headers?.code === 503,
+      });
+    } catch (thrown) {
+      // It must not end the reading of all other messages.
+      this.#logger.error(
+        { error: thrown instanceof Error ? thrown.stack : thrown },
+        'a message of NATS could not be taken',
+      );
+    }
   }
 
   /** A permission is missing: a fault of the set-up that must be seen. */

@@ -61,12 +61,20 @@ interface Reactions {
 /** From a request to the first frame at the avatar, and from another one to its last. */
 async function reactions(ears: Companion<EarsTasks>, port: number, rounds: number): Promise<Reactions> {
   const report = async () => (await ears.call('reports', 'one'))[0]!;
+  const begun = async (segments: number): Promise<Awaited<ReturnType<typeof report>>> => {
+    for (;;) {
+      const told = await report();
+      if (told.segments.length > segments) return told;
+      await sleep(5);
+    }
+  };
   const body = wavOf(speechLikeNoise(10), 16_000);
   const times: Reactions = { firstFrame: [], silence: [] };
   for (let round = 0; round < rounds; round += 1) {
+    const { length } = (await report()).segments;
     const startMs = now();
     await ask(port, 'POST', '/api/agents/one/speeches?wait=started', body);
-    const { upgradedAtMs, segments } = await report();
+    const { upgradedAtMs, segments } = await begun(length);
     times.firstFrame.push(upgradedAtMs + segments.at(-1)!.firstFrameMs - startMs);
     await sleep(100 + 7 * (round % 6));
     const stopMs = now();
@@ -111,14 +119,14 @@ async function manyStreams({ hub, kyoto, ears, hubPort, port, names, quick }: Cr
     await sleep(quick ? 300 : 4000);
     const ms = quick ? 300 : 5000;
     const [hubMs, kyotoMs] = await Promise.all([hub.call('cpuMs', ms), kyoto.call('cpuMs', ms)]);
-    talk.end();
+    const failed = talk.end();
     await kyoto.call('quiet');
-    return [hubMs, kyotoMs].map((cpuMs) => (100 * cpuMs) / ms / agents.length);
+    return [...[hubMs, kyotoMs].map((cpuMs) => (100 * cpuMs) / ms / agents.length), failed];
   };
   const [, localPlayer] = await perStream(port, some);
   const [caller, player] = await perStream(hubPort, some);
   const before = await ears.call('summary', 'all');
-  const [crowdCaller, crowdPlayer] = await perStream(hubPort, names);
+  const [crowdCaller, crowdPlayer, crowdFailed] = await perStream(hubPort, names);
   const after = await ears.call('summary', 'all');
   return [
     {
@@ -142,16 +150,27 @@ async function manyStreams({ hub, kyoto, ears, hubPort, port, names, quick }: Cr
       figure: after.gapCount - before.gapCount,
       unit: 'gaps',
     },
+    {
+      what: `${names.length} remote streams at once: ended early`,
+      figure: crowdFailed!,
+      unit: 'streams',
+      aim: '0',
+    },
   ];
 }
 
 /** Streams that send a frame every 40 ms, as programs that make sound as they go do. */
-async function openAll(port: number, names: readonly string[]): Promise<{ end(): void }> {
+async function openAll(port: number, names: readonly string[]): Promise<{ end(): number }> {
   const sound = Buffer.from(speechLikeNoise(2).buffer);
+  const refused: unknown[] = [];
   const sockets = await Promise.all(
     names.map(async (name) => {
       const socket = new WebSocket(`ws://127.0.0.1:${port}/api/agents/${name}/stream`);
       socket.on('error', () => undefined);
+      socket.on('message', (data: Buffer) => {
+        const told = JSON.parse(data.toString()) as { type: string };
+        if (told.type === 'error' || told.type === 'ended') refused.push(told);
+      });
       await once(socket, 'open');
       socket.send(JSON.stringify({ type: 'start', format: RAW, leadMs: 400 }));
       // What is ahead keeps the bench's own lateness from being counted.
@@ -171,6 +190,7 @@ async function openAll(port: number, names: readonly string[]): Promise<{ end():
     end() {
       clearInterval(timer);
       for (const socket of sockets) socket.terminate();
+      return refused.length;
     },
   };
 }
