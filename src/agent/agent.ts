@@ -493,6 +493,11 @@ export class Agent implements Listenable<AgentEvents> {
     this.#sink.close();
   }
 
+  /** @internal Keeps commands that a process which takes the avatar over has to send; see `Link.owe`. */
+  owe(lines: readonly string[]): void {
+    this.#link?.owe(lines);
+  }
+
   get #link(): Link | undefined {
     return this.#sink.link;
   }

@@ -88,6 +88,8 @@ export interface LinkState {
   readonly gainDb?: number | undefined;
   /** Somebody holds its speeches. */
   readonly paused?: boolean | undefined;
+  /** Commands that the avatar waits for, and that were still to be sent: the end of what it asked for. */
+  readonly owed?: readonly string[] | undefined;
   /** Samples sent since the last segment end. */
   readonly openSamples?: number | undefined;
   /** True when the last frame of those may not have left. */

@@ -39,6 +39,9 @@ const IDLE_PROBE_MS = 20_000;
 /** A connection that was taken over from another process answers within this time, in ms, or cannot be read here. */
 const TAKEN_OVER_ANSWER_MS = 2000;
 
+/** What is owed is kept in little room, beside other facts. */
+const MAX_OWED_BYTES = 1000;
+
 /** The events of a link. */
 export interface LinkEvents {
   message: AgentMessage;
@@ -82,6 +85,7 @@ export class Link {
   #lips: 'avatar' | 'commands' = 'avatar';
   #gainDb = 0;
   #paused = false;
+  #owed: string[] = [];
   #started = false;
   /** Samples sent since the last segment end. */
   #openSamples = 0;
@@ -282,6 +286,7 @@ export class Link {
       this.send(encodeCommand(closeMouthCommand(model)));
     }
     this.#closeSpeech(state);
+    for (const line of state.owed ?? []) this.send(encodeCommand(line));
     this.#awaitAnswer();
   }
 
@@ -359,6 +364,21 @@ export class Link {
     this.#remember();
   }
 
+  /**
+   * Keeps the commands that a process which takes over has to send in the place of this one, at once.
+   * @param lines what does not fit is left out
+   */
+  owe(lines: readonly string[]): void {
+    const before = this.#owed.join('\n');
+    this.#owed = [];
+    let bytes = 0;
+    for (const line of lines) {
+      bytes += Buffer.byteLength(line);
+      if (bytes <= MAX_OWED_BYTES) this.#owed.push(line);
+    }
+    if (this.#owed.join('\n') !== before) this.#remember();
+  }
+
   get #state(): LinkState {
     return {
       started: this.#started,
@@ -367,6 +387,7 @@ export class Link {
       lips: this.#lips,
       gainDb: this.#gainDb,
       paused: this.#paused,
+      owed: this.#owed.length > 0 ? this.#owed : undefined,
     };
   }
 

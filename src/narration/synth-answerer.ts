@@ -92,6 +92,8 @@ interface Request {
 /** One alias of an avatar: what it speaks, what follows, and how many requests in between nobody will hear. */
 interface Part {
   stopped: boolean;
+  /** Its start was told. */
+  begun: boolean;
   speech: Speech | undefined;
   next: Request | undefined;
   skipped: number;
@@ -178,14 +180,16 @@ class SynthStage {
   }
 
   #begin(request: Request): void {
-    const part: Part = { stopped: false, speech: undefined, next: undefined, skipped: 0 };
+    const part: Part = { stopped: false, begun: false, speech: undefined, next: undefined, skipped: 0 };
     const { alias } = request;
     this.#parts.set(alias, part);
+    this.#owe();
     void this.#speak(request, part).then(() => {
       if (this.#parts.get(alias) !== part) return;
       for (; part.skipped > 0; part.skipped -= 1) this.#tellUnheard(alias);
       this.#parts.delete(alias);
       if (part.next) this.#begin(part.next);
+      else this.#owe();
     });
   }
 
@@ -204,7 +208,12 @@ class SynthStage {
         });
         part.speech = speech;
         const ended = new Promise<void>((resolve) => {
-          speech.on('cue', ({ send }) => told.add(send));
+          speech.on('cue', ({ send }) => {
+            told.add(send);
+            if (send !== start) return;
+            part.begun = true;
+            this.#owe();
+          });
           // The script goes on then: what it asks for next need not wait until the end of the speech is certain.
           speech.notice(-1, () => this.#clock.after(SOUNDS_AFTER_MS, resolve));
           void speech.finished.then(() => resolve());
@@ -218,6 +227,15 @@ class SynthStage {
     if (this.#parts.get(alias) !== part) return;
     if (!told.has(start)) this.#agent.issue(start);
     if (!told.has(stop)) this.#agent.issue(stop);
+  }
+
+  /** A script waits for these: when this process crashes, the one that takes the avatar over sends them. */
+  #owe(): void {
+    const lines = [...this.#parts].flatMap(([alias, { begun }]) => [
+      ...(begun ? [] : [`SYNTH_EVENT_START|${alias}`]),
+      `SYNTH_EVENT_STOP|${alias}`,
+    ]);
+    this.#agent.owe(lines);
   }
 
   #tellUnheard(alias: string): void {

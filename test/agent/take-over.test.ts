@@ -52,6 +52,20 @@ describe('a connection that another process has had', () => {
     expect(end).toBe('SNDBRKS\n');
   });
 
+  it('is sent at once what the other process still owed it', () => {
+    const owed = ['SYNTH_EVENT_START|0', 'SYNTH_EVENT_STOP|0'];
+    const { connection, link } = takenOver(() => ({ ...setUp, owed }));
+    expect(connection.lines).toEqual(['SYNTH_EVENT_START|0\n', 'SYNTH_EVENT_STOP|0\n']);
+    const kept: (readonly string[] | undefined)[] = [];
+    Object.assign(connection, {
+      remember: (_name: string, state: LinkState) => kept.push(state.owed),
+    });
+    link.owe(['SYNTH_EVENT_STOP|0']);
+    link.owe(['SYNTH_EVENT_STOP|0']);
+    link.owe([`SYNTH_EVENT_STOP|${'x'.repeat(1000)}`]);
+    expect(kept).toEqual([['SYNTH_EVENT_STOP|0'], undefined]);
+  });
+
   it('may be spoken to at once, and tells until when it plays what it was sent', async () => {
     const rig = takenOver((nowMs) => ({ ...setUp, openSamples: 640, dryAtMs: nowMs + 120 }));
     // 640 samples lack 128 of three blocks.
