@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -222,6 +224,27 @@ describe('serve with its keeper', () => {
     expect(await told()).toMatchObject({ gainDb: -6 });
     await setVolume(port, 0);
     await expectWhole(port, avatar);
+  });
+
+  it('cuts a stream at once when its worker is killed, and tells it nothing in HTTP', async () => {
+    const { run, port, avatar, worker } = await serveWithAvatar();
+    const pid = await worker();
+    const client = connect(Number(port), '127.0.0.1');
+    let came = '';
+    const closed = once(client, 'close');
+    client.on('error', () => undefined).on('data', (data: Buffer) => (came += data.toString('latin1')));
+    client.write(
+      'GET /api/agents/default/stream HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
+        'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n',
+    );
+    await until(() => came.includes('101 Switching'));
+    came = '';
+    process.kill(pid, 'SIGKILL');
+    await closed;
+    expect(came).not.toContain('HTTP/');
+    // It was cut by the end of its process, before there is another one.
+    expect(run.out).not.toMatch(/gone[^]*the avatar came/);
+    expect(avatar.report().alive).toBe(true);
   });
 
   it('goes on without its keeper for as long as there is an avatar', async () => {
