@@ -105,6 +105,8 @@ export class Peers {
   #state: Presence['state'] = 'up';
   #timer: Timer | undefined;
   #twinToldAtMs = -Infinity;
+  /** Time of the last look at the others. */
+  #beatAtMs = 0;
 
   constructor(options: PeersOptions) {
     this.#options = options;
@@ -124,6 +126,7 @@ export class Peers {
       this.#expire();
       this.#timer = this.#options.clock.after(BEAT_MS, beat);
     };
+    this.#beatAtMs = this.#options.clock.nowMs();
     this.#timer = this.#options.clock.after(BEAT_MS, beat);
   }
 
@@ -301,8 +304,12 @@ export class Peers {
 
   #expire(): void {
     const { clock, links } = this.#options;
+    // While this process itself stood still it read nothing: that is no silence of the others.
+    const stalledMs = Math.max(0, clock.nowMs() - this.#beatAtMs - BEAT_MS);
+    this.#beatAtMs = clock.nowMs();
     for (const known of this.#known.values()) {
       if (!known.reachable) continue;
+      known.heardAtMs = Math.min(known.heardAtMs + stalledMs, clock.nowMs());
       const silentMs = clock.nowMs() - known.heardAtMs;
       if (silentMs > LOST_MS) this.#lose(known, `it was silent for ${Math.round(silentMs / 1000)} s`);
       else if (silentMs > DOUBT_MS) links().ping(known);
