@@ -21,6 +21,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   pause: async () => (await import('./control.js')).addPause,
   resume: async () => (await import('./control.js')).addResume,
   restart: async () => (await import('./restart.js')).addRestart,
+  mcp: async () => (await import('./mcp.js')).addMcp,
   devices: async () => (await import('./devices.js')).addDevices,
   token: async () => (await import('./token.js')).addToken,
   doctor: async () => (await import('./doctor.js')).addDoctor,
