@@ -10,9 +10,9 @@ import { sine } from '../support/signals.js';
 import { wavOf } from '../support/wav.js';
 
 let rig: ServiceRig;
-let client: Client;
+let client: Client | undefined;
 afterEach(async () => {
-  await client.close();
+  await client?.close();
   await rig.close();
 });
 
@@ -26,17 +26,17 @@ async function call(
   name: string,
   args: Record<string, unknown> = {},
 ): Promise<{ text: string; isError: boolean }> {
-  const { content, isError } = await client.callTool({ name, arguments: args });
+  const { content, isError } = await client!.callTool({ name, arguments: args });
   const [{ text }] = content as [{ text: string }];
   return { text, isError: isError === true };
 }
 
 describe('mcp', () => {
   it('lists its tools, speaks, sends, waits until it was heard, and interrupts', async () => {
-    rig = await startService({ engine: 'offline' });
+    rig = await startService({ engine: 'flite' });
     const avatar = await rig.avatar();
     await connect();
-    const { tools } = await client.listTools();
+    const { tools } = await client!.listTools();
     expect(tools.map(({ name }) => name).sort()).toEqual([
       'agents',
       'interrupt',
