@@ -64,7 +64,9 @@ export function createProgram(context: CliContext): Program {
   };
 
   return {
-    async run(args) {
+    async run(given) {
+      // `help speak` is `speak --help`.
+      const args = given[0] === 'help' ? [...given.slice(1), '--help'] : given;
       try {
         await load(wantedOf(args));
         await program.parseAsync([...args], { from: 'user' });

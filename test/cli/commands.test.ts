@@ -276,3 +276,14 @@ describe('send', () => {
     expect((await inProcess(['agents', '--url', 'here'])).exit).toBe(2);
   });
 });
+
+describe('help', () => {
+  it('shows what --help shows, of all commands and of one', async () => {
+    rig = await startService();
+    for (const args of [[], ['speak']]) {
+      const help = await inProcess(['help', ...args]);
+      expect([help.exit, help.out]).toEqual([0, (await inProcess([...args, '--help'])).out]);
+      expect(help.out).toContain('Usage: mmdagent-bridge');
+    }
+  });
+});
