@@ -5,7 +5,7 @@
  * killed, in every other round while it writes heavily; the second child gets the connection and must answer.
  * On Linux every round passes. Under Wine 3 of 20 failed: the second child could write but not read.
  *
- * Usage: node handoff-probe.js [--rounds N]   exit status 0 when every connection was answered, 1 otherwise
+ * Usage: node accept-probe.js [--rounds N]   exit status 0 when every connection was answered, 1 otherwise
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
