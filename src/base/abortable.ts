@@ -1,7 +1,7 @@
 /**
- * Waits for a promise, but no longer than until the signal. Its listener is gone afterwards, so it may be called once a
- * chunk with a signal that lives for hours.
- * @param promise what comes of it after the abort is ignored, an error too
+ * Waits for a promise until the signal is aborted. The listener is removed afterwards, so this may be called
+ * for every chunk with a signal that lives for hours.
+ * @param promise its result or error after the abort is ignored
  * @throws the signal's reason when it is aborted first
  */
 export function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {

@@ -1,23 +1,28 @@
 /*
- * What the avatar does with what it is sent, as measured on the real program (protocol.md §1 and §4). The simulator has
- * figures of its own: it shares nothing with those who speak to it.
+ * Timing of the avatar, as measured on the real program (protocol.md §1 and §4). The simulator has its own
+ * figures, so that a wrong figure here shows up in tests.
  */
 
-/** Wait this long after the connection was made before the first send, in ms: what comes with the 101 is not read (§1). */
+/**
+ * Delay between the connection and the first send, in ms: the avatar does not read what comes with the 101
+ * (§1).
+ */
 export const FIRST_SEND_DELAY_MS = 50;
 
-/** The avatar plays blocks of this many samples; what is left over is not played (§4). */
+/** Samples in a block of the avatar. A remainder is not played (§4). */
 export const BLOCK_SAMPLES = 256;
 
-/** A frame's sound is heard 37 to 58 ms after it was sent with nothing queued before it (§4): the middle, in ms. */
+/**
+ * Latency from sending a frame into an empty queue to hearing it, in ms: measured 37 to 58, the middle (§4).
+ */
 export const START_LATENCY_MS = 48;
 
-/** Sound ends 50 to 90 ms after the avatar's buffer ran out by our clock (§4): the far end, in ms. */
+/** Upper bound of the time from the end of the avatar's buffer to silence, in ms: measured 50 to 90 (§4). */
 export const TAIL_MS = 90;
 
 /**
- * A mouth that is moved by lip-sync commands leads the loudness of the sound by so much when each command acts with its
- * sample, in ms: the best correlation, measured over whole sentences (§8). Commands are sent so much later.
+ * Delay of lip-sync commands against their sample, in ms. Without it, lips moved by commands lead the
+ * loudness of the sound by this much: best correlation over whole sentences (§8).
  */
 export const LIP_LEAD_MS = 60;
 

@@ -1,4 +1,7 @@
-/** Memory that callers may have this process hold for them, in bytes. One budget for all of them: it bounds the process. */
+/**
+ * Memory budget in bytes for what callers make this process hold. All callers share one, which bounds the
+ * process.
+ */
 export class ByteBudget {
   readonly maxBytes: number;
   #takenBytes = 0;
@@ -11,14 +14,14 @@ export class ByteBudget {
     return this.#takenBytes;
   }
 
-  /** Takes so many bytes. @returns false when there are not so many left; then nothing is taken */
+  /** Takes `bytes`. @returns false when the rest is too small; then nothing is taken */
   tryTake(bytes: number): boolean {
     if (this.#takenBytes + bytes > this.maxBytes) return false;
     this.#takenBytes += bytes;
     return true;
   }
 
-  /** Gives back what was taken. */
+  /** Returns bytes that were taken. */
   give(bytes: number): void {
     this.#takenBytes -= bytes;
   }

@@ -5,29 +5,32 @@ import { systemClock, type Clock } from './clock.js';
 
 export { findBatchFile, findProgram, type ProgramSearch } from './programs.js';
 
-/** How much of a program's last words is kept. */
+/** Maximum length of the kept end of a program's standard error. */
 const STDERR_TAIL_CHARS = 4096;
 
-/** How a program ended. */
+/** End of a program. */
 export interface ProgramExit {
-  /** Its exit status, or null when a signal ended it or it never started. */
+  /** Exit status; null when a signal ended it or it did not start. */
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
-  /** Why it could not be started at all. */
+  /** Error that kept it from starting. */
   readonly error?: Error | undefined;
 }
 
-/** What a program is started with. */
+/** Options of a started program. */
 export interface ProgramOptions {
   /** Ends the program when aborted. */
   readonly signal?: AbortSignal | undefined;
-  /** Written to its standard input as fast as it reads; without it the input is empty. Owned from here on. */
+  /**
+   * Input, written as fast as the program reads; without it the input is empty. The program owns the
+   * iterable.
+   */
   readonly stdin?: AsyncIterable<Uint8Array> | undefined;
-  /** Told each line of its standard error, without the line end, cut at 4,096 characters. */
+  /** Called with each line of standard error, without the line end, cut at 4,096 characters. */
   readonly onStderrLine?: ((line: string) => void) | undefined;
-  /** How long after SIGTERM it gets SIGKILL. */
+  /** Time between SIGTERM and SIGKILL, in ms. */
   readonly graceMs?: number | undefined;
-  /** Variables added to this process's own. */
+  /** Environment variables added to those of this process. */
   readonly env?: Readonly<Record<string, string>> | undefined;
   readonly clock?: Clock | undefined;
 }
@@ -38,23 +41,24 @@ export interface Program {
   readonly name: string;
   readonly pid: number | undefined;
   /**
-   * What it writes, once, read no faster than it is taken. Ending the iteration early stops the program; the
-   * iteration's end comes after the program's. Take it or call {@link stop}: an unread pipe holds `exit` back.
+   * Output, to be iterated once; it is read only as fast as it is taken. Ending the iteration early stops the
+   * program; the iteration ends after the program. Iterate it or call {@link stop}: an unread pipe keeps
+   * `exit` from settling.
    * @throws the abort reason when the signal ended it, and whatever `stdin` threw
    */
   readonly stdout: AsyncIterable<Uint8Array>;
-  /** Settles when it has ended and its pipes are closed. Never rejects. */
+  /** Settles when the program has ended and its pipes are closed. Never rejects. */
   readonly exit: Promise<ProgramExit>;
-  /** The last 4,096 characters of its standard error, trimmed. */
+  /** Returns the last 4,096 characters of standard error, trimmed. */
   stderrTail(): string;
-  /** SIGTERM, and SIGKILL after the grace time. Safe at any moment and more than once. */
+  /** Sends SIGTERM, and SIGKILL after the grace time. Safe to call at any time and more than once. */
   stop(): Promise<ProgramExit>;
 }
 
 const running = new Set<ChildProcess>();
 let watchingExit = false;
 
-/** Without this a recorder outlives the process that started it and holds the microphone. */
+/** Kills the child when this process exits: otherwise a recorder would outlive it and hold the microphone. */
 function killAtExit(child: ChildProcess): void {
   running.add(child);
   if (watchingExit) return;
@@ -65,8 +69,8 @@ function killAtExit(child: ChildProcess): void {
 }
 
 /**
- * Starts a program, without a shell: arguments reach it as they stand.
- * It never throws and leaves no unhandled error: a program that cannot be started is one whose `exit` holds an error.
+ * Starts a program without a shell, so arguments are passed unchanged. Never throws: when the program cannot
+ * be started, `exit` holds the error.
  * @param path an absolute path, from {@link findProgram}
  */
 export function startProgram(path: string, args: readonly string[], options: ProgramOptions = {}): Program {
@@ -100,7 +104,7 @@ class ChildProgram implements Program {
         env: options.env ? { ...process.env, ...options.env } : process.env,
       });
     } catch (error) {
-      // EINVAL, a NUL in an argument: spawn throws some failures and emits the others.
+      // spawn() throws some failures (EINVAL, a NUL in an argument) and emits the others.
       this.#ended = true;
       settle({ code: null, signal: null, error: error as Error });
     }
@@ -124,12 +128,12 @@ class ChildProgram implements Program {
     if (this.#child && !this.#stopping && !this.#ended) {
       this.#stopping = true;
       const child = this.#child;
-      // A program that waits for input (ffmpeg) looks at its signals only when the input ends.
+      // A program that waits for input (ffmpeg) handles signals only when the input ends.
       child.stdin?.destroy();
       child.kill('SIGTERM');
       const timer = this.#clock.after(this.#graceMs, () => child.kill('SIGKILL'));
       void this.exit.then(() => timer.cancel());
-      // A grandchild that holds the pipes must not hold us; after the program's own end nothing of it is wanted.
+      // A grandchild may hold the pipes open; after the end of the program its output is not needed.
       const release = (): void => destroyPipes(child);
       if (child.exitCode === null && child.signalCode === null) child.once('exit', release);
       else release();
@@ -147,9 +151,9 @@ class ChildProgram implements Program {
       settle(startError ? { code: null, signal: null, error: startError } : { code, signal });
     };
     child.on('error', (error) => {
-      if (child.pid !== undefined) return; // A failed kill: the program is there and its end still comes.
+      if (child.pid !== undefined) return; // A failed kill: the program still runs and will still end.
       startError = error;
-      // 'close' does not follow on every system when the start failed.
+      // On some systems no 'close' event follows a failed start.
       destroyPipes(child);
       end(null, null);
     });
@@ -177,10 +181,13 @@ class ChildProgram implements Program {
     });
   }
 
-  /** Ends quietly when the program stops reading: its exit status tells why, not the broken pipe. */
+  /**
+   * Ends without an error when the program stops reading: its exit status gives the reason, not the broken
+   * pipe.
+   */
   async #feed(stdin: Writable, source: AsyncIterable<Uint8Array>): Promise<void> {
     const chunks = source[Symbol.asyncIterator]();
-    // A source that waits for its next bytes must hear that nobody wants them any more.
+    // Tells a source that waits for its next bytes that they are not needed any more.
     void this.exit.then(() => chunks.return?.()).catch(() => undefined);
     try {
       for (let next = await chunks.next(); !next.done; next = await chunks.next()) {
@@ -201,7 +208,7 @@ class ChildProgram implements Program {
         for await (const chunk of this.#child.stdout as AsyncIterable<Uint8Array>) yield chunk;
       }
     } catch (error) {
-      // Destroying a pipe ends its iteration with an error of its own, which says nothing.
+      // Destroying a pipe ends its iteration with an error that carries no information.
       if (!this.#stopping && !this.#ended) throw error;
     } finally {
       if (!this.#child?.stdout?.readableEnded) void this.stop();

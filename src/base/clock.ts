@@ -1,37 +1,37 @@
 import { setMaxListeners } from 'node:events';
 
-/** A timer that was asked for and can be called off. */
+/** A pending timer that can be cancelled. */
 export interface Timer {
   cancel(): void;
 }
 
 /**
- * Time as the bridge sees it. Everything that waits or measures takes one of these, so that tests can hold the time.
- * It never follows the wall clock: a machine whose date is set while an avatar speaks must not be heard.
+ * Source of time for everything that waits or measures, so that tests can control time. It is monotonic:
+ * setting the machine's date must not disturb an avatar that speaks.
  */
 export interface Clock {
-  /** Monotonic milliseconds with a fraction; only differences mean anything. */
+  /** Returns monotonic milliseconds with a fraction. Only differences are meaningful. */
   nowMs(): number;
-  /** Calls `callback` once, no sooner than `delayMs` from now. The timer keeps the process alive. */
+  /** Calls `callback` once, at least `delayMs` from now. The timer keeps the process alive. */
   after(delayMs: number, callback: () => void): Timer;
 }
 
-/** The machine's own monotonic clock and timers. */
+/** The machine's monotonic clock and timers. */
 export const systemClock: Clock = {
   nowMs: () => performance.now(),
   after(delayMs, callback) {
-    // Node cuts a delay to whole milliseconds: rounded up, a timer is never early.
+    // Node truncates delays to whole milliseconds; rounding up keeps a timer from firing early.
     const handle = setTimeout(callback, Math.max(0, Math.ceil(delayMs)));
     return { cancel: () => clearTimeout(handle) };
   },
 };
 
 /**
- * Waits.
- * @param clock whose time is waited for
- * @param delayMs how long, in milliseconds
+ * Waits for a time.
+ * @param clock clock that measures it
+ * @param delayMs time to wait, in milliseconds
  * @param signal ends the wait early
- * @throws the signal's reason when it is aborted before the time is up
+ * @throws the signal's reason when it is aborted first
  */
 export function delay(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -49,9 +49,9 @@ export function delay(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
 }
 
 /**
- * Runs something with a deadline.
- * @param deadlineMs when the signal that `run` gets is aborted, in ms from now
- * @returns what `run` returns, however long it takes
+ * Runs an operation with a deadline.
+ * @param deadlineMs time until the signal passed to `run` is aborted, in ms
+ * @returns the result of `run`, however long it takes
  */
 export async function within<T>(
   clock: Clock,
@@ -59,7 +59,7 @@ export async function within<T>(
   run: (late: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const controller = new AbortController();
-  // Any number may listen, and that is no leak.
+  // Any number of listeners is legitimate here, so Node must not warn of a leak.
   setMaxListeners(0, controller.signal);
   const timer = clock.after(deadlineMs, () => controller.abort());
   try {

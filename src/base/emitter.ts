@@ -1,4 +1,4 @@
-/** The listening side of an emitter: what a bridge, an agent and a speech offer. */
+/** Listening side of an emitter: offered by a bridge, an agent and a speech. */
 export interface Listenable<Events extends object> {
   /**
    * Calls `listener` at every event of that name.
@@ -6,25 +6,27 @@ export interface Listenable<Events extends object> {
    */
   on<Name extends keyof Events>(event: Name, listener: (payload: Events[Name]) => void): () => void;
   /**
-   * Calls `listener` at the next event of that name, then never again.
+   * Calls `listener` at the next event of that name only.
    * @returns a function that ends the subscription
    */
   once<Name extends keyof Events>(event: Name, listener: (payload: Events[Name]) => void): () => void;
-  /** Ends a subscription of `on` or `once`; one that does not exist is no error. */
+  /** Ends a subscription made with `on` or `once`; does nothing when there is none. */
   off<Name extends keyof Events>(event: Name, listener: (payload: Events[Name]) => void): void;
 }
 
 /**
- * Typed events whose listeners cannot hurt the sender: a listener that throws is reported and the rest still run.
- * An exception in somebody's progress bar must never end an avatar's connection.
- * @typeParam Events the event names with the payload each one carries
+ * Typed events. A listener that throws is reported and the others still run: an exception in a user's
+ * listener must never end an avatar's connection.
+ * @typeParam Events the event names with the payload of each
  */
 export class Emitter<Events extends object> implements Listenable<Events> {
-  /** By event, each listener with true when it is told once. */
+  /** Listeners by event; the value is true for a listener added with `once`. */
   readonly #listeners = new Map<keyof Events, Map<(payload: never) => void, boolean>>();
   readonly #onListenerError: (error: unknown, event: keyof Events) => void;
 
-  /** @param onListenerError is told what a listener threw; by default it becomes an uncaught exception of its own */
+  /**
+   * @param onListenerError called with the error of a listener; by default it becomes an uncaught exception
+   */
   constructor(onListenerError?: (error: unknown, event: keyof Events) => void) {
     this.#onListenerError =
       onListenerError ??
@@ -47,7 +49,7 @@ export class Emitter<Events extends object> implements Listenable<Events> {
     this.#listeners.get(event)?.delete(listener);
   }
 
-  /** Tells every listener, in the order in which they came. */
+  /** Calls every listener, in the order of subscription. */
   emit<Name extends keyof Events>(event: Name, payload: Events[Name]): void {
     const listeners = this.#listeners.get(event);
     if (!listeners || listeners.size === 0) return;
@@ -61,7 +63,7 @@ export class Emitter<Events extends object> implements Listenable<Events> {
     }
   }
 
-  /** How many listen to an event: lets a sender skip work that nobody sees. */
+  /** Returns the number of listeners of an event, so that a sender can skip work nobody uses. */
   listenerCount(event: keyof Events): number {
     return this.#listeners.get(event)?.size ?? 0;
   }

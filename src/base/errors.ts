@@ -1,13 +1,13 @@
 /**
- * What sort of failure a code is. The HTTP status and the exit code of the command follow from it.
- * - `usage`: the caller asked wrongly; asking the same again fails again
- * - `input`: the sound or text that was given cannot be used
- * - `not-found`: what was named is not there
+ * Category of an error code. The HTTP status and the exit code follow from it.
+ * - `usage`: the request is wrong and would fail again
+ * - `input`: the given sound or text cannot be used
+ * - `not-found`: the named thing does not exist
  * - `denied`: not allowed, by a token, an origin or a missing permission
- * - `limit`: a stated bound was reached
- * - `unavailable`: a program, service or avatar is missing right now
- * - `timeout`: a wait ran out
- * - `stopped`: it was ended on purpose
+ * - `limit`: a stated limit was reached
+ * - `unavailable`: a program, service or avatar is missing at the moment
+ * - `timeout`: the time limit of a wait was reached
+ * - `stopped`: ended on purpose
  * - `internal`: a fault of the bridge itself
  */
 export type ErrorKind =
@@ -16,9 +16,9 @@ export type ErrorKind =
 /** One row of the error table. */
 export interface ErrorEntry {
   readonly kind: ErrorKind;
-  /** What a person can do about it, one or two sentences. */
+  /** Advice for the user, one or two sentences. */
   readonly advice: string;
-  /** True when the same call can succeed later without any change. */
+  /** True when the same call can succeed later without a change. */
   readonly retryable: boolean;
 }
 
@@ -29,8 +29,8 @@ const entry = (kind: ErrorKind, retryable: boolean, advice: string): ErrorEntry 
 });
 
 /**
- * Every error of the project, once. Codes are stable: users match on them. The README's table is made from this one,
- * and a test fails when the two disagree.
+ * All errors of the project. Codes are stable: users match on them. The table in the documentation is
+ * generated from this one, and a test fails when they differ.
  */
 export const ERRORS = {
   // The caller
@@ -277,8 +277,8 @@ export const ERRORS = {
 export type ErrorCode = keyof typeof ERRORS;
 
 /**
- * The one error class. `message` says what happened and to which file, agent or option; `advice` what can be done.
- * Match on `code`, never on the message.
+ * The only error class. `message` says what happened to which file, agent or option; `advice` says what to
+ * do. Match on `code`, never on the message.
  */
 export class BridgeError extends Error {
   readonly code: ErrorCode;
@@ -286,8 +286,8 @@ export class BridgeError extends Error {
 
   /**
    * @param message a whole sentence that names the thing at fault
-   * @param options.cause the error underneath
-   * @param options.advice replaces the table's advice where this case has better
+   * @param options.cause the underlying error
+   * @param options.advice replaces the advice of the table where this case has better advice
    */
   constructor(
     code: ErrorCode,
@@ -300,12 +300,12 @@ export class BridgeError extends Error {
     this.advice = options.advice ?? ERRORS[code].advice;
   }
 
-  /** What sort of failure it is. */
+  /** Category of the error. */
   get kind(): ErrorKind {
     return ERRORS[this.code].kind;
   }
 
-  /** True when the same call can succeed later without any change. */
+  /** True when the same call can succeed later without a change. */
   get retryable(): boolean {
     return ERRORS[this.code].retryable;
   }
@@ -316,8 +316,9 @@ export class BridgeError extends Error {
 }
 
 /**
- * Any thrown value as a BridgeError: what already is one stays itself, the rest becomes one of the given code.
- * @param context what was being done, as the start of the sentence
+ * Converts any thrown value to a BridgeError. A BridgeError is returned as it is; anything else gets the
+ * given code.
+ * @param context the failed action, as the start of the sentence
  */
 export function toBridgeError(error: unknown, code: ErrorCode, context: string): BridgeError {
   if (error instanceof BridgeError) return error;

@@ -1,9 +1,9 @@
 import { BridgeError } from './errors.js';
 
 /**
- * What went wrong with reading a file, in a sentence that names it: FILE_NOT_FOUND or FILE_UNREADABLE.
- * @param error what Node says; a BridgeError stays what it is
- * @param kind what the file should have been
+ * Returns the error for a failed read, with a message that names the file: FILE_NOT_FOUND or FILE_UNREADABLE.
+ * @param error the error of Node; a BridgeError is returned as it is
+ * @param kind expected kind of file, for the message
  */
 export function fileError(error: unknown, path: string, kind = 'file'): BridgeError {
   if (error instanceof BridgeError) return error;

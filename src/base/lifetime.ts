@@ -1,12 +1,12 @@
 import { BridgeError } from './errors.js';
 import { systemClock, type Clock } from './clock.js';
 
-/** What a lifetime closes: a promise of having closed, or nothing when it closes at once. */
+/** Close function of an owned resource: returns a promise, or nothing when it closes at once. */
 export type Closer = () => Promise<void> | void;
 
 /**
- * Owns what has been opened and closes it once, in reverse order, within a deadline.
- * A closer that throws or hangs does not keep the others from running: all of it is reported together at the end.
+ * Owns opened resources and closes them once, in reverse order, within a deadline. A closer that throws or
+ * hangs does not keep the others from running; all failures are reported together at the end.
  */
 export class Lifetime {
   readonly #clock: Clock;
@@ -15,13 +15,13 @@ export class Lifetime {
   #owned: { name: string; close: Closer }[] = [];
   #closing: Promise<void> | undefined;
 
-  /** @param options.deadlineMs how long each closer may take before it is given up, in milliseconds */
+  /** @param options.deadlineMs time limit of each closer, in milliseconds */
   constructor(options: { clock?: Clock; deadlineMs?: number } = {}) {
     this.#clock = options.clock ?? systemClock;
     this.#deadlineMs = options.deadlineMs ?? 5000;
   }
 
-  /** Aborted as soon as closing begins: hand it to everything that waits. */
+  /** Aborted as soon as closing begins. Pass it to everything that waits. */
   get signal(): AbortSignal {
     return this.#abort.signal;
   }
@@ -32,9 +32,9 @@ export class Lifetime {
   }
 
   /**
-   * Takes something over. What is owned after closing began is closed at once.
-   * @param name how an error names it
-   * @returns a function that gives it back without closing it
+   * Takes ownership of a resource. A resource added after closing began is closed at once.
+   * @param name name of the resource in errors
+   * @returns a function that gives up ownership without closing
    */
   own(name: string, close: Closer): () => void {
     if (this.#closing) {
@@ -49,8 +49,8 @@ export class Lifetime {
   }
 
   /**
-   * Closes everything; every call returns the same promise.
-   * @throws AggregateError with one error for each closer that failed or ran into the deadline
+   * Closes everything. Every call returns the same promise.
+   * @throws AggregateError with one error for each closer that failed or exceeded the deadline
    */
   close(): Promise<void> {
     this.#closing ??= this.#closeAll();

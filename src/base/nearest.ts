@@ -1,6 +1,6 @@
 /**
- * The known word that a mistyped one is most like.
- * @returns undefined when none is like it: more than a third of the letters would have to change
+ * Returns the known word that is most similar to a mistyped one.
+ * @returns undefined when every known word differs in more than a third of the letters
  */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   const wanted = plain(word);
@@ -13,12 +13,12 @@ export function nearest(word: string, known: readonly string[]): string | undefi
   return best;
 }
 
-/** `lead-ms`, `lead_ms` and `leadMs` are one word. */
+/** Normalises a name: `lead-ms`, `lead_ms` and `leadMs` count as the same word. */
 function plain(word: string): string {
   return word.slice(0, 200).toLowerCase().replaceAll(/[-_ ]/g, '');
 }
 
-/** Letters to insert, remove or replace (Levenshtein); `limit` when there are no fewer. */
+/** Returns the Levenshtein distance, or `limit` when the distance is not below it. */
 function editDistance(from: string, to: string, limit: number): number {
   if (Math.abs(from.length - to.length) >= limit) return limit;
   let row = Array.from({ length: to.length + 1 }, (_, i) => i);
@@ -33,7 +33,7 @@ function editDistance(from: string, to: string, limit: number): number {
   return Math.min(limit, row[to.length]!);
 }
 
-/** The end of a message about an unknown word: `; did you mean leadMs?`, or nothing. */
+/** Returns the end of a message about an unknown word: `; did you mean leadMs?`, or an empty string. */
 export function didYouMean(word: string, known: readonly string[]): string {
   const found = nearest(word, known);
   return found === undefined ? '' : `; did you mean ${found}?`;

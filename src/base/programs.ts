@@ -2,26 +2,26 @@ import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { isAbsolute, resolve } from 'node:path';
 
-/** Where to look for a program; every field has the running system's own value as its default. */
+/** Search paths for programs. Every field defaults to the value of the running system. */
 export interface ProgramSearch {
-  /** Folders, separated as the system separates them: the variable PATH. */
+  /** Folders to search, separated as on this system; default: the variable PATH. */
   readonly path?: string | undefined;
-  /** Endings of programs on Windows: the variable PATHEXT. */
+  /** Extensions of programs on Windows; default: the variable PATHEXT. */
   readonly pathExt?: string | undefined;
   readonly platform?: NodeJS.Platform;
 }
 
 /**
- * Endings that Windows starts without a command shell. PATHEXT also lists .BAT and .CMD, which only a shell can run,
- * and no shell is ever started here.
+ * Extensions that Windows starts without a command shell. PATHEXT also lists .BAT and .CMD, which only a
+ * shell can run, and the bridge never starts a shell.
  */
 const STARTABLE = new Set(['.exe', '.com']);
 
 const BATCH = /\.(?:cmd|bat)$/i;
 
 /**
- * The absolute path of a program on PATH, as the system's own look-up would find it.
- * @param name a bare name (`ffmpeg`), or a path, which is then only checked
+ * Returns the absolute path of a program on PATH, as the system's own look-up would find it.
+ * @param name a bare name (`ffmpeg`), or a path, which is only checked
  * @returns undefined when there is none that this user may run
  */
 export async function findProgram(name: string, search: ProgramSearch = {}): Promise<string | undefined> {
@@ -32,8 +32,9 @@ export async function findProgram(name: string, search: ProgramSearch = {}): Pro
 }
 
 /**
- * Finds a batch file of that name on Windows, which is never started: `cmd.exe` would read its arguments as commands.
- * @returns its absolute path, or undefined when there is none or the system is another
+ * Finds a batch file of that name on Windows. It is never started: `cmd.exe` would read its arguments as
+ * commands.
+ * @returns its absolute path; undefined when there is none or on another system
  */
 export async function findBatchFile(name: string, search: ProgramSearch = {}): Promise<string | undefined> {
   if ((search.platform ?? process.platform) !== 'win32') return undefined;
@@ -57,7 +58,8 @@ async function firstRunnable(
 
 function folders(name: string, path = '', delimiter: string): string[] {
   if (/[/\\]/.test(name)) return ['.'];
-  // An empty entry means the current folder to some shells: a download there must not be run for a recorder.
+  // Some shells read an empty entry as the current folder: a downloaded file there must not be run as a
+  // recorder.
   return name === '' ? [] : path.split(delimiter).filter((folder) => isAbsolute(folder));
 }
 

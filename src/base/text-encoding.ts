@@ -1,9 +1,12 @@
 import { TextDecoder } from 'node:util';
 import { BridgeError } from './errors.js';
 
-/** Encoding of a text that comes as bytes. */
+/** Encoding of a text that is given as bytes. */
 export interface TextEncodingOptions {
-  /** A name of the WHATWG Encoding Standard, such as `shift_jis`; UTF-8 when left out. A byte order mark wins. */
+  /**
+   * Name from the WHATWG Encoding Standard, such as `shift_jis`; default UTF-8. A byte order mark takes
+   * precedence.
+   */
   readonly encoding?: string | undefined;
   /** Name of the text in messages. */
   readonly what?: string | undefined;
@@ -14,7 +17,7 @@ const GUESSES = ['shift_jis', 'euc-jp', 'iso-2022-jp'] as const;
 const NAMES: Readonly<Record<string, string>> = {
   ...{ shift_jis: 'Shift_JIS', 'euc-jp': 'EUC-JP', 'iso-2022-jp': 'ISO-2022-JP', 'utf-8': 'UTF-8' },
 };
-/** Names that are used beside those of the standard. */
+/** Common names that the standard does not have. */
 const ALIASES: Readonly<Record<string, string>> = {
   ...{
     cp932: 'shift_jis',
@@ -33,8 +36,8 @@ const ALIASES: Readonly<Record<string, string>> = {
 };
 
 /**
- * Finds the standard's name of an encoding.
- * @throws BridgeError OPTION_INVALID when nothing here can read it
+ * Returns the standard's name of an encoding.
+ * @throws BridgeError OPTION_INVALID when the encoding is not supported
  */
 export function encodingName(name: string): string {
   const key = name
@@ -51,14 +54,16 @@ export function encodingName(name: string): string {
   }
 }
 
-/** Reads the `charset` of a content type. @returns undefined when it has none */
+/** Returns the `charset` of a content type, or undefined when it has none. */
 export function charsetOf(contentType: string | undefined): string | undefined {
   return /;\s*charset\s*=\s*("[^"]*"|[^\s;]+)/i.exec(contentType ?? '')?.[1]?.replaceAll('"', '');
 }
 
 /**
- * Decodes a text that comes in pieces of any size: by its byte order mark, else by the encoding that is named, else UTF-8.
- * @throws BridgeError TEXT_ENCODING at the first bytes that are not of the encoding, OPTION_INVALID for an unknown encoding
+ * Decodes a text that arrives in pieces of any size: by its byte order mark, else by the named encoding, else
+ * as UTF-8.
+ * @throws BridgeError TEXT_ENCODING at the first bytes that are invalid in the encoding, OPTION_INVALID for
+ * an unknown encoding
  */
 export async function* decodeText(
   bytes: AsyncIterable<Uint8Array>,
@@ -100,7 +105,7 @@ function markedEncoding(bytes: Uint8Array, declared: string | undefined): string
   if (first === 0xfe && second === 0xff) return 'utf-16be';
   if (first === 0xef && second === 0xbb && third === 0xbf) return 'utf-8';
   if (declared !== undefined) return declared;
-  // Latin text in UTF-16 without a mark has a zero in every other byte, which no other text has.
+  // Latin text in UTF-16 without a mark has a zero in every other byte; other texts do not.
   if (first === 0 && second !== undefined && second !== 0) return 'utf-16be';
   return second === 0 && first !== undefined && first !== 0 ? 'utf-16le' : undefined;
 }
@@ -114,7 +119,7 @@ function encodingError(what: string, encoding: string, chunk: Uint8Array, positi
   );
 }
 
-/** Counts the bytes before the first wrong one, where that can be told. */
+/** Counts the bytes before the first invalid one, where the encoding allows it. */
 function validBytes(bytes: Uint8Array, encoding: string): number {
   if (encoding !== 'utf-8') return 0;
   const text = new TextDecoder('utf-8').decode(bytes);
@@ -125,7 +130,7 @@ function validBytes(bytes: Uint8Array, encoding: string): number {
 function looksLike(bytes: Uint8Array, encoding: string): boolean {
   try {
     const text = new TextDecoder(encoding, { fatal: true }).decode(bytes, { stream: true });
-    // Kana of full width: what is EUC-JP looks like kana of half width in Shift_JIS.
+    // EUC-JP read as Shift_JIS looks like half-width kana, so full-width kana prove the encoding.
     return /[\u3041-\u30fe]/.test(text);
   } catch {
     return false;

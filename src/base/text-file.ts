@@ -4,9 +4,9 @@ import { BridgeError } from './errors.js';
 import { fileError } from './file-error.js';
 
 /**
- * Reads a text file that a person wrote: configuration, cues, tags, a dictionary.
+ * Reads a text file: configuration, cues, tags, a dictionary.
  * @returns its text without a byte order mark
- * @throws BridgeError FILE_NOT_FOUND, or FILE_UNREADABLE also when its bytes are not the text they claim to be
+ * @throws BridgeError FILE_NOT_FOUND; FILE_UNREADABLE also when its bytes are not valid text
  */
 export async function readTextFile(path: string): Promise<string> {
   try {
@@ -16,7 +16,7 @@ export async function readTextFile(path: string): Promise<string> {
   }
 }
 
-/** Reads a short text file at once, as `readTextFile`. */
+/** Reads a short text file synchronously; see `readTextFile`. */
 export function readTextFileSync(path: string): string {
   try {
     return decodeTextFile(readFileSync(path), path);
@@ -27,7 +27,7 @@ export function readTextFileSync(path: string): string {
 
 /**
  * Decodes UTF-8, and UTF-16 in either byte order: Windows PowerShell 5 writes UTF-16 with its `>`.
- * @param path names the file in errors
+ * @param path name of the file in errors
  * @throws BridgeError FILE_UNREADABLE when the bytes are neither
  */
 export function decodeTextFile(bytes: Uint8Array, path: string): string {
@@ -46,7 +46,7 @@ function encodingOf(bytes: Uint8Array): 'utf-8' | 'utf-16le' | 'utf-16be' {
   const [first, second] = bytes;
   if (first === 0xff && second === 0xfe) return 'utf-16le';
   if (first === 0xfe && second === 0xff) return 'utf-16be';
-  // ASCII in UTF-16 without a mark has a zero in every other byte, which no text in UTF-8 has.
+  // ASCII in UTF-16 without a mark has a zero in every other byte; UTF-8 text does not.
   if (first === 0 && second !== undefined && second !== 0) return 'utf-16be';
   if (second === 0 && first !== undefined && first !== 0) return 'utf-16le';
   return 'utf-8';

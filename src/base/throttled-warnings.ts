@@ -1,11 +1,11 @@
 import type { Clock } from './clock.js';
 
-/** A fault that repeats is told so often. */
+/** Minimum interval between two warnings, in ms. */
 const EVERY_MS = 10_000;
 
 /**
- * Passes on what goes wrong while a live sound goes on, at most one line every ten seconds: a recorder in trouble
- * prints hundreds, and a reader who is too slow loses sound with each block. What was held back is counted and said.
+ * Limits warnings during live sound to one line every ten seconds: a failing recorder prints hundreds of
+ * lines, and a slow reader loses sound with each block. Suppressed warnings are counted and reported.
  */
 export class ThrottledWarnings {
   readonly #tellOne: (message: string) => void;
@@ -16,7 +16,7 @@ export class ThrottledWarnings {
   #dropped = 0;
   #droppedSentence: (() => string) | undefined;
 
-  /** @param tell is handed each line */
+  /** @param tell called with each line */
   constructor(tell: (message: string) => void, clock: Clock) {
     this.#tellOne = tell;
     this.#clock = clock;
@@ -30,11 +30,11 @@ export class ThrottledWarnings {
   }
 
   /**
-   * Tells that sound was dropped, or adds it to what will be told.
-   * @param droppedMs just now, in milliseconds
-   * @param totalMs since the start, in milliseconds
-   * @param of whose sound: `the microphone`
-   * @param why the end of the sentence
+   * Reports dropped sound, or adds it to the next report.
+   * @param droppedMs dropped just now, in milliseconds
+   * @param totalMs dropped since the start, in milliseconds
+   * @param of source of the sound: `the microphone`
+   * @param why reason, as the end of the sentence
    */
   drop(of: string, droppedMs: number, totalMs: number, why = 'nobody took them in time'): void {
     this.#dropped += droppedMs;
@@ -44,7 +44,7 @@ export class ThrottledWarnings {
     if (this.#clock.nowMs() >= this.#quietUntilMs) this.#tellDrops();
   }
 
-  /** Tells what was held back. */
+  /** Reports the suppressed warnings. */
   end(): void {
     if (this.#droppedSentence) this.#tellDrops();
     if (this.#heldBack > 0) this.#tell(this.#lastHeldBack);

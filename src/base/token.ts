@@ -2,14 +2,16 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { BridgeError } from './errors.js';
 import { readTextFileSync } from './text-file.js';
 
-/** A token: fit for a header, an address and a WebSocket's subprotocol as it stands, and too long to be guessed. */
+/**
+ * Pattern of a token: valid unescaped in a header, a URL and a WebSocket subprotocol, and too long to guess.
+ */
 export const TOKEN_PATTERN = /^[\w.~-]{16,256}$/;
 /** `TOKEN_PATTERN` in words. */
 export const TOKEN_RANGE = '16 to 256 letters, digits, dots, dashes, tildes or underscores';
 
 /**
- * Compares what callers bring with a secret, in a time that tells nothing of where they differ: hashes are of one length,
- * and are compared whole.
+ * Returns a function that compares a caller's token with the secret in constant time: it compares hashes,
+ * which have the same length.
  */
 export function tokenMatcher(secret: string): (given: string | null | undefined) => boolean {
   const expected = sha256(secret);
@@ -17,8 +19,8 @@ export function tokenMatcher(secret: string): (given: string | null | undefined)
 }
 
 /**
- * The token of the service: given itself, or in a file.
- * @throws BridgeError OPTION_INVALID, FILE_NOT_FOUND or FILE_UNREADABLE; never with the token in it
+ * Reads the token of the service, from the option itself or from a file.
+ * @throws BridgeError OPTION_INVALID, FILE_NOT_FOUND or FILE_UNREADABLE; the message never contains the token
  */
 export function readToken(options: {
   readonly token?: string | undefined;

@@ -1,11 +1,11 @@
-/** The avatar's one sample rate: 16 kHz (protocol.md §4). */
+/** Sample rate of the avatar: 16 kHz (protocol.md §4). */
 export const SAMPLE_RATE_HZ = 16_000;
 
-/** Samples of the avatar's format in a millisecond. */
+/** Samples per millisecond in the avatar's format. */
 export const SAMPLES_PER_MS = SAMPLE_RATE_HZ / 1000;
 
 /**
- * Samples at 16 kHz for a span of time, rounded to the nearest whole sample.
+ * Converts milliseconds to samples at 16 kHz, rounded to the nearest sample.
  * @param ms milliseconds
  */
 export function msToSamples(ms: number): number {
@@ -13,7 +13,7 @@ export function msToSamples(ms: number): number {
 }
 
 /**
- * The span of time that a count of 16 kHz samples lasts.
+ * Converts samples at 16 kHz to milliseconds.
  * @param samples samples at 16 kHz, mono
  * @returns milliseconds, not rounded
  */
@@ -22,7 +22,7 @@ export function samplesToMs(samples: number): number {
 }
 
 /**
- * The linear factor of a level in decibels.
+ * Converts a level in decibels to a linear factor.
  * @param gainDb decibels; 0 is unchanged, -6 about half
  */
 export function dbToFactor(gainDb: number): number {

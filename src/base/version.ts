@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 
-/** The package's name: how the service tells itself from other programs. */
+/** Package name, which the service reports so that it can be told from other programs. */
 export const PACKAGE_NAME = 'mmdagent-audio-bridge';
 
 const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;
 };
 
-/** The package's version, as its manifest has it. */
+/** Package version, from package.json. */
 export const VERSION = manifest.version;

@@ -4,13 +4,13 @@ import { BridgeError } from './errors.js';
 import { didYouMean } from './nearest.js';
 import { readTextFile } from './text-file.js';
 
-/** A fault in a file, by the keys that lead to it. */
+/** Fault in a file, with the keys that lead to it. */
 export interface YamlFault {
   readonly path: readonly (string | number)[];
   readonly message: string;
 }
 
-/** A file of YAML (JSON is a part of it) whose faults can be told by their lines. */
+/** YAML or JSON file that reports faults with line numbers. */
 export class YamlFile {
   readonly path: string;
   readonly #document: Document;
@@ -26,8 +26,8 @@ export class YamlFile {
 
   /**
    * Reads a file.
-   * @param what how messages name it: `The configuration`
-   * @throws BridgeError FILE_NOT_FOUND, FILE_UNREADABLE, or CONFIG_INVALID when it is no YAML
+   * @param what name of the file in messages: `The configuration`
+   * @throws BridgeError FILE_NOT_FOUND, FILE_UNREADABLE, or CONFIG_INVALID when it is not YAML
    */
   static async read(path: string, what: string): Promise<YamlFile> {
     const file = new YamlFile(path, what, await readTextFile(path));
@@ -36,7 +36,7 @@ export class YamlFile {
     return file;
   }
 
-  /** What it says; an empty file says an empty object. @throws BridgeError CONFIG_INVALID */
+  /** Returns the parsed value; an empty file gives an empty object. @throws BridgeError CONFIG_INVALID */
   value(): unknown {
     try {
       return (this.#document.toJS() as unknown) ?? {};
@@ -46,7 +46,7 @@ export class YamlFile {
   }
 
   /**
-   * What it says, as a schema reads it.
+   * Returns the value parsed by a schema.
    * @throws BridgeError CONFIG_INVALID that names the file, the line and the key
    */
   checked<Schema extends z.ZodType>(schema: Schema): z.output<Schema> {
@@ -55,7 +55,7 @@ export class YamlFile {
     throw this.fault(faultOf(result.error));
   }
 
-  /** A fault of what it says, as an error that names the line. */
+  /** Returns the error for a fault, with its line. */
   fault({ path, message }: YamlFault): BridgeError {
     return this.#error(this.#lineOf(path), message);
   }
@@ -67,7 +67,7 @@ export class YamlFile {
     );
   }
 
-  /** Of the key at the end of a path, or as near to it as the file goes. */
+  /** Returns the line of the key at the end of a path, or of the nearest parent that exists. */
   #lineOf(path: readonly (string | number)[]): number {
     let node: Node | null | undefined = this.#document.contents;
     let offset = node?.range?.[0] ?? 0;
@@ -88,8 +88,8 @@ export class YamlFile {
 }
 
 /**
- * The first fault that a schema found, with the keys that lead to it.
- * @param known the keys that there are at the top, to name when there is another
+ * Returns the first fault that a schema found, with the keys that lead to it.
+ * @param known valid keys at the top level, listed when an unknown one is found
  */
 export function faultOf(error: z.ZodError, known?: readonly string[]): YamlFault {
   const issue = deepest(error.issues[0]!);
@@ -104,7 +104,7 @@ export function faultOf(error: z.ZodError, known?: readonly string[]): YamlFault
   return { path, message: `${path.join('.') || 'it'} cannot be used: ${message}` };
 }
 
-/** Of the ways in which a value could have been right, the one that it came furthest along tells the most. */
+/** Returns the issue of the union member that matched furthest, which is the most informative. */
 function deepest(issue: z.core.$ZodIssue): z.core.$ZodIssue {
   if (issue.code !== 'invalid_union') return issue;
   const found = issue.errors
