@@ -1,16 +1,16 @@
-/** One thing that a program written for the avatar's own socket sent. */
+/** A unit sent by a program that was written for the avatar's own socket. */
 export type ProgramUnit =
   | { readonly kind: 'command'; readonly line: string }
   | { readonly kind: 'mode'; readonly mode: 'stream' | 'file' }
   | { readonly kind: 'segment-end' }
-  /** 16 kHz mono 16-bit little-endian samples: an even number of bytes, to be used before the next push. */
+  /** 16 kHz mono 16-bit little-endian samples: an even number of bytes, valid until the next push. */
   | { readonly kind: 'sound'; readonly bytes: Uint8Array }
   | { readonly kind: 'refused'; readonly reason: string };
 
-/** The avatar's own buffer: a line that does not fit would end it (protocol.md §2). */
+/** Size of the avatar's buffer, in bytes: a longer line would end it (protocol.md §2). */
 const MAX_LINE_BYTES = 8_191;
 
-/** `SND` and four characters. */
+/** Length of a frame header: `SND` and four characters. */
 const HEADER_BYTES = 7;
 
 const [NUL, LF, CR] = [0x00, 0x0a, 0x0d];
@@ -22,23 +22,23 @@ const UNITS_BY_WORD: Readonly<Record<string, ProgramUnit>> = {
 };
 
 /**
- * Cuts what a program sends into commands and sound by the avatar's own rules (protocol.md §2 to §4): units may be split
- * over messages, and a message may hold several. Where the avatar would die, it goes on and reports what it refused.
+ * Splits the data of a program into commands and sound by the avatar's rules (protocol.md §2 to §4): a unit
+ * may be split across messages, and a message may hold several. Input that would crash the avatar is reported
+ * as refused and skipped.
  */
 export class ProgramReader {
-  /** The beginning of a unit, shorter than the longest line. */
+  /** Incomplete unit, shorter than the longest line. */
   #pending: Buffer = Buffer.alloc(0);
-  /** Bytes of the current frame's payload that have not come yet. */
+  /** Bytes of the current frame's payload that are still to come. */
   #payloadBytes = 0;
-  /** The first half of a sample whose other half has not come yet. */
+  /** First byte of a sample whose second byte is still to come. */
   #oddByte: number | undefined;
-  /** A line that is too long is passed over up to its end. */
+  /** True while the rest of a line that is too long is skipped. */
   #skipsLine = false;
 
   /**
    * Takes the next bytes.
-   * @param framing `message` for a whole WebSocket message, whose beginning tells that a text before it has ended;
-   * `stream` for TCP
+   * @param framing `message` for a whole WebSocket message, whose start ends a pending text; `stream` for TCP
    */
   push(bytes: Uint8Array, framing: 'message' | 'stream'): ProgramUnit[] {
     const units: ProgramUnit[] = [];
@@ -59,14 +59,14 @@ export class ProgramReader {
     return units;
   }
 
-  /** The connection has ended: a last line counts without its newline. */
+  /** Handles the end of the connection: a last line counts without its newline. */
   end(): ProgramUnit[] {
     const units: ProgramUnit[] = [];
     this.#endText(units);
     return units;
   }
 
-  /** @returns the end of the unit at `at`, or undefined when its rest has not come yet */
+  /** @returns the end of the unit at `at`, or undefined while it is incomplete */
   #unit(data: Buffer, at: number, units: ProgramUnit[]): number | undefined {
     if (this.#payloadBytes > 0) return this.#payload(data, at, units);
     if (this.#skipsLine) {
@@ -74,7 +74,7 @@ export class ProgramReader {
       this.#skipsLine = end === -1;
       return end === -1 ? data.length : end;
     }
-    // The avatar is stuck for good by a leading newline; nothing is meant by it.
+    // A leading newline hangs the avatar for good and has no meaning, so it is skipped.
     if (isNewline(data[at])) return at + 1;
     const head = data.toString('latin1', at, at + HEADER_BYTES);
     if ('SND'.startsWith(head.slice(0, 3)) && head.length < HEADER_BYTES)
@@ -93,7 +93,10 @@ export class ProgramReader {
     return this.#text(data, at, units);
   }
 
-  /** A text such as `S` or `SND` with its newline is a whole one; otherwise it may still become a frame. */
+  /**
+   * Handles a text such as `S` or `SND`: with its newline it is complete, otherwise it may still become a
+   * frame.
+   */
   #shortText(data: Buffer, at: number, units: ProgramUnit[]): number | undefined {
     return endOfLine(data, at) === -1 ? undefined : this.#text(data, at, units);
   }

@@ -6,25 +6,25 @@ import type { Agent } from '../agent/agent.js';
 import type { RelayAddress, TcpAddress } from '../config.js';
 import { RelayedProgram, type ProgramConnection } from './relayed-program.js';
 
-/** An avatar tries again so often (protocol.md §1), in ms. */
+/** Interval of the avatar's connection attempts, in ms (protocol.md §1). */
 const RETRY_MS = 500;
-/** Messages of the avatar that may wait for a program that reads slowly, in bytes. */
+/** Maximum size of avatar messages that wait for a slow program, in bytes. */
 const MAX_UNSENT_BYTES = 1_000_000;
-/** The largest WebSocket message that a program may send, in bytes; the avatar itself takes 8 KB. */
+/** Maximum WebSocket message from a program, in bytes; the avatar itself takes 8 KB. */
 const MAX_MESSAGE_BYTES = 1_000_000;
-/** Programs on one listening port; the avatar takes 20 (protocol.md §6). */
+/** Maximum number of programs on one listening port, as for the avatar (protocol.md §6). */
 const MAX_PROGRAMS = 20;
 
-/** What a relay needs. */
+/** Dependencies of a relay. */
 export interface RelayOptions {
   readonly agent: Agent;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
-/** A way on which programs take the bridge for an avatar. */
+/** A connection point where programs use the bridge in place of an avatar. */
 export interface Relay {
-  /** Ends it; what the programs sent is spoken to its end. */
+  /** Closes the relay. Sound already sent by the programs is played to its end. */
   close(): Promise<void>;
 }
 
@@ -36,8 +36,8 @@ export function openRelay(address: RelayAddress, options: RelayOptions): Relay {
 }
 
 /**
- * Connects to somebody's server as the avatar would: while the avatar is there, again and again, so that the program
- * sees the avatar come and go.
+ * Connects to a program's server as the avatar would. It retries while the avatar is connected, and
+ * disconnects with the avatar, so that the program sees it come and go.
  */
 class CallingRelay implements Relay {
   readonly #address: Exclude<RelayAddress, { kind: 'listen' }>;
@@ -45,7 +45,7 @@ class CallingRelay implements Relay {
   readonly #options: RelayOptions;
   readonly #unsubscribe: (() => void)[];
   #retry: Timer | undefined;
-  /** Ends the connection that there is or is being made. */
+  /** Closes the current connection or connection attempt. */
   #hangUp: (() => void) | undefined;
   #told = false;
   #closed = false;
@@ -105,13 +105,13 @@ interface Dialled {
   closed(reason: string): void;
 }
 
-/** Connects once. @returns hangs up */
+/** Connects once. @returns a function that disconnects */
 function dial(address: Exclude<RelayAddress, { kind: 'listen' }>, listener: Dialled): () => void {
   return address.kind === 'websocket' ? dialWebSocket(address.url, listener) : dialTcp(address, listener);
 }
 
 function dialWebSocket(url: string, { open, data, closed }: Dialled): () => void {
-  // As the avatar asks: no extension, no subprotocol, no Origin (protocol.md §1).
+  // Same request as the avatar's: no extension, no subprotocol, no Origin (protocol.md §1).
   const socket = new WebSocket(url, {
     headers: { 'X-App-Type': 'MMDAgent' },
     perMessageDeflate: false,
@@ -147,7 +147,7 @@ function dialTcp({ host, port }: { host: string; port: number }, listener: Diall
   return () => socket.end();
 }
 
-/** Stands in for an avatar that is a TCP server: programs connect to it, several at once. */
+/** Replaces an avatar that is a TCP server: several programs can connect at once. */
 class ListeningRelay implements Relay {
   readonly #address: TcpAddress;
   readonly #options: RelayOptions;
@@ -169,7 +169,7 @@ class ListeningRelay implements Relay {
     this.#listen();
   }
 
-  /** The port it listens on, once it does. */
+  /** Port it listens on; undefined before. */
   get port(): number | undefined {
     const address = this.#server.address();
     return typeof address === 'object' ? address?.port : undefined;
@@ -197,7 +197,7 @@ class ListeningRelay implements Relay {
     );
   }
 
-  /** The port can be another process's for a while, at a restart. */
+  /** Retries listening: after a restart the port can still belong to the old process for a while. */
   #again(error: Error): void {
     if (this.#closed) return;
     if (!this.#told)

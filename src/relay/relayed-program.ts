@@ -7,26 +7,31 @@ import type { RelayedProgramSnapshot } from '../agent/snapshot.js';
 import type { SpeechStream } from '../agent/speech-stream.js';
 import { ProgramReader, type ProgramUnit } from './program-reader.js';
 
-/** Sound without a segment end is one speech until it pauses for so long, in ms. */
+/** Pause that ends a speech when no segment end was sent, in ms. */
 const PAUSE_MS = 1000;
-/** The avatar buffers a minute (protocol.md §4): 16,000 samples a second of 2 bytes. */
+/**
+ * Maximum buffered sound, in bytes: the avatar buffers a minute (protocol.md §4), 16,000 samples a second of
+ * 2 bytes.
+ */
 const MAX_BUFFERED_BYTES = 60 * 16_000 * 2;
-/** A program that was held back may send again when so much is left. */
+/** Buffered bytes at which a paused program may send again. */
 const RESUME_BUFFERED_BYTES = MAX_BUFFERED_BYTES / 2;
 const RAW_FORMAT = 's16le:16000:1';
 
-/** The connection of a program that takes the bridge for an avatar. */
+/** Connection of a program that uses the bridge in place of an avatar. */
 export interface ProgramConnection {
-  /** `ws://localhost:9002/chat`, or the address of a program that connected by itself. */
+  /** `ws://localhost:9002/chat`, or the address of a program that connected itself. */
   readonly name: string;
-  /** Sends a line to it, with its newline. @returns false when it reads too slowly and the line was dropped */
+  /**
+   * Sends a line with its newline. @returns false when the program reads too slowly and the line was dropped
+   */
   send(line: string): boolean;
-  /** Stops reading from it: the program is held back by its own socket. */
+  /** Stops reading, so that the program's own socket blocks. */
   pause(): void;
   resume(): void;
 }
 
-/** Speaks and runs what one program sends, and tells it what the avatar says. */
+/** Plays the sound and runs the commands of one program, and sends it the avatar's messages. */
 export class RelayedProgram {
   readonly #agent: Agent;
   readonly #connection: ProgramConnection;
@@ -39,7 +44,7 @@ export class RelayedProgram {
   #mode: 'stream' | 'file' = 'stream';
   #model: string | undefined;
   #stream: SpeechStream | undefined;
-  /** The speech was ended by somebody else: the rest of its sound is dropped. */
+  /** True after another caller ended the speech: the rest of its sound is dropped. */
   #dropping = false;
   #pauseTimer: Timer | undefined;
   #held = false;
@@ -64,7 +69,7 @@ export class RelayedProgram {
     this.#logger.info({}, `${agent.name}: relays ${connection.name}`);
   }
 
-  /** What it did so far, as plain data. */
+  /** Returns the state and counters as plain data. */
   snapshot(): RelayedProgramSnapshot {
     return {
       name: this.#connection.name,
@@ -77,12 +82,12 @@ export class RelayedProgram {
     };
   }
 
-  /** Takes bytes that it sent. @param framing see `ProgramReader.push` */
+  /** Takes bytes from the program. @param framing see `ProgramReader.push` */
   receive(bytes: Uint8Array, framing: 'message' | 'stream'): void {
     for (const unit of this.#reader.push(bytes, framing)) this.#take(unit);
   }
 
-  /** Its connection has ended: what it sent is spoken to its end. */
+  /** Handles the end of the connection: the sound already sent is played to its end. */
   end(): void {
     for (const unit of this.#reader.end()) this.#take(unit);
     this.#endSpeech();
@@ -109,7 +114,7 @@ export class RelayedProgram {
 
   #command(line: string): void {
     if (line === '__AV_START' || line === '__AV_END') {
-      // The bridge keeps the avatar's control on: the program is answered as the avatar would.
+      // The bridge keeps the avatar's external control on, so it answers the program as the avatar would.
       this.#tell(`AVATAR|${line.slice('__AV_'.length)}`);
       return;
     }
@@ -144,7 +149,7 @@ export class RelayedProgram {
         model: this.#model,
       });
       this.#speeches += 1;
-      // Whatever ends the speech early destroys the stream: the speech itself tells why.
+      // A speech that ends early destroys the stream; the speech itself carries the reason.
       stream.on('error', () => undefined);
       void stream.speech.finished.then((end) => {
         if (this.#stream !== stream) return;
@@ -161,7 +166,7 @@ export class RelayedProgram {
     }
   }
 
-  /** Ends the speech after its last sample; the next sound begins another one. */
+  /** Ends the speech after its last sample; the next sound starts a new speech. */
   #endSpeech(): void {
     this.#pauseTimer?.cancel();
     this.#pauseTimer = undefined;
@@ -171,7 +176,10 @@ export class RelayedProgram {
     if (this.#held) this.#release();
   }
 
-  /** In stream mode a speech ends when its sound pauses; a program that is held back does not pause by itself. */
+  /**
+   * Ends the speech when the sound pauses in stream mode. A program that is held back does not count as
+   * paused.
+   */
   #watchPause(): void {
     this.#pauseTimer?.cancel();
     this.#pauseTimer = undefined;
@@ -180,7 +188,7 @@ export class RelayedProgram {
     this.#pauseTimer = this.#clock.after(PAUSE_MS, () => this.#endSpeech());
   }
 
-  /** Holds the program back while a minute of its sound waits. */
+  /** Holds the program back while a minute of its sound is buffered. */
   #flow(stream: SpeechStream): void {
     const bytes = stream === this.#stream ? stream.writableLength : 0;
     if (!this.#held && bytes > MAX_BUFFERED_BYTES) {
