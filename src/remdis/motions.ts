@@ -3,12 +3,12 @@ import { BridgeError } from '../base/errors.js';
 import { readTextFile } from '../base/text-file.js';
 import type { Agent } from '../agent/agent.js';
 
-/** Slots of each kind: `expression0` to `expression9`. */
+/** Number of slots of each kind: `expression0` to `expression9`. */
 const SLOTS = 10;
 
 const motionList = z.array(z.looseObject({ name: z.string(), motion: z.string() })).default([]);
 
-/** The avatar's own `rabbitmq_config.json`: the keys that the bridge reads. */
+/** Schema of the keys that the bridge reads from the avatar's `rabbitmq_config.json`. */
 const configSchema = z.looseObject({
   host: z.string().default('localhost'),
   port: z.number().int().default(5672),
@@ -21,10 +21,10 @@ const configSchema = z.looseObject({
   action_list: motionList,
 });
 
-/** What the avatar's `rabbitmq_config.json` says. */
+/** Content of the avatar's `rabbitmq_config.json`. */
 export type RabbitMqConfig = z.output<typeof configSchema>;
 
-/** Without a file: a server on this machine, the usual model, and no motions. */
+/** Configuration without a file: a server on this machine, the usual model, no motions. */
 export const NO_MOTIONS: RabbitMqConfig = configSchema.parse({});
 
 /**
@@ -45,26 +45,26 @@ export async function readRabbitMqConfig(path: string): Promise<RabbitMqConfig> 
   throw new BridgeError('CONFIG_INVALID', `'${path}': ${issue!.path.join('.') || 'it'}: ${issue!.message}.`);
 }
 
-/** An expression and an action, as Remdis asks for them. */
+/** Expression and action, as requested by Remdis. */
 export interface ExpressionAndAction {
   readonly expression?: string | undefined;
   readonly action?: string | undefined;
 }
 
 /**
- * Turns expressions and actions into motion commands, in the alias slots that the avatar's own RabbitMQ plugin uses: each
- * motion takes a free slot, and those of its kind that still run are removed.
+ * Turns expressions and actions into motion commands. It uses the alias slots of the avatar's own RabbitMQ
+ * plugin: each motion takes a free slot, and running motions of the same kind are removed.
  */
 export class Motions {
   readonly #config: RabbitMqConfig;
-  /** Slots whose motion runs, or is about to. */
+  /** Slots whose motion runs or is about to run. */
   readonly #running = new Set<string>();
 
   constructor(config: RabbitMqConfig) {
     this.#config = config;
   }
 
-  /** Follows which motions have ended by themselves. @returns ends it */
+  /** Tracks motions that end by themselves. @returns a function that stops tracking */
   follow(agent: Agent): () => void {
     return agent.on('message', ({ type, args: [alias, motion] }) => {
       if (type === 'MOTION_EVENT_DELETE' && alias === this.#config.target_model_alias && motion !== undefined)
@@ -77,7 +77,7 @@ export class Motions {
     return this.#config.target_model_alias;
   }
 
-  /** The commands for an expression and an action. @returns also the names that the lists lack */
+  /** Returns the commands for an expression and an action, and the names that the lists lack. */
   commands({ expression, action }: ExpressionAndAction): { commands: string[]; unknown: string[] } {
     const { expression_list, action_list, motion_expression_alias, motion_action_alias } = this.#config;
     const asked = [

@@ -12,9 +12,9 @@ import type { TextPiece } from '../tts/script.js';
 import { Motions, type ExpressionAndAction, type RabbitMqConfig } from './motions.js';
 
 const RAW_FORMAT = 's16le:16000:1';
-/** An utterance whose sound stops coming without a commit is over, in ms. */
+/** Time without sound or commit after which an utterance counts as ended, in ms. */
 const SILENT_MS = 3000;
-/** Sound or text of one utterance that may wait, in bytes: ten minutes of sound. */
+/** Maximum sound or text of one utterance that may wait, in bytes: ten minutes of sound. */
 const MAX_WAITING_BYTES = 10 * 60 * 16_000 * 2;
 /** Largest message that is read, in bytes. */
 const MAX_BODY_BYTES = 1_000_000;
@@ -31,29 +31,29 @@ type Unit = z.output<typeof unitSchema>;
 
 const motionSchema = z.looseObject({ expression: z.string().optional(), action: z.string().optional() });
 
-/** How Remdis is joined. */
+/** Options of the Remdis connection. */
 export interface RemdisOptions {
-  /** `amqp://user:password@host:port`; by default what the configuration says. */
+  /** `amqp://user:password@host:port`; default: from the configuration. */
   readonly url: string | undefined;
   /** The avatar's own `rabbitmq_config.json`. */
   readonly config: RabbitMqConfig;
   /** `sound` speaks the exchange `tts`; `text` speaks the exchange `dialogue` with the bridge's own engine. */
   readonly source: 'sound' | 'text';
-  /** Exchange that is told what was really heard. */
+  /** Exchange that receives the text that was heard. */
   readonly heardExchange: string | undefined;
   readonly agent: Agent;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
-/** One utterance of the system, until its commit or revoke. */
+/** An utterance of the system, until its commit or revoke. */
 type Utterance =
   | { readonly kind: 'sound'; readonly id: string; readonly stream: SpeechStream; receivedSamples: number }
   | { readonly kind: 'text'; readonly id: string; readonly pieces: PieceQueue; readonly speech: Speech };
 
 /**
- * Stands in for the avatar's RabbitMQ plugin: speaks what Remdis' modules publish, moves the avatar as they ask, and tells
- * them what was heard. It connects again for ever.
+ * Replaces the avatar's RabbitMQ plugin: speaks what the Remdis modules publish, moves the avatar on request,
+ * and publishes what was heard. It reconnects without a limit.
  */
 export class Remdis {
   readonly #options: RemdisOptions;
@@ -65,7 +65,7 @@ export class Remdis {
   readonly #consumers: Consumer[];
   readonly #publisher: Publisher | undefined;
   #utterance: Utterance | undefined;
-  /** The utterance was ended by somebody else: the rest of it is dropped. */
+  /** True after another caller ended the utterance: the rest of it is dropped. */
   #dropping = false;
   #silence: Timer | undefined;
   #connected = false;
@@ -109,16 +109,16 @@ export class Remdis {
         : this.#connection.createPublisher({ exchanges: [fanout(options.heardExchange)] });
   }
 
-  /** Messages that were no units of Remdis. */
+  /** Number of messages that were not valid units. */
   get malformed(): number {
     return this.#malformed;
   }
 
-  /** Leaves Remdis; what it sent is spoken to its end. */
+  /** Disconnects. Sound already received is played to its end. */
   async close(): Promise<void> {
     this.#unfollow();
     this.#end();
-    // Without a server, an orderly end would wait for one.
+    // Without a server, an orderly close would wait for one.
     if (!this.#connected) return this.#connection.unsafeDestroy();
     await Promise.all(this.#consumers.map((consumer) => consumer.close()));
     await this.#publisher?.close();
@@ -129,7 +129,7 @@ export class Remdis {
     const consumer = this.#connection.createConsumer(
       {
         queueOptions: { exclusive: true },
-        // As Remdis declares it: declared otherwise, RabbitMQ would refuse one of the two.
+        // Declared as Remdis does: RabbitMQ refuses a second declaration that differs.
         exchanges: [fanout(exchange)],
         queueBindings: [{ exchange }],
         noAck: true,
@@ -144,7 +144,7 @@ export class Remdis {
     return consumer;
   }
 
-  /** rabbitmq-client parses bodies that are labelled as JSON; Remdis labels none. */
+  /** Parses the body. rabbitmq-client parses only bodies labelled as JSON, and Remdis sets no label. */
   #unitOf(body: unknown, exchange: string): Unit | undefined {
     let json = body;
     if (Buffer.isBuffer(body) || typeof body === 'string') {
@@ -176,7 +176,7 @@ export class Remdis {
     else this.#watchSilence();
   }
 
-  /** The user has begun to speak: what is said is no longer wanted. */
+  /** Stops the speech: the user has begun to speak. */
   #revoke(): void {
     const utterance = this.#utterance;
     this.#end();
@@ -188,7 +188,7 @@ export class Remdis {
     const bytes = typeof body === 'string' ? Buffer.from(body, 'base64') : undefined;
     if (!bytes || bytes.length % 2 === 1)
       return this.#refuse('tts', 'sound that is not base64 of 16-bit samples');
-    // A commit without sound ends an utterance and begins none; so does one with a chunk of silence after it.
+    // A commit without sound ends an utterance and starts none, also with a chunk of silence after it.
     if (bytes.length === 0 || (update_type === 'commit' && !this.#utterance) || this.#dropping) return;
     this.#utterance ??= this.#begin(id, (label) => {
       const { agent } = this.#options;
@@ -251,7 +251,7 @@ export class Remdis {
     void speech.stop();
   }
 
-  /** The utterance is complete. */
+  /** Ends the utterance. */
   #end(): void {
     this.#silence?.cancel();
     this.#silence = undefined;
@@ -262,14 +262,14 @@ export class Remdis {
     else utterance?.pieces.end();
   }
 
-  /** A module that was ended sends no commit: the queue must not wait for it for ever. */
+  /** Ends an utterance whose module stopped without a commit, so that the queue does not wait forever. */
   #watchSilence(): void {
     this.#silence?.cancel();
     if (this.#options.source === 'sound')
       this.#silence = this.#options.clock.after(SILENT_MS, () => this.#end());
   }
 
-  /** Moves the avatar when everything that came before has been heard. */
+  /** Moves the avatar after everything before it has been heard. */
   #moved(unit: Unit): void {
     if (unit.data_type !== 'expression_and_action' || unit.update_type === 'revoke') return;
     const asked = motionOf(unit.body);
@@ -321,12 +321,12 @@ export class Remdis {
   }
 }
 
-/** Remdis declares its exchanges so. */
+/** Declares an exchange as Remdis does. */
 function fanout(exchange: string): { exchange: string; type: string; durable: boolean } {
   return { exchange, type: 'fanout', durable: false };
 }
 
-/** The body is an object, or JSON of one. */
+/** Reads a body that is an object, or JSON of one. */
 function motionOf(body: unknown): ExpressionAndAction | undefined {
   let json = body;
   try {
@@ -338,14 +338,14 @@ function motionOf(body: unknown): ExpressionAndAction | undefined {
   return result.success ? result.data : undefined;
 }
 
-/** Pieces of a text as they come. */
+/** Queue of text pieces, iterated as they arrive. */
 class PieceQueue implements AsyncIterable<TextPiece> {
   readonly #pieces: TextPiece[] = [];
   #bytes = 0;
   #ended = false;
   #wake: (() => void) | undefined;
 
-  /** Size of what waits, in bytes. */
+  /** Size of the waiting pieces, in bytes. */
   get bytes(): number {
     return this.#bytes;
   }
