@@ -10,37 +10,40 @@ import type { CaptureOptions, Recorder } from './recorders/recorder.js';
 import { lastLines } from './recorders/run.js';
 import { Watchdog } from './watchdog.js';
 
-/** How a recorder is run and watched. */
+/** Setup of a recorder run. */
 export interface CaptureSetup {
   readonly recorder: Recorder;
-  /** Of `recorder.available()`. */
+  /** Path from `recorder.available()`. */
   readonly path: string;
   readonly capture: CaptureOptions;
   readonly maxQueuedMs: number;
   readonly noDataMs: number;
-  /** How messages name the microphone. */
+  /** Name of the microphone in messages. */
   readonly label: string;
   readonly clock: Clock;
-  /** Called with the first sound, before it can be taken. */
+  /** Called at the first sound, before it can be taken. */
   onFirstSound(): void;
 }
 
-/** Samples as they were recorded. */
+/** Recorded samples. */
 export interface Recorded {
   readonly samples: Int16Array;
-  /** When the first of them was captured, in monotonic ms. */
+  /** Capture time of the first sample, in monotonic ms. */
   readonly capturedAtMs: number;
 }
 
-/** So long a word of the recorder is held back: Ctrl-C reaches it as well, and what it says then is its farewell. */
+/**
+ * Delay before a message of the recorder is reported, in ms: Ctrl-C also reaches the recorder, and its last
+ * message is then noise.
+ */
 const FAREWELL_MS = 100;
 
-/** A microphone that gives nothing but zeros for so long is switched off somewhere. */
+/** Duration of pure zeros after which the microphone counts as muted, in ms. */
 const MUTED_AFTER_MS = 5_000;
 
 /**
- * One recorder at work. Its output is read as fast as it comes, whoever takes it: a full pipe would make the recorder
- * lose sound in silence, while the queue here counts what it drops.
+ * A running recorder. Its output is read at once, even when nobody takes it: with a full pipe the recorder
+ * would lose sound unnoticed, while this queue counts what it drops.
  */
 export class Capture {
   readonly #setup: CaptureSetup;
@@ -56,7 +59,7 @@ export class Capture {
   readonly #held: string[] = [];
   #words: Timer | undefined;
 
-  /** Starts the recorder. Stop it, or abort the context. */
+  /** Starts the recorder. End it with `stop()` or by aborting the context. */
   constructor(setup: CaptureSetup, context: SoundContext) {
     const { recorder, path, clock, noDataMs } = setup;
     const { signal } = context;
@@ -68,7 +71,8 @@ export class Capture {
     this.#program = recorder.start(path, recorder.command(setup.capture), {
       signal,
       onStderrLine: (line) => {
-        // Before any sound they belong to the error that follows; at its end they are only its farewell.
+        // Before the first sound these lines belong to the error that follows; after the stop they are of no
+        // interest.
         if (this.#heard && !this.#stopped) this.#hold(`${recorder.name}: ${line}`);
       },
     });
@@ -81,14 +85,15 @@ export class Capture {
     void this.#read();
   }
 
-  /** Sound dropped so far because nobody took it in time, in milliseconds. */
+  /** Sound dropped so far because it was not taken in time, in milliseconds. */
   get droppedMs(): number {
     return this.#toMs(this.#queue.droppedSamples);
   }
 
   /**
-   * The next samples, at the rate that was asked for.
-   * @throws BridgeError RECORDER_FAILED when the recorder ended, hangs or cannot open the device; the signal's reason
+   * Returns the next samples, at the requested rate.
+   * @throws BridgeError RECORDER_FAILED when the recorder ended, hangs or cannot open the device; the
+   * signal's reason
    */
   async next(): Promise<Recorded> {
     const samples = await this.#queue.next();
@@ -96,7 +101,7 @@ export class Capture {
     return { samples, capturedAtMs: this.#captured.timeOf(this.#queue.takenFromSample)! };
   }
 
-  /** Ends the recorder and waits until it is gone. */
+  /** Stops the recorder and waits until it has ended. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#words?.cancel();
@@ -107,7 +112,7 @@ export class Capture {
     await this.#program.stop();
   }
 
-  /** Passes a word of the recorder on in a moment, unless nobody wants the sound any more by then. */
+  /** Reports a message of the recorder after a short delay, unless the capture is stopped by then. */
   #hold(words: string): void {
     this.#held.push(words);
     this.#words ??= this.#setup.clock.after(FAREWELL_MS, () => this.#release());
@@ -170,7 +175,7 @@ export class Capture {
   }
 }
 
-/** Tells once when a sound has been exactly zero from its start for too long. */
+/** Reports once when a sound has been exactly zero from its start for too long. */
 class MuteDetector {
   #leftSamples: number;
 
@@ -178,7 +183,7 @@ class MuteDetector {
     this.#leftSamples = limitSamples;
   }
 
-  /** @returns true with the block in which it became too long */
+  /** @returns true for the block at which the limit is reached */
   push(samples: Int16Array): boolean {
     if (this.#leftSamples <= 0) return false;
     if (samples.some((sample) => sample !== 0)) {

@@ -2,21 +2,21 @@ import { toBridgeError, type BridgeError } from '../base/errors.js';
 import type { Device, RecorderName } from './recorders/recorder.js';
 import { recordersFor } from './recorders/table.js';
 
-/** What one recorder on this machine can record from. */
+/** A recorder on this machine and its devices. */
 export interface RecorderReport {
   readonly recorder: RecorderName;
-  /** The program's absolute path; undefined when it is not installed. */
+  /** Absolute path of the program; undefined when it is not installed. */
   readonly path: string | undefined;
-  /** How it is installed on this system, when it is known. */
+  /** Install command on this system, if known. */
   readonly install: string | undefined;
   readonly devices: readonly Device[];
-  /** Why its devices could not be listed. */
+  /** Error of listing its devices. */
   readonly error?: BridgeError;
 }
 
 /**
- * Every recorder of this system in the order in which `auto` tries them, with its devices. One that fails is reported,
- * and does not keep the others from answering.
+ * Returns every recorder of this system in the order in which `auto` tries them, with its devices. A recorder
+ * that fails is reported and does not hold up the others.
  */
 export async function listRecorders(signal: AbortSignal): Promise<RecorderReport[]> {
   return Promise.all(

@@ -8,8 +8,8 @@ import { decodeSound, type DecodeOptions } from '../audio/probe.js';
 const READ_BYTES = 65_536;
 
 /**
- * A file of any known format. Nothing is touched before it is opened, and it is read as it is spoken, never ahead.
- * @param path relative to the working folder; a named pipe will do
+ * Makes a sound of a file of any known format. The file is opened and read only as it is played.
+ * @param path relative to the working folder; may be a named pipe
  */
 export function fileSound(path: string, options: DecodeOptions = {}): Sound {
   const label = basename(path) || path;
@@ -17,7 +17,7 @@ export function fileSound(path: string, options: DecodeOptions = {}): Sound {
     label,
     live: false,
     async *open(context) {
-      // A pipe can be read but once.
+      // A pipe can be read only once.
       const isFile = await stat(path).then(
         (found) => found.isFile(),
         () => false,
@@ -29,7 +29,7 @@ export function fileSound(path: string, options: DecodeOptions = {}): Sound {
 }
 
 /**
- * The bytes of a file, 64 KB at a time, each read when the one before has been taken.
+ * Reads a file in chunks of 64 KB, each after the previous one was taken.
  * @throws BridgeError FILE_NOT_FOUND, FILE_UNREADABLE; the signal's reason when it is aborted
  */
 export async function* readFile(
@@ -39,14 +39,14 @@ export async function* readFile(
   signal.throwIfAborted();
   let file: FileHandle | undefined;
   try {
-    // A pipe's opening and reading last until the other side writes, so neither may outlast the signal.
+    // Opening and reading a pipe block until the other side writes, so both must end at the signal.
     const opening = open(path);
     file = await abortable(opening, signal).catch((error: unknown) => {
       if (signal.aborted) opening.then((late) => late.close()).catch(() => undefined);
       throw error;
     });
     for (;;) {
-      // A fresh buffer each time: whoever takes the chunk may keep it.
+      // A new buffer for each chunk, because the consumer may keep it.
       const { bytesRead, buffer } = await abortable(file.read(Buffer.allocUnsafeSlow(READ_BYTES)), signal);
       if (bytesRead === 0) return;
       yield buffer.subarray(0, bytesRead);

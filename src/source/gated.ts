@@ -3,15 +3,16 @@ import { VoiceGate, type GateEvent, type GateOptions } from '../audio/gate.js';
 import { blockMs, type PcmBlock, type Sound, type SoundContext } from '../audio/pcm.js';
 import { SAMPLE_RATE_HZ, samplesToMs } from '../base/units.js';
 
-/** How a sound is gated. */
+/** Options of a gated sound. */
 export interface GatedOptions extends GateOptions {
-  /** Told when somebody begins to speak (true) and has stopped (false). */
+  /** Called with true when speech begins and with false when it has stopped. */
   readonly onChange?: (open: boolean) => void;
 }
 
 /**
- * Another sound, of which only what somebody says is left: 16 kHz mono, in stretches, with nothing in between. A live
- * sound stays live; its stretches come late by the pre-roll, because that is what the first syllable is kept in.
+ * Makes a sound that contains only the speech of another one: 16 kHz mono, in stretches, with nothing in
+ * between. A live sound stays live; its stretches are delayed by the pre-roll, which holds the first
+ * syllable.
  * @throws BridgeError OPTION_INVALID when the pre-roll is not 0 to 2,000 ms or the hang-over not 0 to 60,000 ms
  */
 export function gatedSound(sound: Sound, options: GatedOptions = {}): Sound {
@@ -31,10 +32,10 @@ async function* gated(
 ): AsyncGenerator<PcmBlock, void, undefined> {
   const gate = new VoiceGate(options);
   const converter = await createConverter(sound.label);
-  /** Samples that went into the gate, and when the end of them was captured, where that is known. */
+  /** Samples that went into the gate, and the capture time of their end, if known. */
   let seen = 0;
   let seenToMs: number | undefined;
-  /** Where in them the next sample that comes out lies. */
+  /** Position of the next output sample in the input. */
   let at = 0;
   const passed = function* (events: readonly GateEvent[]): Generator<PcmBlock> {
     for (const event of events) {

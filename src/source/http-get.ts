@@ -13,45 +13,52 @@ import type { EncodedChunk } from '../audio/pcm.js';
 import { MAX_TEXT_BYTES, wordsOf } from '../audio/text.js';
 import { publicLookup, requirePublicHost } from './public-address.js';
 
-/** The bounds of a fetch. */
+/** Limits of a fetch. */
 export interface GetOptions {
-  /** False refuses addresses inside this machine or its private network: for what a remote caller asks for. */
+  /** False refuses addresses of this machine and its private network, for requests of remote callers. */
   readonly allowPrivate?: boolean;
-  /** The most bytes that are taken. */
+  /** Maximum size of the body, in bytes. */
   readonly maxBytes?: number;
   readonly maxRedirects?: number;
-  /** For the name, the connection and TLS, in milliseconds; for each redirect anew. */
+  /** Timeout of name look-up, connection and TLS, in milliseconds; starts again at each redirect. */
   readonly connectTimeoutMs?: number;
-  /** From the request to the head of the answer, in milliseconds. */
+  /** Timeout from the request to the response head, in milliseconds. */
   readonly answerTimeoutMs?: number;
-  /** The longest wait for more of the body, in milliseconds. Time in which nobody wanted more does not count. */
+  /**
+   * Timeout of a wait for more of the body, in milliseconds. Time in which nothing is read does not count.
+   */
   readonly idleTimeoutMs?: number;
-  /** From the start to the last byte, in milliseconds; the body is read as it is spoken, so this is long. */
+  /**
+   * Timeout from the start to the last byte, in milliseconds; long, because the body is read as it is played.
+   */
   readonly totalTimeoutMs?: number;
-  /** The name look-up, for tests; the system's by default. */
+  /** Name look-up, for tests; default: the system's. */
   readonly lookup?: LookupFunction;
   readonly clock?: Clock;
 }
 
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
-/** An answer whose head is there and whose body can be read. */
+/** A response whose head has arrived and whose body can be read. */
 export interface HttpAnswer {
-  /** As the server gave it, with its parameters; empty when it did not say. */
+  /** Content type as sent by the server, with parameters; empty when absent. */
   readonly contentType: string;
   readonly headers: IncomingHttpHeaders;
-  /** The body, once, pulled. @throws BridgeError SOURCE_FAILED, SOURCE_TOO_LARGE or SOURCE_TIMEOUT */
+  /**
+   * Body, to be iterated once, read as it is taken. @throws BridgeError SOURCE_FAILED, SOURCE_TOO_LARGE or
+   * SOURCE_TIMEOUT
+   */
   readonly body: AsyncGenerator<EncodedChunk, void, undefined>;
 }
 
-/** An address as messages show it: without credentials, and without a query, which may hold a token. */
+/** Returns a URL for messages: without credentials and without the query, which may hold a token. */
 export function urlLabel(url: URL): string {
   return url.origin + url.pathname;
 }
 
 /**
- * Reads an address as one that can be fetched.
- * @throws BridgeError SOURCE_URL_INVALID when it is no whole http(s) address
+ * Parses an http or https URL.
+ * @throws BridgeError SOURCE_URL_INVALID when it is not a complete http(s) URL
  */
 export function parseHttpUrl(text: string | URL): URL {
   const url = URL.canParse(String(text)) ? new URL(text) : undefined;
@@ -61,9 +68,9 @@ export function parseHttpUrl(text: string | URL): URL {
 }
 
 /**
- * Fetches an address by GET, follows redirects, and returns when the head of the answer is there.
- * @throws BridgeError SOURCE_FAILED when it cannot be reached, answers with an error or redirects without an end;
- * SOURCE_DENIED for a private address; SOURCE_TOO_LARGE; SOURCE_TIMEOUT; the signal's reason
+ * Fetches a URL with GET, follows redirects, and returns when the response head has arrived.
+ * @throws BridgeError SOURCE_FAILED when the server cannot be reached, answers with an error or redirects too
+ * often; SOURCE_DENIED for a private address; SOURCE_TOO_LARGE; SOURCE_TIMEOUT; the signal's reason
  */
 export async function httpGet(url: URL, options: GetOptions, signal: AbortSignal): Promise<HttpAnswer> {
   const clock = options.clock ?? systemClock;
@@ -92,7 +99,7 @@ export async function httpGet(url: URL, options: GetOptions, signal: AbortSignal
   }
 }
 
-/** SHOUTcast servers begin their answer with `ICY 200 OK`, which Node's parser refuses. */
+/** Socket for SHOUTcast servers, which begin their response with `ICY 200 OK`; Node's parser refuses that. */
 class IcySocket extends Socket {
   #begun = false;
 
@@ -103,18 +110,18 @@ class IcySocket extends Socket {
   }
 }
 
-/** @returns the answer, paused at its body */
+/** @returns the response, paused before its body */
 function send(url: URL, options: GetOptions, clock: Clock, signal: AbortSignal): Promise<IncomingMessage> {
   const label = urlLabel(url);
   const { allowPrivate = true, connectTimeoutMs = 10_000, answerTimeoutMs = 30_000 } = options;
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
-    // A look-up is made for names only: an address must be checked as it stands.
+    // A look-up happens for names only, so a literal address must be checked here.
     if (!allowPrivate) requirePublicHost(url.hostname);
     const secure = url.protocol === 'https:';
     const lookup = allowPrivate ? options.lookup : publicLookup(options.lookup);
     const request = (secure ? requestHttps : requestHttp)(url, {
-      // No pool: a socket of an earlier, permitted look-up must not serve this one. Without an agent there is none.
+      // No agent and so no pool: a socket from an earlier, permitted look-up must not serve this request.
       ...(secure
         ? { agent: false }
         : { createConnection: (target: object) => new IcySocket().connect(target as NetConnectOpts) }),
@@ -139,7 +146,7 @@ function send(url: URL, options: GetOptions, clock: Clock, signal: AbortSignal):
     );
     request.once('response', (response) => {
       timer.cancel();
-      // Kept for as long as it lives: an error nobody reads would end the process.
+      // This listener stays: without one, a late error would end the process.
       response.on('error', () => undefined);
       resolve(response);
     });
@@ -195,7 +202,7 @@ async function* readBody(
 const DEFAULT_MAX_BYTES = 512 * 1024 * 1024;
 
 function redirectTarget(header: string, from: URL): URL {
-  // Node reads headers as Latin-1; what many servers write there is UTF-8.
+  // Node reads headers as Latin-1, but many servers send UTF-8.
   const location = Buffer.from(header, 'latin1').toString('utf8');
   const target = URL.canParse(location, from.href) ? new URL(location, from) : undefined;
   if (target?.protocol === 'http:' || target?.protocol === 'https:') return target;

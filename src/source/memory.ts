@@ -5,21 +5,21 @@ import { BridgeError, toBridgeError } from '../base/errors.js';
 import type { EncodedChunk, PcmBlock, Sound } from '../audio/pcm.js';
 import { decodeSound, type DecodeOptions } from '../audio/probe.js';
 
-/** Frames of a block that is cut from samples in memory. */
+/** Frames per block cut from samples in memory. */
 const FRAMES_PER_BLOCK = 16_384;
 
-/** Whatever encoded bytes can come out of, in their own time. */
+/** Any stream of encoded bytes. */
 export type ByteStream = AsyncIterable<Uint8Array> | Readable | ReadableStream<Uint8Array>;
 
-/** How a sound from memory or from a stream is named and read. */
+/** Options of a sound from memory or from a stream. */
 export interface MemoryOptions extends DecodeOptions {
-  /** How messages name it. */
+  /** Name of the sound in messages. */
   readonly label?: string | undefined;
 }
 
 /**
- * A whole encoded sound that lies in memory, such as a file that was read.
- * @param bytes of any known format; not copied, so they must stay as they are while it is spoken
+ * Makes a sound of encoded bytes in memory, such as a file that was read.
+ * @param bytes in any known format; not copied, so they must not change until the sound has been played
  */
 export function bytesSound(bytes: Uint8Array, options: MemoryOptions = {}): Sound {
   const label = options.label ?? 'the data';
@@ -31,10 +31,10 @@ export function bytesSound(bytes: Uint8Array, options: MemoryOptions = {}): Soun
 }
 
 /**
- * Samples that lie in memory.
- * @param samples interleaved when there are several channels, floats from -1 to 1; not copied, so they must stay as
- * they are while they are spoken
- * @param sampleRateHz their rate, 1,000 to 768,000
+ * Makes a sound of samples in memory.
+ * @param samples interleaved when there are several channels, floats from -1 to 1; not copied, so they must
+ * not change until the sound has been played
+ * @param sampleRateHz sample rate, 1,000 to 768,000
  */
 export function samplesSound(
   samples: Float32Array | Int16Array,
@@ -65,7 +65,7 @@ export function samplesSound(
 }
 
 /**
- * Encoded bytes as they come out of a stream: pulled, each chunk when the one before has been spoken to its end. Ending
+ * Makes a sound of a stream of encoded bytes. A chunk is read after the previous one has been played. Ending
  * early destroys or cancels the stream. It can be opened once.
  * @param stream a Node Readable, a web ReadableStream, or any async iterable of bytes
  */
@@ -84,9 +84,10 @@ export function streamSound(stream: ByteStream, options: MemoryOptions = {}): So
 }
 
 /**
- * The bytes of any stream, guarded: it ends at the signal even when the stream hangs, and its errors carry a code.
- * @param label how messages name it
- * @throws BridgeError SOURCE_FAILED when the stream fails or gives anything but bytes; the signal's reason
+ * Reads the bytes of any stream. It ends at the signal even when the stream hangs, and its errors carry a
+ * code.
+ * @param label name of the stream in messages
+ * @throws BridgeError SOURCE_FAILED when the stream fails or yields anything but bytes; the signal's reason
  */
 export async function* readStream(
   stream: ByteStream,
@@ -109,7 +110,7 @@ export async function* readStream(
   } finally {
     if (!ended) {
       const closing = close().catch(() => undefined);
-      // One that hangs is not waited for.
+      // After an abort the stream may hang, so its end is not awaited.
       if (!signal.aborted) await closing;
     }
   }
@@ -120,7 +121,10 @@ interface Puller {
   close(): Promise<unknown>;
 }
 
-/** One way to pull and to close: an iterator's `return()` alone would wait for a read that may never end. */
+/**
+ * Returns one way to read and close any stream: an iterator's `return()` alone would wait for a read that may
+ * never end.
+ */
 function puller(stream: ByteStream): Puller {
   if ('getReader' in stream) {
     const reader = stream.getReader();

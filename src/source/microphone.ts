@@ -7,47 +7,47 @@ import { Capture } from './capture.js';
 import { RECORDER_NAMES, type Recorder, type RecorderName } from './recorders/recorder.js';
 import { RECORDERS, recordersFor } from './recorders/table.js';
 
-/** Which microphone, and how. */
+/** Microphone options. */
 export interface MicrophoneOptions {
-  /** A recorder of the closed list; `auto` takes the first that gives sound. */
+  /** Recorder to use; `auto` takes the first that delivers sound. */
   readonly recorder?: RecorderName | 'auto';
-  /** A device by the name that the recorder knows it under; without it the system's default. */
+  /** Device by the recorder's own name; default: the system's default device. */
   readonly device?: string;
-  /** Louder or quieter, in decibels. */
+  /** Gain, in decibels. */
   readonly gainDb?: number;
   readonly sampleRateHz?: number;
-  /** How much sound comes at a time, in milliseconds: the delay of the capture. */
+  /** Length of a piece of sound, in milliseconds: the delay of the capture. */
   readonly periodMs?: number;
-  /** The most that waits for whoever takes it, in milliseconds; what is older is dropped. */
+  /** Maximum sound in the queue, in milliseconds; older sound is dropped. */
   readonly maxQueuedMs?: number;
-  /** A recorder that gives nothing for so long has hung, in milliseconds. */
+  /** Time without data after which the recorder counts as hung, in milliseconds. */
   readonly noDataMs?: number;
-  /** Told how loud the last 100 ms were, after the gain: for a meter. */
+  /** Called with the level of the last 100 ms, after the gain, for a meter. */
   readonly onLevel?: (level: Level) => void;
   readonly clock?: Clock;
 }
 
-/** A microphone that is open or can be opened, and what became of its sound. */
+/** A microphone as a sound, with its state. */
 export interface MicrophoneSound extends Sound {
   readonly live: true;
-  /** The recorder that gives the sound, once it does. */
+  /** Recorder in use, once it delivers sound. */
   readonly recorder: RecorderName | undefined;
-  /** Sound dropped because nobody took it in time, in milliseconds. */
+  /** Sound dropped because it was not taken in time, in milliseconds. */
   readonly droppedMs: number;
 }
 
-/** Faster than the eye follows, slow enough for a terminal. */
+/** Interval of the level meter, in ms: fast enough for the eye, slow enough for a terminal. */
 const LEVEL_EVERY_MS = 100;
 
 /**
- * The sound of a microphone, by a recorder that is installed.
- * @throws BridgeError OPTION_INVALID when the recorder is none of the list. While it is open: RECORDER_MISSING when the
- * program, or with `auto` every one, is not installed; RECORDER_FAILED when it ends, hangs or cannot open the device.
- * With `auto` the next recorder is tried, as long as no sound has come.
+ * Makes a sound of a microphone, recorded by an installed program.
+ * @throws BridgeError OPTION_INVALID for an unknown recorder. While it is open: RECORDER_MISSING when the
+ * program (with `auto`: every one) is not installed; RECORDER_FAILED when it ends, hangs or cannot open the
+ * device. With `auto` the next recorder is tried until one delivers sound.
  */
 export function microphoneSound(options: MicrophoneOptions = {}): MicrophoneSound {
   const { recorder = 'auto' } = options;
-  // What comes from the API or a command line is not held by the type.
+  // Values from the API or a command line are not checked by the type.
   if (recorder !== 'auto' && !RECORDER_NAMES.includes(recorder))
     throw new BridgeError(
       'OPTION_INVALID',

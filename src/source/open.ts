@@ -9,8 +9,8 @@ import { bytesSound, samplesSound, streamSound } from './memory.js';
 import { urlSound } from './url.js';
 
 /**
- * Turns what a caller gives into a sound. Nothing is read yet.
- * @throws BridgeError OPTION_INVALID when it is nothing that can be spoken, or an option does not fit it
+ * Makes a sound of any input. Nothing is read yet.
+ * @throws BridgeError OPTION_INVALID when the input cannot be played, or an option does not fit it
  */
 export function openSound(input: SoundInput, options: SoundInputOptions): Sound {
   const decode: DecodeOptions = {
@@ -36,8 +36,8 @@ export function openSound(input: SoundInput, options: SoundInputOptions): Sound 
 }
 
 /**
- * The path of a file that is named by a path or by its address (`file:///…`).
- * @throws BridgeError FILE_NOT_FOUND for the address of a file on another machine
+ * Returns the path of a file that is given by a path or a `file:///…` URL.
+ * @throws BridgeError FILE_NOT_FOUND for a URL of a file on another machine
  */
 export function pathOf(file: string | URL): string {
   if (typeof file === 'string' && !/^file:\/\//i.test(file)) return file;
@@ -54,7 +54,7 @@ export function pathOf(file: string | URL): string {
   }
 }
 
-/** Any URL but that of a file, so that one of an unknown kind is named as such. */
+/** True for every URL except `file:`, so that an unsupported scheme is reported as such. */
 function isAddress(input: SoundInput): input is string | URL {
   return typeof input === 'string'
     ? /^https?:\/\//i.test(input)

@@ -1,6 +1,6 @@
 import { mediaType } from '../audio/content-type.js';
 
-/** A longer list is none of one stream. */
+/** Maximum size of a playlist; a longer one does not name a single stream. */
 export const MAX_PLAYLIST_BYTES = 65_536;
 
 const TYPES = new Set([
@@ -14,7 +14,7 @@ const TYPES = new Set([
 ]);
 
 /**
- * Whether an answer is a playlist (M3U, PLS), which names sounds and is none.
+ * Returns true when a response is a playlist (M3U, PLS), which names sounds and contains none.
  * @param head its first bytes
  */
 export function isPlaylist(contentType: string, head: Uint8Array): boolean {
@@ -27,7 +27,7 @@ export function isPlaylist(contentType: string, head: Uint8Array): boolean {
 
 /**
  * Reads a playlist.
- * @returns the addresses or paths that it names, or `hls` for one whose entries are pieces of a stream
+ * @returns the URLs or paths in it, or `hls` when its entries are segments of one stream
  */
 export function readPlaylist(bytes: Uint8Array): string[] | 'hls' {
   const lines = Buffer.from(bytes)

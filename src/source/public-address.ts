@@ -4,20 +4,20 @@ import ipaddr from 'ipaddr.js';
 import { BridgeError } from '../base/errors.js';
 
 /**
- * Whether an address belongs to the public internet. Everything else (this machine, the private and link-local
- * networks with the cloud's metadata service, multicast, and the forms that carry another address within) does not.
+ * Returns true for an address of the public internet; false for this machine, private and link-local networks
+ * (with the cloud's metadata service), multicast, and addresses that embed another address.
  * @param address a literal IPv4 or IPv6 address, without brackets
  */
 export function isPublicAddress(address: string): boolean {
   if (!ipaddr.isValid(address)) return false;
-  // `process` unwraps an IPv4 address that was dressed as IPv6.
+  // `process` unwraps an IPv4 address in IPv6 form.
   return ipaddr.process(address).range() === 'unicast';
 }
 
 /**
- * A name look-up for sockets that yields public addresses only. It is the look-up whose answer the socket connects to,
- * so a name that answers otherwise the second time (DNS rebinding) gains nothing.
- * @param lookup the look-up underneath; the system's by default
+ * Returns a name look-up for sockets that yields public addresses only. The socket connects to the very
+ * address that was checked, so a name that changes its answer (DNS rebinding) cannot bypass the check.
+ * @param lookup underlying look-up; default: the system's
  */
 export function publicLookup(lookup: LookupFunction = systemLookup): LookupFunction {
   return (hostname, options, callback) => {
@@ -34,8 +34,8 @@ export function publicLookup(lookup: LookupFunction = systemLookup): LookupFunct
 }
 
 /**
- * Refuses a host that is written as an address and is not public: no look-up is made for those.
- * @param host as it stands in a URL, with brackets around IPv6
+ * Refuses a host that is a literal address and not public: no look-up is made for those.
+ * @param host as in a URL, with brackets around IPv6
  * @throws BridgeError SOURCE_DENIED
  */
 export function requirePublicHost(host: string): void {

@@ -7,16 +7,17 @@ import { isText, MAX_TEXT_BYTES, TEXT_HEAD_BYTES, wordsOf } from '../audio/text.
 import { isPlaylist, MAX_PLAYLIST_BYTES, readPlaylist } from './playlist.js';
 import { httpGet, parseHttpUrl, urlLabel, type GetOptions } from './http-get.js';
 
-/** Playlists that may lead to one another. */
+/** Maximum chain of playlists. */
 const MAX_PLAYLISTS = 2;
 
-/** How an address is fetched and read. */
+/** Options of a sound from a URL. */
 export interface UrlOptions extends DecodeOptions, GetOptions {}
 
 /**
- * A sound at an http or https address, spoken while it arrives and read no faster than it is spoken.
- * @throws BridgeError SOURCE_URL_INVALID at once; while it is open SOURCE_FAILED, SOURCE_DENIED, SOURCE_NOT_SOUND when a
- * page or a message comes instead, SOURCE_TOO_LARGE, SOURCE_TIMEOUT, and what decoding throws
+ * Makes a sound of an http or https URL. It is played while it arrives and read no faster than it is played.
+ * @throws BridgeError SOURCE_URL_INVALID at once; while it is open SOURCE_FAILED, SOURCE_DENIED,
+ * SOURCE_NOT_SOUND when the response is a page or a message, SOURCE_TOO_LARGE, SOURCE_TIMEOUT, and the errors
+ * of decoding
  */
 export function urlSound(address: string | URL, options: UrlOptions = {}): Sound {
   const url = parseHttpUrl(address);
@@ -32,8 +33,8 @@ export function urlSound(address: string | URL, options: UrlOptions = {}): Sound
 }
 
 /**
- * The bytes of a sound at an address, pulled; see `urlSound`.
- * @param label how messages name it
+ * Reads the bytes of a sound at a URL as they are taken; see `urlSound`.
+ * @param label name of the sound in messages
  */
 export async function* soundBytes(
   url: URL,
@@ -60,14 +61,14 @@ async function fetchSound(
       await input.close();
       return await fetchSound(stream, label, options, signal, depth + 1);
     }
-    // Many servers send a sound as text/plain, so the first bytes count for more than plain text.
+    // Many servers send sound as text/plain, so the first bytes decide over that type.
     const looksLikeText =
       isText(head) || (isTextType(contentType) && mediaType(contentType) !== 'text/plain');
     if (head.length > 0 && looksLikeText) {
       const words = wordsOf(await input.peek(MAX_TEXT_BYTES));
       throw notSound(label, mediaType(contentType), words);
     }
-    // Headerless data of a format that the caller gives is not judged by the server's word for it.
+    // When the caller gives a raw format, the server's content type is ignored.
     const said =
       options.raw === undefined ? { contentType, sampleRateHz: Number(headers['x-sample-rate']) } : {};
     return { said, bytes: input[Symbol.asyncIterator]() };
@@ -77,7 +78,7 @@ async function fetchSound(
   }
 }
 
-/** The one address that a playlist names. @throws BridgeError SOURCE_NOT_SOUND when it is not one */
+/** Returns the only URL in a playlist. @throws BridgeError SOURCE_NOT_SOUND when there is not exactly one */
 function streamIn(playlist: Uint8Array, url: URL, label: string, depth: number): URL {
   const entries = readPlaylist(playlist);
   const fail = (what: string): BridgeError =>

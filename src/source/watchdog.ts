@@ -1,9 +1,15 @@
 import type { Clock, Timer } from '../base/clock.js';
 
-/** A timer that is so late means that this process stood still: what was waited for may be there, unread. */
+/**
+ * Lateness of a timer, in ms, that means this process was suspended: the awaited data may have arrived
+ * unread.
+ */
 const STALL_MS = 1_000;
 
-/** Tells when nothing has come for too long; not when it was this process that stood still (a laptop asleep). */
+/**
+ * Reports when no data has come for too long, except when this process itself was suspended (a sleeping
+ * laptop).
+ */
 export class Watchdog {
   readonly #clock: Clock;
   readonly #limitMs: number;
@@ -11,7 +17,7 @@ export class Watchdog {
   #fedAtMs: number;
   #timer: Timer;
 
-  /** @param onHang called once, when `feed` was not called for `limitMs` milliseconds */
+  /** @param onHang called once, after `limitMs` milliseconds without `feed` */
   constructor(clock: Clock, limitMs: number, onHang: () => void) {
     this.#clock = clock;
     this.#limitMs = limitMs;
@@ -20,7 +26,7 @@ export class Watchdog {
     this.#timer = this.#set(limitMs);
   }
 
-  /** Something has come. */
+  /** Resets the timeout: data has come. */
   feed(): void {
     this.#fedAtMs = this.#clock.nowMs();
   }
@@ -30,7 +36,7 @@ export class Watchdog {
     this.#timer.cancel();
   }
 
-  /** One timer for many feedings: it looks when it fires whether it was fed meanwhile. */
+  /** Sets one timer for many feeds: when it fires it checks for feeds since it was set. */
   #set(delayMs: number): Timer {
     const dueMs = this.#clock.nowMs() + delayMs;
     return this.#clock.after(delayMs, () => {

@@ -3,7 +3,7 @@ import { BridgeError } from '../../base/errors.js';
 import { rawFormat, sortDevices, type Device, type Recorder } from './recorder.js';
 import { ask, lastLines } from './run.js';
 
-/** ALSA's recorder: for a system without a sound server, and through ALSA's plugins with one. */
+/** ALSA's recorder: for a system without a sound server; it also reaches one through ALSA's plugins. */
 export const arecord: Recorder = {
   name: 'arecord',
   platforms: ['linux'],
@@ -19,7 +19,7 @@ export const arecord: Recorder = {
       '--format=S16_LE',
       `--rate=${sampleRateHz}`,
       '--channels=1',
-      // In microseconds. The buffer is the cushion against an overrun; without these two it can be half a second.
+      // In microseconds. The buffer protects against overruns; the default can be half a second.
       `--period-time=${periodMs * 1000}`,
       `--buffer-time=${periodMs * 4000}`,
     ],
@@ -37,11 +37,11 @@ async function listDevices(signal: AbortSignal): Promise<Device[]> {
   return parsePcmList(answer.stdout);
 }
 
-/** Plugins that convert or discard sound, which ALSA lists beside the devices. */
+/** Plugins that convert or discard sound; ALSA lists them among the devices. */
 const NOT_DEVICES =
   /^(null|lavrate|samplerate|speexrate|speex|upmix|vdownmix|oss|jack|(surround|hdmi|dmix|usbstream).*)$/;
 
-/** Reads `arecord -L`: a name on a line of its own, its description indented below. */
+/** Parses `arecord -L`: a name on its own line, its description indented below. */
 export function parsePcmList(text: string): Device[] {
   const devices: { id: string; description: string }[] = [];
   for (const line of text.split('\n')) {

@@ -4,8 +4,9 @@ import { rawFormat, sortDevices, type CaptureOptions, type Device, type Recorder
 import { ask, lastLines } from './run.js';
 
 /**
- * ffmpeg with the input of the system it runs on: PulseAudio, or ALSA for a device that begins with `alsa:`, on Linux;
- * AVFoundation on macOS; DirectShow on Windows. `platform` is an argument so that each command can be tested anywhere.
+ * Returns the ffmpeg recorder for a system. Linux: PulseAudio, or ALSA for a device that begins with `alsa:`;
+ * macOS: AVFoundation; Windows: DirectShow. `platform` is an argument so that each command can be tested
+ * anywhere.
  */
 export function ffmpegRecorder(platform: NodeJS.Platform): Recorder {
   return {
@@ -22,7 +23,7 @@ export function ffmpegRecorder(platform: NodeJS.Platform): Recorder {
     command: (options) => ({
       args: [
         ...['-hide_banner', '-nostdin', '-loglevel', 'error'],
-        // Without these it holds back seconds to learn what the input is.
+        // Without these options ffmpeg holds back seconds of sound to analyse the input.
         ...['-fflags', 'nobuffer', '-probesize', '32', '-analyzeduration', '0'],
         ...input(platform, options),
         ...['-f', 's16le', '-ar', String(options.sampleRateHz), '-ac', '1', '-flush_packets', '1', 'pipe:1'],
@@ -47,7 +48,7 @@ async function listDevices(platform: NodeJS.Platform, signal: AbortSignal): Prom
   const path = await findProgram('ffmpeg');
   if (path === undefined) return [];
   const list = (...args: string[]): ReturnType<typeof ask> => ask(path, ['-hide_banner', ...args], signal);
-  // These two are errors to ffmpeg, because nothing is opened; the list stands on standard error.
+  // ffmpeg reports an error here because nothing is opened; the list is on standard error.
   if (platform === 'darwin')
     return parseAvfoundation((await list('-f', 'avfoundation', '-list_devices', 'true', '-i', '')).stderr);
   if (platform === 'win32')
@@ -58,7 +59,7 @@ async function listDevices(platform: NodeJS.Platform, signal: AbortSignal): Prom
   return parseSources(answer.stdout);
 }
 
-/** Reads `ffmpeg -sources pulse`: `* name [description] (media types)`, the star at the default. */
+/** Parses `ffmpeg -sources pulse`: `* name [description] (media types)`, with the star at the default. */
 export function parseSources(text: string): Device[] {
   const lines = [...text.matchAll(/^(\*| ) (\S+) \[(.*)\]/gm)];
   return sortDevices(
@@ -71,7 +72,7 @@ export function parseSources(text: string): Device[] {
   );
 }
 
-/** Reads ffmpeg's list of AVFoundation devices: `[0] name` below the heading of the audio devices. */
+/** Parses ffmpeg's list of AVFoundation devices: `[0] name` below the heading of the audio devices. */
 export function parseAvfoundation(text: string): Device[] {
   const audio = text.split(/AVFoundation audio devices:/)[1] ?? '';
   return [...audio.matchAll(/\] \[(\d+)\] (.*)$/gm)].map(([, id, description]) => ({
@@ -82,7 +83,9 @@ export function parseAvfoundation(text: string): Device[] {
   }));
 }
 
-/** Reads ffmpeg's list of DirectShow devices: `"name" (audio)`, or names below a heading in older versions. */
+/**
+ * Parses ffmpeg's list of DirectShow devices: `"name" (audio)`, or names below a heading in older versions.
+ */
 export function parseDshow(text: string): Device[] {
   const headed = text.split(/DirectShow audio devices/)[1];
   const pattern =

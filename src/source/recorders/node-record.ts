@@ -5,21 +5,25 @@ import type { Program, ProgramExit } from '../../base/child.js';
 import { systemClock } from '../../base/clock.js';
 import type { CaptureCommand, StartOptions } from './recorder.js';
 
-/** How much of a program's last words is kept. */
+/** Maximum length of the kept end of a program's standard error. */
 const STDERR_TAIL_CHARS = 4096;
-/** SoX ends at once on SIGTERM; a driver that hangs in the kernel does not. */
+/**
+ * Time between SIGTERM and SIGKILL: SoX ends at once on SIGTERM, except when a driver hangs in the kernel.
+ */
 const GRACE_MS = 1000;
 
 /**
- * Starts SoX through node-record-lpcm16, with guards around what that library does by itself:
- * - it hands `recorder` to `require()`: only the two literals here reach it;
- * - a program that is missing is an uncaught exception: the path was found before, the library is made to find the
- *   very same file (it takes a name and PATH, no path), and the process has its error listener before it can fail;
- * - it emits a string as an 'error' of the output, also after it was stopped: a listener takes it, the exit tells why;
- * - it knows no buffer sizes, and no device for `rec`: both go through SoX's environment.
- *
- * The environment is changed for the one synchronous call in which the process is made, and put back before it returns.
- * @param path of the program, absolute
+ * Starts SoX through node-record-lpcm16, with guards against the library's behaviour:
+ * - It passes `recorder` to `require()`: only the two literals here reach it.
+ * - A missing program is an uncaught exception: the path was found before, the library is made to find that
+ *   same file (it takes a name and PATH, not a path), and the process gets an error listener before it can
+ *   fail.
+ * - It emits a string as an 'error' of the output, also after a stop: a listener takes it, and the exit gives
+ *   the reason.
+ * - It has no option for buffer sizes, and no device for `rec`: both are set through SoX's environment.
+ * The environment is changed only during the synchronous call that creates the process, and restored before
+ * it returns.
+ * @param path absolute path of the program
  */
 export function startNodeRecord(
   name: 'sox' | 'rec',
@@ -67,7 +71,7 @@ class RecordingProgram implements Program {
     this.name = name;
     this.#child = child;
     const onAbort = (): void => void this.stop();
-    // Without this it may outlive the process that started it and hold the microphone.
+    // Without this SoX may outlive this process and hold the microphone.
     const onProcessExit = (): void => void child.kill('SIGKILL');
     process.once('exit', onProcessExit);
     this.exit = new Promise((resolve) => {
@@ -80,7 +84,8 @@ class RecordingProgram implements Program {
     });
     for (const pipe of [child.stdin, child.stdout, child.stderr]) pipe?.on('error', () => undefined);
     child.stdin?.end();
-    // The library listens too, for its debug output, which would let sound flow by before it is taken here.
+    // The library also listens for data, for its debug output, which would start the flow before this code
+    // can take it.
     child.stdout?.removeAllListeners('data').pause();
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#tail = (this.#tail + text).slice(-STDERR_TAIL_CHARS);
@@ -114,7 +119,7 @@ class RecordingProgram implements Program {
     try {
       for await (const chunk of this.#child.stdout as AsyncIterable<Uint8Array>) yield chunk;
     } catch {
-      // The library's own error event ends the iteration; what matters of it is in the exit.
+      // The library's own error event ends the iteration; the exit holds the details.
     } finally {
       if (!this.#child.stdout?.readableEnded) void this.stop();
       await this.exit;

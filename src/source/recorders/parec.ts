@@ -3,7 +3,7 @@ import { BridgeError } from '../../base/errors.js';
 import { rawFormat, sortDevices, type Device, type Recorder } from './recorder.js';
 import { ask, lastLines } from './run.js';
 
-/** PulseAudio's recorder, which PipeWire's pulse server takes as well: the first choice on Linux. */
+/** PulseAudio's recorder, which also works with PipeWire's pulse server: first choice on Linux. */
 export const parec: Recorder = {
   name: 'parec',
   platforms: ['linux', 'freebsd'],
@@ -17,7 +17,7 @@ export const parec: Recorder = {
       '--format=s16le',
       `--rate=${sampleRateHz}`,
       '--channels=1',
-      // Measured: exactly one such block each such time; without it the server hands over 2 s at once.
+      // Measured: this gives one block of this length per period; without it the server delivers 2 s at once.
       `--latency-msec=${periodMs}`,
       '--client-name=mmdagent-bridge',
       '--stream-name=microphone',
@@ -40,8 +40,8 @@ async function listDevices(signal: AbortSignal): Promise<Device[]> {
 }
 
 /**
- * Reads `pactl list sources` (in English), which unlike its JSON form every version prints.
- * @param defaultId the name of the default source
+ * Parses `pactl list sources` (in English), which every version prints, unlike its JSON form.
+ * @param defaultId name of the default source
  */
 export function parseSources(text: string, defaultId: string | undefined): Device[] {
   const devices = text.split(/^Source #/m).flatMap((part) => {

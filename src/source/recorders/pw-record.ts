@@ -3,8 +3,8 @@ import { rawFormat, sortDevices, type Device, type Recorder } from './recorder.j
 import { ask } from './run.js';
 
 /**
- * PipeWire's own recorder, for a system that has PipeWire without its pulse server's tools. Only versions that know
- * `--raw` are taken: the others put a file header of their own choice in front when they write to a pipe.
+ * PipeWire's own recorder, for a system with PipeWire but without the tools of its pulse server. Only
+ * versions with `--raw` are used: older ones write a file header of their own choice into a pipe.
  */
 export const pwRecord: Recorder = {
   name: 'pw-record',
@@ -46,7 +46,7 @@ async function listDevices(signal: AbortSignal): Promise<Device[]> {
   return parseDump((await ask(dump, ['--no-colors'], signal)).stdout);
 }
 
-/** Reads the JSON of `pw-dump`: the nodes that are sources, and the default that its metadata names. */
+/** Parses the JSON of `pw-dump`: the source nodes, and the default from its metadata. */
 export function parseDump(text: string): Device[] {
   let objects: unknown;
   try {

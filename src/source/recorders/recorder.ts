@@ -1,85 +1,90 @@
 import type { Program } from '../../base/child.js';
 
-/** The recorders, a closed list: a name that a caller gives is looked up in it and never run or loaded as it stands. */
+/**
+ * Names of the recorders. The list is closed: a caller's name is looked up in it and never executed or
+ * loaded.
+ */
 export const RECORDER_NAMES = ['parec', 'pw-record', 'arecord', 'sox', 'rec', 'ffmpeg'] as const;
 
-/** A program that can record. */
+/** A name of a recorder. */
 export type RecorderName = (typeof RECORDER_NAMES)[number];
 
-/** A microphone, or another input, as one recorder knows it. */
+/** A microphone or another input, as a recorder lists it. */
 export interface Device {
-  /** What `--device` takes for this recorder. */
+  /** Value of `--device` for this recorder. */
   readonly id: string;
-  /** What people call it. */
+  /** Name for people. */
   readonly description: string;
-  /** True for the one that is taken when none is named. */
+  /** True for the default device. */
   readonly isDefault: boolean;
-  /** True for what a loudspeaker plays, rather than what a microphone hears. */
+  /** True for a monitor: the output of a loudspeaker, not a microphone. */
   readonly isMonitor: boolean;
 }
 
-/** What is asked of a recorder. */
+/** Options of a recording. */
 export interface CaptureOptions {
-  /** An id of `listDevices`; without it the system's default. */
+  /** Id from `listDevices`; default: the system's default device. */
   readonly device?: string;
   readonly sampleRateHz: number;
-  /** How much sound it hands over at a time, in milliseconds: 20 to 40. */
+  /** Length of a piece of sound, in milliseconds: 20 to 40. */
   readonly periodMs: number;
 }
 
-/** Headerless sound, as a recorder writes it: 16-bit signed little-endian, mono. */
+/** Format of headerless sound from a recorder: 16-bit signed little-endian, mono. */
 export interface RawFormat {
   readonly encoding: 's16le';
   readonly sampleRateHz: number;
   readonly channels: 1;
 }
 
-/** How a recorder is run. */
+/** Command line of a recorder. */
 export interface CaptureCommand {
   readonly args: readonly string[];
-  /** Variables added to the environment. */
+  /** Environment variables to add. */
   readonly env?: Readonly<Record<string, string>>;
   readonly rawFormat: RawFormat;
 }
 
-/** What a recorder is started with, beside its command. */
+/** Options of a start, beside the command. */
 export interface StartOptions {
-  /** Ends it when aborted. */
+  /** Ends the recorder when aborted. */
   readonly signal: AbortSignal;
-  /** Told each line that it prints on its standard error. */
+  /** Called with each line of standard error. */
   readonly onStderrLine?: (line: string) => void;
 }
 
-/** One recorder of the closed table. */
+/** A recorder of the table. */
 export interface Recorder {
   readonly name: RecorderName;
-  /** Where it can be looked for. */
+  /** Systems on which it can exist. */
   readonly platforms: readonly NodeJS.Platform[];
-  /** True when it knows no default device: without one that is named, the first of its list is taken. */
+  /** True when it has no default device: without a given one, the first of its list is used. */
   readonly needsDevice: boolean;
-  /** How it is got, per system: one line each. */
+  /** Install command for each system, one line each. */
   readonly install: Readonly<Partial<Record<NodeJS.Platform, string>>>;
-  /** What an installed one may lack, so that it is not taken: a phrase that ends `is not installed, or …`. */
+  /** Feature that an installed version may lack: a phrase that completes `is not installed, or …`. */
   readonly mayLack?: string;
-  /** The program's absolute path, or undefined when it is not installed or cannot do what is needed. */
+  /**
+   * Returns the absolute path of the program; undefined when it is not installed or lacks a needed feature.
+   */
   available(): Promise<string | undefined>;
   /**
-   * The inputs it can record from, the default first; empty when it cannot tell.
-   * @throws BridgeError RECORDER_FAILED when asking failed
+   * Lists the inputs, the default first; empty when the recorder cannot list them.
+   * @throws BridgeError RECORDER_FAILED when listing failed
    */
   listDevices(signal: AbortSignal): Promise<Device[]>;
-  /** The command that records. */
+  /** Returns the command that records. */
   command(options: CaptureOptions): CaptureCommand;
-  /** Starts it. `path` comes from `available()`. */
+  /** Starts the recorder. `path` comes from `available()`. */
   start(path: string, command: CaptureCommand, options: StartOptions): Program;
 }
 
-/** The format that every recorder here is told to write. */
+/** Returns the format that every recorder here is told to write. */
 export function rawFormat(sampleRateHz: number): RawFormat {
   return { encoding: 's16le', sampleRateHz, channels: 1 };
 }
 
-/** The default first, then microphones before monitors, each in the order given. */
+/** Sorts devices: the default first, then microphones before monitors, otherwise in the given order. */
 export function sortDevices(devices: readonly Device[]): Device[] {
   const rank = (device: Device): number => (device.isDefault ? 0 : device.isMonitor ? 2 : 1);
   return [...devices].sort((a, b) => rank(a) - rank(b));

@@ -2,27 +2,27 @@ import { startProgram } from '../../base/child.js';
 import { BridgeError } from '../../base/errors.js';
 import { systemClock } from '../../base/clock.js';
 
-/** A sound server that has hung must not hang the list of devices. */
+/** Timeout of a query, in ms: a hung sound server must not block the list of devices. */
 const ANSWER_WITHIN_MS = 5_000;
-/** A list of devices is a few kilobytes. */
+/** Maximum output of a query, in bytes; a list of devices is a few kilobytes. */
 const MAX_ANSWER_BYTES = 4_000_000;
 
-/** What a program that was asked something said. */
+/** Output of a program that was queried. */
 export interface Answer {
   readonly ok: boolean;
   readonly stdout: string;
-  /** The last 4,096 characters of its standard error, where ffmpeg prints its lists. */
+  /** Last 4,096 characters of standard error, where ffmpeg prints its lists. */
   readonly stderr: string;
 }
 
 /**
- * Runs a program to its end and returns what it said.
- * @param path an absolute path, from `findProgram`
- * @throws BridgeError RECORDER_FAILED when it cannot be started, says too much or takes more than 5 s; the signal's
- * reason when it is aborted
+ * Runs a program to its end and returns its output.
+ * @param path absolute path, from `findProgram`
+ * @throws BridgeError RECORDER_FAILED when it cannot be started, prints too much or takes more than 5 s; the
+ * signal's reason when it is aborted
  */
 export async function ask(path: string, args: readonly string[], signal: AbortSignal): Promise<Answer> {
-  // The words below are parsed, so they must not come in the user's language.
+  // The output is parsed, so it must not be in the user's language.
   const env = { LC_ALL: 'C' };
   const lines: string[] = [];
   let lineChars = 0;
@@ -57,7 +57,7 @@ export async function ask(path: string, args: readonly string[], signal: AbortSi
   return { ok: exit.code === 0, stdout: Buffer.concat(chunks).toString('utf8'), stderr: lines.join('\n') };
 }
 
-/** The last three lines of what a program printed, in one. */
+/** Joins the last three lines of an output into one. */
 export function lastLines(text: string): string {
   const lines = text.split(/[\r\n]+/).map((line) => line.trim());
   return lines

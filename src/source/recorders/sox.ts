@@ -8,14 +8,14 @@ const install = {
   win32: 'winget install ChrisBagwell.SoX',
 } as const;
 
-/** SoX by its own name. */
+/** SoX under its own name. */
 export const sox = soxRecorder('sox');
-/** SoX by the name under which it records from the default device on its own account; not there on Windows. */
+/** SoX under the name that records from the default device; not available on Windows. */
 export const rec = soxRecorder('rec');
 
 /**
- * SoX through node-record-lpcm16, behind the guards of node-record.ts. It cannot list devices; the one that is named
- * is what SoX calls AUDIODEV, for the driver that it takes by itself or that AUDIODRIVER names.
+ * Makes a SoX recorder on node-record-lpcm16, behind the guards of node-record.ts. It cannot list devices; a
+ * given device becomes AUDIODEV, for SoX's default driver or the one in AUDIODRIVER.
  */
 function soxRecorder(name: 'sox' | 'rec'): Recorder {
   return {
@@ -29,7 +29,7 @@ function soxRecorder(name: 'sox' | 'rec'): Recorder {
         { id: 'default', description: "the system's default input", isDefault: true, isMonitor: false },
       ]),
     command: (options) => ({
-      // node-record-lpcm16 makes the arguments itself; what it cannot set goes through the environment.
+      // node-record-lpcm16 makes the arguments; everything else is set through the environment.
       args: [],
       env: environment(options),
       rawFormat: rawFormat(options.sampleRateHz),
@@ -39,15 +39,15 @@ function soxRecorder(name: 'sox' | 'rec'): Recorder {
 }
 
 function environment({ device, sampleRateHz, periodMs }: CaptureOptions): Record<string, string> {
-  // Half a period: SoX hands a buffer on when it is full, and the pipe takes 4,096 bytes at a time anyway.
+  // Half a period: SoX passes a buffer on when it is full, and the pipe takes 4,096 bytes at a time anyway.
   const bufferBytes = Math.max(64, Math.round((sampleRateHz * periodMs) / 1000));
   return {
-    // Replaces the user's own SOX_OPTS: effects or a --type meant for their shell must not reach this sound.
+    // Replaces the user's SOX_OPTS: effects or a --type meant for the shell must not change this sound.
     SOX_OPTS: `--buffer ${bufferBytes}`,
-    // Its PulseAudio driver asks for no latency and gets 2 s at a time (measured); this makes the library ask.
+    // SoX's PulseAudio driver requests no latency and gets 2 s at a time (measured); this sets one.
     PULSE_LATENCY_MSEC: String(periodMs),
     ...(device === undefined ? {} : { AUDIODEV: device }),
-    // SoX looks for no driver by itself on Windows.
+    // SoX does not select a driver by itself on Windows.
     ...(process.platform === 'win32' && process.env.AUDIODRIVER === undefined
       ? { AUDIODRIVER: 'waveaudio' }
       : {}),

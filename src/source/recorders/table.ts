@@ -5,7 +5,7 @@ import { pwRecord } from './pw-record.js';
 import { RECORDER_NAMES, type Recorder, type RecorderName } from './recorder.js';
 import { rec, sox } from './sox.js';
 
-/** Every recorder, by name. */
+/** All recorders by name. */
 export const RECORDERS: Readonly<Record<RecorderName, Recorder>> = {
   parec,
   'pw-record': pwRecord,
@@ -15,14 +15,16 @@ export const RECORDERS: Readonly<Record<RecorderName, Recorder>> = {
   ffmpeg: ffmpegRecorder(process.platform),
 };
 
-/** Closest to the system's own way first: less between the microphone and us, and better messages. */
+/**
+ * Order of `auto` by system: closest to the system's own interface first, for less delay and better messages.
+ */
 const ORDER: Readonly<Partial<Record<NodeJS.Platform, readonly RecorderName[]>>> = {
   linux: ['parec', 'pw-record', 'arecord', 'ffmpeg', 'rec', 'sox'],
   darwin: ['sox', 'rec', 'ffmpeg'],
   win32: ['ffmpeg', 'sox'],
 };
 
-/** The recorders that `auto` tries on a system, in this order. */
+/** Returns the recorders that `auto` tries on a system, in order. */
 export function recordersFor(platform: NodeJS.Platform = process.platform): Recorder[] {
   const names =
     ORDER[platform] ?? RECORDER_NAMES.filter((name) => RECORDERS[name].platforms.includes(platform));
