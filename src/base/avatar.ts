@@ -1,6 +1,6 @@
 /*
  * Timing of the avatar, as measured on the real program (protocol.md §1 and §4). The simulator has its own
- * figures, so that a wrong figure here shows up in tests.
+ * figures: it shares no code with the programs that it tests.
  */
 
 /**
