@@ -6,53 +6,56 @@ import { CueList } from './cues.js';
 import type { Feed } from './feed.js';
 import type { GapCause, GapCount, Speech, SpeechEnd, SpeechEndKind } from './speech.js';
 
-/** Silence that the player put into the agent's stream and that is no part of the sound. */
+/** Silence that the player added to the agent's stream and that is not part of the sound. */
 interface Insertion {
-  /** Where in the sound it lies, in samples. */
+  /** Position in the sound, in samples. */
   readonly atSample: number;
   readonly samples: number;
 }
 
-/** How a speech ends: its kind, why unless it completed, and how much of it was heard, in ms. */
+/** End of a speech: its kind, the error unless it completed, and the part that was heard, in ms. */
 export interface Ending {
   readonly how: SpeechEndKind;
   readonly error: BridgeError | undefined;
   readonly heardMs: number;
 }
 
-/** More pauses than this and the oldest are merged: only what is not yet heard needs them apart. */
+/**
+ * Maximum number of separate insertions. Beyond it the oldest are merged: only those not yet heard must stay
+ * apart.
+ */
 const MAX_INSERTIONS = 64;
 
 /**
- * One speech on its way through the player: what has been sent of it, and where its samples lie in the schedule.
- * Two scales meet here: samples of the sound (what callers mean) and samples of the schedule (what the agent plays).
+ * State of one speech in the player: the samples sent, and their positions in the schedule. It maps between
+ * two scales: samples of the sound (used by callers) and samples of the schedule (played by the agent).
  */
 export class ActiveSpeech {
   readonly speech: Speech;
   readonly feed: Feed;
   readonly cues: CueList;
   readonly gain: Gain;
-  /** Aborts the wait for the agent. */
+  /** Aborts the preparation. */
   readonly preparing = new AbortController();
-  /** May begin while an earlier speech still drains: it interrupted it. */
+  /** True when it may begin while an earlier speech still drains, because it interrupted that speech. */
   immediate = false;
-  /** How it will end when what was sent has been heard. */
+  /** End that it will have once the sent samples have been heard. */
   outcome: { how: SpeechEndKind; error: BridgeError | undefined } | undefined;
-  /** Memory taken for it from the budget, without its cues, in bytes. */
+  /** Memory taken from the budget, without the cues, in bytes. */
   heldBytes = 0;
   cuesSent = 0;
   cuesDropped = 0;
-  /** The next samples rise from silence: they follow a pause or a cut. */
+  /** True when the next samples must fade in, because they follow a pause or a cut. */
   fadeInNext = false;
   #gaps: GapCount = { count: 0, totalMs: 0, bySource: 0, byStall: 0, byAgent: 0 };
-  /** Part of it was sent to an agent that was lost. */
+  /** True when part of it was sent to an agent that was lost. */
   #resumed = false;
   #baseSample = 0;
   #startSample: number | undefined;
   #sentSamples = 0;
   #insertions: Insertion[] = [];
 
-  /** @param budget what its cues take is taken from it */
+  /** @param budget memory budget for the cues */
   constructor(speech: Speech, feed: Feed, budget: ByteBudget) {
     this.cues = new CueList(budget);
     this.speech = speech;
@@ -60,28 +63,28 @@ export class ActiveSpeech {
     this.gain = new Gain({ gainDb: speech.options.gainDb ?? 0 });
   }
 
-  /** True once its first frame has left. */
+  /** True once the first frame has been sent. */
   get begun(): boolean {
     return this.#startSample !== undefined;
   }
 
-  /** Samples of the sound that have left. */
+  /** Samples of the sound that were sent. */
   get sentSamples(): number {
     return this.#sentSamples;
   }
 
-  /** Where in the schedule the sample after the last one sent lies. */
+  /** Schedule position after the last sample sent. */
   get endSample(): number {
     return this.toSchedule(this.#sentSamples);
   }
 
-  /** Records samples of the sound that left when the schedule stood at `scheduleSample`. */
+  /** Records samples of the sound that were sent when the schedule was at `scheduleSample`. */
   sent(samples: number, scheduleSample: number): void {
     if (this.#startSample === undefined) this.#startSample = scheduleSample;
     this.#sentSamples += samples;
   }
 
-  /** Records silence sent in the middle of it. */
+  /** Records silence sent within the sound. */
   inserted(samples: number): void {
     if (samples === 0 || this.#startSample === undefined) return;
     this.#insertions.push({ atSample: this.#sentSamples, samples });
@@ -91,7 +94,7 @@ export class ActiveSpeech {
     }
   }
 
-  /** Records a silence that should not have been. */
+  /** Records an unintended silence. */
   gap(lengthMs: number, cause: GapCause): void {
     const { count, totalMs, bySource, byStall, byAgent } = this.#gaps;
     this.#gaps = {
@@ -103,7 +106,7 @@ export class ActiveSpeech {
     };
   }
 
-  /** Where in the schedule a sample of the sound lies. */
+  /** Converts a sample of the sound to its schedule position. */
   toSchedule(sample: number): number {
     let at = (this.#startSample ?? 0) + sample - this.#baseSample;
     for (const insertion of this.#insertions) {
@@ -114,7 +117,7 @@ export class ActiveSpeech {
     return at;
   }
 
-  /** How many samples of the sound have been played when the schedule has played `scheduleSample`. */
+  /** Returns the samples of the sound that have been played when the schedule has played `scheduleSample`. */
   fromSchedule(scheduleSample: number): number {
     if (this.#startSample === undefined) return this.#baseSample;
     let sample = scheduleSample - this.#startSample + this.#baseSample;
@@ -126,7 +129,7 @@ export class ActiveSpeech {
   }
 
   /**
-   * Forgets the agent it was sent to: what was not heard is to be sent again.
+   * Resets the sent state after the agent was lost: samples that were not heard will be sent again.
    * @param heardSample samples of the sound that were heard
    * @param unheard the samples from there to the last one sent
    */
@@ -141,14 +144,14 @@ export class ActiveSpeech {
     this.#resumed ||= heardSample > 0;
   }
 
-  /** How much of the sound has been played, in ms. */
+  /** Returns the part of the sound that has been played, in ms. */
   heardMs(scheduleSample: number): number {
     return samplesToMs(this.fromSchedule(scheduleSample));
   }
 
   /**
-   * What is known of it at its end.
-   * @param heard how sure it is that the agent has played what it was sent
+   * Returns the final report of the speech.
+   * @param heard certainty that the agent played what it was sent
    */
   endOf({ how, error, heardMs }: Ending, heard: 'confirmed' | 'assumed'): SpeechEnd {
     const { feed, cuesSent, cuesDropped } = this;
@@ -166,12 +169,12 @@ export class ActiveSpeech {
     };
   }
 
-  /** The error of one that was stopped, or interrupted. */
+  /** Returns the error of a speech that was stopped or interrupted. */
   stoppedError(): BridgeError {
     return new BridgeError('SPEECH_STOPPED', `The speech of ${this.speech.label} was stopped.`);
   }
 
-  /** The error of one whose sound came to its end without a sample. */
+  /** Returns the error of a sound that ended without a sample. */
   emptyError(): BridgeError {
     return new BridgeError('SOUND_EMPTY', `${this.speech.label} holds no sound.`);
   }

@@ -2,7 +2,7 @@ import { BridgeError, toBridgeError } from '../base/errors.js';
 import { isPerformed } from './performing.js';
 import { blockMs, type PcmBlock, type Sound, type SoundContext, type SoundInfo } from '../audio/pcm.js';
 
-/** How far a branch may fall behind the fastest before it is left behind, in ms of sound. */
+/** Maximum lag of a branch behind the fastest, in ms of sound; then the branch ends. */
 const MAX_BEHIND_MS = 5000;
 
 interface Branch {
@@ -15,10 +15,12 @@ interface Branch {
 }
 
 /**
- * One sound for several listeners: it is opened and read once, at the pace of the fastest. One that does not take its
- * part falls behind by at most a bound; then its branch ends with an error, and the others are not held back.
- * @param count how many branches
- * @returns a sound for each; each is opened once. One that the agents make by themselves is the same for all. The source is freed when all have ended.
+ * Shares one sound among several listeners. The sound is opened and read once, at the pace of the fastest. A
+ * slow branch that lags too far ends with an error and does not hold up the others. The source is freed when
+ * all branches have ended.
+ * @param count number of branches
+ * @returns one sound per branch; each is opened once. A sound that the agents make themselves is returned
+ * unchanged for all.
  */
 export function broadcast(sound: Sound, count: number): Sound[] {
   if (isPerformed(sound)) return Array.from({ length: count }, () => sound);
@@ -134,7 +136,7 @@ class Broadcast {
     }
   }
 
-  /** Settles when some branch has taken all it was given. */
+  /** Settles when a branch has taken everything it was given. */
   async #wantMore(): Promise<void> {
     const wanted = (): boolean => {
       const open = this.#branches.filter(({ ended }) => !ended);

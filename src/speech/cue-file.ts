@@ -2,10 +2,10 @@ import { z } from 'zod';
 import { BridgeError } from '../base/errors.js';
 import type { Cue } from './cues.js';
 
-/** More cues than this in one file is a mistake. */
+/** Maximum number of cues in a file; more is taken for a mistake. */
 const MAX_CUES = 10_000;
 
-/** One cue as JSON holds it. */
+/** Schema of a cue in JSON. */
 export const cueSchema = z.strictObject({
   atMs: z.number(),
   send: z.string().min(1),
@@ -15,11 +15,12 @@ export const cueSchema = z.strictObject({
 const cuesSchema = z.array(cueSchema).max(MAX_CUES);
 
 /**
- * The cues of a file beside a sound: JSON, `[{"atMs":1200,"send":"MOTION_ADD|0|nod|nod.vmd"}]`, or WebVTT, where each
- * line of a cue's text is a command, sent at the cue's start. Which of them it is, its first bytes tell.
+ * Parses the cues of a file that accompanies a sound. The format is recognised by its first bytes: JSON,
+ * `[{"atMs":1200,"send":"MOTION_ADD|0|nod|nod.vmd"}]`, or WebVTT, where each line of a cue's text is a
+ * command, sent at the cue's start.
  * @param text the whole file
- * @param name how messages name it
- * @throws BridgeError CUES_INVALID that names the place
+ * @param name name of the file in messages
+ * @throws BridgeError CUES_INVALID that names the position
  */
 export function parseCueFile(text: string, name: string): Cue[] {
   const body = text.replace(/^\uFEFF/, '');
@@ -42,11 +43,11 @@ function parseJson(text: string, name: string): Cue[] {
   return result.data;
 }
 
-/** `hours:minutes:seconds.milliseconds`, the hours optional (WebVTT §3.3). */
+/** WebVTT time, `hours:minutes:seconds.milliseconds` with optional hours (WebVTT §3.3). */
 const TIME = String.raw`(?:(\d{2,}):)?([0-5]\d):([0-5]\d)\.(\d{3})`;
 const TIMING = new RegExp(String.raw`^${TIME}\s+-->\s+${TIME}`);
 
-/** The starts and the texts of a WebVTT file; styles, regions, notes and cue settings say nothing about commands. */
+/** Reads the starts and texts of a WebVTT file. Styles, regions, notes and cue settings are ignored. */
 function parseWebVtt(text: string, name: string): Cue[] {
   const cues: Cue[] = [];
   const blocks = text

@@ -4,16 +4,16 @@ import type { PlayerContext } from './player-context.js';
 import type { TimerTask } from './timer-wheel.js';
 
 /**
- * Sends the cues of all runs that sound, each when its sample is due. A command acts about as long after its sending
- * as a sample sounds after its turn (protocol.md §4), so the moment is that of the played position, a lead after the
- * frame left.
+ * Sends the cues of all active runs, each when its sample is due. A command takes effect about as long after
+ * its sending as a sample sounds after its turn (protocol.md §4). So a cue is sent when its sample is played,
+ * one lead after its frame was sent.
  */
 export class CueSender {
   readonly #context: Pick<PlayerContext, 'playback' | 'sink'>;
   readonly #active: () => readonly ActiveSpeech[];
   readonly #task: TimerTask;
 
-  /** @param active the runs that sound now, in order */
+  /** @param active returns the runs that sound now, in order */
   constructor(
     context: Pick<PlayerContext, 'playback' | 'sink' | 'wheel'>,
     active: () => readonly ActiveSpeech[],
@@ -23,18 +23,18 @@ export class CueSender {
     this.#task = context.wheel.task((nowMs) => this.send(nowMs));
   }
 
-  /** Sends what is due at `nowMs`, then waits for the next. */
+  /** Sends the cues due at `nowMs` and schedules the next. */
   send(nowMs: number): void {
     const played = this.#context.playback.schedule.playedSamples(nowMs);
     for (const run of this.#active()) {
       if (!run.begun || run.cues.size === 0) continue;
-      // One sample of tolerance: times and samples do not divide evenly.
+      // One sample of tolerance, because times and samples do not divide evenly.
       for (const cue of run.cues.takeDue(run.fromSchedule(played) + 1)) this.#sendOne(run, cue);
     }
     this.arm();
   }
 
-  /** Asks the wheel for the next cue's moment. Cheap when there is none. */
+  /** Schedules the next cue on the timer wheel. Cheap when there is none. */
   arm(): void {
     let dueMs = Infinity;
     const { schedule } = this.#context.playback;
@@ -42,19 +42,19 @@ export class CueSender {
       const sample = run.cues.nextSample;
       if (sample === undefined || !run.begun) continue;
       const at = run.toSchedule(sample);
-      // Beyond what was sent the moment is not known yet: the next frame asks again.
+      // The time of samples not yet sent is unknown; the next frame schedules their cues.
       if (at <= schedule.sentSamples) dueMs = Math.min(dueMs, schedule.timeOf(at));
     }
     if (dueMs === Infinity) this.#task.cancel();
     else this.#task.at(dueMs);
   }
 
-  /** The run was heard to its end: its last cues are due, whatever rounding says. */
+  /** Sends the remaining cues of a run that was heard to its end, whatever the rounding. */
   finish(run: ActiveSpeech): void {
     for (const cue of run.cues.takeAll()) this.#sendOne(run, cue);
   }
 
-  /** The run ended early: its cues are dropped and counted, but for those marked `always`. */
+  /** Drops the cues of a run that ended early and counts them; cues marked `always` are sent. */
   drop(run: ActiveSpeech): void {
     for (const cue of run.cues.takeAll()) {
       if ('notify' in cue) continue;
@@ -72,7 +72,7 @@ export class CueSender {
   }
 }
 
-/** Sends one cue of a run, and counts it; of a notice, tells that its moment is heard. */
+/** Sends and counts a cue of a run, or notifies the owner of a notice. */
 export function sendCue(sink: PlayerContext['sink'], run: ActiveSpeech, cue: Cue | Notice): void {
   if ('notify' in cue) return cue.notify();
   sink.command(cue.send);

@@ -2,37 +2,37 @@ import type { ByteBudget } from '../base/byte-budget.js';
 import { BridgeError } from '../base/errors.js';
 import { msToSamples } from '../base/units.js';
 
-/** What the cues of one speech that still wait may take, in bytes: tens of thousands of the usual length. */
+/** Maximum memory of one speech's waiting cues, in bytes: tens of thousands of usual length. */
 const MAX_WAITING_BYTES = 8 * 1024 * 1024;
-/** What a cue takes beside its text, about. */
+/** Approximate memory of a cue besides its text, in bytes. */
 const CUE_BYTES = 64;
 
-/** A text command at a moment of the sound, as heard. */
+/** A text command at a position in the sound, as heard. */
 export interface Cue {
-  /** Milliseconds from the start of the sound; negative counts back from its end. */
+  /** Milliseconds from the start of the sound; negative values count from its end. */
   readonly atMs: number;
   /** The command line, without a newline. */
   readonly send: string;
-  /** Sent even when the speech ends before its moment. */
+  /** True sends it even when the speech ends before its time. */
   readonly always?: boolean | undefined;
 }
 
-/** Something that is told when a moment of the sound is heard; as a cue, but nothing is sent. */
+/** Callback at a position in the sound, as heard. Timed like a cue, but nothing is sent. */
 export interface Notice {
-  /** Milliseconds from the start of the sound; negative counts back from its end. */
+  /** Milliseconds from the start of the sound; negative values count from its end. */
   readonly atMs: number;
   readonly notify: () => void;
 }
 
 interface Waiting {
   readonly cue: Cue | Notice;
-  /** Samples from the start; unknown for a cue that counts from an end not yet known. */
+  /** Samples from the start; undefined for a cue that counts from an end not yet known. */
   atSample: number | undefined;
 }
 
 /**
- * The cues of one speech, in order of their moment; those of the same moment in the order in which they came.
- * Pure: it is told how far the sound has got and says which are due.
+ * Cues of one speech, ordered by time and then by arrival. Pure: it is given the position of the sound and
+ * returns the cues that are due.
  */
 export class CueList {
   readonly #budget: ByteBudget;
@@ -40,19 +40,19 @@ export class CueList {
   #waitingBytes = 0;
   #endSample: number | undefined;
 
-  /** @param budget what the cues take is taken from it while they wait */
+  /** @param budget memory budget of the waiting cues */
   constructor(budget: ByteBudget) {
     this.#budget = budget;
   }
 
-  /** Cues that still wait. */
+  /** Number of waiting cues. */
   get size(): number {
     return this.#waiting.length;
   }
 
   /**
-   * Adds a cue; one whose moment has passed is due at once.
-   * @throws BridgeError CUE_LIMIT when too many wait
+   * Adds a cue. A cue whose time has passed is due at once.
+   * @throws BridgeError CUE_LIMIT when too many cues wait
    */
   add(cue: Cue | Notice): void {
     const bytes = bytesOf(cue);
@@ -68,7 +68,7 @@ export class CueList {
     this.#insert(waiting);
   }
 
-  /** States the whole length of the sound, which fixes the cues that count from the end. */
+  /** Sets the length of the sound, which fixes the times of cues that count from the end. */
   setEnd(endSample: number): void {
     this.#endSample = endSample;
     const fromEnd = this.#waiting.filter(({ atSample }) => atSample === undefined);
@@ -80,12 +80,12 @@ export class CueList {
     }
   }
 
-  /** The sample at which the next cue is due, if any has a known moment. */
+  /** Sample at which the next cue with a known time is due, if any. */
   get nextSample(): number | undefined {
     return this.#waiting[0]?.atSample;
   }
 
-  /** Takes out the cues that are due when the sound has reached `sample`. */
+  /** Removes and returns the cues due when the sound has reached `sample`. */
   takeDue(sample: number): (Cue | Notice)[] {
     let count = 0;
     while (count < this.#waiting.length) {
@@ -96,7 +96,7 @@ export class CueList {
     return this.#take(count);
   }
 
-  /** Takes out all that wait. */
+  /** Removes and returns all waiting cues. */
   takeAll(): (Cue | Notice)[] {
     return this.#take(this.#waiting.length);
   }
@@ -114,7 +114,7 @@ export class CueList {
     return this.#endSample === undefined ? undefined : Math.max(0, this.#endSample + msToSamples(cue.atMs));
   }
 
-  /** Keeps the order by binary search, so that a list of thousands stays cheap; unknown moments stand last. */
+  /** Inserts by binary search, so that a list of thousands stays cheap; unknown times come last. */
   #insert(waiting: Waiting): void {
     const at = waiting.atSample ?? Infinity;
     let low = 0;

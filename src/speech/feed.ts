@@ -7,47 +7,55 @@ import type { PcmBlock, Sound, SoundInfo } from '../audio/pcm.js';
 import { SampleQueue } from '../audio/sample-queue.js';
 import type { Schedule } from './schedule.js';
 
-/** A feed's needs and whom it tells. */
+/** Options of a feed. */
 export interface FeedOptions {
   readonly clock: Clock;
-  /** Most that is held converted and unsent, in ms. */
+  /** Maximum converted sound held unsent, in ms. */
   readonly bufferMs: number;
   /** Called when samples came, when the sound ended and when it failed. */
   changed(): void;
-  /** Told of a fault that did not end the sound, as a sentence. */
+  /** Called with a sentence for a fault that did not end the sound. */
   warn(message: string): void;
 }
 
-/** The pace at which samples are played, at one moment. */
+/** State of playback at one moment. */
 export interface Pace {
   readonly nowMs: number;
   readonly schedule: Schedule;
-  /** True while samples were sent since the last end of a segment. */
+  /** True while samples were sent since the last segment end. */
   readonly segmentOpen: boolean;
-  /** What the agent may hold, in ms. */
+  /** Maximum sound the agent may hold, in ms. */
   readonly leadMs: number;
-  /** True when the moment came by the timer wheel, not because samples came. */
+  /** True when the timer wheel caused the call, false when new samples did. */
   readonly byClock: boolean;
 }
 
-/** An agent that holds no more than this is about to run dry, in ms: two slots of the timer wheel. */
+/** Held sound below which the agent is about to run dry, in ms: two slots of the timer wheel. */
 const NEARLY_DRY_MS = 10;
-/** Sound that nothing has followed for this long, or for the cushion, is all that there is for now, in ms. */
+/**
+ * Minimum wait for more sound, in ms, before the available sound is sent as it is; the cushion when that is
+ * longer.
+ */
 const MIN_QUIET_MS = 100;
-/** A sound may come out longer than its head says by so much, in ms: filters and paddings. */
+/** Tolerated excess over the length in the sound's head, in ms: filters and padding. */
 const DURATION_SLACK_MS = 100;
-/** Blocks that come no further apart than this are one piece, in ms. */
+/** Maximum interval between blocks of the same piece, in ms. */
 const ONE_PIECE_MS = 5;
-/** So long after its first piece it is clear whether a sound comes faster than it is played, in ms. */
+/**
+ * Time after the first piece at which it is known whether the sound arrives faster than it is played, in ms.
+ */
 const KNOWN_AFTER_MS = 60;
-/** A first piece that is longer than the lead by this needs no second one to begin, in ms. */
+/** Excess over the lead, in ms, above which a first piece is enough to begin. */
 const LONG_PIECE_MS = 250;
-/** A piece of a sound that comes in real time may be late by so much, in ms. */
+/** Tolerated delay of a piece of sound that arrives in real time, in ms. */
 const LATE_PIECE_MS = 80;
-/** A wait for a piece that is longer than this is a pause of the source, not its pace, in ms. */
+/** Maximum wait between pieces, in ms, that counts towards the source's pace; a longer one is a pause. */
 const MAX_WAIT_MS = 250;
 
-/** How the pieces of a pulled sound came: faster than they are played, or in real time as from a microphone's pipe. */
+/**
+ * Measures the arrival of a pulled sound: faster than it is played, or in real time as from a microphone's
+ * pipe.
+ */
 class Arrivals {
   #pieces = 0;
   #startMs = -Infinity;
@@ -56,7 +64,7 @@ class Arrivals {
   #soundMs = 0;
   #longestWaitMs = 0;
 
-  /** Sound of so many ms came. */
+  /** Records that `soundMs` of sound came. */
   add(soundMs: number, nowMs: number): void {
     if (this.#pieces === 0) this.#startMs = nowMs;
     if (this.#pieces === 0 || nowMs - this.#lastMs > ONE_PIECE_MS) {
@@ -69,12 +77,12 @@ class Arrivals {
     this.#lastMs = nowMs;
   }
 
-  /** The moment at which its pace is known although no more came. */
+  /** Time at which the pace is known even when no more sound comes. */
   get knownAtMs(): number {
     return this.#pieces === 1 ? this.#startMs + KNOWN_AFTER_MS : -Infinity;
   }
 
-  /** What to gather so that the agent does not run dry before the next piece, in ms. */
+  /** Returns the sound to gather so that the agent does not run dry before the next piece, in ms. */
   cushionMs(leadMs: number, nowMs: number): number {
     if (this.#pieces <= 1) return nowMs < this.knownAtMs ? leadMs + LONG_PIECE_MS : leadMs;
     const fast = this.#soundMs - this.#firstPieceMs >= 2 * (this.#lastMs - this.#startMs);
@@ -83,8 +91,8 @@ class Arrivals {
 }
 
 /**
- * Reads one sound ahead of its time: opens it, converts it to the agent's format and holds a bounded stretch of it,
- * from which the pacer takes samples when they are due. The sound is pulled: a slow agent slows the reading.
+ * Reads one sound ahead: opens it, converts it to the agent's format and holds a bounded part of it, from
+ * which the pacer takes samples when they are due. The sound is pulled, so a slow agent slows the reading.
  */
 export class Feed {
   readonly live: boolean = false;
@@ -92,17 +100,17 @@ export class Feed {
   protected readonly options: FeedOptions;
   protected readonly queue = new SampleQueue();
   protected converter: Converter | undefined;
-  /** Monotonic ms at which sound came last. */
+  /** Monotonic ms at which sound last came. */
   protected cameMs = -Infinity;
   readonly #arrivals = new Arrivals();
   readonly #abort = new AbortController();
-  /** As the signal says, which takes 50 times as long to ask. */
+  /** Copy of the signal's state, which takes 50 times as long to read. */
   #cancelled = false;
-  /** A cushion has been gathered: samples may flow. */
+  /** True once a cushion has been gathered and samples may flow. */
   #primed = false;
   #readSamples = 0;
   #ended = false;
-  /** It came to its own end: neither an error nor somebody who wanted no more. */
+  /** True when the sound ended by itself, without an error or a cancel. */
   #complete = false;
   #error: BridgeError | undefined;
   #info: SoundInfo | undefined;
@@ -114,7 +122,7 @@ export class Feed {
     this.options = options;
   }
 
-  /** True for a sound that falls silent on its own account, as a gate does: its pauses are no gaps. */
+  /** True for a sound with pauses of its own, such as a gated one: its pauses are not gaps. */
   get pauses(): boolean {
     return false;
   }
@@ -124,7 +132,7 @@ export class Feed {
     return this.queue.samples;
   }
 
-  /** True once nothing more will come, whether by its end or by an error; samples may still be buffered. */
+  /** True once nothing more will come, by the end or an error; samples may still be buffered. */
   get ended(): boolean {
     return this.#ended;
   }
@@ -134,39 +142,41 @@ export class Feed {
     return this.#ended && this.queue.samples === 0;
   }
 
-  /** Why the sound broke off, if it did. */
+  /** Error that ended the sound, if any. */
   get error(): BridgeError | undefined {
     return this.#error;
   }
 
-  /** What the sound said of itself. */
+  /** Description from the sound's head. */
   get info(): SoundInfo | undefined {
     return this.#info;
   }
 
-  /** All samples that came out of the sound so far, the dropped ones included. */
+  /** Samples that came out of the sound so far, dropped ones included. */
   get readSamples(): number {
     return this.#readSamples;
   }
 
-  /** Samples of a live sound that were dropped because nobody took them in time. */
+  /** Samples of a live sound dropped because they were not taken in time. */
   get droppedSamples(): number {
     return 0;
   }
 
-  /** Age of live sound when it left, of the last five seconds; undefined for other sound and before its first frame. */
+  /**
+   * Latency of live sound over the last five seconds; undefined for other sound and before the first frame.
+   */
   get recentLatency(): LiveLatency | undefined {
     return undefined;
   }
 
-  /** The same since its start. */
+  /** Latency of live sound since its start. */
   get totalLatency(): LiveLatency | undefined {
     return undefined;
   }
 
   /**
-   * The whole length in ms: what came when it has ended, else what its head says. Unknown while the sound is already
-   * longer than its head says.
+   * Whole length in ms: the length received once it has ended, otherwise the length in its head. Undefined
+   * once the sound is longer than its head says.
    */
   get durationMs(): number | undefined {
     const cameMs = samplesToMs(this.#readSamples);
@@ -181,10 +191,10 @@ export class Feed {
   }
 
   /**
-   * The samples of the next frame. At the start, and after the agent ran dry, a cushion is gathered first: one silence
-   * is better than one after another.
+   * Returns the samples of the next frame. At the start, and after the agent ran dry, it gathers a cushion
+   * first: one silence is better than several in a row.
    * @param frameSamples length of a whole frame
-   * @returns nothing while the sound has not come that far
+   * @returns undefined while there are not enough samples
    */
   next(frameSamples: number, pace: Pace): Int16Array | undefined {
     const { nowMs, schedule, byClock } = pace;
@@ -192,22 +202,23 @@ export class Feed {
       this.#primed = this.#ended || samplesToMs(this.queue.samples) >= this.cushionMs(pace);
       if (!this.#primed) {
         if (this.queue.samples === 0 || nowMs < this.#quietAtMs(pace)) return undefined;
-        // What is shorter than the cushion must not wait for more.
+        // A sound shorter than the cushion must not wait for more.
         this.settle();
         this.#primed = true;
         return this.take(frameSamples);
       }
     }
     if (this.queue.samples >= frameSamples || this.#ended) return this.take(frameSamples);
-    // Less than a frame is there. Before the agent runs dry it goes out as it is: a syllable's end must not wait for
-    // the next burst. Only at the wheel's pace, so that a source of single samples does not make frames of them.
+    // Less than a frame is available. It is sent before the agent runs dry, because the end of a syllable
+    // must not wait for the next burst. Only on the timer wheel's call, so that a source of single samples
+    // does not send them as frames.
     if (!byClock || !schedule.running) return undefined;
     return nowMs >= this.nearlyDryAtMs(schedule) ? this.take(frameSamples) : undefined;
   }
 
   /**
-   * The moment at which `next` may have samples although no more came, in monotonic ms.
-   * @returns undefined where only more sound helps
+   * Time at which `next` may have samples even when no more came, in monotonic ms.
+   * @returns undefined when only more sound helps
    */
   dueMs(pace: Pace): number | undefined {
     if (this.queue.samples === 0) return undefined;
@@ -218,9 +229,9 @@ export class Feed {
   }
 
   /**
-   * Takes samples that are next in order.
-   * @param maxSamples at most so many
-   * @returns 1 to `maxSamples` samples, or nothing when none are there
+   * Takes the next samples.
+   * @param maxSamples maximum number of samples
+   * @returns 1 to `maxSamples` samples, or undefined when there are none
    */
   take(maxSamples: number): Int16Array | undefined {
     const taken = this.queue.take(maxSamples);
@@ -228,13 +239,13 @@ export class Feed {
     return taken;
   }
 
-  /** Puts samples back in front: what was sent but not heard when an agent was lost. */
+  /** Puts samples back in front: samples sent but not heard when an agent was lost. */
   unread(samples: Int16Array): void {
     this.queue.unshift(samples);
     this.#primed = false;
   }
 
-  /** Stops reading, frees the sound and forgets what is buffered. Settles when the sound has been freed. */
+  /** Stops reading, frees the sound and discards the buffer. Settles when the sound has been freed. */
   async cancel(): Promise<void> {
     this.queue.clear();
     this.#cancelled = true;
@@ -243,32 +254,35 @@ export class Feed {
     await this.#reading;
   }
 
-  /** Most samples that are held. */
+  /** Maximum number of samples held. */
   protected get maxSamples(): number {
     return msToSamples(this.options.bufferMs);
   }
 
-  /** What is to be gathered before samples flow, in ms. */
+  /** Sound to gather before samples flow, in ms. */
   protected cushionMs({ leadMs, nowMs }: Pace): number {
     return Math.min(this.#arrivals.cushionMs(leadMs, nowMs), this.options.bufferMs / 2);
   }
 
-  /** Pushes out what filters hold until more comes. */
+  /** Flushes the filters during a pause. */
   protected settle(): void {
-    // A pulled sound has none that last.
+    // The filters of a pulled sound hold nothing during a pause.
   }
 
-  /** The moment before the agent runs dry. */
+  /** Time shortly before the agent runs dry. */
   protected nearlyDryAtMs(schedule: Schedule): number {
     return schedule.running ? schedule.timeOf(schedule.sentSamples) - NEARLY_DRY_MS : -Infinity;
   }
 
-  /** The moment from which the sound has paused, if nothing comes before. */
+  /** Time from which the sound counts as paused, if nothing comes before. */
   #quietAtMs(pace: Pace): number {
     return this.cameMs + Math.max(this.cushionMs(pace), MIN_QUIET_MS);
   }
 
-  /** True when the agent has run dry of it; what a gate left behind is no reason to wait for the next words. */
+  /**
+   * True when the agent has run dry; the remainder before a gate's pause is no reason to wait for the next
+   * words.
+   */
   #ranDry(frameSamples: number, { schedule, nowMs, segmentOpen }: Pace): boolean {
     if (schedule.dryMs(nowMs) === 0) return false;
     return !(this.pauses && segmentOpen && this.queue.samples < frameSamples);
@@ -279,7 +293,7 @@ export class Feed {
     this.converter = await createConverter();
   }
 
-  /** Takes in a block of the sound. */
+  /** Takes a block of the sound. */
   protected accept(block: PcmBlock): void {
     const samples = this.converter!.push(block);
     if (samples.length === 0) return;
@@ -287,17 +301,17 @@ export class Feed {
     this.add(samples);
   }
 
-  /** Takes in what the filters still hold at the end. */
+  /** Takes the samples that the filters hold at the end. */
   protected finish(): void {
     this.add(this.converter!.flush());
   }
 
-  /** Frees what `open` took. */
+  /** Frees the resources of `open`. */
   protected close(): void {
     this.converter?.close();
   }
 
-  /** Puts converted samples at the end of the queue. */
+  /** Appends converted samples to the queue. */
   protected add(samples: Int16Array): void {
     this.queue.push(samples);
     this.#readSamples += samples.length;

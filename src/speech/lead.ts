@@ -1,32 +1,32 @@
-/** The range of an adaptive lead, in ms. */
+/** Range of an adaptive lead, in ms. */
 export interface LeadRange {
   readonly floorMs: number;
   readonly ceilingMs: number;
 }
 
-/** From what an adaptive lead may be, unless told otherwise. */
+/** Default range of an adaptive lead. */
 export const AUTO_LEAD: LeadRange = { floorMs: 50, ceilingMs: 500 };
 
-/** Where it begins on a link of which nothing is known yet, in ms. */
+/** Initial lead on a new link, in ms. */
 const START_MS = 100;
-/** Kept free above what jitter and lateness explain, in ms: one slot of the wheel and a block of the avatar's, doubled. */
+/** Margin above jitter and lateness, in ms: one slot of the wheel and one block of the avatar, doubled. */
 const MARGIN_MS = 40;
-/** After a near-miss the lead is at least so much larger. */
+/** Minimum factor by which the lead grows after a near-miss. */
 const RAISE_FACTOR = 1.5;
-/** How fast it comes down again, in ms a second. */
+/** Rate at which the lead falls again, in ms per second. */
 const LOWER_MS_PER_S = 5;
-/** Worst cases are remembered so long. */
+/** Time for which the worst cases are kept, in ms. */
 const MEMORY_MS = 30_000;
-/** A frame that leaves when the agent holds less than this share of the lead was nearly too late. */
+/** Share of the lead: a frame sent when the agent holds less than this was nearly too late. */
 const NEAR_MISS_SHARE = 0.3;
 
-/** What a stall of this process is to be outlasted by while something else starts beside it, in ms. */
+/** Length of a stall of this process that the lead must cover while something else starts, in ms. */
 const BRACED_MS = 300;
 
-/** What an agent may hold unplayed, in ms: fixed, or found out. */
+/** Maximum sound an agent may hold unplayed, in ms: fixed or adaptive. */
 export type Lead = number | AdaptiveLead;
 
-/** The lead of one speech: its own, else the agent's. */
+/** Returns the lead of one speech: its own, else the agent's. */
 export function speechLead(
   { leadMs }: { readonly leadMs?: number | 'auto' | undefined },
   { lead, autoLead }: { readonly lead: Lead; readonly autoLead: AdaptiveLead },
@@ -34,7 +34,7 @@ export function speechLead(
   return leadMs === 'auto' ? autoLead : (leadMs ?? lead);
 }
 
-/** What that is now, in ms. */
+/** Returns the current value of a lead, in ms. */
 export function leadNowMs(lead: Lead): number {
   return lead instanceof AdaptiveLead ? lead.leadMs : lead;
 }
@@ -45,9 +45,9 @@ interface Worst {
 }
 
 /**
- * The smallest lead that this agent's link and this process allow: the cushion against gaps is also the price of an
- * interruption (protocol.md §4). Raised at once after a near-miss, lowered slowly. Pure: time and measurements are
- * arguments.
+ * Finds the smallest lead that this agent's link and this process allow. The lead protects against gaps but
+ * delays an interruption (protocol.md §4). It is raised at once after a near-miss and lowered slowly. Pure:
+ * time and measurements are arguments.
  */
 export class AdaptiveLead {
   readonly #range: LeadRange;
@@ -63,44 +63,44 @@ export class AdaptiveLead {
     this.#leadMs = clamp(START_MS, range);
   }
 
-  /** What the agent may hold now, in ms. */
+  /** Maximum sound the agent may hold now, in ms. */
   get leadMs(): number {
     return this.#braced ? Math.max(this.#leadMs, clamp(BRACED_MS, this.#range)) : this.#leadMs;
   }
 
-  /** Something that takes the processor is about to begin, or has ended: the lead is larger for so long. */
+  /** Raises the lead while a task that uses the processor starts (true) until it has ended (false). */
   brace(on: boolean): void {
     this.#braced = on;
   }
 
-  /** How often it was nearly too late. */
+  /** Number of frames that were nearly too late. */
   get nearMisses(): number {
     return this.#nearMisses;
   }
 
   /**
-   * A frame left.
-   * @param heldMs what the agent held just before it
-   * @param latenessMs how late the process was, in ms
+   * Records a frame that was sent.
+   * @param heldMs sound the agent held just before it
+   * @param latenessMs lateness of the process, in ms
    */
   frameLeft(heldMs: number, latenessMs: number, nowMs: number): void {
-    // What is sent at once to fill a lead that has just become larger is not late.
+    // A frame that fills a lead that has just grown is not late.
     if (!this.#braced) this.#remember(latenessMs, nowMs);
     if (heldMs < this.#leadMs * NEAR_MISS_SHARE) this.#raise();
     this.#lower(nowMs);
   }
 
   /**
-   * A delivery mark came back.
-   * @param jitterMs how far apart fast and slow round trips are
-   * @param excessMs how much slower this one was than the fastest
+   * Records a delivery mark that came back.
+   * @param jitterMs difference between fast and slow round trips
+   * @param excessMs delay of this round trip over the fastest
    */
   markReturned(jitterMs: number, excessMs: number): void {
     this.#jitterMs = jitterMs;
     if (excessMs > this.#leadMs * (1 - NEAR_MISS_SHARE)) this.#raise();
   }
 
-  /** The agent ran dry although there was sound to send. */
+  /** Records that the agent ran dry although there was sound to send. */
   ranDry(nowMs: number): void {
     this.#raise();
     this.#atMs = nowMs;
@@ -123,7 +123,7 @@ export class AdaptiveLead {
     return MARGIN_MS + this.#jitterMs + (this.#lateness[0]?.ms ?? 0);
   }
 
-  /** Keeps the worst lateness of the window: a list that only ever falls, so it stays short. */
+  /** Keeps the worst lateness of the window, as a list of falling values, which stays short. */
   #remember(latenessMs: number, nowMs: number): void {
     while (this.#lateness.length > 0 && this.#lateness[0]!.atMs < nowMs - MEMORY_MS) this.#lateness.shift();
     if (latenessMs < 1) return;

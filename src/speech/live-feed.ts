@@ -7,31 +7,31 @@ import { LatencyMeter, Timeline, type LatencyFigures, type LiveLatency } from '.
 import { blockMs, type PcmBlock, type Sound } from '../audio/pcm.js';
 import { Feed, type FeedOptions, type Pace } from './feed.js';
 
-/** A live feed's needs beside those of any feed. */
+/** Additional options of a live feed. */
 export interface LiveFeedOptions extends FeedOptions {
   readonly logger: Logger;
-  /** What the agent may hold of it now, in ms. */
+  /** Returns the maximum sound the agent may hold now, in ms. */
   leadMs(): number;
-  /** What the agent holds of it now, in ms. */
+  /** Returns the sound the agent holds now, in ms. */
   heldMs(): number;
 }
 
-/** Live sound kept back beyond the lead and what may come at once, before its oldest is dropped, in ms. */
+/** Live sound held beyond the lead and the allowed burst before the oldest is dropped, in ms. */
 const SLACK_MS = 300;
-/** Live sound on its way beyond the lead on average, in ms: half a capture period and half a frame. */
+/** Live sound in transit beyond the lead on average, in ms: half a capture period and half a frame. */
 const FILL_MS = 40;
-/** Pieces of live sound that come no further apart than this, in ms, belong together at the smallest lead. */
+/** Maximum interval between pieces of live sound that belong together at the smallest lead, in ms. */
 const MIN_PIECE_MS = 50;
 /** Silence that pushes the last samples out of the drift corrector's filter. */
 const DRIFT_TAIL = new Int16Array(FINE_LOOKAHEAD_SAMPLES);
-/** What stays behind in that filter. */
+/** Delay of the drift corrector's filter, in ms. */
 const DRIFT_MS = samplesToMs(FINE_LOOKAHEAD_SAMPLES);
 
 /**
- * Reads a live sound, which cannot wait: past its bound the oldest samples are dropped, down to the fill that is wanted,
- * for a queue that stays full would be a delay that never goes away. They are counted and told of. Before anything is
- * taken, while an agent gets ready, nothing older than the fill that is wanted is kept at all. Its clock is followed, so
- * that over hours a fast one does not pile up and a slow one does not starve.
+ * Reads a live sound, which cannot wait. Above its bound it drops the oldest samples down to the wanted fill,
+ * because a queue that stays full would be a permanent delay. Drops are counted and reported. While the agent
+ * prepares and nothing is taken, only the wanted fill is kept. It follows the source's clock, so that over
+ * hours a fast clock does not fill the queue and a slow one does not empty it.
  */
 export class LiveFeed extends Feed {
   override readonly live = true;
@@ -73,7 +73,7 @@ export class LiveFeed extends Feed {
   }
 
   override next(frameSamples: number, pace: Pace): Int16Array | undefined {
-    // The end of a word must not wait for the next one in the filters.
+    // The end of a word must not stay in the filters until the next word.
     if (this.#lastHeldBack && pace.nowMs >= this.#lastDueMs(pace)) this.settle();
     return super.next(frameSamples, pace);
   }
@@ -101,7 +101,7 @@ export class LiveFeed extends Feed {
     return msToSamples(this.#options.leadMs() + this.#burstMs + SLACK_MS);
   }
 
-  /** A live sound comes at the pace at which it is played: the lead has to be gathered. */
+  /** A live sound arrives at playing speed, so the whole lead must be gathered. */
   protected override cushionMs({ leadMs }: Pace): number {
     return Math.min(leadMs, this.#options.bufferMs / 2);
   }
@@ -142,24 +142,27 @@ export class LiveFeed extends Feed {
     this.#drift?.close();
   }
 
-  /** It pauses: what its filters hold until more comes is pushed out by silence. */
+  /** Pushes the samples in the filters out with silence when the sound pauses. */
   protected override settle(): void {
     if (this.#settled || this.ended) return;
     this.#settled = true;
     this.add(this.#drift!.push(Int16Array.of(...this.converter!.flush(), ...DRIFT_TAIL)));
   }
 
-  /** All that came has left, but for what its filters hold back. */
+  /** True when everything that came has been sent, except for samples in the filters. */
   get #lastHeldBack(): boolean {
     return this.queue.samples === 0 && !this.#settled && !this.ended;
   }
 
-  /** When that has to go: when the agent is about to run dry of it, so that no silence comes in between. */
+  /**
+   * Time at which the samples in the filters must be sent: just before the agent runs dry, so that no silence
+   * comes between.
+   */
   #lastDueMs({ schedule }: Pace): number {
     return Math.max(this.nearlyDryAtMs(schedule), this.cameMs + MIN_PIECE_MS);
   }
 
-  /** @param newest samples that came last @returns true when something had to be dropped */
+  /** @param newest number of samples that came last @returns true when samples were dropped */
   #dropOldest(newest: number): boolean {
     const { leadMs, heldMs } = this.#options;
     const max = this.maxSamples;

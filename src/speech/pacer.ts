@@ -5,22 +5,28 @@ import { AdaptiveLead, leadNowMs, speechLead } from './lead.js';
 import type { PlayerContext } from './player-context.js';
 import type { TimerTask } from './timer-wheel.js';
 
-/** When a sound pauses by itself this long, the segment is closed so that the mouth closes too. */
+/** Pause of a sound after which the segment is closed, in ms, so that the mouth closes too. */
 const CLOSE_AFTER_DRY_MS = 300;
-/** More than an agent can hold at the longest lead, with a frame and its latency: 3 s at 16 kHz. */
+/**
+ * Maximum kept samples: more than an agent can hold at the longest lead, with a frame and its latency (3 s at
+ * 16 kHz).
+ */
 const MAX_HISTORY_SAMPLES = 48_000;
 
-/** Told by a pacer of its run. */
+/** Callbacks of a pacer. */
 export interface PacerListener {
-  /** A frame of it has left. */
+  /** Called when a frame of the run was sent. */
   frameLeft(run: ActiveSpeech, first: boolean): void;
-  /** All of it has left. @returns true when another run has taken its place and may go on at once */
+  /**
+   * Called when all of the run was sent. @returns true when another run has taken its place and may go on at
+   * once
+   */
   exhausted(run: ActiveSpeech, nowMs: number): boolean;
 }
 
 /**
- * Sends one run's frames when the schedule lets them go. It has one speech at a time, and no will of its own about
- * what comes next.
+ * Sends the frames of one run when the schedule allows. It has one speech at a time and does not choose the
+ * next.
  */
 export class Pacer {
   readonly #context: PlayerContext;
@@ -30,12 +36,14 @@ export class Pacer {
   #run: ActiveSpeech | undefined;
   #held = false;
   #starved = false;
-  /** It may send and has nothing to send. */
+  /** True when it may send and has no samples. */
   #short = false;
-  /** How long the agent had been dry when the segment was closed for it; part of the gap that the next frame ends. */
+  /**
+   * Time the agent had been dry when the segment was closed, in ms; part of the gap that the next frame ends.
+   */
   #dryBeforeMs = 0;
   readonly #task: TimerTask;
-  /** The moment for which `#task` was asked. */
+  /** Time for which `#task` was scheduled. */
   #dueMs = 0;
 
   constructor(context: PlayerContext, listener: PacerListener) {
@@ -45,12 +53,12 @@ export class Pacer {
     this.#task = context.wheel.task((nowMs) => this.#wake(nowMs));
   }
 
-  /** The run whose frames leave. */
+  /** The run whose frames are sent. */
   get run(): ActiveSpeech | undefined {
     return this.#run;
   }
 
-  /** Hands over another run, or none; frames leave with the next `pump()`. */
+  /** Sets the run, or none; its frames are sent at the next `pump()`. */
   feed(run: ActiveSpeech | undefined): void {
     this.#run = run;
     this.#starved = false;
@@ -58,30 +66,30 @@ export class Pacer {
     if (!run) this.#task.cancel();
   }
 
-  /** Forgets what was sent: with a new connection or a new schedule. */
+  /** Discards the history of sent samples, for a new connection or a new schedule. */
   reset(): void {
     this.#history.clear();
   }
 
-  /** The samples of `run` that were sent last, at most `count`. */
+  /** Returns the samples of `run` that were sent last, at most `count`. */
   lastSent(run: ActiveSpeech, count: number): Int16Array {
     return this.#history.last(run, count);
   }
 
-  /** Holds the frames back, with a fade and a closed segment, so that the mouth closes without a click. */
+  /** Holds the frames back after a fade and a segment end, so that the mouth closes without a click. */
   hold(fadeMs: number): void {
     this.#held = true;
     this.#task.cancel();
     if (this.#run?.begun) this.cut(this.#run, fadeMs);
   }
 
-  /** Lets frames go again. */
+  /** Continues to send frames. */
   release(nowMs: number): void {
     this.#held = false;
     this.pump(nowMs);
   }
 
-  /** Sends the next `fadeMs` of the run, or a little less, falling to silence, and closes the segment. */
+  /** Sends a fade-out of about `fadeMs` of the run, and closes the segment. */
   cut(run: ActiveSpeech, fadeMs: number): void {
     const { playback } = this.#context;
     const fades = fadeMs > 0 && !playback.frozen && playback.segmentOpen;
@@ -94,20 +102,23 @@ export class Pacer {
     run.fadeInNext = true;
   }
 
-  /** A fade that ends with a block needs no padding behind it, which would only put the silence off. */
+  /** Shortens the fade so that it ends with a block: padding would only delay the silence. */
   #fadeSamples(wanted: number): number {
     const { samplesToBlock } = this.#context.playback;
     return samplesToBlock < wanted && samplesToBlock >= wanted / 2 ? samplesToBlock : wanted;
   }
 
-  /** Closes the segment; what is padded counts as silence within the run. @returns the samples of padding */
+  /** Closes the segment; padding counts as silence within the run. @returns the samples of padding */
   endSegment(run: ActiveSpeech): number {
     const padding = this.#context.playback.endSegment();
     run.inserted(padding);
     return padding;
   }
 
-  /** Sends all that may leave now, then asks the wheel for the next moment. `dueMs` is the moment it was asked for. */
+  /**
+   * Sends everything that may be sent now and schedules the next call. `dueMs` is the time it was scheduled
+   * for.
+   */
   pump(nowMs: number, dueMs?: number): void {
     this.#task.cancel();
     this.#short = false;
@@ -126,7 +137,7 @@ export class Pacer {
     }
   }
 
-  /** Samples came: they leave at once where they were waited for. */
+  /** Handles new samples: they are sent at once when the pacer waits for them. */
   fed(nowMs: number): void {
     if (this.#short) this.pump(nowMs);
   }
@@ -141,12 +152,12 @@ export class Pacer {
     run.fadeInNext = false;
     const dryMs = this.#transmit(run, resumed ? faded(samples, 'in') : samples) + this.#dryBeforeMs;
     this.#dryBeforeMs = 0;
-    // A gap is a silence inside a sound: neither the pause before it, nor one that was asked for.
+    // A gap is a silence within a sound: neither the pause before it nor a pause of the sound itself.
     const ownPause = run.feed.pauses && dryMs >= CLOSE_AFTER_DRY_MS;
     if (!first && dryMs > 0 && !resumed && !ownPause) this.#gap(run, dryMs);
     this.#starved = false;
     if (byClock && lead instanceof AdaptiveLead) {
-      // By the moment at which the frame has left, not that of the wake-up: the agents before it in a slot took time.
+      // Measured when the frame was sent, not at the wake-up: the agents before it in the slot took time.
       const latenessMs = Math.max(0, playback.sentAtMs - frameDueMs);
       lead.frameLeft(Math.max(0, samplesToMs(leadSamples) - latenessMs), latenessMs, playback.sentAtMs);
     }
@@ -173,7 +184,7 @@ export class Pacer {
     return dryMs;
   }
 
-  /** There is nothing to send. */
+  /** Schedules the next attempt when there is nothing to send. */
   #wait(pace: Pace): void {
     const run = this.#run;
     const { playback, wheel } = this.#context;
@@ -184,8 +195,8 @@ export class Pacer {
     const dueMs = run.feed.dueMs(pace);
     if (dueMs !== undefined) return this.#wakeAt(Math.max(dueMs, nowMs + wheel.slotMs));
     if (!schedule.running || !playback.segmentOpen) return;
-    // Where another is to join, the moment before the agent runs dry is the last; else the sound is late, and what
-    // matters next is the moment at which to close.
+    // A joining speech has until just before the agent runs dry. Otherwise the sound is late, and the next
+    // event is the time to close the segment.
     const afterDryMs = run.feed.exhausted ? -2 * wheel.slotMs : CLOSE_AFTER_DRY_MS;
     this.#wakeAt(Math.max(schedule.timeOf(schedule.sentSamples) + afterDryMs, nowMs + wheel.slotMs));
   }
@@ -205,7 +216,7 @@ export class Pacer {
     const { schedule } = this.#context.playback;
     const dryMs = schedule.dryMs(nowMs);
     if (dryMs < CLOSE_AFTER_DRY_MS) return;
-    // The padding, if any, begins a new anchor: what came before it has to be remembered.
+    // Padding starts a new anchor, so the dry time before it must be kept.
     if (this.endSegment(run) > 0) this.#dryBeforeMs = dryMs;
     if (run.feed.pauses) return;
     const { speech } = run;
@@ -214,8 +225,8 @@ export class Pacer {
 }
 
 /**
- * The samples that were sent last, for an agent that is lost before it has played them: what was not heard can be sent
- * again. Bounded; older samples are forgotten, they have long been heard.
+ * Samples sent last. When an agent is lost, the samples it had not played can be sent again. Bounded: older
+ * samples have been heard and are discarded.
  */
 class SentHistory {
   #pieces: { run: ActiveSpeech; samples: Int16Array }[] = [];
@@ -230,7 +241,7 @@ class SentHistory {
     }
   }
 
-  /** The last `count` samples of `run`, or as many as are kept. */
+  /** Returns the last `count` samples of `run`, or as many as are kept. */
   last(run: ActiveSpeech, count: number): Int16Array {
     const mine = this.#pieces.filter((piece) => piece.run === run);
     const kept = mine.reduce((sum, piece) => sum + piece.samples.length, 0);
@@ -249,7 +260,7 @@ class SentHistory {
   }
 }
 
-/** A copy of `samples` that rises from silence, or falls to it, along half a cosine: no click. */
+/** Returns a copy of `samples` that fades in or out along half a cosine, which avoids a click. */
 function faded(samples: Int16Array, way: 'in' | 'out'): Int16Array {
   const sign = way === 'in' ? -1 : 1;
   return samples.map((sample, i) =>

@@ -8,46 +8,49 @@ import type { PlayerContext } from './player-context.js';
 import type { SpokenSentence } from './speech.js';
 import type { TimerTask } from './timer-wheel.js';
 
-/** What a performed sound has of its agent, at its turn. */
+/** Access of a performed sound to its agent, during its turn. */
 export interface Stage {
-  /** Aborted when it is to fall silent: `perform` then settles as soon as it is. */
+  /** Aborted to silence it; `perform` then settles as soon as it is silent. */
   readonly signal: AbortSignal;
   /** Sends a command line to the agent. */
   send(line: string): void;
-  /** Listens to the agent's messages until the returned function is called. */
+  /** Subscribes to the agent's messages; the returned function unsubscribes. */
   onMessage(listener: (text: string) => void): () => void;
-  /** It begins to sound. */
+  /** Reports that the sound begins. */
   started(): void;
-  /** Settles at once, or while the agent is paused when it goes on: between two sentences. @throws the signal's reason */
+  /**
+   * Settles at once, or after the pause while the agent is paused; called between two sentences. @throws the
+   * signal's reason
+   */
   resumed(): Promise<void>;
-  /** Tells of a sentence that begins or is over. */
+  /** Reports the begin or the end of a sentence. */
   sentence(sentence: SpokenSentence): void;
-  /** Tells of a fault that does not end it, as a sentence. */
+  /** Reports a fault that does not end the sound, as a sentence. */
   warn(message: string): void;
 }
 
 /**
- * A sound that the agent makes by itself, such as by its own speech synthesis: nothing is sent but commands. It takes its
- * turn among the other speeches. Its `open` is never called.
+ * A sound that the agent makes itself, such as by its own speech synthesis: only commands are sent. It takes
+ * its turn among the other speeches. Its `open` is never called.
  */
 export interface PerformedSound extends Sound {
   /**
-   * Performs it, at its turn.
-   * @returns once it has been heard or has fallen silent
+   * Performs the sound, at its turn.
+   * @returns when it has been heard or is silent
    * @throws BridgeError when it could not be performed
    */
   perform(stage: Stage): Promise<void>;
 }
 
-/** True for a sound that the agent makes by itself. */
+/** True for a sound that the agent makes itself. */
 export function isPerformed(sound: Sound): sound is PerformedSound {
   return 'perform' in sound;
 }
 
-/** Stands where other speeches have their samples. */
+/** Feed of a performed speech, which has no samples. */
 export class PerformedFeed extends Feed {
   readonly performed: PerformedSound;
-  /** How long it sounded, in ms, once it is over. */
+  /** Time it sounded, in ms, set at its end. */
   heardMs: number | undefined;
 
   constructor(sound: PerformedSound, options: ConstructorParameters<typeof Feed>[1]) {
@@ -56,7 +59,7 @@ export class PerformedFeed extends Feed {
   }
 
   override start(): void {
-    // Nothing is read ahead: it begins at its turn.
+    // A performed sound starts at its turn, so nothing is read ahead.
   }
 
   override get durationMs(): number | undefined {
@@ -64,12 +67,12 @@ export class PerformedFeed extends Feed {
   }
 }
 
-/** The cues and the position of a performed speech are looked after this often, in ms. */
+/** Interval of checks of cues and position of a performed speech, in ms. */
 const TICK_MS = 20;
-/** A position is told so often, in ticks. */
+/** Ticks between two position events. */
 const TICKS_PER_POSITION = 5;
 
-/** The speech of an agent that the agent utters by itself; one at a time. */
+/** Runs the speech that an agent performs itself; one at a time. */
 export class Performing {
   readonly #context: PlayerContext;
   readonly #task: TimerTask;
@@ -91,13 +94,13 @@ export class Performing {
     return this.#run;
   }
 
-  /** How much of `run` has been heard by now, in ms. */
+  /** Returns the part of `run` that has been heard, in ms. */
   heardMs(run: ActiveSpeech): number {
     if (run !== this.#run || this.#startedAtMs === undefined) return 0;
     return this.#context.clock.nowMs() - this.#startedAtMs;
   }
 
-  /** Performs a run. None must be performed. */
+  /** Performs a run. No other may be performed at the time. */
   begin(run: ActiveSpeech, feed: PerformedFeed): void {
     this.#run = run;
     this.#feed = feed;
@@ -120,7 +123,7 @@ export class Performing {
     );
   }
 
-  /** Ends it: it falls silent as soon as the agent can, and has ended then. */
+  /** Stops the run: it ends as soon as the agent is silent. */
   stop(reason: BridgeError): void {
     const run = this.#run;
     if (!run || run.outcome) return;
@@ -132,23 +135,23 @@ export class Performing {
     this.#abort.abort(reason);
   }
 
-  /** Holds it at the end of its sentence. */
+  /** Pauses at the end of the sentence. */
   hold(): void {
     this.#held = true;
   }
 
-  /** Goes on. */
+  /** Continues after a pause. */
   release(): void {
     this.#held = false;
     this.#released?.();
   }
 
-  /** Looks after the cues and the position of a run, from now on. */
+  /** Starts to check the cues and the position of the run. */
   follow(): void {
     if (this.#startedAtMs !== undefined && !this.#task.asked) this.#tick(this.#context.clock.nowMs());
   }
 
-  /** The agent is lost, or the player is closed: nothing more will be heard of it. @returns the run it had, if any */
+  /** Ends the run at once, because the agent is lost or the player is closed. @returns the run, if any */
   abandon(reason: BridgeError): ActiveSpeech | undefined {
     const run = this.#run;
     this.#forget(run);

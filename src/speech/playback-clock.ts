@@ -6,20 +6,23 @@ import type { FrameSink } from './sink.js';
 import type { TimerWheel } from './timer-wheel.js';
 
 /**
- * The one way to the agent's loudspeaker: sends samples, keeps the schedule of what has been played, and knows what is
- * open in the agent's stream. Every sample that leaves goes through `transmit`.
+ * Sends samples to the agent, tracks the schedule of played samples, and tracks the open segment. Every
+ * sample is sent through `transmit`.
  */
 export class PlaybackClock {
   readonly #sink: FrameSink;
   readonly #wheel: TimerWheel;
   readonly #clock: Clock;
   #schedule = new Schedule();
-  /** Where in the schedule the open segment begins. */
+  /** Schedule position at which the open segment begins. */
   #segmentStart = 0;
   #sinkBase = 0;
   #sentAtMs = -Infinity;
   #frozen = false;
-  /** What it had read when it was found to have stopped: the only position that is sure to have been played. */
+  /**
+   * Samples the agent had read when it was found to have stopped reading: the only position known to be
+   * played.
+   */
   #readAtFreeze: number | undefined;
 
   constructor(sink: FrameSink, wheel: TimerWheel, clock: Clock) {
@@ -32,7 +35,9 @@ export class PlaybackClock {
     return this.#schedule;
   }
 
-  /** True while the agent is known to have stopped reading: nothing leaves, and time stands still for the position. */
+  /**
+   * True while the agent is known to have stopped reading: nothing is sent, and the position stands still.
+   */
   get frozen(): boolean {
     return this.#frozen;
   }
@@ -42,22 +47,22 @@ export class PlaybackClock {
     return this.#schedule.sentSamples > this.#segmentStart;
   }
 
-  /** Samples that the segment lacks for whole blocks, 0 to 255. */
+  /** Samples missing to a whole block, 0 to 255. */
   get samplesToBlock(): number {
     return paddingSamples(this.#schedule.sentSamples - this.#segmentStart);
   }
 
-  /** The moment at which it sent last, in monotonic ms. */
+  /** Time of the last sending, in monotonic ms. */
   get sentAtMs(): number {
     return this.#sentAtMs;
   }
 
-  /** What the agent holds unplayed by now, in ms. */
+  /** Sound the agent holds unplayed now, in ms. */
   get heldMs(): number {
     return samplesToMs(this.#schedule.heldSamples(this.#clock.nowMs()));
   }
 
-  /** Begins anew: with the first speech after a silence, or with a new connection. */
+  /** Starts a new schedule, for the first speech after a silence or for a new connection. */
   reset(): void {
     this.#schedule = new Schedule();
     this.#segmentStart = this.#takeOver();
@@ -65,7 +70,10 @@ export class PlaybackClock {
     this.#frozen = this.#sink.stalled;
   }
 
-  /** Puts what the agent holds of another process on the schedule. @returns how many samples, whole slots of the wheel */
+  /**
+   * Adds sound that another process sent to the agent to the schedule. @returns the number of samples, in
+   * whole slots of the wheel
+   */
   #takeOver(): number {
     const nowMs = this.#clock.nowMs();
     const { slotMs } = this.#wheel;
@@ -76,7 +84,7 @@ export class PlaybackClock {
     return samples;
   }
 
-  /** Sends up to one frame. @returns how long the agent had been dry before it, in ms */
+  /** Sends up to one frame. @returns the time the agent had been dry before it, in ms */
   transmit(samples: Int16Array): number {
     this.#sink.frame(samples);
     const nowMs = this.#clock.nowMs();
@@ -85,8 +93,8 @@ export class PlaybackClock {
   }
 
   /**
-   * Ends the segment, padded to whole blocks: else its last samples would be lost, or head the next one
-   * (protocol.md §4). Does nothing when none is open.
+   * Ends the segment, padded to whole blocks: otherwise its last samples would be lost or would start the
+   * next segment (protocol.md §4). Does nothing when no segment is open.
    * @returns the samples of silence that were added
    */
   endSegment(): number {
@@ -98,26 +106,30 @@ export class PlaybackClock {
     return padding;
   }
 
-  /** Samples that an ear at the agent's loudspeaker has heard. While it does not read: at most those it has read. */
+  /**
+   * Returns the samples heard at the agent's loudspeaker. While the agent does not read, at most those it has
+   * read.
+   */
   heardSamples(nowMs: number): number {
     const heard = this.#schedule.playedSamples(nowMs - START_LATENCY_MS);
     return this.#frozen && this.#readAtFreeze !== undefined ? Math.min(heard, this.#readAtFreeze) : heard;
   }
 
-  /** The moment at which the sample at `position` is heard. */
+  /** Returns the time at which the sample at `position` is heard. */
   heardAtMs(position: number): number {
     return this.#schedule.timeOf(position) + START_LATENCY_MS;
   }
 
-  /** The moment at which everything up to `position` has been heard, tail included. */
+  /** Returns the time at which everything up to `position` has been heard, tail included. */
   silentAtMs(position: number): number {
     return this.#schedule.timeOf(position) + TAIL_MS;
   }
 
   /**
-   * Looks again whether the agent reads. When it has begun to read again, it had run dry: what it had not read lies
-   * ahead of it still, and the schedule goes on from there.
-   * @returns undefined unless it reads again; else where it goes on, and how long it had nothing to play, in ms
+   * Checks again whether the agent reads. When it reads again, it had run dry: the samples it had not read
+   * are still ahead of it, and the schedule continues from there.
+   * @returns undefined unless it reads again; otherwise the position at which it continues and the time it
+   * had nothing to play, in ms
    */
   readingChanged(nowMs: number): { readonly atSample: number; readonly silentMs: number } | undefined {
     if (this.#sink.stalled) {
@@ -135,7 +147,7 @@ export class PlaybackClock {
     return { atSample, silentMs };
   }
 
-  /** True when the agent has said that it has read everything up to `position`. */
+  /** True when the agent has confirmed that it read everything up to `position`. */
   hasRead(position: number): boolean {
     return (this.#readSamples ?? -Infinity) >= position;
   }

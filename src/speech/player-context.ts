@@ -10,36 +10,36 @@ import type { FrameSink } from './sink.js';
 import type { GapCause, Speech } from './speech.js';
 import type { TimerWheel } from './timer-wheel.js';
 
-/** What a player is made with. */
+/** Options of a player. */
 export interface PlayerOptions {
-  /** How messages name the agent. */
+  /** Name of the agent in messages. */
   readonly agentName: string;
   readonly sink: FrameSink;
   readonly wheel: TimerWheel;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Length of a frame, in ms; 10 to 40. */
+  /** Frame length, in ms; 10 to 40. */
   readonly frameMs: number;
-  /** What the agent may hold unplayed, in ms: fixed, or found out. */
+  /** Maximum sound the agent may hold unplayed, in ms: fixed or adaptive. */
   readonly lead: Lead;
-  /** The lead of a speech whose own is `auto`. */
+  /** Lead of a speech whose own setting is `auto`. */
   readonly autoLead: AdaptiveLead;
-  /** Speeches that may wait; one more is refused. */
+  /** Maximum number of waiting speeches; another one is refused. */
   readonly maxQueued: number;
-  /** Memory that waiting texts and cues may take, shared by all players. */
+  /** Memory budget for waiting texts and cues, shared by all players. */
   readonly budget: ByteBudget;
   /** Converted sound read ahead of a speech, in ms. */
   readonly bufferMs: number;
-  /** How long the agent may not read before its speech is given up, in ms. */
+  /** Time without reading after which the agent's speech is given up, in ms. */
   readonly stallTimeoutMs: number;
   /** Throws when a command line may not be sent. */
   checkCommand(line: string): void;
   nextId(): string;
 }
 
-/** The events of a player. */
+/** Events of a player. */
 export interface PlayerEvents {
-  /** A speech was taken on. */
+  /** A speech was accepted. */
   speech: Speech;
   /** A silence that was not in the sound. */
   gap: { speech: Speech; lengthMs: number; cause: GapCause };
@@ -47,29 +47,29 @@ export interface PlayerEvents {
   idle: undefined;
 }
 
-/** What `interrupt()` ended. */
+/** Result of `interrupt()`. */
 export interface Interruption {
-  /** How much of the speech that sounded was heard, in ms; 0 when none did. */
+  /** Part of the current speech that was heard, in ms; 0 without one. */
   readonly heardMs: number;
-  /** Speeches that had been waiting and were dropped. */
+  /** Number of waiting speeches that were dropped. */
   readonly dropped: number;
 }
 
-/** Told by the parts of a player what became of a speech. */
+/** Callbacks from the parts of a player. */
 export interface PlayerListener {
-  /** It has prepared: its frames may leave. */
+  /** Called when a run has prepared and its frames may be sent. */
   ready(run: ActiveSpeech): void;
-  /** It is at its end. */
+  /** Called when a run has ended. */
   ended(run: ActiveSpeech, ending: Ending): void;
-  /** The agent was silent where there should have been sound of it. */
+  /** Called when the agent was silent within the run's sound. */
   gap(run: ActiveSpeech, lengthMs: number, cause: GapCause): void;
-  /** Another speech may be able to begin. */
+  /** Called when another speech may be able to begin. */
   advance(): void;
 }
 
-/** What the parts of one player share. */
+/** Options and state shared by the parts of one player. */
 export interface PlayerContext extends PlayerOptions {
-  /** The agent's volume, over that of each speech. */
+  /** Volume of the agent, applied after that of each speech. */
   readonly volume: Gain;
   readonly playback: PlaybackClock;
   readonly events: Emitter<PlayerEvents>;

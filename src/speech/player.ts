@@ -21,10 +21,10 @@ import {
   type SpeechPosition,
 } from './speech.js';
 
-/** How long a cut fades by default, in ms: a click is a fault. */
+/** Default fade of a cut, in ms: without a fade it clicks. */
 const FADE_MS = 15;
 
-/** What a speech takes besides its label and its text, about, in bytes. */
+/** Approximate memory of a speech besides its label and its text, in bytes. */
 const SPEECH_BYTES = 4096;
 
 const GAP_REASONS: Record<GapCause, string> = {
@@ -34,8 +34,8 @@ const GAP_REASONS: Record<GapCause, string> = {
 };
 
 /**
- * Speaks the speeches of one agent, one after the other. A speech waits and prepares (`SpeechQueue`), its frames leave
- * and are heard (`Playing`), and it ends in one place, `#settle`.
+ * Plays the speeches of one agent in turn. A speech waits and prepares (`SpeechQueue`), its frames are sent
+ * and heard (`Playing`), and it ends in `#settle`.
  */
 export class Player implements SpeechOwner {
   readonly #context: PlayerContext;
@@ -68,7 +68,7 @@ export class Player implements SpeechOwner {
     this.#performing = new Performing(this.#context);
   }
 
-  /** Subscribes; the returned function ends it. */
+  /** Subscribes to an event; the returned function unsubscribes. */
   on<Name extends keyof PlayerEvents>(
     event: Name,
     listener: (payload: PlayerEvents[Name]) => void,
@@ -76,7 +76,7 @@ export class Player implements SpeechOwner {
     return this.#context.events.on(event, listener);
   }
 
-  /** True while something sounds, prepares or waits. */
+  /** True while a speech sounds, prepares or waits. */
   get busy(): boolean {
     return this.#runs.size > 0;
   }
@@ -90,36 +90,37 @@ export class Player implements SpeechOwner {
     return (this.#sounding[0] ?? this.#queue.preparing)?.speech;
   }
 
-  /** Every speech that has not ended: those that sound first, then those that wait, in order. */
+  /** All speeches that have not ended: the sounding ones first, then the waiting ones, in order. */
   get speeches(): Speech[] {
     const { preparing, waiting } = this.#queue;
     return [...this.#sounding, ...(preparing ? [preparing] : []), ...waiting].map((run) => run.speech);
   }
 
-  /** What the agent holds unplayed by now, in ms. */
+  /** Sound the agent holds unplayed now, in ms. */
   get heldMs(): number {
     return this.#context.playback.heldMs;
   }
 
-  /** What the agent may hold unplayed now, in ms, unless a speech says otherwise. */
+  /** Maximum sound the agent may hold unplayed now, in ms, unless a speech has its own lead. */
   get leadMs(): number {
     return leadNowMs(this.#context.lead);
   }
 
-  /** The level of everything, in dB; 0 is unchanged. */
+  /** Volume of the agent, in dB; 0 is unchanged. */
   get gainDb(): number {
     return this.#gainDb;
   }
 
-  /** Makes everything louder or quieter, from now on, without a click. @param gainDb in dB; 0 is unchanged */
+  /** Sets the volume of the agent from now on, without a click. @param gainDb in dB; 0 is unchanged */
   setGainDb(gainDb: number): void {
     this.#gainDb = gainDb;
     this.#context.volume.setGainDb(gainDb);
   }
 
   /**
-   * Takes on a speech.
-   * @throws BridgeError QUEUE_FULL, AGENT_BUSY (`if-idle`), CLOSED, COMMAND_INVALID or COMMAND_DANGEROUS (a cue)
+   * Accepts a speech.
+   * @throws BridgeError QUEUE_FULL, AGENT_BUSY (`if-idle`), CLOSED, COMMAND_INVALID or COMMAND_DANGEROUS (a
+   * cue)
    */
   speak(sound: Sound, options: SpeechOptions = {}): Speech {
     if (this.#closed)
@@ -144,7 +145,7 @@ export class Player implements SpeechOwner {
     this.#runs.set(speech, run);
     this.#queue.add(run);
     this.#context.events.emit('speech', speech);
-    // The caller gets the handle before anything happens to it, so no event of it can be missed.
+    // The caller gets the handle first, so that it cannot miss an event.
     queueMicrotask(() => {
       this.#queue.tellReason();
       this.#advance();
@@ -153,10 +154,11 @@ export class Player implements SpeechOwner {
   }
 
   /**
-   * Ends everything now: the sound fades and stops, what waits is dropped. What the agent holds still sounds.
+   * Ends everything now: the sound fades out and waiting speeches are dropped. Sound the agent already holds
+   * is still heard.
    * @param options.fadeMs length of the fade, in ms
-   * @param options.reason the error that the speeches end with, in the place of SPEECH_STOPPED
-   * @returns what was heard, once it is silent
+   * @param options.reason error of the ended speeches, in place of SPEECH_STOPPED
+   * @returns the part that was heard, once the agent is silent
    */
   async interrupt(
     options: { fadeMs?: number | undefined; reason?: BridgeError | undefined } = {},
@@ -167,7 +169,7 @@ export class Player implements SpeechOwner {
     return { heardMs: end?.heardMs ?? 0, dropped };
   }
 
-  /** Holds the speech where it is; what the agent holds still sounds. */
+  /** Pauses the speech; sound the agent already holds is still heard. */
   pause(): void {
     if (this.#paused) return;
     this.#paused = true;
@@ -176,7 +178,7 @@ export class Player implements SpeechOwner {
     this.#performing.hold();
   }
 
-  /** Goes on after `pause()`. */
+  /** Continues after `pause()`. */
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
@@ -187,8 +189,9 @@ export class Player implements SpeechOwner {
   }
 
   /**
-   * The agent is lost. What sounds ends, or by its option goes back to the front of the queue with what was not heard;
-   * what waits goes on waiting, and what prepares waits for the agent by itself.
+   * Handles the loss of the agent. The sounding speech ends, or with `resume` returns to the front of the
+   * queue with the part that was not heard. Waiting speeches keep waiting, and a preparing one waits for the
+   * agent.
    */
   lost(error: BridgeError): void {
     this.#queue.putBack(this.#playing.lost(error));
@@ -199,7 +202,7 @@ export class Player implements SpeechOwner {
     this.#advance();
   }
 
-  /** The agent's reading changed: it was found to have stopped, or reads again. */
+  /** Handles a change of the agent's reading: it was found to have stopped, or reads again. */
   readingChanged(): void {
     this.#playing.readingChanged();
   }
@@ -251,7 +254,7 @@ export class Player implements SpeechOwner {
     while (this.busy) await Promise.all(this.speeches.map((speech) => speech.finished));
   }
 
-  /** Ends every speech at once as stopped, and takes no more. */
+  /** Ends every speech at once as stopped, and accepts no more. */
   close(): void {
     if (this.#closed) return;
     this.#stopAll(FADE_MS);
@@ -267,7 +270,7 @@ export class Player implements SpeechOwner {
     else this.#playing.begin(run);
   }
 
-  /** Those that the agent plays or utters now, in order. */
+  /** Runs that the agent plays or performs now, in order. */
   get #sounding(): ActiveSpeech[] {
     const { run } = this.#performing;
     return run ? [...this.#playing.active, run] : this.#playing.active;
@@ -316,7 +319,7 @@ export class Player implements SpeechOwner {
     });
   }
 
-  /** Looks whether the next may have its turn. */
+  /** Lets the next speech begin if it can. */
   #advance(): void {
     const { feeding, draining } = this.#playing;
     if (this.#closed || this.#queue.preparing || feeding || this.#performing.run || this.#paused)
@@ -325,7 +328,7 @@ export class Player implements SpeechOwner {
     else this.#context.events.emit('idle', undefined);
   }
 
-  /** The sound of `run` has changed: samples came, or it ended. */
+  /** Handles a change of a run's sound: samples came, or it ended. */
   #fed(run: ActiveSpeech | undefined): void {
     if (!run) return;
     const { feed, speech } = run;
@@ -337,11 +340,11 @@ export class Player implements SpeechOwner {
       return this.#playing.fed();
     }
     if (feed.exhausted && run.sentSamples === 0) {
-      // Nothing will ever come: its caller need not wait for an agent to hear so.
+      // The sound has failed or is empty, so the caller need not wait for an agent to learn it.
       this.#settle(run, { how: 'failed', error: feed.error ?? run.emptyError(), heardMs: 0 });
       return this.#advance();
     }
-    // It may be the one that the speech before it waits for, to join it.
+    // The speech that feeds may wait for this one to join.
     if (feeding && run === this.#queue.joiner(feeding)) this.#playing.fed();
   }
 
@@ -352,7 +355,7 @@ export class Player implements SpeechOwner {
     speech.tell('warning', `A silence of ${Math.round(lengthMs)} ms: ${GAP_REASONS[cause]}.`);
   }
 
-  /** @returns how many had been waiting */
+  /** @returns the number of waiting speeches */
   #stopAll(fadeMs: number, reason?: BridgeError): number {
     const { waiting, preparing } = this.#queue;
     for (const run of waiting) this.#settleStopped(run, reason);
@@ -364,12 +367,12 @@ export class Player implements SpeechOwner {
     return waiting.length;
   }
 
-  /** Ends a run as stopped, where it is. */
+  /** Ends a run as stopped, in any state. */
   #settleStopped(run: ActiveSpeech, error: BridgeError = run.stoppedError(), heardMs = 0): void {
     this.#settle(run, { how: 'stopped', error, heardMs });
   }
 
-  /** The one end of every speech. */
+  /** Ends a speech. Every speech ends here. */
   #settle(run: ActiveSpeech, ending: Ending): void {
     if (!this.#runs.delete(run.speech)) return;
     const { how, error, heardMs } = ending;
@@ -389,7 +392,7 @@ export class Player implements SpeechOwner {
   }
 }
 
-/** Memory that a speech takes from its start to its end, without its cues. */
+/** Returns the memory of a speech from its start to its end, without its cues, in bytes. */
 function heldBytes({ label, heldBytes = 0 }: Sound): number {
   return SPEECH_BYTES + label.length * 2 + heldBytes;
 }

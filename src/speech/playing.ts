@@ -9,15 +9,15 @@ import type { SpeechQueue } from './queue.js';
 import type { SpeechEndKind } from './speech.js';
 import type { TimerTask } from './timer-wheel.js';
 
-/** A speech that joins has until the agent holds only this much, in ms, before the segment is closed without it. */
+/** Held sound, in ms, at which the segment is closed without a joining speech that is not ready. */
 const JOIN_UNTIL_HELD_MS = 20;
-/** A position is told so often. */
+/** Interval of position events, in ms. */
 const POSITION_EVERY_MS = 100;
 
 /**
- * The way of a speech from its first frame until it has been heard: its frames leave by the pacer (it feeds), then the
- * agent plays what it holds (it drains). One feeds at a time; others may drain before it. Nothing is asked of the wheel
- * while nobody needs an answer.
+ * Tracks runs from the first frame until they have been heard: first the pacer sends a run's frames (it
+ * feeds), then the agent plays the sound it holds (it drains). One run feeds at a time; earlier ones may
+ * still drain. No timer runs while nobody needs it.
  */
 export class Playing {
   readonly #context: PlayerContext;
@@ -26,10 +26,10 @@ export class Playing {
   readonly #cues: CueSender;
   readonly #watchTask: TimerTask;
   readonly #stallTask: TimerTask;
-  /** Those that have left whole and are not heard to their end, in order. */
+  /** Runs that were sent completely and are not yet heard to their end, in order. */
   #draining: ActiveSpeech[] = [];
 
-  /** @param queue says which speech joins the one that feeds */
+  /** @param queue tells which speech joins the one that feeds */
   constructor(context: PlayerContext, queue: SpeechQueue) {
     this.#context = context;
     this.#queue = queue;
@@ -43,52 +43,52 @@ export class Playing {
     this.#stallTask = wheel.task(() => this.#giveUp());
   }
 
-  /** The run whose frames leave, if any. */
+  /** The run whose frames are sent, if any. */
   get feeding(): ActiveSpeech | undefined {
     return this.#pacer.run;
   }
 
-  /** True while one that has left whole is not heard to its end. */
+  /** True while a completely sent run is not heard to its end. */
   get draining(): boolean {
     return this.#draining.length > 0;
   }
 
-  /** All that the agent has been sent and has not yet played to their end, in order. */
+  /** Runs sent to the agent and not yet played to their end, in order. */
   get active(): ActiveSpeech[] {
     const { feeding } = this;
     return feeding ? [...this.#draining, feeding] : [...this.#draining];
   }
 
-  /** How much of `run` has been heard by now, in ms. */
+  /** Returns the part of `run` that has been heard, in ms. */
   heardMs(run: ActiveSpeech): number {
     return run.heardMs(this.#context.playback.heardSamples(this.#now()));
   }
 
-  /** Lets the frames of `run` leave. None must be feeding. */
+  /** Starts to send the frames of `run`. No other may be feeding. */
   begin(run: ActiveSpeech): void {
     if (!this.draining) this.#reset();
     this.#pacer.feed(run);
     this.#pacer.pump(this.#now());
   }
 
-  /** Samples came of the run that feeds, or of one that is to join it. */
+  /** Handles new samples of the run that feeds, or of one that is to join it. */
   fed(): void {
     this.#pacer.fed(this.#now());
   }
 
-  /** Holds the frames back: the sound fades, what the agent holds still sounds. */
+  /** Holds the frames back: the sound fades out; sound the agent holds is still heard. */
   hold(fadeMs: number): void {
     this.#pacer.hold(fadeMs);
     if (this.feeding?.begun) this.feeding.speech.enter('paused');
   }
 
-  /** Lets frames go again. */
+  /** Continues to send frames. */
   release(): void {
     if (this.feeding?.speech.state === 'paused') this.feeding.speech.enter('speaking');
     this.#pacer.release(this.#now());
   }
 
-  /** Ends the run that feeds: a fade of it leaves, and it drains. */
+  /** Ends the run that feeds: its fade is sent, and it drains. */
   cut(run: ActiveSpeech, fadeMs: number, reason: BridgeError): void {
     if (!run.begun) return this.#context.listener.ended(run, { how: 'stopped', error: reason, heardMs: 0 });
     this.#pacer.cut(run, fadeMs);
@@ -97,18 +97,20 @@ export class Playing {
     this.#drain(run, 'stopped', reason);
   }
 
-  /** A speech began, or somebody begins to follow the position of one. */
+  /** Starts to watch positions, because a speech began or got its first listener. */
   follow(): void {
     if (this.#watched && !this.#watchTask.asked) this.#watchNext(this.#now());
   }
 
-  /** Adds a cue to any run, and sends it if it is due already. */
+  /** Adds a cue to any run, and sends it if it is due. */
   addCue(run: ActiveSpeech, cue: Cue | Notice): void {
     run.cues.add(cue);
     this.#cues.send(this.#now());
   }
 
-  /** Forgets a run that has ended, and what cues it still had: sent if it was heard to its end, else dropped. */
+  /**
+   * Removes a run that has ended. Its remaining cues are sent if it was heard to its end, otherwise dropped.
+   */
   remove(run: ActiveSpeech, how: SpeechEndKind): void {
     if (this.#pacer.run === run) this.#pacer.feed(undefined);
     this.#draining = this.#draining.filter((other) => other !== run);
@@ -117,8 +119,8 @@ export class Playing {
   }
 
   /**
-   * The agent is lost: all that it had been sent ends, but for those that by their option go on later.
-   * @returns these, in order, back at what was heard of them
+   * Handles the loss of the agent: all active runs end, except those that resume later.
+   * @returns the runs that resume, in order, rewound to the part that was heard
    */
   lost(error: BridgeError): ActiveSpeech[] {
     const heardTo = this.#context.playback.heardSamples(this.#now());
@@ -140,14 +142,14 @@ export class Playing {
     return resumed;
   }
 
-  /** The agent's reading changed: it was found to have stopped, or reads again. */
+  /** Handles a change of the agent's reading: it was found to have stopped, or reads again. */
   readingChanged(): void {
     const nowMs = this.#now();
     const resumed = this.#context.playback.readingChanged(nowMs);
     this.#watchStall();
     if (!resumed) return;
     const { atSample, silentMs } = resumed;
-    // It fell silent in the one that it goes on with, or that still has sound to send.
+    // The gap belongs to the run that continues, or that still has sound to send.
     const cut = this.active.find(
       (run) =>
         run.begun && (run.endSample > atSample || (run === this.feeding && run.speech.state !== 'paused')),
@@ -157,7 +159,7 @@ export class Playing {
     this.#watch(nowMs);
   }
 
-  /** Ends it, without a word. */
+  /** Stops all tasks without ending the runs. */
   close(): void {
     this.#pacer.feed(undefined);
     this.#cues.close();
@@ -165,7 +167,7 @@ export class Playing {
     this.#stallTask.cancel();
   }
 
-  /** Begins anew: with the first speech after a silence, or with a new connection. */
+  /** Starts a new schedule, for the first speech after a silence or for a new connection. */
   #reset(): void {
     this.#context.playback.reset();
     this.#pacer.reset();
@@ -180,7 +182,10 @@ export class Playing {
     if (run.cues.size > 0) this.#cues.arm();
   }
 
-  /** All of `run` has left: a speech that joins takes its place in the same segment, else the segment ends. */
+  /**
+   * Handles a completely sent run: a joining speech continues in the same segment, otherwise the segment
+   * ends.
+   */
   #exhausted(run: ActiveSpeech, nowMs: number): boolean {
     const { listener, playback } = this.#context;
     const { error } = run.feed;
@@ -206,7 +211,7 @@ export class Playing {
     return false;
   }
 
-  /** All of `run` has left. */
+  /** Moves a completely sent run to the draining ones. */
   #drain(run: ActiveSpeech, how: SpeechEndKind, error: BridgeError | undefined): void {
     if (this.#pacer.run === run) this.#pacer.feed(undefined);
     run.outcome = { how, error };
@@ -215,7 +220,7 @@ export class Playing {
     this.#watchNext(this.#now());
   }
 
-  /** Marks the starts, tells the positions, and ends each run whose last sample has been heard. */
+  /** Marks starts, reports positions, and ends each run whose last sample has been heard. */
   #watch(nowMs: number): void {
     const { playback, listener } = this.#context;
     this.#watchTask.cancel();
@@ -232,7 +237,10 @@ export class Playing {
     listener.advance();
   }
 
-  /** A run in mid-flow that nobody follows needs no watch: its next event is the end of its sound. */
+  /**
+   * True when a run must be watched. A run in progress without listeners needs no watch: its next event is
+   * the end of its sound.
+   */
   get #watched(): boolean {
     const speech = this.feeding?.speech;
     return this.draining || (speech !== undefined && (speech.followed || !speech.hasStarted));
@@ -247,22 +255,25 @@ export class Playing {
       if (run.begun && !run.speech.hasStarted)
         atMs = Math.min(atMs, playback.heardAtMs(run.toSchedule(0) + 1));
     }
-    // One that is overdue waits for the agent to read again; it is looked at no more often than a position.
+    // An overdue run waits for the agent to read again; it is checked at the interval of positions.
     this.#watchTask.at(atMs <= nowMs ? latestMs : atMs);
   }
 
-  /** An agent that has hung for good keeps its connection: somebody has to give up (protocol.md §1). */
+  /**
+   * Starts the stall timeout: an agent that has hung keeps its connection, so its speech must be given up
+   * (protocol.md §1).
+   */
   #watchStall(): void {
     this.#stallTask.cancel();
     if (this.#context.playback.frozen) this.#stallTask.at(this.#now() + this.#context.stallTimeoutMs);
   }
 
-  /** The agent has hung: what it was to play ends here. */
+  /** Ends the active runs of an agent that has hung. */
   #giveUp(): void {
     const { playback, listener, stallTimeoutMs } = this.#context;
     if (!playback.frozen || this.active.length === 0) return;
     const heardTo = playback.heardSamples(this.#now());
-    // Closed, so that the next is whole should the agent wake up.
+    // Closes the segment, so that the next one is complete if the agent recovers.
     if (this.feeding?.begun) this.#pacer.cut(this.feeding, 0);
     for (const run of this.active) {
       const error = new BridgeError(

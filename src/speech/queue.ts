@@ -3,33 +3,34 @@ import type { ActiveSpeech } from './active-speech.js';
 import type { PlayerContext } from './player-context.js';
 
 /**
- * The speeches up to their first frame. They wait by priority, then in the order in which they came; the first prepares
- * (its sound opens, the agent gets ready, the speeches it is to begin with get as far). One prepares at a time.
+ * Holds the speeches before their first frame. They wait by priority, then in order of arrival. The first one
+ * prepares: its sound opens, the agent gets ready, and the other speeches of its group arrive. One prepares
+ * at a time.
  */
 export class SpeechQueue {
   readonly #context: Pick<PlayerContext, 'sink' | 'maxQueued' | 'listener'>;
   #waiting: ActiveSpeech[] = [];
   #preparing: ActiveSpeech | undefined;
-  /** Reason why nothing begins although it could be its turn. */
+  /** Reason why nothing begins. */
   #holdReason: string | undefined;
-  /** What the one that prepares waits for. */
+  /** Reason why the preparing speech waits. */
   #prepareReason: string | undefined;
 
   constructor(context: Pick<PlayerContext, 'sink' | 'maxQueued' | 'listener'>) {
     this.#context = context;
   }
 
-  /** The run that prepares, if one does. */
+  /** The run that prepares, if any. */
   get preparing(): ActiveSpeech | undefined {
     return this.#preparing;
   }
 
-  /** Those that wait, in order, without the one that prepares. */
+  /** The waiting runs in order, without the preparing one. */
   get waiting(): ActiveSpeech[] {
     return [...this.#waiting];
   }
 
-  /** @throws BridgeError QUEUE_FULL when one more would be too many */
+  /** @throws BridgeError QUEUE_FULL when there is no room for another */
   checkRoom(label: string): void {
     if (this.#waiting.length < this.#context.maxQueued) return;
     throw new BridgeError(
@@ -38,27 +39,27 @@ export class SpeechQueue {
     );
   }
 
-  /** Puts one behind all of at least its priority; one that interrupted goes first of all. */
+  /** Adds a run behind all of at least its priority; a run that interrupted goes first. */
   add(run: ActiveSpeech): void {
     const priority = rank(run);
     const index = this.#waiting.findIndex((other) => rank(other) < priority);
     this.#waiting.splice(index < 0 ? this.#waiting.length : index, 0, run);
   }
 
-  /** Tells those that have not begun why, or no more. */
+  /** Sets or clears the reason why speeches do not begin, and reports it to them. */
   hold(reason: string | undefined): void {
     this.#holdReason = reason;
     this.tellReason();
   }
 
-  /** Tells all that have not begun what keeps them, where it is more than their turn. */
+  /** Reports to all waiting speeches what holds them up, other than their turn. */
   tellReason(): void {
     const reason = this.#holdReason ?? this.#prepareReason;
     this.#preparing?.speech.wait(reason);
     for (const { speech } of this.#waiting) speech.wait(reason);
   }
 
-  /** Puts those at the very front that had their turn and go on later, in order. */
+  /** Puts runs that will resume back at the front, in order. */
   putBack(runs: readonly ActiveSpeech[]): void {
     this.#waiting.unshift(...runs);
   }
@@ -70,8 +71,9 @@ export class SpeechQueue {
   }
 
   /**
-   * Lets the first have its turn. Call it while none prepares and none's frames leave.
-   * @param draining one is still heard: only one that joins it or has interrupted it may prepare, any other opens its sound
+   * Starts the first run. Call it while no run prepares and none feeds.
+   * @param draining true while a run is still heard: then only a run that joins or interrupted it may
+   * prepare; any other opens its sound
    */
   advance(draining: boolean): void {
     const next = this.#waiting[0];
@@ -85,22 +87,22 @@ export class SpeechQueue {
   }
 
   /**
-   * Opens the sound of a speech that joins once all of the one before it has been read: a decoder takes time to start,
-   * and asked for at the last frame it would be late.
-   * @param feeding the one whose frames leave
+   * Opens the sound of a joining speech once the speech before it has been read completely: a decoder takes
+   * time to start and would be late at the last frame.
+   * @param feeding the run whose frames are sent
    */
   readAhead(feeding: ActiveSpeech | undefined): void {
     const next = this.#waiting[0];
     if (next?.speech.options.join && feeding?.feed.ended) next.feed.start();
   }
 
-  /** The run that goes on in the same segment where `run` ends, if the next one is to and can. */
+  /** Returns the run that continues in the same segment after `run`, if the next one joins and is ready. */
   joiner(run: ActiveSpeech): ActiveSpeech | undefined {
     const next = this.#waiting[0];
     return next?.speech.options.join && sameNeeds(run, next) ? next : undefined;
   }
 
-  /** A run that joins begins: there is nothing to prepare. */
+  /** Starts a joining run, which needs no preparation. */
   join(run: ActiveSpeech): void {
     this.remove(run);
     run.speech.enter('preparing');

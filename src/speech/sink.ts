@@ -1,45 +1,46 @@
-/** How the agent treats a segment: without or with its own voice activity detection (protocol.md §3, §4). */
+/** Segment mode of the agent: without or with its own voice activity detection (protocol.md §3, §4). */
 export type SegmentMode = 'file' | 'stream';
 
-/** What a speech needs from the agent before its first sample. */
+/** Requirements of a speech, to be met by the agent before the first sample. */
 export interface SegmentNeeds {
-  /** Alias of the model whose lips move; the agent's own default when absent. */
+  /** Alias of the model whose lips move; default: the agent's own. */
   readonly model?: string | undefined;
   readonly mode?: SegmentMode | undefined;
   /**
-   * Who moves the lips: `avatar` (default), from the sound it plays, or `commands`, lip-sync commands that come as cues.
-   * Switched between utterances only (protocol.md §7).
+   * Source of the lip movement: `avatar` (default), from the sound it plays, or `commands`, lip-sync commands
+   * sent as cues. Switched only between utterances (protocol.md §7).
    */
   readonly lips?: 'avatar' | 'commands' | undefined;
 }
 
 /**
- * Where a speech's frames go: one agent, seen from below. A speech knows this, not a socket.
- * `frame`, `endSegment` and `command` do their write before they return, whole; they never throw for a lost agent,
- * which is told by the player's `lost()` instead.
+ * Destination of a speech's frames: an agent, without its socket. `frame`, `endSegment` and `command`
+ * complete their write before they return. They never throw for a lost agent; the player's `lost()` reports
+ * it.
  */
 export interface FrameSink {
   /**
-   * Settles when the agent can play: there, ready, the model's lips bound, the mode set.
-   * @param waiting is told what is being waited for, as a whole sentence
-   * @throws BridgeError AGENT_ABSENT or MODEL_NOT_READY when it did not come in time; the signal's reason when aborted
+   * Settles when the agent can play: connected, ready, the model's lips bound, the mode set.
+   * @param waiting called with a whole sentence that says what is awaited
+   * @throws BridgeError AGENT_ABSENT or MODEL_NOT_READY when the agent was not ready in time; the signal's
+   * reason when aborted
    */
   prepare(needs: SegmentNeeds, signal: AbortSignal, waiting: (message: string) => void): Promise<void>;
   /** Sends one frame: 1 to 640 samples, 16 kHz mono (protocol.md §4). */
   frame(samples: Int16Array): void;
   /** Ends the segment. The samples since the last end must be a multiple of 256 (protocol.md §4). */
   endSegment(): void;
-  /** Sends a command line at once. It has been checked by the caller's side. */
+  /** Sends a command line at once. The caller has checked it. */
   command(line: string): void;
-  /** Listens to the agent's messages, over all its connections, until the returned function is called. */
+  /** Subscribes to the agent's messages over all its connections; the returned function unsubscribes. */
   onMessage(listener: (text: string) => void): () => void;
   /** Samples the agent is known to have read since it connected; undefined when its transport cannot tell. */
   readonly readSamples: number | undefined;
   /** Samples sent since it connected. */
   readonly sentSamples: number;
-  /** Monotonic ms until which it plays what another process has sent it; -Infinity where none has. */
+  /** Monotonic ms until which the agent plays sound from another process; -Infinity without any. */
   readonly playsUntilMs: number;
-  /** `confirmed` while the agent itself has told that it can play what it reads; else `assumed`. */
+  /** `confirmed` while the agent itself has reported that it can play; otherwise `assumed`. */
   readonly hearing: 'confirmed' | 'assumed';
   /** True while the agent is known to have stopped reading. */
   readonly stalled: boolean;

@@ -5,136 +5,154 @@ import type { SoundInfo } from '../audio/pcm.js';
 import type { Cue, Notice } from './cues.js';
 import type { SegmentNeeds } from './sink.js';
 
-/** Where the speeches of a group wait for one another, so that their first frames leave together. */
+/** Gate at which the speeches of a group wait, so that their first frames are sent together. */
 export interface StartGate {
   /**
-   * Settles when the gate opens: when all have come, or when those that have come have waited long enough.
-   * @throws the signal's reason when aborted; an error when it opened without this one
+   * Settles when the gate opens: when all speeches have arrived, or after a time limit for the others.
+   * @throws the signal's reason when aborted; an error when the gate opened without this speech
    */
   arrive(signal: AbortSignal): Promise<void>;
-  /** One of them will not come. */
+  /** Reports that one of the speeches will not arrive. */
   leave(): void;
 }
 
-/** What may be asked of one speech. */
+/** Options of a speech. */
 export interface SpeechOptions extends SegmentNeeds {
-  /** `queue` (default): after those that wait; `interrupt`: now, ending all others; `if-idle`: refused when busy. */
+  /**
+   * `queue` (default): after the waiting speeches; `interrupt`: now, ending all others; `if-idle`: refused
+   * when busy.
+   */
   readonly when?: 'queue' | 'interrupt' | 'if-idle' | undefined;
-  /** Among those that wait the higher goes first; default 0. */
+  /** Priority among waiting speeches; the highest goes first. Default 0. */
   readonly priority?: number | undefined;
-  /** Sound that the agent may hold unplayed, in ms; `auto`: the smallest that its link allows; by default the agent's own setting. */
+  /**
+   * Maximum sound the agent may hold unplayed, in ms; `auto`: the smallest that its link allows; default: the
+   * agent's own setting.
+   */
   readonly leadMs?: number | 'auto' | undefined;
   /** Level in dB; 0 is unchanged and bit-exact. */
   readonly gainDb?: number | undefined;
-  /** Follows the speech before it without a gap, in one segment, when its sound is there in time. */
+  /** True continues the speech before it without a gap, in one segment, if its sound is ready in time. */
   readonly join?: boolean | undefined;
   readonly cues?: readonly Cue[] | undefined;
-  /** Sent when it ends in any way but by its own end: closes a mouth that commands had opened. */
+  /** Command sent when the speech ends early: closes a mouth that commands had opened. */
   readonly sendIfCut?: string | undefined;
-  /** @internal Where the speeches of a group wait for one another. */
+  /** @internal Gate at which the speeches of a group wait. */
   readonly gate?: StartGate | undefined;
-  /** When the agent is lost: `fail` (default) ends the speech, `resume` goes on from what was heard once it is back. */
+  /**
+   * On loss of the agent, `fail` (default) ends the speech; `resume` continues after reconnection from the
+   * part that was heard.
+   */
   readonly onAgentLost?: 'fail' | 'resume' | undefined;
 }
 
-/** The states of a speech. Each ends in `ended`. */
+/** States of a speech. The last one is `ended`. */
 export type SpeechState = 'queued' | 'preparing' | 'speaking' | 'paused' | 'draining' | 'ended';
 
-/** How a speech ended. */
+/** Kind of end of a speech. */
 export type SpeechEndKind = 'completed' | 'stopped' | 'failed' | 'avatar-lost';
 
-/** What is known of a speech when it has ended. */
+/** Final report of a speech. */
 export interface SpeechEnd {
   readonly how: SpeechEndKind;
-  /** How much of the sound was heard, in ms. */
+  /** Part of the sound that was heard, in ms. */
   readonly heardMs: number;
-  /** `confirmed` when the agent itself has told that it read all of that and could play it; else `assumed`. */
+  /**
+   * `confirmed` when the agent itself reported that it read all of that and could play it; otherwise
+   * `assumed`.
+   */
   readonly heard: 'confirmed' | 'assumed';
-  /** The sound's whole length in ms, where it is known. */
+  /** Whole length of the sound in ms, if known. */
   readonly durationMs: number | undefined;
-  /** Silences within the speech that were not in the sound, as far as the bridge can know. */
+  /** Silences within the speech that were not in the sound, as far as the bridge can tell. */
   readonly gaps: GapCount;
   /** Live sound dropped because it came faster than it could be played, in ms. */
   readonly droppedMs: number;
-  /** How old live sound was when it left; nothing for other sound. */
+  /** Latency of live sound; undefined for other sound. */
   readonly latency: LiveLatency | undefined;
   readonly cuesSent: number;
   readonly cuesDropped: number;
-  /** Why, unless it completed. */
+  /** Error, unless it completed. */
   readonly error: BridgeError | undefined;
 }
 
-/** Silences where there should have been sound. */
+/** Unintended silences within the sound. */
 export interface GapCount {
   readonly count: number;
   readonly totalMs: number;
-  /** Of these: the sound came late. */
+  /** Number caused by sound that came late. */
   readonly bySource: number;
-  /** Of these: the process was stalled for longer than the lead. */
+  /** Number caused by a stall of the process that was longer than the lead. */
   readonly byStall: number;
-  /** Of these: the agent stood still. */
+  /** Number caused by an agent that stopped reading. */
   readonly byAgent: number;
 }
 
-/** Reason of a gap: the sound came late, the process was stalled for longer than the lead, or the agent stood still. */
+/**
+ * Reason of a gap: the sound came late, the process stalled for longer than the lead, or the agent stopped
+ * reading.
+ */
 export type GapCause = 'source' | 'stall' | 'agent';
 
-/** How far a speech is. */
+/** Progress of a speech. */
 export interface SpeechPosition {
-  /** Heard so far, in ms of the sound. */
+  /** Part heard so far, in ms of the sound. */
   readonly positionMs: number;
   readonly durationMs: number | undefined;
-  /** What the agent holds unplayed, in ms. */
+  /** Sound the agent holds unplayed, in ms. */
   readonly heldMs: number;
   /** Live sound dropped so far because it came faster than it could be played, in ms. */
   readonly droppedMs: number;
-  /** How old live sound was when it left, of the last five seconds; nothing for other sound. */
+  /** Latency of live sound over the last five seconds; undefined for other sound. */
   readonly latency: LiveLatency | undefined;
 }
 
-/** A sentence of a text that is spoken, by the sound as heard. Told when it begins and again when it is over. */
+/** A sentence of a spoken text, timed as heard. Reported at its begin and at its end. */
 export interface SpokenSentence {
-  /** Counts the sentences of the text that have something to say, from 0. */
+  /** Index among the sentences with something to say, from 0. */
   readonly index: number;
-  /** As it was written, without tags. */
+  /** Text as written, without tags. */
   readonly text: string;
-  /** Its begin in the sound, in ms. */
+  /** Begin in the sound, in ms. */
   readonly startMs: number;
-  /** Its end in the sound, in ms, once it is over. */
+  /** End in the sound, in ms; undefined until then. */
   readonly endMs: number | undefined;
-  /** `begun`; then `heard` to its end, or `cut` by the end of the speech. */
+  /** `begun`; then `heard` at its end, or `cut` when the speech ended before. */
   readonly state: 'begun' | 'heard' | 'cut';
 }
 
-/** The events of a speech. */
+/** Events of a speech. */
 export interface SpeechEvents {
   state: SpeechState;
-  /** Reason why it has not begun, as a sentence: the agent is paused, or not connected, or its model is not loaded. */
+  /**
+   * Reason why it has not begun, as a sentence: the agent is paused or not connected, or its model is not
+   * loaded.
+   */
   waiting: string;
   /** The sound's head has been read. */
   info: SoundInfo;
-  /** About ten times a second while it sounds. */
+  /** Progress, about ten times a second while it sounds. */
   position: SpeechPosition;
   /** A fault that did not end it, as a sentence. */
   warning: string;
-  /** A cue left. */
+  /** A cue was sent. */
   cue: Cue;
-  /** A sentence of a text begins to be heard, or is over. */
+  /** A sentence of a text begins to be heard, or has ended. */
   sentence: SpokenSentence;
   /**
-   * Samples left for the agent, 16 kHz mono, gains applied; without the silence that pads a segment. `atSample` is the
-   * place of the first one in the sound. Not to be changed.
+   * Samples sent to the agent: 16 kHz mono, gains applied, without the silence that pads a segment.
+   * `atSample` is the position of the first one in the sound. Do not modify them.
    */
   sent: { readonly samples: Int16Array; readonly atSample: number };
   ended: SpeechEnd;
 }
 
-/** The player's side of a speech: what the handle asks of it. */
+/** Owner of a speech: the player behind the handle. */
 export interface SpeechOwner {
   stop(speech: Speech, fadeMs: number | undefined): void;
   addCue(speech: Speech, cue: Cue | Notice): void;
   position(speech: Speech): SpeechPosition;
-  /** Somebody follows its position from now on. */
+  /** Called when the speech gets its first position listener. */
   followed(speech: Speech): void;
 }
 
@@ -147,13 +165,13 @@ const NEXT: Record<SpeechState, readonly SpeechState[]> = {
   ended: [],
 };
 
-/** One utterance, as its caller holds it. */
+/** One utterance, as a handle for its caller. */
 export class Speech implements Listenable<SpeechEvents> {
   readonly id: string;
   readonly options: SpeechOptions;
-  /** Settles once: true at its first sound, false when it ended without one. Never rejects. */
+  /** Settles with true at its first sound, with false when it ended without one. Never rejects. */
   readonly started: Promise<boolean>;
-  /** Settles once, whatever happens, with how it ended. Never rejects. */
+  /** Settles with its final report, however it ended. Never rejects. */
   readonly finished: Promise<SpeechEnd>;
   readonly #owner: SpeechOwner;
   readonly #named: { readonly label: string };
@@ -167,7 +185,7 @@ export class Speech implements Listenable<SpeechEvents> {
   #settleStarted!: (started: boolean) => void;
   #settleFinished!: (end: SpeechEnd) => void;
 
-  /** Made by a player, never by a caller. */
+  /** Created by a player, never by a caller. */
   constructor(owner: SpeechOwner, id: string, named: { readonly label: string }, options: SpeechOptions) {
     this.#owner = owner;
     this.id = id;
@@ -178,7 +196,7 @@ export class Speech implements Listenable<SpeechEvents> {
     this.finished = new Promise((resolve) => (this.#settleFinished = resolve));
   }
 
-  /** The name of its sound in messages; of a text that is being written, its first words once they have come. */
+  /** Name of its sound in messages; for a text that is being written, its first words once they have come. */
   get label(): string {
     return this.#named.label;
   }
@@ -187,27 +205,27 @@ export class Speech implements Listenable<SpeechEvents> {
     return this.#state;
   }
 
-  /** Reason why it has not begun, as a sentence; undefined where nothing but its turn is waited for. */
+  /** Reason why it has not begun, as a sentence; undefined when it only waits for its turn. */
   get waiting(): string | undefined {
     return this.#waiting;
   }
 
-  /** How it ended, once it has. */
+  /** Final report; undefined until it has ended. */
   get end(): SpeechEnd | undefined {
     return this.#end;
   }
 
-  /** What its sound said of itself, once its head has been read. */
+  /** Description from the sound's head, once it has been read. */
   get info(): SoundInfo | undefined {
     return this.#info;
   }
 
-  /** How far it is, as heard. */
+  /** Progress, as heard. */
   get position(): SpeechPosition {
     return this.#owner.position(this);
   }
 
-  /** Heard so far, in ms of the sound. */
+  /** Part heard so far, in ms of the sound. */
   get positionMs(): number {
     return this.position.positionMs;
   }
@@ -238,8 +256,8 @@ export class Speech implements Listenable<SpeechEvents> {
   }
 
   /**
-   * Ends it: what the agent holds still sounds (the lead), nothing more leaves.
-   * @param options.fadeMs how long the cut fades, in ms; default 15
+   * Ends the speech. Sound the agent already holds (the lead) is still heard; nothing more is sent.
+   * @param options.fadeMs length of the fade, in ms; default 15
    * @returns `finished`
    */
   stop(options: { fadeMs?: number | undefined } = {}): Promise<SpeechEnd> {
@@ -248,7 +266,7 @@ export class Speech implements Listenable<SpeechEvents> {
   }
 
   /**
-   * Sends a command at a moment of the sound, as heard; one that has passed is sent at once.
+   * Sends a command at a position in the sound, as heard. A position that has passed is sent at once.
    * @param atMs ms from the start, or negative from the end
    * @param send the command line
    * @throws BridgeError COMMAND_INVALID or COMMAND_DANGEROUS; CLOSED when the speech has ended
@@ -260,25 +278,28 @@ export class Speech implements Listenable<SpeechEvents> {
     this.#owner.addCue(this, { atMs, send, ...options });
   }
 
-  /** @internal Calls `notify` when a moment of the sound is due, in ms, negative from its end; never when the speech ends before. */
+  /**
+   * @internal Calls `notify` at a position in the sound, in ms, negative from its end; never when the speech
+   * ends before.
+   */
   notice(atMs: number, notify: () => void): void {
     if (this.#state !== 'ended') this.#owner.addCue(this, { atMs, notify });
   }
 
-  /** @internal The player's: the one transition of the state machine. */
+  /** @internal For the player: the only transition of the state machine. */
   enter(state: Exclude<SpeechState, 'ended'>): void {
     this.#transition(state);
     this.#events.emit('state', state);
   }
 
-  /** @internal The player's: why it has not begun. */
+  /** @internal For the player: sets the reason why it has not begun. */
   wait(reason: string | undefined): void {
     if (reason === this.#waiting) return;
     this.#waiting = reason;
     if (reason !== undefined) this.#events.emit('waiting', reason);
   }
 
-  /** @internal The player's: ends it. */
+  /** @internal For the player: ends it. */
   settle(end: SpeechEnd): void {
     this.#transition('ended');
     this.#end = end;
@@ -288,7 +309,7 @@ export class Speech implements Listenable<SpeechEvents> {
     this.#events.emit('ended', end);
   }
 
-  /** @internal The player's: its first sound is heard. */
+  /** @internal For the player: marks that its first sound is heard. */
   markStarted(): void {
     this.#hasStarted = true;
     this.#settleStarted(true);
@@ -299,13 +320,13 @@ export class Speech implements Listenable<SpeechEvents> {
     return this.#hasStarted;
   }
 
-  /** @internal The player's: the sound's head has been read. */
+  /** @internal For the player: sets the description from the sound's head. */
   setInfo(info: SoundInfo): void {
     this.#info = info;
     this.#events.emit('info', info);
   }
 
-  /** @internal The player's way to tell the listeners. */
+  /** @internal For the player: calls the listeners. */
   tell<Name extends 'position' | 'warning' | 'cue' | 'sentence' | 'sent'>(
     event: Name,
     payload: SpeechEvents[Name],
@@ -313,12 +334,12 @@ export class Speech implements Listenable<SpeechEvents> {
     this.#events.emit(event, payload);
   }
 
-  /** @internal True when somebody may take down what is sent. */
+  /** @internal True when there is a listener for sent samples. */
   get recorded(): boolean {
     return this.#recorded;
   }
 
-  /** @internal True when somebody follows the position. */
+  /** @internal True when there is a listener for the position. */
   get followed(): boolean {
     return this.#events.listenerCount('position') > 0;
   }

@@ -1,38 +1,38 @@
 import type { Clock, Timer } from '../base/clock.js';
 
-/** Work for the wheel: it runs once for each time it is asked for. */
+/** A task of the wheel: it runs once for each time it is scheduled. */
 export class TimerTask {
   readonly #wheel: TimerWheel;
   readonly #run: (nowMs: number) => void;
   #slot: number | undefined;
 
-  /** Made by a wheel. */
+  /** Created by a wheel. */
   constructor(wheel: TimerWheel, run: (nowMs: number) => void) {
     this.#wheel = wheel;
     this.#run = run;
   }
 
-  /** Asks for it at a moment, in the place of the one it was asked for before. See `TimerWheel.at`. */
+  /** Schedules it, in place of an earlier schedule. See `TimerWheel.at`. */
   at(dueMs: number): void {
     this.#slot = this.#wheel.put(this, dueMs);
   }
 
-  /** Calls it off; where it was not asked for, or has run, this does nothing. */
+  /** Cancels it; does nothing when it is not scheduled. */
   cancel(): void {
     this.#slot = undefined;
   }
 
-  /** True while it is asked for and has not run. */
+  /** True while it is scheduled. */
   get asked(): boolean {
     return this.#slot !== undefined;
   }
 
-  /** @internal True while it is to run in that slot. */
+  /** @internal True when it is scheduled for that slot. */
   waitsFor(slot: number): boolean {
     return this.#slot === slot;
   }
 
-  /** @internal The wheel's: runs it, unless it was called off or asked for at another moment. */
+  /** @internal For the wheel: runs it, unless it was cancelled or rescheduled. */
   turn(slot: number, nowMs: number): void {
     if (this.#slot !== slot) return;
     this.#slot = undefined;
@@ -41,16 +41,16 @@ export class TimerTask {
 }
 
 /**
- * One timer for all agents. Time is cut into slots of a few milliseconds and everything due in a slot runs in one
- * wake-up, so a thousand streams cost one timer, not a thousand. Slots stand at absolute multiples of the monotonic
- * clock: nothing drifts, and a late wake-up runs all that is overdue, each task once.
+ * One timer for all agents. Time is divided into slots of a few milliseconds, and everything due in a slot
+ * runs in one wake-up, so a thousand streams need one timer. Slots are at absolute multiples of the monotonic
+ * clock, so nothing drifts; a late wake-up runs everything overdue, each task once.
  */
 export class TimerWheel {
   readonly slotMs: number;
   readonly #clock: Clock;
   readonly #onError: (error: unknown) => void;
   readonly #slots = new Map<number, TimerTask[]>();
-  /** The slots in which there may be something to do, in order. */
+  /** Slots that may have tasks, in order. */
   readonly #order: number[] = [];
   #timer: Timer | undefined;
   #armedSlot = Infinity;
@@ -58,7 +58,7 @@ export class TimerWheel {
 
   /**
    * @param options.slotMs width of a slot, in ms
-   * @param options.onError is told when a task throws; the other tasks still run
+   * @param options.onError called when a task throws; the other tasks still run
    */
   constructor(
     clock: Clock,
@@ -75,31 +75,33 @@ export class TimerWheel {
       });
   }
 
-  /** Tells `observer` at every wake-up how late it was, in ms. */
+  /** Calls `observer` at every wake-up with its lateness, in ms. */
   observeLateness(observer: ((latenessMs: number) => void) | undefined): void {
     this.#latenessMs = observer;
   }
 
-  /** The first slot boundary at or after `timeMs`. */
+  /** Returns the first slot boundary at or after `timeMs`. */
   align(timeMs: number): number {
     return Math.ceil(timeMs / this.slotMs) * this.slotMs;
   }
 
-  /** Runs `task` in the first slot at or after `dueMs` (monotonic); what is already due runs at the next wake-up. */
+  /**
+   * Runs `task` in the first slot at or after `dueMs` (monotonic); an overdue task runs at the next wake-up.
+   */
   at(dueMs: number, run: (nowMs: number) => void): TimerTask {
     const task = this.task(run);
     task.at(dueMs);
     return task;
   }
 
-  /** Work that is asked for time and again. */
+  /** Creates a task that can be scheduled repeatedly. */
   task(run: (nowMs: number) => void): TimerTask {
     return new TimerTask(this, run);
   }
 
   /** @internal See `TimerTask.at`. @returns its slot */
   put(task: TimerTask, dueMs: number): number {
-    // A hair of tolerance keeps a due time that is a slot boundary but for rounding in that slot.
+    // The tolerance keeps a time that is a slot boundary, except for rounding, in that slot.
     const slot = Math.ceil(dueMs / this.slotMs - 1e-6);
     const tasks = this.#slots.get(slot);
     if (tasks) tasks.push(task);
@@ -123,7 +125,7 @@ export class TimerWheel {
   #wake(): void {
     const nowMs = this.#clock.nowMs();
     this.#latenessMs?.(Math.max(0, nowMs - this.#armedSlot * this.slotMs));
-    // Whatever the tasks ask for meanwhile, one timer is set, when all have run.
+    // One timer is set after all tasks have run, whatever they schedule meanwhile.
     this.#armedSlot = -Infinity;
     try {
       this.#runDue(nowMs);
@@ -150,7 +152,7 @@ export class TimerWheel {
     }
   }
 
-  /** The first slot in which something is left to do; those before it, in which all was called off, are forgotten. */
+  /** Returns the first slot with tasks left; earlier slots whose tasks were all cancelled are removed. */
   #nextSlot(): number | undefined {
     for (;;) {
       const slot = this.#order[0];
