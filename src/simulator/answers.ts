@@ -1,43 +1,49 @@
 import type { SynthPlugin } from './synth-plugin.js';
 
-/** What the answers of a command may ask of the simulated program around it. */
+/** Access of a command's answer to the simulated program. */
 export interface ProgramWorld {
-  /** Its own speech synthesis. */
+  /** Speech synthesis of the program. */
   readonly synth: SynthPlugin;
-  /** Aliases of the models that are loaded. */
+  /** Aliases of the loaded models. */
   readonly models: Set<string>;
-  /** A model is gone: lips that were bound to it are bound to nothing. */
+  /** Reports that a model was deleted: lips bound to it are bound to nothing. */
   deleted(alias: string): void;
   /** True for the model whose lips are bound. */
   isBound(alias: string): boolean;
-  /** The program's variables (`VALUE_SET`). */
+  /** Variables of the program (`VALUE_SET`). */
   readonly values: Map<string, string>;
-  /** True when the program's own machine would have this file. */
+  /** True when the file exists on the program's own machine. */
   fileExists(path: string): boolean;
-  /** Issues a message later; the same key again replaces it. */
+  /** Issues a message later; another one with the same key replaces it. */
   later(key: string, delayMs: number, message: string | (() => string)): void;
-  /** Calls a later message off. @returns true when one was still to come */
+  /** Cancels a later message. @returns true when it was still pending */
   cancel(key: string): boolean;
-  /** `AVATAR_CONTROL`, `__AV_START` and `__AV_END`: external control on or off. @returns false when it was so already */
+  /**
+   * Switches external control (`AVATAR_CONTROL`, `__AV_START`, `__AV_END`). @returns false when nothing
+   * changed
+   */
   control(on: boolean): boolean;
-  /** The program hangs for good. */
+  /** Hangs the program for good. */
   hang(reason: string): void;
-  /** The program ends. */
+  /** Ends the program. */
   end(reason: string, rule: 'avatar-disabled' | 'model-changed'): void;
 }
 
 const SYNTH_PLUGINS = new Set(['Open_JTalk', 'Flite_plus_hts_engine']);
 
-/** The messages that follow at once; others go through `world.later`. */
+/** Returns the messages that follow at once; later ones go through `world.later`. */
 type Answer = (args: readonly string[], world: ProgramWorld) => readonly string[];
 
-/** After a lip movement ends, its event comes this much later (protocol.md §7). */
+/** Delay from the end of a lip movement to its event, in ms (protocol.md §7). */
 const LIPSYNC_TAIL_MS = 220;
 
-/** From MODEL_DELETE to its event (protocol.md §5). */
+/** Delay from MODEL_DELETE to its event, in ms (protocol.md §5). */
 const MODEL_DELETE_MS = 500;
 
-/** A stand-in for how long a motion, a move or a sound takes: a simulator knows no files and no distances. */
+/**
+ * Assumed durations of a motion, a move and a sound, in ms: a simulator reads no files and knows no
+ * distances.
+ */
 const STAND_IN_MS = { motion: 2_000, move: 200, sound: 1_000 } as const;
 
 const COMPARISONS: Readonly<Record<string, (a: number, b: number) => boolean>> = {
@@ -49,7 +55,7 @@ const COMPARISONS: Readonly<Record<string, (a: number, b: number) => boolean>> =
   GT: (a, b) => a > b,
 };
 
-/** For commands on a loaded model: the event `NAME_EVENT_VERB|first arguments`. */
+/** Answers a command on a loaded model with the event `NAME_EVENT_VERB|first arguments`. */
 const onModel =
   (event: string, argCount: number): Answer =>
   (args, world) =>
@@ -59,7 +65,7 @@ const always =
   (event: string, argCount: number): Answer =>
   (args) => [[event, ...args.slice(0, argCount)].join('|')];
 
-/** A movement that starts, and stops by itself. */
+/** Answers a command that starts a movement, which ends by itself. */
 const movement =
   (name: string): Answer =>
   ([alias = ''], world) => {
@@ -70,21 +76,21 @@ const movement =
     return [...replaced, `${name}_EVENT_START|${alias}`];
   };
 
-/** What ends early when it is told to. */
+/** Answers a command that ends a movement early. */
 const stopped =
   (name: string): Answer =>
   ([alias = ''], world) =>
     world.cancel(`${name}|${alias}`) ? [`${name}_EVENT_STOP|${alias}`] : [];
 
-/** The sum of the milliseconds of `k,75,o,75,…` (protocol.md §7). */
+/** Returns the sum of the milliseconds in `k,75,o,75,…` (protocol.md §7). */
 function lipsMs(phonemes: string): number {
   const parts = phonemes.split(',');
   return parts.reduce((sum, part, index) => (index % 2 === 1 ? sum + (Number(part) || 0) : sum), 0);
 }
 
 /**
- * What the program says to a command, beside its echo: protocol.md §5 and §7, and what its recording shows. A
- * command that is not here has its echo and nothing more, as most have.
+ * Answers of the program to a command, besides its echo: protocol.md §5 and §7, and the recording. As in the
+ * real program, most commands have only an echo and are not listed here.
  */
 export const ANSWERS: Readonly<Record<string, Answer>> = {
   LIPSYNC_START: ([alias = '', phonemes = ''], world) => {
@@ -96,7 +102,7 @@ export const ANSWERS: Readonly<Record<string, Answer>> = {
   },
   LIPSYNC_STOP: stopped('LIPSYNC'),
   MODEL_ADD: ([alias = '', file = ''], world) => {
-    // Added before the one of that alias is gone, no model comes.
+    // A model is not added while another one still has its alias.
     if (!world.fileExists(file) || world.models.has(alias)) return [];
     world.models.add(alias);
     return [`MODEL_EVENT_ADD|${alias}`];
@@ -112,7 +118,7 @@ export const ANSWERS: Readonly<Record<string, Answer>> = {
   },
   MODEL_CHANGE: ([alias = '', file = ''], world) => {
     if (!world.models.has(alias) || !world.fileExists(file)) return [];
-    // It does in 17 of 28 tries (protocol.md §5).
+    // The real program ends in 17 of 28 tries (protocol.md §5).
     if (world.isBound(alias)) world.end(`MODEL_CHANGE of ${alias}, whose lips are bound`, 'model-changed');
     return [`MODEL_EVENT_CHANGE|${alias}`];
   },

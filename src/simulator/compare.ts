@@ -1,26 +1,26 @@
 import { BLOCK_SAMPLES } from './segments.js';
 
-/** What became of a sound on its way to the ear. */
+/** Difference between a sound and what was heard of it. */
 export interface HeardComparison {
   readonly samplesExpected: number;
   readonly samplesHeard: number;
-  /** True when all of it was heard, sample by sample, and nothing but the padding of a whole block after it. */
+  /** True when every sample was heard, followed by nothing but the padding of the last block. */
   readonly exact: boolean;
-  /** The first sample that is another one, or is missing; absent when all are there. */
+  /** Index of the first different or missing sample; absent when all are correct. */
   readonly firstMismatchAt?: number;
-  /** Samples of the sound that are missing at its end. */
+  /** Samples missing at the end of the sound. */
   readonly lostSamples: number;
-  /** Samples of silence after the sound, beyond the padding of a whole block. */
+  /** Samples of silence after the sound, beyond the padding of the last block. */
   readonly extraSilence: number;
-  /** True when what comes after the sound is not silence. */
+  /** True when the sound is followed by anything but silence. */
   readonly extraSound: boolean;
 }
 
 /**
- * Compares what should have been heard with what was. Silence that fills the last block of 256 samples counts as
- * nothing: a segment is padded so (protocol.md §4).
- * @param expected one sound, 16 kHz mono, without its padding
- * @param heard bare samples, as `SimulatedAvatar.heard()` gives them
+ * Compares the expected sound with the heard one. Silence that fills the last block of 256 samples is
+ * ignored, because segments are padded (protocol.md §4).
+ * @param expected one sound, 16 kHz mono, without padding
+ * @param heard samples from `SimulatedAvatar.heard()` without options
  */
 export function compareHeard(expected: Int16Array, heard: Int16Array): HeardComparison {
   const shared = Math.min(expected.length, heard.length);

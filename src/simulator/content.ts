@@ -1,31 +1,31 @@
 import { BridgeError } from '../base/errors.js';
 import { readTextFile } from '../base/text-file.js';
 
-/** One line of a dialogue content: a message that begins it, then commands and the messages that it waits for. */
+/** A line of a dialogue content: the message that starts it, then commands and awaited messages. */
 export interface ContentRule {
   readonly trigger: string;
   readonly steps: readonly ContentStep[];
 }
 
-/** A command that is issued, or a message that is waited for. */
+/** A command to issue, or a message to wait for. */
 export interface ContentStep {
   readonly kind: 'issue' | 'wait';
   readonly message: string;
 }
 
-/** Begins when the model is loaded and the main loop runs. */
+/** Trigger of a line that starts when the model is loaded and the main loop runs. */
 export const CONTENT_START = 'START';
 
-/** Messages that the program tells and content waits for; all others are commands that content issues. */
+/** Messages from the program, for which content waits; anything else is a command that content issues. */
 const WAITED_FOR = /^[A-Z]+_EVENT(?:[_|]|$)|^(?:KEY|TAPPED|CURRENT_TIME)\|/;
-/** From a message until the script has moved on (protocol.md §9). */
+/** Delay from a message to the next step of the script, in ms (protocol.md §9). */
 const MOVES_ON_AFTER_MS = 20;
 
 /**
- * Reads a dialogue content. A line is `KEY|1 -> SYNTH_START|0|voice|text -> SYNTH_EVENT_STOP|0 -> …`: the message that
- * begins it, then steps in order. A step that is an event is waited for; any other is issued. `START` begins a line when
- * the avatar is ready; `#` begins a comment; `→` is the same as `->`.
- * @param name how an error names it
+ * Parses a dialogue content. A line is `KEY|1 -> SYNTH_START|0|voice|text -> SYNTH_EVENT_STOP|0 -> …`: the
+ * message that starts it, then steps in order. A step that is an event is awaited; any other is issued.
+ * `START` starts a line when the avatar is ready; `#` starts a comment; `→` is the same as `->`.
+ * @param name name of the content in errors
  * @throws BridgeError CONFIG_INVALID that names the line
  */
 export function parseContent(text: string, name: string): ContentRule[] {
@@ -54,16 +54,16 @@ export async function readContent(path: string): Promise<ContentRule[]> {
   return parseContent(await readTextFile(path), path);
 }
 
-/** Plays a dialogue content: follows the messages of the program and issues what the lines say. */
+/** Plays a dialogue content: receives the messages of the program and issues the commands of the lines. */
 export class ContentPlayer {
   readonly #rules: readonly ContentRule[];
   readonly #later: (delayMs: number, run: () => void) => void;
   readonly #issue: (message: string) => void;
-  /** The steps that each line has still to take, while it runs. */
+  /** Remaining steps of each running line. */
   readonly #running = new Map<ContentRule, readonly ContentStep[]>();
 
   /**
-   * @param later calls something after a time in ms; what it has not called yet when the program ends is forgotten
+   * @param later calls a function after a time in ms; pending calls are discarded when the program ends
    * @param issue issues a message inside the program
    */
   constructor(
@@ -76,7 +76,7 @@ export class ContentPlayer {
     this.#issue = issue;
   }
 
-  /** Takes a message of the program, its own among them. A line whose trigger comes again begins anew. */
+  /** Handles a message of the program, including its own. A line whose trigger comes again restarts. */
   saw(message: string): void {
     for (const [rule, [step, ...rest]] of [...this.#running]) {
       if (step?.kind === 'wait' && step.message === message) this.#run(rule, rest);

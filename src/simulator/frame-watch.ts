@@ -1,8 +1,8 @@
-/** What the watch saw in the bytes so far. */
+/** State of the watch after the bytes so far. */
 export interface FrameWatchState {
-  /** True when the last byte is in the middle of a frame. */
+  /** True when the last byte is inside a frame. */
   readonly insideFrame: boolean;
-  /** Frames of which at least the head is there. */
+  /** Number of frames whose head has arrived. */
   readonly frames: number;
   /** Continuation frames among them. */
   readonly continuations: number;
@@ -11,8 +11,8 @@ export interface FrameWatchState {
 }
 
 /**
- * Follows the frames of RFC 6455 §5.2 in a raw byte stream, without reading what they hold: whether a frame came in
- * two parts can be told only from the bytes of the socket, and the avatar dies of it (protocol.md §2).
+ * Tracks the frames of RFC 6455 §5.2 in a raw byte stream without reading their payload. Only the bytes of
+ * the socket show that a frame came in two parts, which ends the avatar (protocol.md §2).
  */
 export class FrameWatch implements FrameWatchState {
   frames = 0;

@@ -4,7 +4,7 @@ import { BridgeError } from '../base/errors.js';
 import { SAMPLE_RATE_HZ } from '../base/units.js';
 
 /**
- * Samples as the bytes of a WAV file.
+ * Returns samples as the bytes of a WAV file.
  * @param samples 16 kHz mono
  */
 export function wavBytes(samples: Int16Array): Promise<Buffer> {
@@ -12,7 +12,7 @@ export function wavBytes(samples: Int16Array): Promise<Buffer> {
     const writer = new wav.Writer({ channels: 1, sampleRate: SAMPLE_RATE_HZ, bitDepth: 16 });
     const chunks: Buffer[] = [];
     let header: Buffer | undefined;
-    // The writer knows the length only at its end, and then tells the right header.
+    // The writer knows the length only at its end, and then emits the final header.
     writer.on('header', (final: Buffer) => (header = final));
     writer.on('data', (chunk: Buffer) => chunks.push(chunk));
     writer.on('error', reject);

@@ -1,4 +1,4 @@
-/** The simulated avatar: the other side of protocol.md, for tests, the demo, and people without an avatar at hand. */
+/** Simulated avatar: the avatar's side of protocol.md, for tests, the demo, and users without an avatar. */
 export { compareHeard, type HeardComparison } from './compare.js';
 export { parseContent, readContent, type ContentRule, type ContentStep } from './content.js';
 export { saveWav, wavBytes } from './heard-wav.js';

@@ -5,67 +5,67 @@ import type { Clock, Timer } from '../base/clock.js';
 import { FrameWatch } from './frame-watch.js';
 import { Standstill } from './standstill.js';
 
-/** The two halves of a frame may lie this far apart; then the avatar dies (protocol.md §2). */
+/** Maximum time between the two halves of a frame, in ms; a longer one ends the avatar (protocol.md §2). */
 const TORN_AFTER_MS = 10;
 
-/** The WebSocket library's own bound; what lies above the avatar's buffer is judged by the receiver. */
+/** Limit of the WebSocket library; the receiver handles anything larger than the avatar's buffer. */
 const MAX_MESSAGE_BYTES = 1 << 20;
 
-/** What a link tells of its connection, in the order in which it happened on the wire. */
+/** Events of a link, in their order on the wire. */
 export interface LinkEvents {
   /** The 101 has come. */
   upgraded(link: SimulatorLink): void;
-  /** A message; `withUpgrade` when it came in the same read as the 101. */
+  /** A message; `withUpgrade` is true when it came in the same read as the 101. */
   message(payload: Buffer, withUpgrade: boolean): void;
   /** A ping, already answered. */
   ping(payload: Buffer): void;
-  /** A CLOSE frame: its payload, which the avatar reads as data. */
+  /** A CLOSE frame, with its payload, which the avatar reads as data. */
   closeFrame(payload: Buffer): void;
   /** A message came in more than one frame. */
   continuation(): void;
   /** The rest of a frame did not come in time. */
   torn(): void;
-  /** The bytes are no WebSocket, as a sentence. */
+  /** The bytes are not a WebSocket; the reason is a sentence. */
   broken(reason: string): void;
   /** Another program has connected to an avatar that is a TCP server. */
   secondConnection(): void;
-  /** The connection is gone. */
+  /** The connection has ended. */
   closed(): void;
 }
 
-/** What carries a simulated avatar's bytes. */
+/** Connection of a simulated avatar. */
 export interface SimulatorLink {
-  /** True when what came first was read too late to tell when it came, or when there is no upgrade. */
+  /** True when the first data was read too late to tell its arrival time, or when there is no upgrade. */
   readonly late: boolean;
-  /** Sends one of the avatar's own messages. Nothing after the end. */
+  /** Sends a message of the avatar; does nothing after the end. */
   send(message: Buffer): void;
-  /** Stops reading: what comes stays in the machine's buffers, and then at the sender. */
+  /** Stops reading: data stays in the buffers of the system and then of the sender. */
   stopReading(): void;
   resumeReading(): void;
-  /** Ends the connection as a process that dies does: nothing flushed. */
+  /** Ends the connection like a process that dies: nothing is flushed. */
   destroy(): void;
 }
 
-/** How a link reads. */
+/** Options of a link. */
 export interface LinkOptions {
   readonly clock: Clock;
-  /** Each read is held up by a random time up to this, in milliseconds: a link that jitters. */
+  /** Maximum random delay of each read, in milliseconds, which simulates jitter. */
   readonly readJitterMs: number;
   readonly random: () => number;
   readonly signal: AbortSignal;
 }
 
-/** How one attempt to connect ended. */
+/** Result of a connection attempt. */
 export type DialResult =
   | { readonly kind: 'open'; readonly link: SimulatorLink }
-  /** `status` is absent when nothing answered in HTTP. */
+  /** `status` is undefined when there was no HTTP response. */
   | { readonly kind: 'refused'; readonly status?: number; readonly reason: string };
 
-/** A WebSocket that takes no part in the closing handshake: the avatar does not know it (protocol.md §1). */
+/** A WebSocket without the closing handshake, which the avatar does not implement (protocol.md §1). */
 class AvatarSocket extends WebSocket {
   onCloseFrame: ((payload: Buffer) => void) | undefined;
 
-  /** The library calls this when a CLOSE frame came, and when one came that is no frame at all. */
+  /** The library calls this on a CLOSE frame and on an invalid frame. */
   override close(code?: number, reason: string | Buffer = ''): void {
     const payload = Buffer.alloc(code === undefined ? 0 : 2);
     if (code !== undefined) payload.writeUInt16BE(code);
@@ -74,23 +74,23 @@ class AvatarSocket extends WebSocket {
 }
 
 /**
- * The avatar's connection: upgrade request, messages in the order of the wire, pongs, and what only the socket shows.
- * It judges nothing; `LinkEvents` tells all.
+ * Connection of the avatar: upgrade request, messages in wire order, pongs, and events visible only on the
+ * socket. It judges nothing and reports everything through `LinkEvents`.
  */
 export class AvatarLink implements SimulatorLink {
   readonly #socket: AvatarSocket;
   readonly #tcp: Socket;
-  /** How much came in the same read as the 101. */
+  /** Bytes that came in the same read as the 101. */
   readonly #headBytes: number;
   /**
-   * True when this process stood still while the 101 came. An avatar would have read it in time: what came behind it
-   * meanwhile must not be held against the sender.
+   * True when this process was suspended while the 101 came. An avatar would have read it in time, so data
+   * read together with it must not count against the sender.
    */
   readonly late: boolean;
   readonly #events: LinkEvents;
   readonly #options: LinkOptions;
   readonly #watch = new FrameWatch();
-  /** Reads since the upgrade; the first is what came with the 101, when something did. */
+  /** Reads since the upgrade; data that came with the 101 counts as the first. */
   #reads = 0;
   #heldBack: (() => void)[] = [];
   #seenContinuations = 0;
@@ -115,7 +115,7 @@ export class AvatarLink implements SimulatorLink {
     this.#options = options;
   }
 
-  /** Tries once to connect; the events begin with `upgraded`. Never throws. */
+  /** Connects once; the events begin with `upgraded`. Never throws. */
   static dial(url: string, events: LinkEvents, options: LinkOptions): Promise<DialResult> {
     return new Promise((resolve) => {
       let socket: AvatarSocket | undefined;
@@ -164,24 +164,24 @@ export class AvatarLink implements SimulatorLink {
     });
   }
 
-  /** Sends one of the avatar's own messages: a masked text frame. Nothing after the end. */
+  /** Sends a message of the avatar as a masked text frame; does nothing after the end. */
   send(message: Buffer): void {
     if (this.#open) this.#socket.send(message, { binary: false });
   }
 
-  /** Stops reading: what comes stays in the machine's buffers, and then at the sender. */
+  /** Stops reading: data stays in the buffers of the system and then of the sender. */
   stopReading(): void {
     this.#stopped = true;
     this.#socket.pause();
   }
 
-  /** Reads on. */
+  /** Continues to read. */
   resumeReading(): void {
     this.#stopped = false;
     if (this.#open && !this.#jitterTimer) this.#socket.resume();
   }
 
-  /** Ends the connection as a process that dies does: no CLOSE frame, nothing flushed. */
+  /** Ends the connection like a process that dies: no CLOSE frame, nothing flushed. */
   destroy(): void {
     this.#open = false;
     this.#tornTimer?.cancel();
@@ -190,8 +190,8 @@ export class AvatarLink implements SimulatorLink {
   }
 
   #watchSocket(): void {
-    // Before the library's own listener, so that what the watch knows is true when the library's events come; and no
-    // sooner than that listener, because a first one sets the bytes flowing.
+    // Prepended to the library's own listener, so that the watch is up to date when the library emits. Added
+    // only after that listener exists, because the first listener starts the flow of data.
     this.#tcp.prependListener('data', (chunk: Buffer) => {
       this.#reads++;
       this.#watch.push(chunk);
@@ -228,7 +228,7 @@ export class AvatarLink implements SimulatorLink {
 
   #fail(error: Error): void {
     const { code } = error as NodeJS.ErrnoException;
-    // The library's own codes tell of bad frames; the rest is the connection, of which `close` tells.
+    // Only the library's own codes report invalid frames; `close` reports connection errors.
     if (this.#open && code?.startsWith('WS_ERR')) this.#events.broken(error.message);
   }
 
@@ -236,7 +236,7 @@ export class AvatarLink implements SimulatorLink {
     return this.#headBytes > 0 && this.#reads <= 1;
   }
 
-  /** What came with the 101 is not read until more comes (protocol.md §1). */
+  /** Delays data that came with the 101 until more comes, as the avatar does (protocol.md §1). */
   #inOrder(deliver: () => void): void {
     if (!this.#open) return;
     if (this.#withUpgrade) this.#heldBack.push(deliver);
@@ -255,7 +255,10 @@ export class AvatarLink implements SimulatorLink {
     this.#events.ping(payload);
   }
 
-  /** Calls it torn only after a look at the socket: a process that stood still itself must not blame the sender. */
+  /**
+   * Reports a torn frame only after another look at the socket: a suspension of this process must not count
+   * against the sender.
+   */
   #waitForRest(read: number): void {
     if (this.#stopped) return;
     this.#tornTimer = this.#options.clock.after(TORN_AFTER_MS, () => {

@@ -2,42 +2,50 @@ import { SAMPLE_RATE_HZ, samplesToMs } from '../base/units.js';
 import { HeardRecording } from './recording.js';
 import { BLOCK_SAMPLES, SegmentState, type SegmentReport } from './segments.js';
 
-/** Why a sample that came in is never heard. */
+/** Reason why a received sample is never heard. */
 export type DropReason = 'not-ready' | 'device-closed' | 'no-model' | 'buffer-full' | 'remainder' | 'died';
 
-/** A silence in the middle of a segment: the buffer had run dry and more came. */
+/** A silence within a segment: the buffer ran dry before more came. */
 export interface Gap {
   /** Samples heard before it. */
   readonly atSample: number;
-  /** When it could be heard to begin, in milliseconds since the upgrade. */
+  /** Time at which it begins to be heard, in milliseconds since the upgrade. */
   readonly atMs: number;
   readonly lengthMs: number;
 }
 
-/** What a playback can be told to do differently from the measured avatar. */
+/** Playback options; the defaults are those of the measured avatar. */
 export interface PlaybackOptions {
-  /** From the first whole block to the first sound, in milliseconds. Measured: 37 to 58 (protocol.md §4). */
+  /**
+   * Time from the first whole block to the first sound, in milliseconds. Measured: 37 to 58 (protocol.md §4).
+   */
   readonly startLatencyMs?: number;
-  /** How much faster the card's clock runs than ours, in parts per million. Measured: 28 (1.7 ms a minute). */
+  /**
+   * Deviation of the sound card's clock, in parts per million; above 0 it is fast. Measured: 28 (1.7 ms a
+   * minute).
+   */
   readonly cardPpm?: number;
-  /** How much it holds before it drops, in milliseconds (protocol.md §4: 60 s). */
+  /** Size of the buffer, in milliseconds; sound beyond it is dropped (protocol.md §4: 60 s). */
   readonly bufferMs?: number;
-  /** How much of what is heard is kept, in milliseconds; 0 keeps nothing, which makes a simulator cheap. */
+  /** Maximum heard sound that is kept, in milliseconds; 0 keeps nothing, which makes a simulator cheap. */
   readonly maxRecordMs?: number;
 }
 
-/** How long a block that came into an idle avatar waits until the card takes it: the first part of the start latency. */
+/**
+ * Time until the sound card takes a block that came into an idle avatar, in ms: the first part of the start
+ * latency.
+ */
 const FIRST_TAKE_MS = 15;
 
-/** Gaps that are kept whole; all are counted. */
+/** Maximum number of gaps kept in full; all are counted. */
 const MAX_GAPS = 1_000;
 
 /**
- * The avatar's sound card and the buffer before it (protocol.md §4). It is computed from timestamps, not from timers:
- * every call first catches up with the time that it is given, so a thousand playbacks cost nothing between frames.
- *
- * The sum holds at every moment: received = heard + held + all that was dropped. Times are milliseconds since the
- * upgrade and must not go backwards. A sample counts as heard once the card has taken it.
+ * Sound card of the avatar and the buffer before it (protocol.md §4). It is calculated from timestamps,
+ * without timers: every call first catches up with the given time, so a thousand playbacks cost nothing
+ * between frames.
+ * At every moment received = heard + held + dropped. Times are milliseconds since the upgrade and must not go
+ * backwards. A sample counts as heard once the card has taken it.
  */
 export class Playback {
   readonly recording: HeardRecording;
@@ -62,9 +70,11 @@ export class Playback {
 
   /** True while the card finds whole blocks. */
   #playing = false;
-  /** When the card asks next; the grid of its blocks hangs on it. Meaningless before the first sound. */
+  /**
+   * Time of the card's next request, which fixes the grid of its blocks. Meaningless before the first sound.
+   */
   #nextTakeMs = Number.NEGATIVE_INFINITY;
-  /** SNDBRKS came while blocks were left: what remains after the last one is lost. */
+  /** True when SNDBRKS came while blocks were left: the remainder after the last block will be lost. */
   #flushWhenDry = false;
   #firstSoundMs: number | undefined;
   #lastSoundMs: number | undefined;
@@ -82,46 +92,46 @@ export class Playback {
     this.recording = new HeardRecording(options.maxRecordMs ?? 600_000);
   }
 
-  /** Samples that came, whatever became of them. */
+  /** Samples received, whether heard or not. */
   get receivedSamples(): number {
     return this.#receivedSamples;
   }
-  /** Samples that the card has taken. */
+  /** Samples taken by the card. */
   get heardSamples(): number {
     return this.#heardSamples;
   }
-  /** Samples that wait for the card. */
+  /** Samples waiting for the card. */
   get heldSamples(): number {
     return this.#heldSamples;
   }
-  /** The most that ever waited for the card, in milliseconds. */
+  /** Maximum that ever waited for the card, in milliseconds. */
   get maxHeldMs(): number {
     return samplesToMs(this.#maxHeldSamples);
   }
-  /** Samples that are never heard, by reason. */
+  /** Samples never heard, by reason. */
   get droppedSamples(): Readonly<Record<DropReason, number>> {
     return this.#dropped;
   }
-  /** When the first sample could be heard. */
+  /** Time at which the first sample could be heard. */
   get firstSoundMs(): number | undefined {
     return this.#firstSoundMs;
   }
-  /** When the last sample so far had been heard. */
+  /** Time at which the last sample so far had been heard. */
   get lastSoundMs(): number | undefined {
     return this.#lastSoundMs;
   }
-  /** The first of the gaps; `gapCount` tells how many there were. */
+  /** First gaps; `gapCount` is their total number. */
   get gaps(): readonly Gap[] {
     return this.#gaps;
   }
   get gapCount(): number {
     return this.#gapCount;
   }
-  /** The length of all gaps together. */
+  /** Total length of all gaps. */
   get gapMs(): number {
     return this.#gapMs;
   }
-  /** What SNDBRKS has cut the sound into; the last may still be open. */
+  /** Segments separated by SNDBRKS; the last one may still be open. */
   get segments(): readonly SegmentReport[] {
     return this.#segments.reports;
   }
@@ -129,7 +139,7 @@ export class Playback {
   /**
    * Takes the samples of one frame.
    * @param samples 16 kHz mono; owned by the playback from now on
-   * @returns how many of them it had no room for
+   * @returns the number of samples it had no room for
    */
   push(samples: Int16Array, nowMs: number): number {
     this.advance(nowMs);
@@ -142,13 +152,14 @@ export class Playback {
     this.recording.queue(room === samples.length ? samples : samples.subarray(0, room));
     this.#heldSamples += room;
     this.#maxHeldSamples = Math.max(this.#maxHeldSamples, this.#heldSamples);
-    // Sound that comes before the last block has gone joins what remains of the segment before (protocol.md §4).
+    // Sound that comes before the last block was played joins the remainder of the previous segment
+    // (protocol.md §4).
     this.#flushWhenDry = false;
     if (!this.#playing && this.#heldSamples >= BLOCK_SAMPLES) this.#start(nowMs);
     return lost;
   }
 
-  /** Counts samples that came and are dropped for a reason that lies outside: readiness, the model. */
+  /** Counts received samples that are dropped for an outside reason: not ready, no model. */
   refuse(samples: number, reason: 'not-ready' | 'device-closed' | 'no-model', nowMs: number): void {
     this.advance(nowMs);
     this.#receivedSamples += samples;
@@ -156,8 +167,8 @@ export class Playback {
   }
 
   /**
-   * SNDBRKS: the end of a segment. Less than a block that remains is lost once the card has run dry.
-   * @returns how many samples the segment is short of a whole number of blocks; 0 when it was padded well
+   * Ends a segment (SNDBRKS). A remainder of less than a block is lost once the card has run dry.
+   * @returns the samples missing to a whole number of blocks; 0 when it was padded correctly
    */
   endSegment(nowMs: number): number {
     this.advance(nowMs);
@@ -167,7 +178,7 @@ export class Playback {
     return missing;
   }
 
-  /** Catches up: what the card has taken until `nowMs` is heard. */
+  /** Catches up: everything the card has taken until `nowMs` counts as heard. */
   advance(nowMs: number): void {
     if (!this.#playing || nowMs < this.#nextTakeMs) return;
     const due = Math.floor((nowMs - this.#nextTakeMs) / this.#blockMs) + 1;
@@ -178,7 +189,10 @@ export class Playback {
     if (this.#flushWhenDry) this.#flush();
   }
 
-  /** How long, from `nowMs`, until all that can be heard has been heard, in milliseconds; 0 when it is silent. */
+  /**
+   * Returns the time from `nowMs` until all playable sound has been heard, in milliseconds; 0 when it is
+   * silent.
+   */
   remainingMs(nowMs: number): number {
     this.advance(nowMs);
     const blocks = this.#playing ? Math.floor(this.#heldSamples / BLOCK_SAMPLES) : 0;
@@ -187,7 +201,7 @@ export class Playback {
     return Math.max(0, (endMs ?? nowMs) - nowMs);
   }
 
-  /** The avatar's end: what it held is never heard. */
+  /** Ends the avatar: the sound it holds is never heard. */
   die(nowMs: number): void {
     this.advance(nowMs);
     this.#dead = true;
@@ -204,7 +218,7 @@ export class Playback {
       this.recording.startRun(this.#nextTakeMs + this.#outputLatencyMs, 'segment');
       return;
     }
-    // The card has gone on with silence, block by block: sound comes back at its next block.
+    // The card has continued with silence, block by block: sound starts again at its next block.
     const silentBlocks = Math.max(0, Math.ceil((nowMs - dryMs) / this.#blockMs));
     if (silentBlocks === 0) return;
     const lengthMs = silentBlocks * this.#blockMs;
@@ -229,7 +243,7 @@ export class Playback {
     this.#lastSoundMs = this.#nextTakeMs + this.#outputLatencyMs;
   }
 
-  /** Less than a block that was left at the end of a segment is lost. */
+  /** Drops the remainder of less than a block at the end of a segment. */
   #flush(): void {
     this.#flushWhenDry = false;
     const remainder = this.#heldSamples % BLOCK_SAMPLES;

@@ -4,56 +4,59 @@ import { CONTENT_START, ContentPlayer, type ContentRule } from './content.js';
 import type { RuleLog } from './rules.js';
 import { SynthPlugin, type PluginSpeech, type SynthPluginOptions } from './synth-plugin.js';
 
-/** The longest message it sends; the rest is cut, its newline included (protocol.md §1). */
+/** Maximum message, in bytes; the rest is cut off, with its newline (protocol.md §1). */
 const MAX_MESSAGE_BYTES = 2_047;
 
-/** It sends only when nothing came in for this long (protocol.md §1). */
+/** Time without incoming data after which it may send, in ms (protocol.md §1). */
 const QUIET_MS = 10;
 
-/** From the last data until `AVATAR_EVENT_IDLE|START` (protocol.md §3). */
+/** Time from the last data to `AVATAR_EVENT_IDLE|START`, in ms (protocol.md §3). */
 const IDLE_AFTER_MS = 15_000;
 
 const CURRENT_TIME_EVERY_MS = 30_000;
 
-/** Words of the wire that have no answer that could be seen (protocol.md §3). */
+/** Words of the wire without a visible answer (protocol.md §3). */
 const SILENT_AV_WORDS = /^__AV(_EXMORPH|_ACTION|CONF_DISABLEAUTOLIP),/;
 
-/** What the program around the wire is made of. */
+/** Options of the simulated program. */
 export interface ProgramOptions {
   readonly clock: Clock;
-  /** The alias of the model that its content loads. */
+  /** Alias of the model that its content loads. */
   readonly modelAlias: string;
-  /** From the upgrade until the model is loaded and the main loop runs, in milliseconds; Infinity for never. */
+  /**
+   * Time from the upgrade until the model is loaded and the main loop runs, in milliseconds; Infinity for
+   * never.
+   */
   readonly readyAfterMs: number;
-  /** From the upgrade until the sound device is open, in milliseconds. */
+  /** Time from the upgrade until the sound device is open, in milliseconds. */
   readonly audioOpenMs: number;
-  /** Its log goes out in place of its messages. */
+  /** True sends the log in place of messages. */
   readonly allLog: boolean;
-  /** From a command to its echo, least and most, in milliseconds. */
+  /** Delay from a command to its echo, minimum and maximum, in milliseconds. */
   readonly echoMs: readonly [number, number];
-  /** True when the program's own machine would have this file. */
+  /** True when a file exists on the program's own machine. */
   readonly fileExists: (path: string) => boolean;
-  /** 0 up to 1, for the time of each echo. */
+  /** Random number from 0 up to 1, for the time of each echo. */
   readonly random: () => number;
-  /** The time of day, for `CURRENT_TIME`. */
+  /** Time of day, for `CURRENT_TIME`. */
   readonly timeOfDay: () => Date;
-  /** The dialogue that its content plays. */
+  /** Dialogue that its content plays. */
   readonly content: readonly ContentRule[];
   readonly synth: SynthPluginOptions;
   readonly log: RuleLog;
   /** Milliseconds since the upgrade. */
   readonly sinceUpgradeMs: () => number;
-  /** Sends one message of its own, as bytes. */
+  /** Sends a message of the program, as bytes. */
   readonly send: (message: Buffer) => void;
   readonly onReady: () => void;
-  /** Its own speech synthesis has spoken. */
+  /** Called when its own speech synthesis has spoken. */
   readonly onPluginSpeech: (speech: PluginSpeech) => void;
   readonly onEnd: (reason: string) => void;
 }
 
 /**
- * The program behind the wire: it loads a model, runs commands in its main loop, echoes each, and says what else the
- * real one says (protocol.md §3, §5, §7 and the recording of §8).
+ * The program behind the wire: it loads a model, runs commands in its main loop, echoes each, and sends the
+ * other messages of the real program (protocol.md §3, §5, §7 and the recording of §8).
  */
 export class AvatarProgram {
   readonly #options: ProgramOptions;
@@ -64,7 +67,7 @@ export class AvatarProgram {
   readonly #synth: SynthPlugin;
   readonly #content: ContentPlayer;
   readonly #contentTimers = new Set<Timer>();
-  /** Commands that the main loop has not come to. They run in this order: none before the one that came first. */
+  /** Commands waiting for the main loop. They run in order of arrival. */
   readonly #inbox: { readonly line: string; readonly dueMs: number }[] = [];
   readonly #outbox: string[] = [];
   readonly #log: AvatarLog | undefined;
@@ -123,7 +126,7 @@ export class AvatarProgram {
     };
   }
 
-  /** The upgrade is done: says what the real one says first, and loads. */
+  /** Starts after the upgrade: sends the first messages of the real program and loads the model. */
   start(): void {
     const { modelAlias, readyAfterMs, audioOpenMs } = this.#options;
     this.#lastDataMs = this.#clock.nowMs();
@@ -136,24 +139,24 @@ export class AvatarProgram {
     this.#watchIdle(IDLE_AFTER_MS);
   }
 
-  /** True once the model is loaded and the main loop runs; never again after it hung. */
+  /** True once the model is loaded and the main loop runs; false again after a hang. */
   get ready(): boolean {
     return this.#state === 'running';
   }
 
-  /** Why sound that comes now is mute; undefined when it is heard (protocol.md §3, §4). */
+  /** Reason why sound that comes now is not heard; undefined when it is heard (protocol.md §3, §4). */
   get muteReason(): 'not-ready' | 'device-closed' | 'no-model' | undefined {
     if (this.#state !== 'running') return 'not-ready';
     if (this.#options.sinceUpgradeMs() < this.#options.audioOpenMs) return 'device-closed';
     return this.#lipsOf !== undefined && this.#models.has(this.#lipsOf) ? undefined : 'no-model';
   }
 
-  /** Anything came in, a ping too: it stays silent for a moment. */
+  /** Records incoming data, also a ping: the program stays silent for a moment. */
   wireBusy(): void {
     this.#lastReadMs = this.#clock.nowMs();
   }
 
-  /** Data came in: it is not idle. */
+  /** Records incoming data: the program is not idle. */
   dataCame(): void {
     if (this.#state === 'stopped') return;
     this.wireBusy();
@@ -165,7 +168,7 @@ export class AvatarProgram {
     }
   }
 
-  /** One command line from the wire. */
+  /** Runs one command line from the wire. */
   run(line: string): void {
     if (this.#state === 'hung' || this.#state === 'stopped') return;
     this.#noteUnknownWord(line);
@@ -176,13 +179,13 @@ export class AvatarProgram {
     if (this.#state === 'running') this.#scheduleLoop();
   }
 
-  /** Issues a message inside the program, as a key, a script or one of its modules does. */
+  /** Issues a message inside the program, as a key, a script or a module does. */
   issue(message: string): void {
     this.#say(message);
     this.#answer(message);
   }
 
-  /** Ends every timer; nothing is sent after it. */
+  /** Stops every timer; nothing is sent afterwards. */
   stop(): void {
     this.#halt('stopped');
   }
@@ -230,7 +233,7 @@ export class AvatarProgram {
     });
   }
 
-  /** One turn of the main loop: the echoes of all that is due, then what else it has to say of each. */
+  /** Runs one turn of the main loop: the echoes of all due commands, then their other messages. */
   #runUntil(untilMs: number, firstTurn: boolean): void {
     const due: string[] = [];
     for (let next = this.#inbox[0]; next && next.dueMs <= untilMs; next = this.#inbox[0]) {
@@ -253,7 +256,7 @@ export class AvatarProgram {
     }
   }
 
-  /** What a line of the wire issues inside the program, and so echoes. */
+  /** Returns the messages that a line of the wire issues inside the program, and so echoes. */
   #issuedBy(line: string): string[] {
     if (line.startsWith('__AV_MESSAGE,')) return [line.slice('__AV_MESSAGE,'.length)];
     if (!line.startsWith('__AV')) return [line];
@@ -272,7 +275,7 @@ export class AvatarProgram {
     this.#lipsOf = alias;
   }
 
-  /** The program itself ignores an unknown word without a sign. */
+  /** Notes an unknown word; the real program ignores it silently. */
   #noteUnknownWord(line: string): void {
     if (!line.startsWith('__AV') || SILENT_AV_WORDS.test(line)) return;
     if (/^__AV_(START|END)$|^__AV_(SETMODEL|MESSAGE),/.test(line)) return;
@@ -324,14 +327,14 @@ export class AvatarProgram {
     this.#issued('MMDAgent', messages);
   }
 
-  /** Messages that a module issues inside the program; all of them go out. */
+  /** Sends messages that a module issues inside the program. */
   #issued(module: string, messages: readonly string[]): void {
     if (this.#state === 'hung' || this.#state === 'stopped') return;
     for (const message of messages) this.#put(this.#log?.line(module, 'Sent', message) ?? message);
     for (const message of messages) this.#content.saw(message);
   }
 
-  /** A line that stands in the log alone. */
+  /** Writes a line that appears only in the log. */
   #note(module: string, text: string): void {
     if (this.#log) this.#put(this.#log.line(module, 'Status', text));
   }
@@ -355,7 +358,7 @@ export class AvatarProgram {
   }
 }
 
-/** The program's log as it goes out with `Plugin_Remote_AllLog=true` (protocol.md §5). */
+/** Log of the program, as sent with `Plugin_Remote_AllLog=true` (protocol.md §5). */
 class AvatarLog {
   readonly #timeOfDay: () => Date;
   readonly #sinceUpgradeMs: () => number;
@@ -370,7 +373,7 @@ class AvatarLog {
     const two = (value: number, digits = 2): string => String(value).padStart(digits, '0');
     const day = `${time.getFullYear()}/${two(time.getMonth() + 1)}/${two(time.getDate())}`;
     const clock = `${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}.${two(time.getMilliseconds(), 3)}`;
-    // It counts frames, 30 a second. Its lines end in two newlines.
+    // Frames are counted at 30 a second. Lines end in two newlines.
     const frame = Math.floor((this.#sinceUpgradeMs() * 30) / 1000);
     return `[${day} ${clock}] [${frame}] ${module}: ${level}: ${text}\n`;
   }
@@ -385,7 +388,7 @@ const MENU_OF_THE_RECORDING: readonly ((alias: string) => string)[] = [
   (alias) => `髪留あり|MODEL_BINDFACE|${alias}|髪留なし|0`,
 ];
 
-/** A message as it goes out: too long, and it ends without its newline, perhaps in the middle of a character. */
+/** Cuts a message that is too long: it then ends without a newline, possibly within a character. */
 function cut(message: string): Buffer {
   return Buffer.from(`${message}\n`).subarray(0, MAX_MESSAGE_BYTES);
 }

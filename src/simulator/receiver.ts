@@ -1,40 +1,44 @@
 import { isUtf8 } from 'node:buffer';
 import type { RuleId, RuleLog } from './rules.js';
 
-/** The avatar's buffer takes this many bytes, text and audio together (protocol.md §2: 8,192 are too many). */
+/** Size of the avatar's buffer in bytes, for text and audio together (protocol.md §2: 8,192 are too many). */
 export const BUFFER_BYTES = 8_191;
 
-/** The longest type, and the longest arguments, that the protocol allows in a command (protocol.md §2). */
+/** Maximum length of a command's type and of its arguments (protocol.md §2). */
 const MAX_LINE_PART_BYTES = 2_000;
 
-/** From this length a line ends the program. Measured: 3,000 bytes survive, 8,190 do not; the bound is between. */
+/**
+ * Length from which a line ends the program. Measured: 3,000 bytes survive, 8,190 do not; the limit is
+ * between.
+ */
 const FATAL_LINE_BYTES = 4_096;
 
-/** No echo of a command after this long is a failure (protocol.md §4, cues). */
+/** Time without an echo after which a command counts as failed, in ms (protocol.md §4, cues). */
 const STUCK_AFTER_MS = 250;
 
 const [NUL, LF, CR, S, N, D] = [0x00, 0x0a, 0x0d, 0x53, 0x4e, 0x44];
 
-/** `SND` and four characters. */
+/** Length of a frame header: `SND` and four characters. */
 const HEADER_BYTES = 7;
 
-/** Something that the avatar does because of what came in. */
+/** An action of the avatar in response to data. */
 export type ReceiverAction =
   | { readonly kind: 'command'; readonly line: string }
   | { readonly kind: 'mode'; readonly mode: 'stream' | 'file' }
   | { readonly kind: 'segment' }
   | { readonly kind: 'audio'; readonly samples: Int16Array }
-  /** It takes the bytes for a lost connection, or crashes. Nothing follows. */
+  /** It treats the bytes as a lost connection, or crashes. This is the last action. */
   | { readonly kind: 'died'; readonly how: 'disconnect' | 'crash'; readonly rule: RuleId };
 
 /**
- * `running`; `wedged`: it takes bytes in and runs and plays nothing, until its buffer is full and it dies; `dead`.
+ * `running`: normal; `wedged`: it accepts bytes but runs and plays nothing, until its buffer is full and it
+ * dies; `dead`.
  */
 export type ReceiverState = 'running' | 'wedged' | 'dead';
 
 /**
- * The reading side of the avatar (protocol.md §2): one buffer for text and sound, cut into units without regard to
- * where the WebSocket messages began. Pure: bytes and the time in, actions out, broken rules into the log.
+ * Reading side of the avatar (protocol.md §2): one buffer for text and sound, split into units regardless of
+ * the boundaries of WebSocket messages. Pure: bytes and time in, actions out; broken rules go to the log.
  */
 export class AvatarReceiver {
   readonly #log: RuleLog;
@@ -42,31 +46,31 @@ export class AvatarReceiver {
   #state: ReceiverState = 'running';
   #pending: Uint8Array = new Uint8Array(0);
   #wedgedBytes = 0;
-  /** Since when a whole short text that starts with S waits for more bytes. */
+  /** Time since which a complete short text that starts with S waits for more bytes. */
   #shortTextSinceMs: number | undefined;
 
-  /** @param options.stream true over plain TCP, where the bytes come in any chunking (protocol.md §6) */
+  /** @param options.stream true over plain TCP, where bytes come in any chunking (protocol.md §6) */
   constructor(log: RuleLog, options: { stream?: boolean | undefined } = {}) {
     this.#log = log;
     this.#stream = options.stream ?? false;
   }
 
-  /** How it is; only `running` does anything. */
+  /** State; it acts only while `running`. */
   get state(): ReceiverState {
     return this.#state;
   }
 
-  /** Bytes that wait for the rest of their unit. */
+  /** Bytes waiting for the rest of their unit. */
   get pendingBytes(): number {
     return this.#state === 'wedged' ? this.#wedgedBytes : this.#pending.length;
   }
 
   /**
-   * Takes the payload of one message, or of a CLOSE frame, which the avatar reads as data too (protocol.md §1); as a
-   * stream, the next bytes, of which it reads as many at a time as its buffer takes.
+   * Takes the payload of one message, or of a CLOSE frame, which the avatar reads as data too (protocol.md
+   * §1). In stream mode, takes the next bytes, of which it reads as many at a time as fit its buffer.
    * @param message any bytes; not kept
    * @param nowMs milliseconds since the upgrade
-   * @returns what the avatar does, in order
+   * @returns the actions of the avatar, in order
    */
   push(message: Uint8Array, nowMs: number): ReceiverAction[] {
     if (!this.#stream) return this.#push(message, nowMs);
@@ -107,7 +111,9 @@ export class AvatarReceiver {
     return this.#parse(before === 0 ? message : joined(this.#pending, message), before, nowMs);
   }
 
-  /** Notices a short text that has waited too long; for whoever asks for a report before the next bytes come. */
+  /**
+   * Notices a short text that has waited too long, for a report that is requested before the next bytes come.
+   */
   checkWaiting(nowMs: number): void {
     const sinceMs = this.#shortTextSinceMs;
     if (sinceMs === undefined || nowMs - sinceMs <= STUCK_AFTER_MS) return;
@@ -140,7 +146,7 @@ export class AvatarReceiver {
     return latin1(this.#pending.subarray(0, 3)) !== 'SND' && !this.#pending.some(isNewline);
   }
 
-  /** One unit at `at`: its end, or undefined when its rest has not come yet. */
+  /** Reads one unit at `at`. Returns its end, or undefined while it is incomplete. */
   #unit(data: Uint8Array, at: number, nowMs: number, actions: ReceiverAction[]): number | undefined {
     if (data[at] === S) {
       if (data.length - at < HEADER_BYTES) return undefined;
@@ -163,7 +169,8 @@ export class AvatarReceiver {
     }
     const isFrame = /^\d{4}$/.test(word);
     if (!isFrame) this.#log.add('snd-without-frame', `${JSON.stringify(`SND${word}`)} is no sound.`, nowMs);
-    // The program reads these as C's atoi does: what is no number counts 0, and then only the 7 bytes are eaten.
+    // Parsed as by C's atoi in the real program: an invalid number counts as 0, and then only the 7 bytes are
+    // consumed.
     const payloadBytes = Number(/^\s*([+-]?\d+)/.exec(word)?.[1] ?? 0);
     if (payloadBytes < 0) {
       actions.push(this.#die('crash', 'snd-without-frame', 'A payload of negative length.', nowMs));
@@ -218,7 +225,7 @@ export class AvatarReceiver {
     return false;
   }
 
-  /** @param isNew false when its head came in an earlier message, and was noted then */
+  /** @param isNew false when its head came in an earlier message and was noted then */
   #noteWaiting(rest: Uint8Array, isNew: boolean, nowMs: number): void {
     const start = latin1(rest.subarray(0, 20));
     if (start.startsWith('SND') || 'SND'.startsWith(start)) {
@@ -259,7 +266,7 @@ function isNewline(byte: number | undefined): boolean {
   return byte === LF || byte === CR;
 }
 
-/** True for a message that is one sound frame, no more and no less. */
+/** True for a message that is exactly one sound frame. */
 function isWholeFrame(message: Uint8Array): boolean {
   const digits = /^SND(\d{4})$/.exec(latin1(message.subarray(0, HEADER_BYTES)))?.[1];
   return digits !== undefined && message.length === HEADER_BYTES + Number(digits);

@@ -1,19 +1,19 @@
 import { msToSamples, samplesToMs } from '../base/units.js';
 
-/** A stretch of sound without a pause, as it was heard. */
+/** A stretch of heard sound without a pause. */
 export interface HeardRun {
-  /** When it could be heard to begin, in milliseconds since the upgrade. */
+  /** Time at which it begins to be heard, in milliseconds since the upgrade. */
   readonly atMs: number;
-  /** What came before it: a gap in the middle of a segment, or the pause before a segment. */
+  /** Silence before it: a gap within a segment, or the pause before a segment. */
   readonly after: 'gap' | 'segment';
   readonly samples: Int16Array;
 }
 
-/** How `HeardRecording.join` fills the silences. */
+/** Options of `HeardRecording.join`. */
 export interface JoinOptions {
-  /** True: the gaps within segments are there as silence. */
+  /** True adds the gaps within segments as silence. */
   readonly gaps?: boolean;
-  /** The pauses between segments are there as silence of at most this length, in milliseconds. */
+  /** Maximum length of the pauses between segments, which are added as silence, in milliseconds. */
   readonly maxPauseMs?: number;
 }
 
@@ -25,8 +25,8 @@ interface OpenRun {
 }
 
 /**
- * Keeps what was heard, up to a bound; what comes later is played all the same and only not kept. It mirrors the
- * playback's buffer, holding views of the frames that came: nothing is copied until someone asks.
+ * Keeps the heard sound, up to a limit; later sound is played but not kept. It mirrors the playback's buffer
+ * and holds views of the received frames, so nothing is copied until it is needed.
  */
 export class HeardRecording {
   readonly #maxSamples: number;
@@ -35,7 +35,7 @@ export class HeardRecording {
   #keptSamples = 0;
   #truncated = false;
 
-  /** @param maxMs how much is kept, in milliseconds; 0 keeps nothing and costs nothing */
+  /** @param maxMs maximum sound that is kept, in milliseconds; 0 keeps nothing and costs nothing */
   constructor(maxMs: number) {
     this.#maxSamples = msToSamples(maxMs);
   }
@@ -45,17 +45,17 @@ export class HeardRecording {
     return this.#truncated;
   }
 
-  /** Samples came into the buffer. */
+  /** Adds samples that came into the buffer. */
   queue(samples: Int16Array): void {
     if (this.#maxSamples > 0) this.#queue.push(samples);
   }
 
-  /** Sound begins after a silence. */
+  /** Starts a stretch after a silence. */
   startRun(atMs: number, after: 'gap' | 'segment'): void {
     if (this.#maxSamples > 0 && !this.#truncated) this.#runs.push({ atMs, after, pieces: [], samples: 0 });
   }
 
-  /** The next samples of the buffer are heard. */
+  /** Marks the next samples of the buffer as heard. */
   play(count: number): void {
     const run = this.#runs.at(-1);
     for (const piece of this.#shift(count)) {
@@ -69,12 +69,12 @@ export class HeardRecording {
     }
   }
 
-  /** The next samples of the buffer are lost. */
+  /** Marks the next samples of the buffer as lost. */
   discard(count: number): void {
     this.#shift(count);
   }
 
-  /** What was heard, stretch by stretch. */
+  /** Returns the heard sound as separate stretches. */
   runs(): HeardRun[] {
     return this.#runs.map(({ atMs, after, pieces, samples }) => ({
       atMs,
@@ -83,7 +83,7 @@ export class HeardRecording {
     }));
   }
 
-  /** What was heard, in one piece; without options, no silence between the stretches. */
+  /** Returns the heard sound in one piece; without options, with no silence between the stretches. */
   join(options: JoinOptions = {}): Int16Array {
     const pieces: Int16Array[] = [];
     let total = 0;

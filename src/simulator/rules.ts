@@ -1,17 +1,20 @@
-/** How much a broken rule matters: a `fault` loses something or could; a `note` is legal but not what a careful sender does. */
+/**
+ * Severity of a broken rule: a `fault` loses or could lose something; a `note` is legal but not good
+ * practice.
+ */
 export type Severity = 'fault' | 'note';
 
 interface RuleEntry {
   readonly section: string;
   readonly severity: Severity;
-  /** What the rule asks for. */
+  /** Requirement of the rule. */
   readonly rule: string;
 }
 
 const fault = (section: string, rule: string): RuleEntry => ({ section, severity: 'fault', rule });
 const note = (section: string, rule: string): RuleEntry => ({ section, severity: 'note', rule });
 
-/** Every rule of protocol.md that a receiver can see being broken, by a stable id. */
+/** Rules of protocol.md whose violation a receiver can detect, by a stable id. */
 export const RULES = {
   'close-frame': fault('1', 'never send a CLOSE frame: its payload is read as data'),
   'message-with-upgrade': fault('1', 'send nothing together with the 101: it waits until more data comes'),
@@ -50,24 +53,24 @@ export const RULES = {
   'speak-file-missing': fault('7', 'SPEAK_START with a file that does not exist hangs the avatar'),
 } as const satisfies Record<string, RuleEntry>;
 
-/** The stable id of a rule. */
+/** Stable id of a rule. */
 export type RuleId = keyof typeof RULES;
 
-/** One time that a rule was broken. */
+/** A violation of a rule. */
 export interface BrokenRule {
   readonly rule: RuleId;
   readonly severity: Severity;
-  /** The section of protocol.md that states it. */
+  /** Section of protocol.md that states the rule. */
   readonly section: string;
-  /** What came, as a sentence. */
+  /** Observed data, as a sentence. */
   readonly detail: string;
   /** Milliseconds since the upgrade. */
   readonly atMs: number;
 }
 
 /**
- * What was broken so far: every rule is counted, and the first cases of each are kept whole. A sender that breaks
- * one rule with every frame must not fill the memory, nor hide the other rules.
+ * Log of the broken rules. Every case is counted, and the first cases of each rule are kept in full, so that
+ * a sender that breaks one rule with every frame neither fills the memory nor hides the other rules.
  */
 export class RuleLog {
   readonly #kept: BrokenRule[] = [];
@@ -76,7 +79,8 @@ export class RuleLog {
   readonly #keptPerRule: number;
 
   /**
-   * @param onBroken told of every case, kept or not
+   * @param onBroken called for every case, kept or not
+   * @param keptPerRule number of cases of one rule that are kept in full
    * @param keptPerRule how many cases of one rule are kept whole
    */
   constructor(onBroken?: (broken: BrokenRule) => void, keptPerRule = 20) {
@@ -94,12 +98,12 @@ export class RuleLog {
     this.#onBroken?.(broken);
   }
 
-  /** The cases that were kept, in the order in which they came. */
+  /** Returns the kept cases, in order. */
   list(severity: Severity): BrokenRule[] {
     return this.#kept.filter((broken) => broken.severity === severity);
   }
 
-  /** How often each rule was broken; a rule that was kept is absent. */
+  /** Number of cases of each broken rule; rules that were not broken are absent. */
   counts(): Partial<Record<RuleId, number>> {
     return Object.fromEntries(this.#counts);
   }

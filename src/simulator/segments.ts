@@ -1,24 +1,24 @@
-/** The sound card is fed in blocks of this many samples, and only in whole ones (protocol.md §4). */
+/** Samples per block of the sound card, which takes only whole blocks (protocol.md §4). */
 export const BLOCK_SAMPLES = 256;
 
-/** Segments that are kept whole; the oldest go first. */
+/** Maximum number of segments kept in full; the oldest are dropped first. */
 const MAX_SEGMENTS = 1_000;
 
-/** One segment: the sound between two SNDBRKS. Times are milliseconds since the upgrade. */
+/** A segment: the sound between two SNDBRKS. Times are milliseconds since the upgrade. */
 export interface SegmentReport {
-  /** Counts from 0, over the whole connection. */
+  /** Index over the whole connection, from 0. */
   readonly index: number;
-  /** When its first frame came. */
+  /** Arrival time of its first frame. */
   readonly firstFrameMs: number;
-  /** Samples that came. */
+  /** Samples received. */
   readonly receivedSamples: number;
-  /** Samples lost because less than a block of it remained at its end. */
+  /** Samples lost because less than a block remained at its end. */
   readonly remainderLostSamples: number;
   readonly gapCount: number;
   readonly gapMs: number;
-  /** When its first sample could be heard. */
+  /** Time at which its first sample could be heard. */
   readonly heardFromMs?: number;
-  /** When its last sample so far had been heard. */
+  /** Time at which its last sample so far had been heard. */
   readonly heardUntilMs?: number;
   /** True once SNDBRKS has come. */
   readonly closed: boolean;
@@ -26,14 +26,15 @@ export interface SegmentReport {
 
 interface Segment {
   readonly report: { -readonly [Key in keyof SegmentReport]: SegmentReport[Key] };
-  /** Position of its first sample, and of the first after it, among all samples that were accepted. */
+  /** Position of its first sample, and of the first after it, among all accepted samples. */
   readonly from: number;
   to: number;
 }
 
 /**
- * Which samples belong to which segment, and when each was heard. The card knows nothing of segments: two can lie in
- * its buffer at once, and a block can hold the end of one and the head of the next (protocol.md §4).
+ * Maps samples to segments and records when each segment was heard. The card does not know segments: its
+ * buffer can hold two at once, and a block can hold the end of one and the start of the next (protocol.md
+ * §4).
  */
 export class SegmentState {
   readonly #segments: Segment[] = [];
@@ -41,21 +42,21 @@ export class SegmentState {
   #acceptedSamples = 0;
   #consumedSamples = 0;
 
-  /** The segments, oldest first. */
+  /** Segments, oldest first. */
   get reports(): readonly SegmentReport[] {
     return this.#segments.map(({ report }) => ({ ...report }));
   }
 
-  /** True when some of the segment that sound is being added to has been heard already. */
+  /** True when part of the segment that receives sound has been heard already. */
   get heardAnyOfCurrent(): boolean {
     const current = this.#segments.at(-1);
     return current !== undefined && !current.report.closed && current.report.heardFromMs !== undefined;
   }
 
   /**
-   * Sound of the current segment; the first after SNDBRKS opens a new one.
+   * Adds sound to the current segment; the first sound after SNDBRKS opens a new one.
    * @param received samples that came
-   * @param accepted how many of them the buffer had room for
+   * @param accepted samples the buffer had room for
    */
   add(received: number, accepted: number, nowMs: number): void {
     let current = this.#segments.at(-1);
@@ -81,7 +82,7 @@ export class SegmentState {
     current.to = this.#acceptedSamples;
   }
 
-  /** @returns how many samples the segment lacks for a whole number of blocks; 0 too when there is none */
+  /** Closes the segment. @returns the samples missing to a whole number of blocks; 0 without a segment */
   close(): number {
     const current = this.#segments.at(-1)?.report;
     if (!current || current.closed) return 0;
@@ -89,7 +90,7 @@ export class SegmentState {
     return (BLOCK_SAMPLES - (current.receivedSamples % BLOCK_SAMPLES)) % BLOCK_SAMPLES;
   }
 
-  /** A silence in the current segment. */
+  /** Adds a silence to the current segment. */
   gap(lengthMs: number): void {
     const current = this.#segments.at(-1)?.report;
     if (!current) return;
@@ -98,8 +99,8 @@ export class SegmentState {
   }
 
   /**
-   * The card took samples.
-   * @param heardFromMs when the first of them is heard
+   * Records samples that the card took.
+   * @param heardFromMs time at which the first of them is heard
    */
   consume(samples: number, heardFromMs: number, msPerSample: number): void {
     const [from, to] = [this.#consumedSamples, this.#consumedSamples + samples];
@@ -113,14 +114,14 @@ export class SegmentState {
     this.#consumedSamples = to;
   }
 
-  /** What was left of the segment before is lost. */
+  /** Counts the remainder of the previous segment as lost. */
   lose(samples: number): void {
     const segment = this.#touched(this.#consumedSamples).at(-1);
     if (segment) segment.report.remainderLostSamples += samples;
     this.#consumedSamples += samples;
   }
 
-  /** The segments of which something lies at or after a position; these are the last few. */
+  /** Returns the segments that end at or after a position; these are the last few. */
   #touched(from: number): Segment[] {
     let start = this.#segments.length;
     while (start > 0 && this.#segments[start - 1]!.to > from) start--;

@@ -13,17 +13,20 @@ import type { JoinOptions } from './recording.js';
 import type { Death, DeathCause, ReceivedCommand, SimulatorReport, SimulatorState } from './report.js';
 import { RuleLog, type BrokenRule } from './rules.js';
 
-/** Retries on the same path, and after a 429 on the next (protocol.md §1). */
+/** Interval of connection attempts on the same path, and after a 429 on the next, in ms (protocol.md §1). */
 const RETRY_MS = 500;
 const RETRY_AFTER_429_MS = 200;
 
-/** The first send should wait this long after the upgrade (protocol.md §1). */
+/** Minimum time from the upgrade to the first send, in ms (protocol.md §1). */
 const QUIET_START_MS = 50;
 
-/** Sooner than this, it can only have been sent together with the 101, whatever the machine was busy with. */
+/**
+ * Time after the upgrade, in ms, before which data can only have been sent together with the 101, whatever
+ * the load of the machine.
+ */
 const WITH_UPGRADE_MS = 10;
 
-/** What is taken for a disconnect ends the process after a while (protocol.md §2: 57 to 92 ms). */
+/** Time from an apparent disconnect to the end of the process, in ms (protocol.md §2: 57 to 92 ms). */
 const DEATH_BY_DISCONNECT_MS = 75;
 
 const KEPT_COMMANDS = 1_000;
@@ -35,8 +38,8 @@ const MUTE_RULES = {
 } as const;
 
 /**
- * An MMDAgent-EX without MMDAgent-EX: it connects, becomes ready, runs commands, hears and dies as protocol.md
- * measured it, records what it hears, and reports every rule that was broken. It lives once.
+ * Simulates MMDAgent-EX: it connects, becomes ready, runs commands, plays and dies as measured in
+ * protocol.md, records what it plays, and reports every broken rule. An instance is used for one connection.
  */
 export class SimulatedAvatar extends Emitter<SimulatorEvents> {
   readonly #options: SimulatorOptions;
@@ -83,8 +86,9 @@ export class SimulatedAvatar extends Emitter<SimulatorEvents> {
   }
 
   /**
-   * Connects, with the retries of the real one. Resolves at the upgrade; `state` tells when it is ready.
-   * @throws BridgeError OPTION_INVALID, SERVICE_NOT_RUNNING, AGENT_REFUSED; CLOSED after `leave` or at a second call
+   * Connects, with the retries of the real avatar. Resolves at the upgrade; `state` tells when it is ready.
+   * @throws BridgeError OPTION_INVALID, SERVICE_NOT_RUNNING, AGENT_REFUSED; CLOSED after `leave` or at a
+   * second call
    */
   async connect(): Promise<void> {
     if (this.#state !== 'new')
@@ -141,7 +145,7 @@ export class SimulatedAvatar extends Emitter<SimulatorEvents> {
 
   /**
    * Settles when it runs commands and can be heard.
-   * @throws BridgeError AGENT_LOST when it is dead before
+   * @throws BridgeError AGENT_LOST when it dies before
    */
   whenReady(): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -159,29 +163,29 @@ export class SimulatedAvatar extends Emitter<SimulatorEvents> {
     });
   }
 
-  /** Goes at once, as a process that ends: the socket is gone, no CLOSE frame. Safe at any moment. */
+  /** Disconnects at once, like a process that ends: no CLOSE frame. Safe at any time. */
   leave(): void {
     this.#die('left', 'It was told to leave.');
   }
 
-  /** Issues a message inside it, as a key, a dialogue script or one of its modules does: `KEY|1`. */
+  /** Issues a message inside it, as a key, a dialogue script or a module does: `KEY|1`. */
   issue(message: string): void {
     if (this.#state === 'ready') this.#program.issue(message);
   }
 
-  /** Stops reading its socket, as a frozen program does; what is sent piles up at the sender. */
+  /** Stops reading its socket, like a frozen program; data collects at the sender. */
   stopReading(): void {
     this.#link?.stopReading();
   }
 
-  /** Reads on after `stopReading`. */
+  /** Continues to read after `stopReading`. */
   resumeReading(): void {
     this.#link?.resumeReading();
   }
 
   /**
-   * What was heard so far, 16 kHz mono: without options the bare samples, without gaps and pauses. Empty with
-   * `record: false`.
+   * Returns the heard sound, 16 kHz mono; without options only the samples, without gaps and pauses. Empty
+   * with `record: false`.
    */
   heard(options?: JoinOptions): Int16Array {
     this.#catchUp();
@@ -189,14 +193,14 @@ export class SimulatedAvatar extends Emitter<SimulatorEvents> {
   }
 
   /**
-   * Writes what was heard to a WAV file, gaps as silence, pauses between segments shortened to a second.
+   * Writes the heard sound to a WAV file: gaps as silence, pauses between segments shortened to a second.
    * @throws BridgeError FILE_UNWRITABLE
    */
   saveHeard(path: string): Promise<void> {
     return saveWav(path, this.heard({ gaps: true, maxPauseMs: 1_000 }));
   }
 
-  /** How long until it has played all that it holds, in milliseconds; 0 when it is silent. */
+  /** Returns the time until it has played all the sound it holds, in milliseconds; 0 when it is silent. */
   remainingMs(): number {
     return this.#death ? 0 : this.#playback.remainingMs(this.#sinceUpgradeMs());
   }
@@ -290,7 +294,7 @@ export class SimulatedAvatar extends Emitter<SimulatorEvents> {
       this.#upgradedAtMs = this.#clock.nowMs();
       this.#become('starting');
       this.#program.start();
-      // It tells of a connection in this mode alone (protocol.md §6).
+      // The avatar reports a connection only in this mode (protocol.md §6).
       if (this.#options.tcpServer) link.send(Buffer.from('REMOTE_EVENT_CONNECTED|127.0.0.1\n'));
       const { dieAfterMs } = this.#options.faults ?? {};
       if (dieAfterMs !== undefined) this.#dieLater(dieAfterMs, 'left', 'It was made to vanish.');
@@ -324,7 +328,7 @@ export class SimulatedAvatar extends Emitter<SimulatorEvents> {
     this.#bytesReceived += payload.length;
     const nowMs = this.#sinceUpgradeMs();
     if (this.#link?.late) {
-      // Nothing can be said of when it came.
+      // The arrival time is unknown.
     } else if (withUpgrade || nowMs < WITH_UPGRADE_MS) {
       const held = withUpgrade ? '; it was read only when more came' : '';
       this.#broken('message-with-upgrade', `A message ${Math.round(nowMs)} ms after the upgrade${held}.`);
@@ -359,7 +363,7 @@ export class SimulatedAvatar extends Emitter<SimulatorEvents> {
         return;
       }
       case 'mode':
-        // It changes only how the lips follow, of which nothing is heard (protocol.md §4).
+        // This affects only the lips, not what is heard (protocol.md §4).
         return;
       case 'died':
         return action.how === 'disconnect'

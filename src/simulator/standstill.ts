@@ -1,19 +1,21 @@
-/** A process that stood still for so long may find together what was sent 50 ms apart (protocol.md §1), in ms. */
+/**
+ * Duration of a suspension, in ms, after which data sent 50 ms apart may be read together (protocol.md §1).
+ */
 const STANDSTILL_MS = 45;
 const TURN_EVERY_MS = 10;
 
 /**
- * Watches whether this process itself stands still, in real time whatever clock an avatar lives by. What a late reader
- * sees must not be held against the sender.
+ * Detects suspensions of this process, in real time whatever clock an avatar uses. Data that is read late
+ * must not count against the sender.
  */
 export class Standstill {
   #turnMs = performance.now();
   #endedMs = -Infinity;
   readonly #turns = setInterval(() => this.#turn(), TURN_EVERY_MS);
 
-  /** True when it stands still, or did a moment ago. */
+  /** True during a suspension and shortly after it. */
   get justNow(): boolean {
-    // Timers come before what is read: after a standstill the turn has been made when the late bytes come.
+    // Timers run before reads: after a suspension this turn has run when the late bytes arrive.
     this.#turn();
     return this.#turnMs - this.#endedMs < STANDSTILL_MS;
   }

@@ -1,18 +1,21 @@
 import type { Clock, Timer } from '../base/clock.js';
 
-/** From the echo of SYNTH_START to its events, from there to the sound, and from its end to the event (protocol.md §9). */
+/**
+ * Delays from the echo of SYNTH_START to its events, from there to the sound, and from its end to the event
+ * (protocol.md §9).
+ */
 const START_MS = 22;
 const SOUND_MS = 25;
 const STOP_AFTER_SOUND_MS = 20;
-/** From SYNTH_STOP to silence, and to the event (protocol.md §9). */
+/** Delays from SYNTH_STOP to silence, and to the event (protocol.md §9). */
 const CUT_SOUND_MS = 130;
 const CUT_EVENT_MS = 150;
 
-/** Which speech plugins a simulated avatar has, and how fast they speak. */
+/** Speech plugins of a simulated avatar, and their speed. */
 export interface SynthPluginOptions {
-  /** Names of the voices that they know. Without any there is no plugin, and SYNTH_START is only echoed. */
+  /** Names of the known voices. Without voices there is no plugin, and SYNTH_START is only echoed. */
   readonly voices: readonly string[];
-  /** Length of a character as it is spoken, in ms. Default 60. */
+  /** Duration of a spoken character, in ms. Default 60. */
   readonly characterMs?: number | undefined;
 }
 
@@ -22,7 +25,7 @@ export interface PluginSpeech {
   readonly voice: string;
   readonly text: string;
   readonly startedAtMs: number;
-  /** When its sound has ended, or will. */
+  /** Time at which its sound ends. */
   readonly endsAtMs: number;
 }
 
@@ -32,7 +35,10 @@ interface Speaking {
   cut: boolean;
 }
 
-/** The avatar's own speech synthesis as a script sees it: the events of SYNTH_START and SYNTH_STOP (protocol.md §9). */
+/**
+ * Speech synthesis of the avatar, as a script sees it: the events of SYNTH_START and SYNTH_STOP (protocol.md
+ * §9).
+ */
 export class SynthPlugin {
   readonly #clock: Clock;
   readonly #options: SynthPluginOptions;
@@ -59,17 +65,19 @@ export class SynthPlugin {
     this.#onSpeech = (speech) => world.onSpeech(speech);
   }
 
-  /** PLUGIN_ENABLE and PLUGIN_DISABLE: a speech that sounds goes on, and can no longer be stopped. */
+  /**
+   * Handles PLUGIN_ENABLE and PLUGIN_DISABLE: a speech in progress continues, and can no longer be stopped.
+   */
   enable(on: boolean): void {
     this.#on = on;
   }
 
-  /** SYNTH_START, once it was echoed. */
+  /** Handles SYNTH_START after its echo. */
   start(alias: string, voice: string, text: string): void {
     if (!this.#on || this.#options.voices.length === 0 || text === '') return;
     const known = this.#options.voices.includes(voice);
     const waitMs = this.#cut(alias) ? CUT_EVENT_MS : START_MS;
-    // An unknown voice is not spoken, and still cuts what sounds.
+    // An unknown voice is not spoken, but still cuts the current speech.
     if (!known) return;
     this.#starting.get(alias)?.cancel();
     this.#starting.set(
@@ -81,14 +89,14 @@ export class SynthPlugin {
     );
   }
 
-  /** SYNTH_STOP, once it was echoed. */
+  /** Handles SYNTH_STOP after its echo. */
   stop(alias: string): void {
     if (!this.#on || this.#options.voices.length === 0) return;
     this.#say(`LIPSYNC_STOP|${alias}`);
     this.#cut(alias);
   }
 
-  /** Ends every timer. */
+  /** Stops every timer. */
   close(): void {
     for (const timer of this.#starting.values()) timer.cancel();
     for (const { timers } of this.#speaking.values()) for (const timer of timers) timer.cancel();
@@ -113,7 +121,7 @@ export class SynthPlugin {
     this.#endAfter(speaking, SOUND_MS + lengthMs + STOP_AFTER_SOUND_MS);
   }
 
-  /** @returns whether something sounded */
+  /** @returns true when something sounded */
   #cut(alias: string): boolean {
     const speaking = this.#speaking.get(alias);
     if (!speaking) return false;

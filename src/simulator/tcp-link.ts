@@ -1,9 +1,12 @@
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { DialResult, LinkEvents, SimulatorLink } from './link.js';
 
-/** An avatar's plain TCP socket (protocol.md §6): bytes as they come. It judges nothing; `LinkEvents` tells all. */
+/**
+ * Plain TCP socket of an avatar (protocol.md §6). It judges nothing and reports everything through
+ * `LinkEvents`.
+ */
 export class TcpLink implements SimulatorLink {
-  /** There is no upgrade to be late for. */
+  /** Without an upgrade there is no time to compare with. */
   readonly late = true;
   readonly #events: LinkEvents;
   readonly #sockets = new Set<Socket>();
@@ -15,7 +18,7 @@ export class TcpLink implements SimulatorLink {
     this.#events = events;
   }
 
-  /** Tries once to connect, as an avatar in client mode. Never throws. */
+  /** Connects once, as an avatar in client mode. Never throws. */
   static dial(host: string, port: number, events: LinkEvents, signal: AbortSignal): Promise<DialResult> {
     return new Promise((resolve) => {
       const link = new TcpLink(events);
@@ -30,9 +33,9 @@ export class TcpLink implements SimulatorLink {
   }
 
   /**
-   * Listens, as an avatar in server mode. Any number of programs may connect; what they send shares one buffer, and the
-   * end of any one is the avatar's.
-   * @returns the link, whose `upgraded` is told at the first connection, and the port
+   * Listens, as an avatar in server mode. Any number of programs may connect; their data shares one buffer,
+   * and the end of any connection ends the avatar.
+   * @returns the link, whose `upgraded` is called at the first connection, and the port
    * @throws the error of `listen`
    */
   static listen(
