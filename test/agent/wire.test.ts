@@ -218,13 +218,13 @@ describe('a command', () => {
     ['', /empty/],
     ['  \t', /empty/],
     ['\n', /empty/],
-    ['A|b\nC|d', /line break.*§2/],
+    ['A|b\nC|d', /line break/],
     ['A|b\n', /line break/],
     ['\nA', /line break/],
     ['A|b\rC', /line break/],
     ['A|b\0C', /NUL/],
     ['A|\ud83d', /surrogate/],
-    ['SNDFOO|x', /begins with SND.*§2/],
+    ['SNDFOO|x', /begins with SND/],
     ['SNDFILE', /begins with SND/],
     ['|x', /no type/],
     ['__AV_MESSAGE,', /no message type after __AV_MESSAGE,/],
@@ -289,7 +289,7 @@ describe('a command', () => {
   ])('%j needs a permission, and says why', (line) => {
     expect(codeOf(() => encodeCommand(line))).toEqual({
       code: 'COMMAND_DANGEROUS',
-      message: expect.stringMatching(/was not sent: it .*§3/) as string,
+      message: expect.stringMatching(/was not sent: it ./) as string,
     });
     expect(encodeCommand(line, { allowDangerous: true }).byteLength).toBeGreaterThan(0);
   });

@@ -190,7 +190,7 @@ describe('stop, pause and resume', () => {
       out: expect.stringContaining('two.wav: stopped: heard 0.00 s') as string,
     });
     const all = await run(['stop']);
-    expect(all.out).toMatch(/^default is silent: 0\.\d\d s heard\n$/);
+    expect(all.out).toMatch(/^default is silent: \d\.\d\d s heard\n$/);
     const unknown = await run(['stop', 's99']);
     expect(unknown).toMatchObject({ exit: 3, err: expect.stringContaining('[SPEECH_UNKNOWN]') as string });
   });

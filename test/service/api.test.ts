@@ -36,7 +36,7 @@ describe('the API', () => {
       ],
     });
     const one = await rig.ask('GET', `/api/agents/${encodeURIComponent('メイ')}`);
-    expect(one.json).toMatchObject({ name: 'メイ', state: 'ready', leadMs: 120 });
+    expect(one.json).toMatchObject({ name: 'メイ', state: 'ready', leadMs: 100 });
   });
 
   it('answers every fault as a problem with a code of the table', async () => {

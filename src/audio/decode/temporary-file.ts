@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs';
-import { mkdtemp, open, readdir, rm, stat } from 'node:fs/promises';
+import { mkdtemp, open, readdir, rm, stat, type FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BridgeError } from '../../base/errors.js';
@@ -31,6 +31,12 @@ let writtenInAll = 0;
 let folder: Promise<string> | undefined;
 let count = 0;
 
+async function create(): Promise<{ file: FileHandle; path: string }> {
+  folder ??= makeFolder();
+  const path = join(await folder, `${++count}`);
+  return { file: await open(path, 'wx', 0o600), path };
+}
+
 /**
  * Writes a whole sound to a temporary file, for a program that has to jump in it. The file is deleted by `remove`, at the
  * end of this process, or, if that is killed, by the next one.
@@ -42,13 +48,16 @@ export async function toTemporaryFile(
   label: string,
   limits: TemporaryLimits = LIMITS,
 ): Promise<TemporaryFile> {
-  folder ??= makeFolder();
-  const path = join(await folder, `${++count}`);
-  const file = await open(path, 'wx', 0o600).catch((cause: unknown) => {
-    // It may have been cleared away: the next sound makes another.
-    folder = undefined;
-    throw diskError(label, cause);
-  });
+  const { file, path } = await create()
+    .catch((cause: unknown) => {
+      // The folder may have been cleared away.
+      if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
+      folder = undefined;
+      return create();
+    })
+    .catch((cause: unknown) => {
+      throw diskError(label, cause);
+    });
   let bytes = 0;
   let removing: Promise<void> | undefined;
   const remove = (): Promise<void> => {
