@@ -87,10 +87,10 @@ export function loadSpeex(): Promise<Speex> {
 
 async function load(): Promise<Speex> {
   const options = { printErr: () => undefined };
-  const module = await import('@echogarden/speex-resampler-wasm/simd')
+  const module = (await import('@echogarden/speex-resampler-wasm/simd')
     .then((library) => library.default(options))
     // A processor without WebAssembly's vector instructions.
-    .catch(async () => (await import('@echogarden/speex-resampler-wasm')).default(options));
+    .catch(async () => (await import('@echogarden/speex-resampler-wasm')).default(options))) as SpeexModule;
   return {
     module,
     input: module._malloc(SLICE * 4),
