@@ -4,35 +4,35 @@ import type { EventName, EventValues } from './messages.js';
 import type { AgentMessage } from './wire.js';
 
 /**
- * What the avatar itself tells, typed: `recognised` when it has understood somebody, `key`, `motion-added` and all the
- * rest of the catalogue's events.
+ * Typed events of the avatar itself, one for each event of the catalogue: `recognised` when it has recognised speech,
+ * `key`, `motion-added` and so on.
  */
 export type AvatarEvents = { [Kind in EventName]: EventValues<Kind> };
 
 /** The events of an agent: its own, and those of its avatar. */
 export interface AgentEvents extends AvatarEvents {
   connected: { remote: string };
-  /** Its model is loaded and can speak. */
+  /** The agent's model is loaded and can speak. */
   ready: { model: string; afterMs: number };
-  /** Its model has not come in time. */
+  /** The agent's model was not loaded in time. */
   'not-ready': BridgeError;
-  /** Its connection is gone; with the code RESTARTING it lives on in the service's next process. */
+  /** The connection is lost. With the code RESTARTING, it continues in the service's next process. */
   lost: BridgeError;
-  /** A message of the agent, its echoes of our commands among them. */
+  /** A message of the agent, including echoes of our commands. */
   message: AgentMessage;
-  /** A text command left for it. `relayed` is true for one of a program that takes the bridge for the avatar. */
+  /** A text command was sent to the agent. `relayed` is true when it came from a program that uses the bridge as the avatar. */
   command: { readonly line: string; readonly relayed: boolean };
-  /** A program that takes the bridge for this avatar came, left, or sent what was not passed on. */
+  /** A program that uses the bridge as this avatar: it connected, left, or sent something that was refused. */
   relay: {
     readonly program: string;
     readonly state: 'connected' | 'left' | 'refused';
     readonly reason: string | undefined;
   };
-  /** A speech was taken on. */
+  /** A speech was accepted. */
   speech: Speech;
   gap: { speech: Speech; lengthMs: number; cause: GapCause };
-  /** Its connection was taken over from another process, and nothing has come from it since. */
+  /** The connection was taken over from another process, and nothing has been received on it since. */
   unanswered: { remote: string };
-  /** It has stopped reading (true), or reads again. */
+  /** True when the agent has stopped reading, false when it reads again. */
   stalled: boolean;
 }

@@ -6,28 +6,28 @@ import type { Link } from './link.js';
 import type { AgentSettings } from './settings.js';
 import { encodeCommand, encodeFrame, SEGMENT_END, type WireUnit } from './wire.js';
 
-/** Most agents that a message names. */
+/** Maximum number of agents that an error message names. */
 const MAX_NAMED = 8;
 
-/** What an agent's sink stands on, and whom it tells. */
+/** Options and callbacks of an agent's sink. */
 export interface AgentSinkOptions {
   readonly agentName: string;
   readonly settings: AgentSettings;
   readonly logger: Logger;
-  /** That link is ready for a speech. */
+  /** Called when the link is ready for a speech. */
   onPrepared(link: Link): void;
-  /** A command left. */
+  /** Called when a command was sent. */
   onCommand(line: string): void;
 }
 
 /**
- * Where an agent's frames and commands go: to the connection of the moment, or nowhere while there is none. It outlives
- * the connections, and who needs one waits here for it.
+ * Destination of an agent's frames and commands: its current connection, or none while it is absent. The sink outlives
+ * the connections; callers that need one wait here.
  */
 export class AgentSink implements FrameSink {
   readonly #options: AgentSinkOptions;
   readonly #waiters: ConnectionWaiters<Link>;
-  /** What was sent over the connections that are gone. */
+  /** Totals sent over earlier connections. */
   #sentBefore = { frames: 0, samples: 0, commands: 0 };
   readonly #listeners = new Set<(text: string) => void>();
   #link: Link | undefined;
@@ -38,17 +38,17 @@ export class AgentSink implements FrameSink {
     this.#waiters = new ConnectionWaiters(options.agentName, options.settings.clock);
   }
 
-  /** The connection of the moment. */
+  /** Current connection. */
   get link(): Link | undefined {
     return this.#link;
   }
 
-  /** How many wait for one. */
+  /** Number of callers that wait for a connection. */
   get waiting(): number {
     return this.#waiters.waiting;
   }
 
-  /** What has been sent over all connections. */
+  /** Totals sent over all connections. */
   get sent(): Readonly<{ frames: number; samples: number; commands: number }> {
     const before = this.#sentBefore;
     const now = this.#link?.connection.acks.sent;
@@ -60,7 +60,7 @@ export class AgentSink implements FrameSink {
     };
   }
 
-  /** Goes on over that connection. */
+  /** Continues over this connection. */
   attach(link: Link): void {
     this.#link = link;
     link.events.on('message', ({ text }) => {
@@ -69,13 +69,13 @@ export class AgentSink implements FrameSink {
     this.#waiters.arrived(link);
   }
 
-  /** The connection is gone. */
+  /** Removes the lost connection. */
   detach(): void {
     this.#sentBefore = this.sent;
     this.#link = undefined;
   }
 
-  /** No connection will come any more. */
+  /** Ends all waits: no further connection will come. */
   close(): void {
     this.#closed = true;
     this.#waiters.fail(this.#closedError());
@@ -89,7 +89,7 @@ export class AgentSink implements FrameSink {
 
   /**
    * Sends a command.
-   * @param waitMs how long to wait for an agent that is not there
+   * @param waitMs maximum wait for an absent agent, in ms
    * @throws BridgeError AGENT_ABSENT, AGENT_STALLED or CLOSED; the signal's reason when aborted
    */
   async send(unit: WireUnit, waitMs: number, signal?: AbortSignal): Promise<void> {
@@ -109,7 +109,7 @@ export class AgentSink implements FrameSink {
         await link.prepare({ ...needs, model: needs.model ?? settings.model }, signal, waiting);
         if (link === this.#link) return onPrepared(link);
       } catch (error) {
-        // The agent went while its model was awaited: the next one of that name will do.
+        // The agent was lost while its model was awaited; the next agent of that name will do.
         if (!link.lost || signal.aborted) throw error;
       }
     }
@@ -127,7 +127,7 @@ export class AgentSink implements FrameSink {
     this.#issue(line, this.#options.settings.allowDangerous);
   }
 
-  /** Sends a command of the bridge's own, whatever it does; without an agent it is left out. */
+  /** Sends a command of the bridge's own without the danger check. Without an agent it is left out. */
   issue(line: string): void {
     this.#issue(line, true);
   }
@@ -190,7 +190,7 @@ interface Waiter<T> {
   reject(error: Error): void;
 }
 
-/** Those who wait for an agent to connect. */
+/** Callers that wait for an agent to connect. */
 class ConnectionWaiters<T> {
   readonly #name: string;
   readonly #clock: Clock;
@@ -201,15 +201,15 @@ class ConnectionWaiters<T> {
     this.#clock = clock;
   }
 
-  /** How many wait. */
+  /** Number of waiting callers. */
   get waiting(): number {
     return this.#waiters.length;
   }
 
   /**
-   * Settles when the agent comes.
-   * @param waitMs how long to wait, in ms; 0 does not wait
-   * @throws BridgeError AGENT_ABSENT when it did not come in time; the signal's reason when aborted
+   * Settles when the agent connects.
+   * @param waitMs maximum wait, in ms; 0 does not wait
+   * @throws BridgeError AGENT_ABSENT when it did not connect in time; the signal's reason when aborted
    */
   wait(waitMs: number, signal?: AbortSignal): Promise<T> {
     if (signal?.aborted) return Promise.reject(signal.reason as Error);
@@ -243,12 +243,12 @@ class ConnectionWaiters<T> {
     });
   }
 
-  /** It came. */
+  /** Settles every wait with the value. */
   arrived(value: T): void {
     for (const waiter of [...this.#waiters]) waiter.resolve(value);
   }
 
-  /** It will never come. */
+  /** Rejects every wait. */
   fail(error: Error): void {
     for (const waiter of [...this.#waiters]) waiter.reject(error);
   }

@@ -24,15 +24,15 @@ import {
 import { SpeechStream } from './speech-stream.js';
 import type { AgentMessage } from './wire.js';
 
-/** Interrupts an agent in the process that it is on its way here from. @throws BridgeError RESTARTING without an answer */
+/** Interrupts an agent in the process that hands it over. @throws BridgeError RESTARTING without an answer */
 export type InterruptThere = (options?: { fadeMs?: number | undefined }) => Promise<Interruption>;
 
-/** Who waits for no absent agent still gives one that is there and has stopped reading so long to come back, in ms. */
+/** Minimum time that a connected agent that has stopped reading is given to read again, in ms. */
 const MIN_STALL_TIMEOUT_MS = 10_000;
 
 /**
- * One avatar, by name. It outlives its connections: speeches can be asked for before the avatar is there, and go on
- * with the next one of that name after it was lost.
+ * One avatar, by name. It outlives its connections: speeches can be requested before the avatar is connected, and
+ * continue with the next avatar of that name after a loss.
  */
 export class Agent implements Listenable<AgentEvents> {
   readonly name: string;
@@ -42,17 +42,17 @@ export class Agent implements Listenable<AgentEvents> {
   readonly #player: Player;
   readonly #autoLead = new AdaptiveLead();
   readonly #sink: AgentSink;
-  /** Programs that take the bridge for this avatar. */
+  /** Programs that use the bridge as this avatar. */
   readonly #relayed = new Set<() => RelayedProgramSnapshot>();
   #ready = false;
-  /** Until this moment it is on its way here from another process. */
+  /** Monotonic ms until which its connection is expected from another process. */
   #expectedUntilMs = -Infinity;
-  /** Interrupts it in the process that it comes from. */
+  /** Interrupts it in the process that hands it over. */
   #interruptThere: InterruptThere | undefined;
-  /** Why it takes no more speeches. */
+  /** Reason why no more speeches are accepted. */
   #refusal: BridgeError | undefined;
 
-  /** Made by the bridge, never by a caller. */
+  /** Called by the bridge only. */
   constructor(name: string, settings: AgentSettings) {
     this.name = name;
     this.#settings = settings;
@@ -92,12 +92,12 @@ export class Agent implements Listenable<AgentEvents> {
     return this.#ready ? 'ready' : 'connected';
   }
 
-  /** True during a planned restart while its connection is still with the previous process: its name is taken. */
+  /** True during a planned restart while its connection is still with the previous process; its name is taken. */
   get handover(): boolean {
     return this.#link === undefined && this.#expectedUntilMs > this.#settings.clock.nowMs();
   }
 
-  /** True while it has work or somebody waits for it: it must not be forgotten. */
+  /** True while it has work or a caller waits for it; it must not be forgotten then. */
   get inUse(): boolean {
     return this.#player.busy || this.#sink.waiting > 0 || this.handover;
   }
@@ -107,17 +107,17 @@ export class Agent implements Listenable<AgentEvents> {
     return this.#sink.stalled;
   }
 
-  /** What it was sent over all its connections: frames, the samples in them at 16 kHz, and commands. */
+  /** Totals sent over all its connections: frames, the samples in them at 16 kHz, and commands. */
   get sent(): Readonly<{ frames: number; samples: number; commands: number }> {
     return this.#sink.sent;
   }
 
-  /** The round trip of its marks; nothing before the first came back. */
+  /** Round trip of its marks; undefined before the first one came back. */
   get roundTrip(): RoundTrip | undefined {
     return this.#link?.connection.acks.roundTrip;
   }
 
-  /** The player, for what only the bridge's own measurements need. @internal */
+  /** Player, for the bridge's own measurements. @internal */
   get player(): Player {
     return this.#player;
   }
@@ -144,8 +144,8 @@ export class Agent implements Listenable<AgentEvents> {
   }
 
   /**
-   * Speaks a sound, after those that wait already. Returns at once; `started` and `finished` of the speech tell the
-   * rest. When the agent is not there yet, the speech waits for it.
+   * Speaks a sound after those already queued. Returns at once; the speech's `started` and `finished` report the rest.
+   * While the agent is absent, the speech waits for it.
    * @throws BridgeError QUEUE_FULL, AGENT_BUSY, CLOSED, OPTION_INVALID, COMMAND_INVALID or COMMAND_DANGEROUS (a cue)
    */
   speak(input: SoundInput, options: SpeechOptions & SoundInputOptions = {}): Speech {
@@ -154,8 +154,8 @@ export class Agent implements Listenable<AgentEvents> {
   }
 
   /**
-   * Speaks a live sound: one that comes in its own time and cannot wait. What comes too fast is dropped, the oldest
-   * first, and counted; its clock is followed, so that hours of it neither pile up nor starve.
+   * Speaks a live sound, which arrives in its own time and cannot wait. When it arrives too fast, the oldest part is
+   * dropped and counted. The source's clock is followed, so that no backlog or gap builds up over hours.
    * @throws as `speak`
    */
   live(input: SoundInput, options: SpeechOptions & SoundInputOptions = {}): Speech {
@@ -164,8 +164,8 @@ export class Agent implements Listenable<AgentEvents> {
   }
 
   /**
-   * Speaks a text, whole or while it is being written: the first sentence sounds while the next ones are still to come.
-   * @param text a string, or the pieces of a text as a language model gives them, with tags between them
+   * Speaks a text, whole or while it is being written: the first sentence sounds while later ones are still written.
+   * @param text a string, or the pieces of a text as a language model produces them, with tags between them
    * @returns the speech; its sound fails with TEXT_EMPTY when there is nothing to say, or with the engine's error
    * @throws BridgeError ENGINE_UNKNOWN, ENGINE_KEY_MISSING, OPTION_INVALID, or as `speak`
    */
@@ -177,8 +177,8 @@ export class Agent implements Listenable<AgentEvents> {
   }
 
   /**
-   * A stream to write a sound into as it is made; it holds back who writes faster than the avatar speaks. Its `speech`
-   * is the handle. Ending it ends the speech after its last sample; destroying it stops the speech.
+   * Returns a stream to write a sound into as it is made, with backpressure at the avatar's speed. Its `speech` is the
+   * handle. Ending the stream ends the speech after its last sample; destroying it stops the speech.
    * @param options.format headerless data, such as `s16le:24000:1`; without it the format is recognised
    * @throws as `speak`
    */
@@ -187,10 +187,10 @@ export class Agent implements Listenable<AgentEvents> {
   }
 
   /**
-   * Sends a text command, `TYPE|arg|…`, without a newline. Resolves when it has left.
-   * @param options.waitMs how long to wait for an agent that is not there; by default not at all
-   * @param options.relayed true when a program sent it that takes the bridge for the avatar: a SYNTH_START of it is
-   * answered as one of the avatar's own content
+   * Sends a text command, `TYPE|arg|…`, without a newline. Resolves when it was sent.
+   * @param options.waitMs maximum wait for an absent agent, in ms; default 0
+   * @param options.relayed true when a program that uses the bridge as the avatar sent it: its SYNTH_START is answered like
+   * one of the avatar's own content
    * @throws BridgeError COMMAND_INVALID, COMMAND_DANGEROUS, AGENT_ABSENT, AGENT_STALLED or RESTARTING
    */
   async send(
@@ -208,15 +208,15 @@ export class Agent implements Listenable<AgentEvents> {
     this.#events.emit('command', { line, relayed });
   }
 
-  /** @internal Sends a command of the bridge's own, whatever it does; while the agent is absent it is left out. */
+  /** @internal Sends a command of the bridge's own without the danger check; while the agent is absent it is left out. */
   issue(line: string): void {
     this.#sink.issue(line);
   }
 
   /**
-   * Sends a command and waits for the message by which the avatar answers it: `MODEL_ADD|x|…` is answered by
-   * `MODEL_EVENT_ADD|x`. A command without a known answer is answered by its own echo.
-   * @param options.timeoutMs how long to wait, in ms; default 5,000
+   * Sends a command and waits for the avatar's answer: `MODEL_ADD|x|…` is answered by `MODEL_EVENT_ADD|x`. A command
+   * without a known answer is answered by its own echo.
+   * @param options.timeoutMs maximum wait, in ms; default 5,000
    * @returns the answer
    * @throws BridgeError TIMEOUT, AGENT_LOST, or as `send`
    */
@@ -229,11 +229,11 @@ export class Agent implements Listenable<AgentEvents> {
 
   /**
    * Replaces a model by another one of the same alias: deletes it, waits until it is gone, and adds the new one. A speech
-   * that sounds ends with MODEL_GONE; one that comes after it waits for the new model.
-   * @param file the model file, as the avatar's machine knows it
+   * that is playing ends with MODEL_GONE; later speeches wait for the new model.
+   * @param file path of the model file on the avatar's machine
    * @param options.position `x,y,z`, as MODEL_ADD takes it
    * @param options.rotation `rx,ry,rz` in degrees, as MODEL_ADD takes it
-   * @param options.timeoutMs how long each of the two steps may take, in ms; default 10,000
+   * @param options.timeoutMs maximum time for each of the two steps, in ms; default 10,000
    * @throws BridgeError TIMEOUT, AGENT_LOST, or as `send`
    */
   async replaceModel(
@@ -272,40 +272,40 @@ export class Agent implements Listenable<AgentEvents> {
     );
   }
 
-  /** Ends what is spoken and drops what waits; what the agent holds still sounds. See `Player.interrupt`. */
+  /** Ends the current speech and drops the queue; audio that the agent already holds still sounds. See `Player.interrupt`. */
   async interrupt(options: { fadeMs?: number | undefined } = {}): Promise<Interruption> {
     const there = this.handover ? this.#interruptThere?.(options) : undefined;
     const [here, ended] = await Promise.all([this.#player.interrupt(options), there]);
     return ended ? { heardMs: ended.heardMs, dropped: ended.dropped + here.dropped } : here;
   }
 
-  /** Holds the speech where it is. @throws BridgeError RESTARTING */
+  /** Pauses the speech. @throws BridgeError RESTARTING */
   pause(): void {
     this.#refuseHandover();
     this.#player.pause();
     this.#keep();
   }
 
-  /** Goes on after `pause()`. @throws BridgeError RESTARTING */
+  /** Continues after `pause()`. @throws BridgeError RESTARTING */
   resume(): void {
     this.#refuseHandover();
     this.#player.resume();
     this.#keep();
   }
 
-  /** Makes everything louder or quieter from now on, without a click. @param gainDb in dB; 0 is unchanged @throws BridgeError RESTARTING */
+  /** Sets the gain from now on, without a click. @param gainDb in dB; 0 is unchanged @throws BridgeError RESTARTING */
   setGainDb(gainDb: number): void {
     this.#refuseHandover();
     this.#player.setGainDb(gainDb);
     this.#keep();
   }
 
-  /** Every speech that has not ended, in the order in which they are or will be heard. */
+  /** Every speech that has not ended, in playing order. */
   get speeches(): Speech[] {
     return this.#player.speeches;
   }
 
-  /** What it is doing, as plain data. */
+  /** Current state, as plain data. */
   snapshot(): AgentSnapshot {
     const link = this.#link;
     return {
@@ -331,7 +331,7 @@ export class Agent implements Listenable<AgentEvents> {
 
   // ---- the transport's side -----------------------------------------------------------------------------------
 
-  /** @internal Takes a connection on. There must be none. */
+  /** @internal Takes a connection. There must be none yet. */
   attach(connection: Connection, state?: LinkState): void {
     const { clock, wheel, readyTimeoutMs, model } = this.#settings;
     const link = new Link(connection, {
@@ -343,7 +343,7 @@ export class Agent implements Listenable<AgentEvents> {
       state,
     });
     this.#sink.attach(link);
-    // Here it is: should it go and come back, it comes as anybody does.
+    // The handover is complete: after a loss it reconnects like any other agent.
     this.expect(0);
     if (state?.gainDb !== undefined) this.#player.setGainDb(state.gainDb);
     if (state?.paused) this.#player.pause();
@@ -354,7 +354,7 @@ export class Agent implements Listenable<AgentEvents> {
       this.#events.emit('stalled', link.stalled);
       this.#player.readingChanged();
     });
-    // The echo of a text line tells of the avatar's own pace, not of the link's.
+    // The echo of a text line measures the avatar's main loop, not the connection.
     if (connection.transport === 'websocket') {
       link.events.on('roundTrip', ({ jitterMs, lastMs, minMs }) =>
         this.#autoLead.markReturned(jitterMs, lastMs - minMs),
@@ -374,15 +374,16 @@ export class Agent implements Listenable<AgentEvents> {
   }
 
   /**
-   * @internal It is on its way here from another process, which may take this long, in ms.
-   * @param interruptThere ends what that process speaks with it
+   * @internal Expects its connection from another process.
+   * @param withinMs maximum wait, in ms
+   * @param interruptThere ends what that process is speaking
    */
   expect(withinMs: number, interruptThere?: InterruptThere): void {
     this.#expectedUntilMs = this.#settings.clock.nowMs() + withinMs;
     this.#interruptThere = interruptThere;
   }
 
-  /** @internal A program takes the bridge for this avatar. @returns ends it */
+  /** @internal Adds a program that uses the bridge as the avatar. @returns removes it */
   relayed(program: () => RelayedProgramSnapshot): () => void {
     const { name } = program();
     this.#relayed.add(program);
@@ -393,7 +394,7 @@ export class Agent implements Listenable<AgentEvents> {
     };
   }
 
-  /** @internal What a relayed program sent was not passed on. */
+  /** @internal Reports that something a relayed program sent was refused. */
   relayRefused(program: string, reason: string): void {
     this.#events.emit('relay', { program, state: 'refused', reason });
   }
@@ -408,10 +409,10 @@ export class Agent implements Listenable<AgentEvents> {
   }
 
   /**
-   * @internal Takes no more speeches, and settles when those that there are have ended. When `late` says that they have
-   * had time enough they are stopped, and so is at once what waits for an agent that is not here.
-   * @param refusal why it takes none
-   * @param reason what those end with that are stopped, in the place of SPEECH_STOPPED
+   * @internal Refuses new speeches, and settles when the current ones have ended. When `late` is aborted, they are
+   * stopped, and speeches that wait for an absent agent are stopped at once.
+   * @param refusal error of new speeches
+   * @param reason error of the stopped speeches, instead of SPEECH_STOPPED
    */
   async drain(late: AbortSignal, refusal: BridgeError, reason?: BridgeError): Promise<void> {
     this.#refusal = refusal;
@@ -425,8 +426,8 @@ export class Agent implements Listenable<AgentEvents> {
   }
 
   /**
-   * @internal Asks its avatar for a sign of life.
-   * @returns false when it is not connected, or none came within `withinMs`
+   * @internal Probes its avatar.
+   * @returns false when it is not connected or did not answer within `withinMs`
    */
   answers(withinMs: number): Promise<boolean> {
     const link = this.#link;
@@ -449,8 +450,8 @@ export class Agent implements Listenable<AgentEvents> {
   }
 
   /**
-   * @internal Gives its connection, which does not answer, to the agent of another name. It is never closed here.
-   * @returns nothing when it has none any more
+   * @internal Gives up its unresponsive connection for the agent of another name. It is never closed here.
+   * @returns undefined when it has no connection any more
    */
   giveUp(newName: string): { connection: Connection; state: LinkState } | undefined {
     const link = this.#link;
@@ -464,7 +465,7 @@ export class Agent implements Listenable<AgentEvents> {
     return { connection, state: link.giveUp(newName) };
   }
 
-  /** @internal Gives its connection to another process once it is drained. */
+  /** @internal Hands its connection to another process once it is drained. */
   async handOver(late: AbortSignal): Promise<void> {
     const reason = new BridgeError(
       'RESTARTING',
@@ -476,18 +477,18 @@ export class Agent implements Listenable<AgentEvents> {
     await link?.connection.passOn?.(() => link.detach());
   }
 
-  /** @internal There is no next process any more: it takes speeches again. */
+  /** @internal Accepts speeches again after the next process was lost. */
   takeBack(): void {
     this.#refusal = undefined;
     this.expect(0);
   }
 
-  /** @internal Another process starts beside this one, or has started: a lead that is not fixed is larger for so long. */
+  /** @internal Raises an automatic lead while another process starts on the same machine. */
   brace(on: boolean): void {
     this.#autoLead.brace(on);
   }
 
-  /** @internal Ends everything; the connection stays for its owner to close. */
+  /** @internal Ends everything. The connection's owner closes the connection. */
   close(): void {
     this.#player.close();
     this.#sink.close();
@@ -502,7 +503,7 @@ export class Agent implements Listenable<AgentEvents> {
     return this.#sink.link;
   }
 
-  /** Goes on after a wait was given up: a model that is loaded later is noticed. */
+  /** Reports readiness even after a wait was given up: a model that loads later is noticed. */
   async #becomeReady(link: Link, model: string): Promise<void> {
     for (let told = false; ; told = true) {
       try {

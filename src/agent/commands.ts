@@ -2,11 +2,11 @@ import { families } from './messages/catalogue.js';
 import { family } from './messages/shape.js';
 
 /*
- * Builders of the avatar's commands, a family each, made of the message catalogue. A builder makes a line and sends
- * nothing: `agent.send(commands.motion.add('0', 'nod', 'nod.vmd'))`.
+ * Builders of the avatar's commands, one family each, generated from the message catalogue. A builder returns a line and
+ * sends nothing: `agent.send(commands.motion.add('0', 'nod', 'nod.vmd'))`.
  */
 
-/** 3D models, and single bones and morphs of theirs. */
+/** 3D models, and their single bones and morphs. */
 export const model = family(families.model);
 /** Motions: `motion.add('0', 'nod', 'nod.vmd', { range: 'PART' })`. */
 export const motion = family(families.motion);
@@ -18,7 +18,7 @@ export const turn = family(families.turn);
 export const rotate = family(families.rotate);
 /** The viewpoint. */
 export const camera = family(families.camera);
-/** What is behind and below the models. */
+/** Background and floor. */
 export const stage = family(families.stage);
 /** The light. */
 export const light = family(families.light);
@@ -32,7 +32,7 @@ export const window = family(families.window);
 export const textArea = family(families.textArea);
 /** Text on the screen. */
 export const caption = family(families.caption);
-/** What asks or tells the person in front of the screen. */
+/** Questions and notices for the person in front of the screen. */
 export const prompt = family(families.prompt);
 /** Documents over the whole screen. */
 export const infoText = family(families.infoText);

@@ -8,28 +8,28 @@ export interface ConnectionEvents {
    * (protocol.md §1).
    */
   message: Uint8Array;
-  /** The agent is known to have read more than before: `acks` has been brought up to date. */
+  /** The agent is known to have read more than before; `acks` is up to date. */
   acknowledged: undefined;
-  /** It is gone, with the reason as a clause; the last event. */
+  /** The connection is closed, with the reason as a clause; the last event. */
   closed: string;
 }
 
-/** The round trip of what an agent acknowledges, in ms. */
+/** Round trip of the agent's acknowledgements, in ms. */
 export interface RoundTrip {
   readonly count: number;
   readonly lastMs: number;
   readonly minMs: number;
   readonly medianMs: number;
   readonly maxMs: number;
-  /** Difference between the fastest and nearly the slowest of the last ones: a lead has to cover it. */
+  /** Difference between the fastest and nearly the slowest of the last round trips; a lead has to cover it. */
   readonly jitterMs: number;
 }
 
-/** What one connection was sent, and what its agent is known to have read of it. */
+/** Totals sent on one connection, and the part its agent is known to have read. */
 export interface Acknowledgements {
-  /** Frames, the samples in them at 16 kHz, and commands that were handed over. */
+  /** Frames, the samples in them at 16 kHz, and commands handed over. */
   readonly sent: Readonly<{ frames: number; samples: number; commands: number }>;
-  /** Samples known to have been read. */
+  /** Samples that the agent is known to have read. */
   readonly readSamples: number;
   /** Monotonic ms from which silence means that the agent has stopped reading; undefined while nothing is unanswered. */
   readonly overdueAtMs: number | undefined;
@@ -38,62 +38,62 @@ export interface Acknowledgements {
 }
 
 /**
- * What carries one agent's bytes. A transport makes it; the agent's side uses it and never closes it while the agent
+ * Transport of one agent's bytes. A transport makes it; the agent's side uses it and never closes it while the agent
  * should live: losing the connection ends the agent's program (protocol.md §1).
  */
 export interface Connection {
-  /** The other end, for logs: `127.0.0.1:51324`. */
+  /** Address of the other end, for logs: `127.0.0.1:51324`. */
   readonly remote: string;
   /** Monotonic ms at which it was opened. */
   readonly openedAtMs: number;
   readonly events: Emitter<ConnectionEvents>;
-  /** Over TCP, the position follows the clock between acknowledgements, which come about once a second. */
+  /** Transport kind. Over TCP, the position follows the clock between acknowledgements, which come about once a second. */
   readonly transport: 'websocket' | 'tcp';
   readonly acks: Acknowledgements;
   /** Bytes handed over that the operating system has not taken yet. */
   readonly unsentBytes: number;
   /**
    * Sends one unit of the wire, whole, in one write. Does nothing once closed.
-   * @param unit the sender's again once this returns: what waits is a copy
+   * @param unit may be reused by the caller once this returns: a waiting unit is copied
    */
   send(unit: WireUnit): void;
-  /** Takes a message that may answer for what was sent. @returns true when it does: it is nobody else's business */
+  /** Takes a message that may acknowledge what was sent. @returns true when it does, and nobody else should see it */
   takeEcho?(message: AgentMessage): boolean;
-  /** Asks the agent for a sign of life; `acknowledged` is the answer. Absent where nothing can ask. */
+  /** Probes the agent; `acknowledged` is the answer. Absent where the transport has no probe. */
   probe?(): void;
-  /** Reads nothing until `release`; what comes waits. Absent where it cannot. */
+  /** Stops reading until `release`; incoming data waits. Absent where the transport cannot. */
   hold?(): void;
   release?(): void;
-  /** Keeps what a process that takes over must know; absent where nobody could. */
+  /** Stores the state that a process taking over needs; absent where none can take over. */
   remember?(agentName: string, state: LinkState): void;
   /**
-   * Gives it up to another process, between two messages; absent where none could take it.
-   * @param onPassed called at the moment from which nothing is sent or received here any more
+   * Hands the connection to another process, between two messages; absent where none can take it.
+   * @param onPassed called when nothing is sent or received here any more
    */
   passOn?(onPassed: () => void): Promise<void>;
-  /** Drops it at once, without a word to the agent, whose program will end. */
+  /** Drops the connection at once, without a close handshake. The agent's program will end. */
   destroy(): void;
 }
 
-/** What is known of an agent whose connection another process has had before. */
+/** Known state of an agent whose connection another process had before. */
 export interface LinkState {
-  /** External control is on. */
+  /** True while external control is on. */
   readonly started?: boolean | undefined;
   /** The model whose lips are bound. */
   readonly model?: string | undefined;
   readonly mode?: 'file' | 'stream' | undefined;
-  /** Who moves its lips. */
+  /** Source of its lip movements. */
   readonly lips?: 'avatar' | 'commands' | undefined;
-  /** Its volume, in dB. */
+  /** Gain, in dB. */
   readonly gainDb?: number | undefined;
-  /** Somebody holds its speeches. */
+  /** True while its speeches are paused. */
   readonly paused?: boolean | undefined;
   /** Commands that the avatar waits for, and that were still to be sent: the end of what it asked for. */
   readonly owed?: readonly string[] | undefined;
   /** Samples sent since the last segment end. */
   readonly openSamples?: number | undefined;
-  /** True when the last frame of those may not have left. */
+  /** True when the last frame of those may not have been sent. */
   readonly inDoubt?: boolean | undefined;
-  /** Monotonic ms at which it has played all that it was sent. */
+  /** Monotonic ms at which it has played everything it was sent. */
   readonly dryAtMs?: number | undefined;
 }

@@ -1,4 +1,4 @@
-/** Types that deserve an explicit permission, with what each can do (protocol.md §3 and §7). */
+/** Types that need an explicit permission, with what each can do (protocol.md §3 and §7). */
 const DANGEROUS_TYPES: ReadonlyMap<string, string> = new Map([
   ['EXECUTE', 'runs a program on the avatar’s machine'],
   ['KEY_POST', 'presses keys in other programs on the avatar’s machine'],
@@ -12,16 +12,16 @@ const DANGEROUS_TYPES: ReadonlyMap<string, string> = new Map([
   ['LOG_UPLOAD', 'sends the avatar’s logs to another machine'],
 ]);
 
-/** A key value that the avatar hands to its operating system as something to open. */
+/** Key whose value the avatar gives to its operating system to open. */
 const OPENED_KEY = '_RequestedURL';
 
-/** It replaces a model in place. */
+/** Types that replace a model in place. */
 const MODEL_CHANGE = /^MODEL_CHANGE(?:_ASYNC)?$/;
 
 const BUTTON_ACTION = /^(?:open|play|message|setkeyvalue),/;
 
 /**
- * Why a command needs a permission, or undefined when it does not. Looks into what other commands carry:
+ * Returns why a command needs a permission, or undefined when it does not. Also checks commands inside other commands:
  * `__AV_MESSAGE,…`, the action of a menu item and of a button.
  * @param line a command line without its newline
  * @param boundModels aliases of models whose lips are or will be bound

@@ -8,9 +8,9 @@ import type { Agent } from './agent.js';
 import type { SayOptions, SayText } from './say.js';
 import type { AgentSettings } from './settings.js';
 
-/** How long those that are ready wait for the others before they begin without them, in ms. */
+/** Default time that ready agents wait for the others before they begin without them, in ms. */
 const PATIENCE_MS = 3000;
-/** How long after the first has heard all of it the others may still be at it, in ms. */
+/** Maximum lag of the other agents after the first has finished, in ms. */
 const LAG_MS = 3000;
 
 /** One sound, spoken by several agents. */
@@ -18,33 +18,33 @@ export interface GroupSpeech {
   /** Each agent's own speech, in the order of the agents. */
   readonly speeches: readonly Speech[];
   /**
-   * Settles when all have ended, with each one's end by the agent's name. One that falls far behind the others is stopped
+   * Settles when all have ended, with each agent's end by name. An agent that falls far behind the others is stopped
    * and not waited for; its end says so. Never rejects.
    */
   readonly finished: Promise<ReadonlyMap<string, SpeechEnd>>;
-  /** Ends it everywhere. */
+  /** Stops it on every agent. */
   stop(options?: { fadeMs?: number | undefined }): Promise<ReadonlyMap<string, SpeechEnd>>;
 }
 
-/** What a group needs of the settings of its agents. */
+/** Agent settings that a group uses. */
 export type GroupSettings = Pick<AgentSettings, 'openSound' | 'clock' | 'narrator'>;
 
 /**
- * Several agents at once. Their frames leave in step: the sound is read once, and all begin together. A slow one never
- * holds the others back: one that is not ready in time, or stops reading, is left behind with an error of its own.
+ * Several agents at once. Their frames leave in step: the sound is read once, and all begin together. A slow agent never
+ * delays the others: one that is not ready in time, or stops reading, is skipped with its own error.
  */
 export class AgentGroup {
   readonly agents: readonly Agent[];
   readonly #settings: GroupSettings;
 
-  /** Made by the bridge, never by a caller. @throws BridgeError AGENT_UNKNOWN without any agent */
+  /** Called by the bridge only. @throws BridgeError AGENT_UNKNOWN without any agent */
   constructor(agents: readonly Agent[], settings: GroupSettings) {
     if (agents.length === 0) throw new BridgeError('AGENT_UNKNOWN', 'There is no agent in the group.');
     this.agents = agents;
     this.#settings = settings;
   }
 
-  /** Speaks one sound on all of them. @throws as `Agent.speak`; then none of them has taken it on */
+  /** Speaks one sound on all agents. @throws as `Agent.speak`; then no agent has accepted it */
   speak(
     input: SoundInput,
     options: SpeechOptions & SoundInputOptions & { readonly patienceMs?: number | undefined } = {},
@@ -80,7 +80,7 @@ export class AgentGroup {
     };
   }
 
-  /** Speaks one live sound on all of them; see `Agent.live`. @throws as `speak` */
+  /** Speaks one live sound on all agents; see `Agent.live`. @throws as `speak` */
   live(
     input: SoundInput,
     options: SpeechOptions & SoundInputOptions & { readonly patienceMs?: number | undefined } = {},
@@ -88,7 +88,7 @@ export class AgentGroup {
     return this.speak(liveSound(this.#settings.openSound(input, options), options), options);
   }
 
-  /** Speaks a text on all of them, synthesised once. @throws as `Agent.say`; then none of them has taken it on */
+  /** Speaks a text on all agents, synthesised once. @throws as `Agent.say`; then no agent has accepted it */
   say(text: SayText, options: SayOptions & { readonly patienceMs?: number | undefined } = {}): GroupSpeech {
     const { patienceMs } = options;
     const spoken = this.#settings.narrator.prepare(text, options);
@@ -101,8 +101,8 @@ export class AgentGroup {
   }
 
   /**
-   * Sends a command to all of them.
-   * @returns what became of it by the agent's name: nothing, or why it was not sent
+   * Sends a command to all agents.
+   * @returns by agent name: undefined when it was sent, else the error
    */
   async send(line: string): Promise<ReadonlyMap<string, unknown>> {
     const results = await Promise.allSettled(this.agents.map((agent) => agent.send(line)));
@@ -114,7 +114,7 @@ export class AgentGroup {
     );
   }
 
-  /** The end of each, of one that is left behind too. */
+  /** Collects the end of each speech, including those of agents left behind. */
   async #ends(speeches: readonly Speech[]): Promise<ReadonlyMap<string, SpeechEnd>> {
     const ends = new Map<string, SpeechEnd>();
     let timer: Timer | undefined;
@@ -142,7 +142,7 @@ export class AgentGroup {
   }
 }
 
-/** The end of one that has not ended long after the others have. */
+/** End of a speech that is still running long after the others have ended. */
 function leftBehind(agent: string, speech: Speech): SpeechEnd {
   const { positionMs, durationMs, droppedMs } = speech.position;
   const message = `Agent ${agent} fell behind the others of ${speech.label} and was left behind.`;
@@ -162,9 +162,9 @@ function leftBehind(agent: string, speech: Speech): SpeechEnd {
 }
 
 /**
- * A gate for `count` speeches.
- * @param patienceMs how long the first waits for the last, in ms
- * @param tooLate makes the error for one that comes after it has opened
+ * Returns a gate for `count` speeches.
+ * @param patienceMs maximum time the first waits for the last, in ms
+ * @param tooLate makes the error of one that arrives after the gate has opened
  */
 function startGate(clock: Clock, count: number, patienceMs: number, tooLate: () => Error): StartGate {
   let expected = count;

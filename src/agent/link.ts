@@ -25,18 +25,18 @@ import {
   type WireUnit,
 } from './wire.js';
 
-/** Units that may wait for the first moment at which sending is safe. */
+/** Maximum number of units queued until sending is safe. */
 const MAX_EARLY = 1000;
-/** A wait that ends so much late, in ms, was a stall, maybe of the whole machine: the agent may have slept as well. */
+/** Delay of a timer, in ms, that counts as a stall, possibly of the whole machine: the agent may have stalled as well. */
 const STALL_MS = 25;
-/** Waits in all; a machine that stalls at each of them has other worries. */
+/** Maximum number of waits; a machine that stalls at each of them will not recover by another one. */
 const MAX_WAITS = 4;
-/** Bytes that may wait for an agent that has stopped reading before commands are refused. */
+/** Maximum bytes queued for an agent that has stopped reading before commands are refused. */
 const MAX_UNSENT_BYTES = 1_000_000;
 
-/** An idle agent is asked for a sign of life so often, in ms: one that is gone without a word is noticed in a minute. */
+/** Interval of the probes of an idle agent, in ms: a silently lost agent is noticed within a minute. */
 const IDLE_PROBE_MS = 20_000;
-/** A connection that was taken over from another process answers within this time, in ms, or cannot be read here. */
+/** Time within which a connection taken over from another process must answer, in ms; else it cannot be read here. */
 const TAKEN_OVER_ANSWER_MS = 2000;
 
 /** What is owed is kept in little room, beside other facts. */
@@ -47,31 +47,31 @@ export interface LinkEvents {
   message: AgentMessage;
   /** The agent has stopped reading, or reads again. */
   reading: undefined;
-  /** The agent has acknowledged what it was sent. */
+  /** The agent has acknowledged data. */
   roundTrip: RoundTrip;
-  /** The model whose lips are bound is gone: sound that comes now is dropped. What was under way is closed. */
+  /** The model whose lips are bound was deleted: further sound is dropped by the avatar. The open segment is closed. */
   modelGone: BridgeError;
-  /** It was taken over from another process, and nothing has been read from it since. */
+  /** The connection was taken over from another process, and nothing has been read from it since. */
   unanswered: undefined;
   lost: BridgeError;
 }
 
-/** What a link needs to know. */
+/** Options of a link. */
 export interface LinkOptions {
   readonly agentName: string;
   readonly clock: Clock;
   readonly wheel: TimerWheel;
-  /** How long a model may take before a wait for it is given up, in ms. */
+  /** Maximum loading time of a model before a wait for it is given up, in ms. */
   readonly readyTimeoutMs: number;
-  /** No sound leaves sooner after the connection was made, in ms, unless the avatar tells that its device is open. */
+  /** Minimum time between connecting and the first sound, in ms, unless the avatar reports that its device is open. */
   readonly firstSoundMs: number;
   /** Set when the connection was taken over from another process. */
   readonly state?: LinkState | undefined;
 }
 
 /**
- * One connection of an agent, from its first byte to its last: set-up, units out in one order, messages in, and whether
- * the agent still reads.
+ * One connection of an agent, from its first byte to its last: set-up, outgoing units in one order, incoming messages,
+ * and stall detection.
  */
 export class Link {
   readonly events = new Emitter<LinkEvents>();
@@ -89,22 +89,22 @@ export class Link {
   #started = false;
   /** Samples sent since the last segment end. */
   #openSamples = 0;
-  /** True when the lips were bound to a model that nobody knows to be loaded. */
+  /** True when the lips were bound to a model that is not known to be loaded. */
   #boundUnseen = false;
-  /** What waits for the first moment at which sending is safe; undefined from then on. */
+  /** Units queued until sending is safe; undefined from then on. */
   #early: WireUnit[] | undefined = [];
   #earlyTimer: Timer | undefined;
   #idleTimer: Timer | undefined;
   #answerTimer: Timer | undefined;
   #unanswered = false;
-  /** Settles when something has come on a connection that was taken over. */
+  /** Settles when data has arrived on a connection that was taken over. */
   #firstAnswer: Promise<void> | undefined;
   #onFirstAnswer: (() => void) | undefined;
   #stalled = false;
   #stallTask: TimerTask | undefined;
   #lost: BridgeError | undefined;
   #playsUntilMs = -Infinity;
-  /** Nothing is spoken before then. */
+  /** Monotonic ms before which nothing may be spoken. */
   #quietAtMs = -Infinity;
 
   constructor(connection: Connection, options: LinkOptions) {
@@ -135,12 +135,12 @@ export class Link {
     this.#watchIdle();
   }
 
-  /** Why it is gone, once it is. */
+  /** Reason of the loss, once lost. */
   get lost(): BridgeError | undefined {
     return this.#lost;
   }
 
-  /** The model whose lips are bound, once one is. */
+  /** Model whose lips are bound, if any. */
   get model(): string | undefined {
     return this.#model;
   }
@@ -149,14 +149,14 @@ export class Link {
     return this.#mode;
   }
 
-  /** Monotonic ms until which the agent plays what nobody here keeps count of; -Infinity where there is nothing. */
+  /** Monotonic ms until which the agent plays audio that is not counted here; -Infinity when there is none. */
   get playsUntilMs(): number {
     return this.#playsUntilMs;
   }
 
   /**
-   * What it holds plays until then, and nothing is to follow before: it may hold part of a block, which it drops only
-   * when it has run dry (protocol.md §4).
+   * Delays further sound until the agent has played all it holds. It may hold part of a block, which it drops only when
+   * it has run dry (protocol.md §4).
    * @param atMs monotonic
    */
   playOut(atMs: number): void {
@@ -165,8 +165,8 @@ export class Link {
   }
 
   /**
-   * True for a connection that was taken over from another process and from which nothing has come since: what it is sent
-   * may be played, and may not.
+   * True for a connection that was taken over from another process and on which nothing has been received since. Sound
+   * sent to it may or may not be played.
    */
   get unanswered(): boolean {
     return this.#unanswered;
@@ -178,9 +178,9 @@ export class Link {
   }
 
   /**
-   * Sends a unit. All that goes to the agent goes this way, in one order: commands leave at once, between two frames.
-   * Only in the first moments of a connection they wait, because the agent would not see them (protocol.md §1).
-   * @throws BridgeError AGENT_STALLED for a command when too much waits already for an agent that does not read
+   * Sends a unit. Everything for the agent passes here, in one order: commands leave at once, between two frames. Only in
+   * the first moments of a connection they wait, because the agent would not see them (protocol.md §1).
+   * @throws BridgeError AGENT_STALLED for a command when too much already waits for an agent that does not read
    */
   send(unit: WireUnit): void {
     if (this.#lost) return;
@@ -198,7 +198,7 @@ export class Link {
     if (!this.#stallTask) this.#watchReading();
   }
 
-  /** Keeps what is known of the avatar true to what it is sent, whoever sends it. */
+  /** Updates the known state of the avatar from a sent unit, whoever sent it. */
   #follow({ kind, samples, line }: WireUnit): void {
     if (kind === 'frame') return void (this.#openSamples += samples.length);
     if (kind === 'segment-end') return void (this.#openSamples = 0);
@@ -215,8 +215,8 @@ export class Link {
   }
 
   /**
-   * `confirmed` when the avatar itself has told that its sound device is open and its bound model is loaded. Without its
-   * log the former is only awaited: `assumed`.
+   * `confirmed` when the avatar itself has reported that its sound device is open and its bound model is loaded.
+   * `assumed` without its log, where the device is only assumed to be open.
    */
   get hearing(): 'confirmed' | 'assumed' {
     if (this.#unanswered || this.#boundUnseen) return 'assumed';
@@ -243,8 +243,8 @@ export class Link {
   }
 
   /**
-   * Settles when the model is loaded, external control is on, its lips are bound and the mode is set. What has been
-   * done is not done again: repeating `__AV_SETMODEL` is pointless and has crashed an agent (protocol.md §3).
+   * Settles when the model is loaded, external control is on, its lips are bound and the mode is set. Completed steps are
+   * not repeated: repeating `__AV_SETMODEL` is pointless and has crashed an agent (protocol.md §3).
    * @throws BridgeError MODEL_NOT_READY, AGENT_LOST, or the signal's reason
    */
   async prepare(
@@ -262,15 +262,15 @@ export class Link {
     if (this.#mode !== mode) this.send(mode === 'file' ? MODE_FILE : MODE_STREAM);
     if (this.#lips !== lips) {
       this.send(encodeCommand(autoLipCommand(lips === 'commands' ? 'ALWAYS' : 'NO')));
-      // Switched off while they move, the lips can freeze half-open (protocol.md §4).
+      // When switched off during movement, the lips can freeze half-open (protocol.md §4).
       if (lips === 'commands') this.send(encodeCommand(closeMouthCommand(model)));
     }
   }
 
   /**
-   * Goes on where another process was. A speech that it left is closed. Where the count of its samples is in doubt, what
-   * the agent still holds is played out before anything follows: only then does it drop what is less than a block
-   * (protocol.md §4), so that the next speech is whole either way.
+   * Continues for another process. A segment that it left open is closed. When the sample count is in doubt, nothing is
+   * sent until the agent has played all it holds: only then does it drop a partial block (protocol.md §4), so that the
+   * next speech is whole either way.
    */
   #takeOver(state: LinkState): void {
     const { started, model, mode, lips = 'avatar' } = state;
@@ -282,7 +282,7 @@ export class Link {
     this.#paused = state.paused ?? false;
     if (model !== undefined) this.#readiness.assume(model);
     if (model !== undefined && lips === 'commands') {
-      // The line that they follow goes on for as long as it is.
+      // A LIPSYNC line of the process before would continue to its end.
       this.send(encodeCommand(closeMouthCommand(model)));
     }
     this.#closeSpeech(state);
@@ -290,7 +290,7 @@ export class Link {
     this.#awaitAnswer();
   }
 
-  /** Whether what the agent says is read here at all (README, Crashes and restarts). */
+  /** Checks that messages of the agent arrive here at all. */
   #awaitAnswer(): void {
     const { connection } = this;
     if (!connection.probe) return;
@@ -332,7 +332,7 @@ export class Link {
 
   #watchIdle(): void {
     const { connection } = this;
-    // Over TCP a probe is a text line, and each one would end the avatar's own idle time; the system looks after those.
+    // Over TCP a probe is a text line, and each one would end the avatar's own idle time; TCP keep-alive checks those.
     if (!connection.probe || connection.transport === 'tcp') return;
     this.#idleTimer = this.#options.clock.after(IDLE_PROBE_MS, () => {
       if (connection.acks.overdueAtMs === undefined) connection.probe?.();
@@ -356,7 +356,7 @@ export class Link {
     return padding;
   }
 
-  /** Keeps how the agent is set for a process that takes over: its volume, in dB, and whether it is held. */
+  /** Stores the agent's gain in dB and its pause state for a process that takes over. */
   keep(gainDb: number, paused: boolean): void {
     if (gainDb === this.#gainDb && paused === this.#paused) return;
     this.#gainDb = gainDb;
@@ -406,7 +406,7 @@ export class Link {
     this.#stallTask = this.#options.wheel.at(atMs, (nowMs) => {
       this.#stallTask = undefined;
       if (acks.overdueAtMs === undefined || nowMs < acks.overdueAtMs) return this.#watchReading();
-      // It is this process that stood still: the answer may have come and not been looked at yet.
+      // This process itself stalled: the answer may have arrived without having been read yet.
       if (nowMs - atMs > STALL_MS) return this.#watchReadingAt(nowMs + STALL_MS);
       this.#stalled = true;
       this.events.emit('reading', undefined);
@@ -416,9 +416,9 @@ export class Link {
   #onAcknowledged(): void {
     this.#answered();
     const { overdueAtMs, roundTrip } = this.connection.acks;
-    // The statistics are worth their price only to somebody who looks at them.
+    // The statistics are costly, so they are made only for listeners.
     if (this.events.listenerCount('roundTrip') > 0) this.events.emit('roundTrip', roundTrip!);
-    // After a stall several come at once; only when none is overdue is the agent's reading up to date.
+    // After a stall several arrive at once; the agent reads again only when none is overdue.
     if (!this.#stalled || (overdueAtMs !== undefined && this.#options.clock.nowMs() >= overdueAtMs)) return;
     this.#stalled = false;
     this.events.emit('reading', undefined);
@@ -431,7 +431,7 @@ export class Link {
       const gone = this.#readiness.onMessage(message);
       if (message.text === 'AVATAR|START' || message.text === 'AVATAR|END')
         this.#started = message.text === 'AVATAR|START';
-      // Of a message that a part of the avatar acts on, the log tells a second time.
+      // The log repeats a message when a module of the avatar acts on it.
       if (message.log?.level !== 'Captured') this.events.emit('message', message);
       if (gone !== undefined && gone === this.#model) this.#onModelGone(gone);
     }
@@ -448,7 +448,7 @@ export class Link {
     );
   }
 
-  /** Ends this side of it: another process has the connection now. */
+  /** Stops using the connection: another process has it now. */
   detach(): void {
     this.#end(
       new BridgeError(
@@ -458,7 +458,7 @@ export class Link {
     );
   }
 
-  /** Ends this side of it: the connection is that of another agent now. @returns how it was set up */
+  /** Stops using the connection: another agent has it now. @returns its set-up */
   giveUp(newName: string): LinkState {
     const { agentName } = this.#options;
     const dryAtMs = this.#playsUntilMs;

@@ -1,7 +1,7 @@
 /*
- * The avatar's message catalogue. One table says what each command and event is (messages/: a file a group); from it come
- * the builders (commands.ts), what the avatar's messages mean (classify), which message answers which command (answerOf),
- * and the list for completion (commandCatalogue).
+ * The avatar's message catalogue. One table describes each command and event (messages/: one file a group). Made from it:
+ * the builders (commands.ts), the meaning of the avatar's messages (classify), the message that answers a command
+ * (answerOf), and the list for completion (commandCatalogue).
  */
 
 export {

@@ -2,28 +2,28 @@ import type { Clock, Timer } from '../base/clock.js';
 import { BridgeError } from '../base/errors.js';
 import { isProbeAnswer, probeCommand, type AgentMessage, type LogLine } from './wire.js';
 
-/** The first probe goes out so long after the upgrade, in ms (protocol.md §5). */
+/** Delay of the first probe after the upgrade, in ms (protocol.md §5). */
 const FIRST_PROBE_MS = 60;
-/** …and again so often until it is answered (protocol.md §5). */
+/** Interval of further probes until one is answered, in ms (protocol.md §5). */
 const PROBE_EVERY_MS = 50;
-/** When a model has kept everyone waiting this long, it is asked for more rarely. */
+/** Waiting time, in ms, after which a model is probed less often. */
 const EAGER_FOR_MS = 10_000;
 const PATIENT_EVERY_MS = 500;
-/** Tell the one who waits that it takes long. */
+/** Waiting time, in ms, after which the caller is told that it takes long. */
 const TELL_AFTER_MS = 1000;
 
-/** What the avatar's log says of its sound engine (protocol.md §5); each is a line of the module Remote. */
+/** Messages of the avatar's log about its sound engine (protocol.md §5); each is a line of the module Remote. */
 const SOUND_OPEN = 'openstream ok';
 const SOUND_FAILED =
   /^failed to (?:load config file|startup engine|initialize audio device|open audio stream)/;
 const CONNECTED = /^connected to /;
 
-/** What readiness needs. */
+/** Options of the readiness check. */
 export interface ReadinessOptions {
   readonly clock: Clock;
   /** Monotonic ms of the upgrade. */
   readonly openedAtMs: number;
-  /** How long after the upgrade the sound device counts as open when the avatar does not tell, in ms. */
+  /** Time after the upgrade at which the sound device counts as open when the avatar does not report it, in ms. */
   readonly firstSoundMs: number;
   readonly timeoutMs: number;
   readonly agentName: string;
@@ -31,31 +31,31 @@ export interface ReadinessOptions {
 }
 
 /**
- * What is known of the sound device. `timed`: nothing, so that time has to do; `opening`: the avatar sends its log, which
- * will tell; `open` and `failed`: it has told; `used`: another process has spoken through it.
+ * State of the sound device. `timed`: unknown, so that only time can tell; `opening`: the avatar sends its log, which
+ * will report it; `open` and `failed`: reported; `used`: another process has spoken through it.
  */
 type SoundState = 'timed' | 'opening' | 'open' | 'failed' | 'used';
 
-/** What somebody waits for. */
+/** A pending wait. */
 interface Wait {
   done(): boolean;
   readonly signal: AbortSignal | undefined;
   readonly timeoutMs: number;
   readonly tell: (() => void) | undefined;
   timedOut(): BridgeError;
-  /** Begins what has to be awaited, unless it is done already. */
+  /** Starts the condition to wait for, unless it is met already. */
   start?(): void;
 }
 
 /**
- * Finds out when an avatar can be heard (protocol.md §5). Its model: a harmless lip command is answered only once the
- * model is loaded and the program runs its main loop. Its sound device: it is opened after the connection, and only the
- * avatar's log tells when. Sound sent before either would be dropped in silence.
+ * Finds out when an avatar can be heard (protocol.md §5). Model: a harmless lip command is answered only once the model
+ * is loaded and the program runs its main loop. Sound device: it is opened after the connection, and only the avatar's
+ * log reports it. Sound sent before either would be dropped silently.
  */
 export class Readiness {
   readonly #options: ReadinessOptions;
   readonly #ready = new Set<string>();
-  /** Models that are asked for, with the timer of the next probe. */
+  /** Models being probed, with the timer of the next probe. */
   readonly #probes = new Map<string, Timer>();
   readonly #checks = new Set<() => void>();
   #sound: SoundState = 'timed';
@@ -65,26 +65,26 @@ export class Readiness {
     this.#options = options;
   }
 
-  /** True once the model has answered on this connection, and as long as it is loaded. */
+  /** True once the model has answered on this connection, for as long as it is loaded. */
   isReady(alias: string): boolean {
     return this.#ready.has(alias);
   }
 
-  /** True when the avatar itself has told that its sound device is open. */
+  /** True when the avatar itself has reported that its sound device is open. */
   get soundConfirmed(): boolean {
     return this.#sound === 'open';
   }
 
-  /** Takes a model's readiness, and that of the sound device, as known. */
+  /** Marks a model and the sound device as ready without a probe. */
   assume(alias: string): void {
     this.#ready.add(alias);
     this.#sound = 'used';
   }
 
   /**
-   * Settles when the model has answered and the sound device is open. The probing goes on after a wait was given up, as
-   * long as the connection lives: a model that is loaded later is noticed.
-   * @param waiting is told, once, when it takes long
+   * Settles when the model has answered and the sound device is open. Probing continues after a wait was given up, as
+   * long as the connection lives: a model that loads later is noticed.
+   * @param waiting called once when it takes long
    * @throws BridgeError MODEL_NOT_READY after the timeout, SOUND_DEVICE_FAILED, AGENT_LOST, or the signal's reason
    */
   async wait(alias: string, signal?: AbortSignal, waiting?: (message: string) => void): Promise<void> {
@@ -116,8 +116,8 @@ export class Readiness {
   }
 
   /**
-   * Looks at a message for what it says of the avatar.
-   * @returns the alias of a model that was ready and has gone
+   * Updates the readiness from a message of the avatar.
+   * @returns the alias of a ready model that was deleted
    */
   onMessage(message: AgentMessage): string | undefined {
     if (message.log) this.#onLog(message.log);
@@ -131,7 +131,7 @@ export class Readiness {
     return undefined;
   }
 
-  /** The connection is gone: every wait ends with `reason`. */
+  /** Ends every wait with `reason`, since the connection is lost. */
   close(reason: BridgeError): void {
     this.#closed = reason;
     for (const timer of this.#probes.values()) timer.cancel();
@@ -145,7 +145,7 @@ export class Readiness {
     return clock.nowMs() >= openedAtMs + firstSoundMs;
   }
 
-  /** The log begins with what was written before this connection: only what follows `connected to` is of it. */
+  /** The log begins with lines from before this connection: only those after `connected to` belong to it. */
   #onLog({ module, text }: LogLine): void {
     const said = module === 'Remote' ? text : '';
     if (this.#sound === 'timed' || CONNECTED.test(said)) this.#sound = 'opening';
@@ -201,7 +201,7 @@ export class Readiness {
       try {
         this.#options.send(probeCommand(alias));
       } catch {
-        // An agent that has stopped reading is asked again at the next turn.
+        // An agent that has stopped reading is probed again in the next round.
       }
     };
     const firstAtMs = openedAtMs + FIRST_PROBE_MS;

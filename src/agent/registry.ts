@@ -3,52 +3,52 @@ import { BridgeError } from '../base/errors.js';
 import type { Agent, InterruptThere } from './agent.js';
 import type { Connection, LinkState } from './connection.js';
 
-/** The agent of a path without a name. */
+/** Name of the agent for a path without a name. */
 export const DEFAULT_AGENT = 'default';
 
-/** What stands for every agent where a name is asked for; so it is none. */
+/** Word for every agent where a name is expected; no agent can have it as its name. */
 export const ALL_AGENTS = 'all';
 
-/** An avatar that has not answered for so long, in ms, has no claim to a name that another one comes for. */
+/** Maximum time of an avatar's answer, in ms, before a newcomer may take its name. */
 const SIGN_OF_LIFE_MS = 1000;
 
 const NAME = /^[\p{L}\p{N}._-]{1,64}$/u;
 
 /** The events of a registry. */
 export interface AgentRegistryEvents {
-  /** A name was heard of for the first time. */
+  /** A new name was added. */
   agent: Agent;
 }
 
-/** Every agent of a bridge, by name: those that are connected, and those that somebody has asked for. */
+/** Every agent of a bridge, by name: connected agents, and those that a caller has asked for. */
 export class AgentRegistry {
   readonly events = new Emitter<AgentRegistryEvents>();
   readonly #make: (name: string) => Agent;
   readonly #maxAgents: number;
   readonly #agents = new Map<string, Agent>();
-  /** Names that a caller holds a handle of, which has to stay the same one. */
+  /** Names whose handle a caller holds, which must remain the same object. */
   readonly #asked = new Set<string>();
   #handingOver: AbortSignal | undefined;
 
-  /** @param make makes the agent of a name that is new */
+  /** @param make makes the agent of a new name */
   constructor(make: (name: string) => Agent, options: { maxAgents: number }) {
     this.#make = make;
     this.#maxAgents = options.maxAgents;
   }
 
-  /** Those known, in the order in which they came. */
+  /** Known agents, in the order in which they were added. */
   list(): Agent[] {
     this.#sweep();
     return [...this.#agents.values()];
   }
 
-  /** The agent of that name if it is known. */
+  /** Returns the agent of that name if it is known. */
   find(name: string): Agent | undefined {
     return this.#agents.get(name);
   }
 
   /**
-   * The agent of that name; when it is not connected yet, the handle stands for it until it is.
+   * Returns the agent of that name. When it is not connected yet, the handle stands for it until it is.
    * @throws BridgeError AGENT_NAME_INVALID or AGENT_LIMIT
    */
   get(name: string = DEFAULT_AGENT): Agent {
@@ -58,8 +58,8 @@ export class AgentRegistry {
   }
 
   /**
-   * As `get`, but for a passing use: once nothing waits for it, the name is forgotten again. So a mistyped name does not
-   * stay for good.
+   * Same as `get`, for temporary use: once nothing waits for it, the name is forgotten again, so that a mistyped name does
+   * not remain.
    * @throws BridgeError AGENT_NAME_INVALID or AGENT_LIMIT
    */
   visit(name: string): Agent {
@@ -67,8 +67,8 @@ export class AgentRegistry {
   }
 
   /**
-   * Checks whether a new connection may come under a name, before it is accepted: afterwards it cannot be refused.
-   * Agents that are only asked for take no place.
+   * Checks whether a new connection may use a name, before it is accepted: afterwards it cannot be refused. Agents without
+   * a connection do not count towards the limit.
    * @throws BridgeError AGENT_NAME_INVALID or AGENT_LIMIT
    */
   admit(name: string): void {
@@ -80,11 +80,11 @@ export class AgentRegistry {
   }
 
   /**
-   * Takes a connection on under a name. One that another process had is never refused. Where an agent of that name is
-   * connected already, that one is asked for a sign of life; the newcomer has the name if there is none, and else the name
-   * with a number: refusing it would make it try again with ever longer paths (protocol.md §1).
-   * @param state what is known of a connection that another process had
-   * @throws BridgeError as `admit`, for one that no process had
+   * Adds a connection under a name. One that another process had is never refused. When an agent of that name is already
+   * connected, it is probed; the newcomer gets the name if there is no answer, else the name with a number: refusing it
+   * would make it try again with ever longer paths (protocol.md §1).
+   * @param state known state of a connection that another process had
+   * @throws BridgeError as `admit`, for a connection that no process had before
    */
   attach(name: string, connection: Connection, state?: LinkState): void {
     if (!state) this.admit(name);
@@ -113,7 +113,7 @@ export class AgentRegistry {
     if (this.#handingOver) void agent.handOver(this.#handingOver);
   }
 
-  /** The name itself if no connection has it, else the first with a number that none has. */
+  /** Returns the name itself if it is free, else the first free name with a number. */
   #freeName(name: string, state?: LinkState): string {
     let free = name;
     for (let number = 2; ; number += 1) {
@@ -123,38 +123,38 @@ export class AgentRegistry {
     }
   }
 
-  /** An agent of that name is on its way here from another process. See `Agent.expect`. */
+  /** Expects the connection of an agent from another process. See `Agent.expect`. */
   expect(name: string, withinMs: number, interruptThere?: InterruptThere): void {
     (this.#agents.get(name) ?? this.#create(name)).expect(withinMs, interruptThere);
   }
 
-  /** Lets every agent's speeches end, and takes no more. @param late see `Agent.drain` */
+  /** Waits until every agent's speeches have ended, and refuses new ones. @param late see `Agent.drain` */
   async drain(late: AbortSignal): Promise<void> {
     const refusal = new BridgeError('SERVICE_CLOSING', 'The service is ending.');
     await Promise.all(this.list().map((agent) => agent.drain(late, refusal)));
   }
 
   /**
-   * Gives every connection to another process, each when its agent has nothing more to say; those that come later too.
-   * @param late aborted when the speeches have had time enough: they are stopped then
+   * Hands every connection to another process, each when its agent has finished; later connections too.
+   * @param late aborted when the speeches' time is over: they are stopped then
    */
   async handOver(late: AbortSignal): Promise<void> {
     this.#handingOver = late;
     await Promise.all(this.list().map((agent) => agent.handOver(late)));
   }
 
-  /** The handover is off: the agents that are still here take speeches again, and none comes from elsewhere. */
+  /** Cancels the handover: the remaining agents accept speeches again, and none is expected from elsewhere. */
   takeBack(): void {
     this.#handingOver = undefined;
     for (const agent of this.#agents.values()) agent.takeBack();
   }
 
-  /** Ends every agent's speeches; their connections stay for their owner to close. */
+  /** Ends every agent's speeches. The connections' owner closes the connections. */
   close(): void {
     for (const agent of this.#agents.values()) agent.close();
   }
 
-  /** An agent that is only asked for. @throws BridgeError AGENT_NAME_INVALID or AGENT_LIMIT */
+  /** Adds an agent without a connection. @throws BridgeError AGENT_NAME_INVALID or AGENT_LIMIT */
   #add(name: string): Agent {
     checkName(name);
     if (this.#askedFor >= this.#maxAgents) this.#sweep();
@@ -200,7 +200,7 @@ function checkName(name: string): void {
   );
 }
 
-/** A name on its way here from another process is taken, but for that connection. */
+/** A name expected from another process is taken, except for that connection. */
 function isTaken(agent: Agent, state?: LinkState): boolean {
   return agent.state !== 'absent' && !(agent.handover && state);
 }

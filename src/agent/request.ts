@@ -4,7 +4,7 @@ import type { AgentEvents } from './agent-events.js';
 import { answerOf } from './messages.js';
 import type { AgentMessage } from './wire.js';
 
-/** An agent as a request sees it. */
+/** The parts of an agent that a request uses. */
 interface RequestedAgent {
   readonly name: string;
   on<Name extends 'message' | 'lost'>(
@@ -43,7 +43,7 @@ export async function request(
       signal?.removeEventListener('abort', onAbort);
     };
   });
-  // It may fail while the sending is still awaited.
+  // It may reject while sending is still awaited.
   answer.catch(() => undefined);
   try {
     signal?.throwIfAborted();

@@ -1,26 +1,26 @@
 import type { Speech } from '../speech/speech.js';
 import type { RoundTrip } from './connection.js';
 
-/** Whether an agent is there, and can speak. */
+/** Connection state of an agent. */
 export type AgentState = 'absent' | 'connected' | 'ready';
 
-/** A program that takes the bridge for the avatar, as plain data. */
+/** A program that uses the bridge as the avatar, as plain data. */
 export interface RelayedProgramSnapshot {
   /** Its address, or the address that the bridge connected to. */
   readonly name: string;
   readonly connectedMs: number;
   readonly speaking: boolean;
-  /** Speeches that its sound became. */
+  /** Speeches made from its sound. */
   readonly speeches: number;
-  /** Commands and sounds that were not passed on. */
+  /** Commands and sounds that were refused. */
   readonly refused: number;
-  /** Sound of it that was dropped, because its speech was ended by somebody else. */
+  /** Dropped sound, in ms, because another caller ended its speech. */
   readonly droppedMs: number;
-  /** Messages of the avatar that were dropped because it read too slowly. */
+  /** Messages of the avatar that were dropped because the program read too slowly. */
   readonly droppedLines: number;
 }
 
-/** What an agent is doing, as plain data. */
+/** Current state of an agent, as plain data. */
 export interface AgentSnapshot {
   readonly name: string;
   readonly state: AgentState;
@@ -34,15 +34,15 @@ export interface AgentSnapshot {
   readonly speaking: boolean;
   readonly paused: boolean;
   readonly stalled: boolean;
-  /** True when nothing has come since its connection was taken over from another process: its speeches wait. */
+  /** True when nothing has been received since its connection was taken over from another process: its speeches wait. */
   readonly unanswered: boolean;
   readonly heldMs: number;
   readonly leadMs: number;
-  /** Its level, in dB; 0 is unchanged. */
+  /** Gain, in dB; 0 is unchanged. */
   readonly gainDb: number;
   readonly roundTrip: RoundTrip | undefined;
   readonly speeches: readonly SpeechSnapshot[];
-  /** Programs that take the bridge for this avatar. */
+  /** Programs that use the bridge as this avatar. */
   readonly relayed: readonly RelayedProgramSnapshot[];
 }
 
@@ -51,13 +51,13 @@ export interface SpeechSnapshot {
   readonly id: string;
   readonly label: string;
   readonly state: string;
-  /** Reason why it has not begun, where something is to be done about it, as a sentence. */
+  /** Reason why it has not begun, as a sentence, when the user can do something about it. */
   readonly waiting: string | undefined;
   readonly positionMs: number;
   readonly durationMs: number | undefined;
 }
 
-/** A speech as it stands now. */
+/** Returns the current state of a speech. */
 export function speechSnapshot(speech: Speech): SpeechSnapshot {
   const { id, label, state, waiting, position } = speech;
   return { id, label, state, waiting, positionMs: position.positionMs, durationMs: position.durationMs };

@@ -1,20 +1,20 @@
 import { PassThrough, Writable } from 'node:stream';
 import type { Speech } from '../speech/speech.js';
 
-/** Bytes that wait in the stream before who writes is held back. */
+/** Bytes buffered in the stream before the writer must wait. */
 const HIGH_WATER_BYTES = 65_536;
 
-/** A sound that is written as it is made; see `Agent.createSpeechStream`. */
+/** Writable stream of a sound; see `Agent.createSpeechStream`. */
 export class SpeechStream extends Writable {
-  /** The speech that speaks it. */
+  /** Speech of this stream's sound. */
   readonly speech: Speech;
   readonly #bytes = new PassThrough({ highWaterMark: HIGH_WATER_BYTES });
 
-  /** @param speak begins the speech of the bytes that are written */
+  /** @param speak begins the speech of the written bytes */
   constructor(speak: (bytes: PassThrough) => Speech) {
     super({ highWaterMark: HIGH_WATER_BYTES });
     this.speech = speak(this.#bytes);
-    // When the speech is over nobody reads any more: who still writes must hear it, not wait for ever.
+    // After the end of the speech nobody reads any more: a writer must get an error, not wait forever.
     void this.speech.finished.then((end) => {
       if (!this.writableFinished) this.destroy(end.error);
     });
@@ -30,7 +30,7 @@ export class SpeechStream extends Writable {
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    // A stream that has finished is destroyed as well, while its last bytes still wait to be spoken.
+    // A finished stream is destroyed as well, while its last bytes still wait to be spoken.
     if (!this.writableFinished) {
       if (this.speech.state !== 'ended') void this.speech.stop();
       this.#bytes.destroy();

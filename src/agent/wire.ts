@@ -3,35 +3,35 @@ import { BridgeError } from '../base/errors.js';
 import { dangerOf } from './danger.js';
 
 /*
- * The grammar of the avatar's wire and every limit of protocol.md §2 to §4, as pure functions. What goes out is made
- * here and nowhere else: a WireUnit is the only thing a connection sends, and only this file can make one.
+ * Grammar of the avatar's wire and every limit of protocol.md §2 to §4, as pure functions. Every outgoing message is
+ * made here: a WireUnit is the only thing a connection sends, and only this file can make one.
  */
 
-/** The longest type of a command, in UTF-8 bytes (protocol.md §2). */
+/** Maximum length of a command's type, in UTF-8 bytes (protocol.md §2). */
 export const MAX_TYPE_BYTES = 2000;
 
-/** The longest arguments of a command, all of them with their `|`, in UTF-8 bytes. */
+/** Maximum length of a command's arguments, with their `|`, in UTF-8 bytes. */
 export const MAX_ARGUMENTS_BYTES = 2000;
 
-/** The longest message the avatar writes, its newline included; it cuts what is longer (protocol.md §1). */
+/** Maximum length of a message from the avatar, with its newline; longer ones are cut (protocol.md §1). */
 export const MAX_INBOUND_BYTES = 2047;
 
-/** The longest command, in UTF-8 bytes without its newline: one byte more, and its echo would come back cut off. */
+/** Maximum length of a command, in UTF-8 bytes without its newline; the echo of a longer one would be cut. */
 export const MAX_LINE_BYTES = MAX_INBOUND_BYTES - 1;
 
-/** A text unit that begins with S waits in the avatar for more bytes when it is shorter than this (protocol.md §2). */
+/** Minimum length of a text unit that begins with S; the avatar waits for more bytes of a shorter one (protocol.md §2). */
 export const MIN_S_UNIT_BYTES = 7;
 
 /** `SND` and four digits. */
 const FRAME_HEADER_BYTES = 7;
 
-/** Samples in the largest frame we send, 40 ms: with all headers it fits one TCP segment (protocol.md §2). */
+/** Samples in the largest frame, 40 ms: with all headers it fits one TCP segment (protocol.md §2). */
 export const MAX_FRAME_SAMPLES = 640;
 
-/** Issues what follows as a message inside the avatar (protocol.md §3). */
+/** Prefix that issues the rest as a message inside the avatar (protocol.md §3). */
 export const MESSAGE_PREFIX = '__AV_MESSAGE,';
 
-/** The longest message we ever send, in bytes: far below the 8,192 at which the avatar dies (protocol.md §2). */
+/** Maximum length of an outgoing message, in bytes: far below the 8,192 at which the avatar dies (protocol.md §2). */
 export const MAX_MESSAGE_BYTES = MESSAGE_PREFIX.length + MAX_LINE_BYTES + 1;
 
 /** External control on (protocol.md §3). Echoed as `AVATAR|START`. */
@@ -40,10 +40,10 @@ export const START_COMMAND = '__AV_START';
 /** External control off (protocol.md §3). Echoed as `AVATAR|END`. */
 export const END_COMMAND = '__AV_END';
 
-/** What follows is the alias of the model that moves its lips (protocol.md §3). */
+/** Prefix before the alias of the model that moves its lips (protocol.md §3). */
 export const SET_MODEL = '__AV_SETMODEL,';
 
-/** What follows says when its own lip-sync is off (protocol.md §3). */
+/** Prefix before the mode that switches its own lip-sync off (protocol.md §3). */
 export const AUTO_LIP_OFF = '__AVCONF_DISABLEAUTOLIP,';
 
 const BIG_ENDIAN = endianness() === 'BE';
@@ -56,12 +56,12 @@ const NO_BYTES = new Uint8Array(0);
 /** One whole message for the avatar that keeps every rule of protocol.md §2. Only this file makes one. */
 export class WireUnit {
   readonly kind: 'command' | 'frame' | 'segment-end';
-  /** The sound of a frame, 1 to 640 samples; none of everything else. */
+  /** Samples of a frame, 1 to 640; empty for other units. */
   readonly samples: Int16Array;
-  /** The text of a command without its newline; empty for everything else. */
+  /** Text of a command without its newline; empty for other units. */
   readonly line: string;
   readonly byteLength: number;
-  /** Newlines at its end beyond the one that ends it. */
+  /** Number of extra newlines at its end. */
   readonly padding: number;
   readonly #text: Uint8Array;
 
@@ -83,7 +83,7 @@ export class WireUnit {
   /**
    * Writes it into memory.
    * @param target at least `byteLength` from `at` on
-   * @returns where the next may begin
+   * @returns offset after it
    */
   writeTo(target: Uint8Array, at: number): number {
     const end = at + this.byteLength;
@@ -103,13 +103,13 @@ export class WireUnit {
     return end;
   }
 
-  /** The same with samples of its own: those of a frame may be the sender's, who changes them. */
+  /** Returns a copy with its own samples: those of a frame may belong to the sender, who changes them. */
   copy(): WireUnit {
     return this.kind === 'frame' ? new WireUnit('frame', NO_BYTES, this.samples.slice()) : this;
   }
 }
 
-/** Plays what follows as a whole, without cutting silence: the mode for everything (protocol.md §4). */
+/** Plays sound as a whole, without cutting silence: the mode used for everything (protocol.md §4). */
 export const MODE_FILE = new WireUnit('command', Buffer.from('SNDFILE\n'), NO_SAMPLES, { line: 'SNDFILE' });
 
 /** Cuts the lip-sync by voice activity: the avatar's default, slower to open the lips. */
@@ -119,12 +119,12 @@ export const MODE_STREAM = new WireUnit('command', Buffer.from('SNDSTRM\n'), NO_
 export const SEGMENT_END = new WireUnit('segment-end', Buffer.from('SNDBRKS\n'));
 
 /**
- * A command line as one message: UTF-8, ended by one newline, or by several when it begins with S and is
- * so short that the avatar would wait for more.
+ * Encodes a command line as one message: UTF-8, ended by one newline, or by several when it begins with S and is so
+ * short that the avatar would wait for more.
  * @param line `TYPE|arg|arg…` without a newline
- * @param options.allowDangerous lets commands through that can run programs or end the avatar
- * @param options.boundModels aliases of models whose lips are or will be bound: to change those in place is dangerous
- * @throws BridgeError COMMAND_INVALID naming the rule that is broken, COMMAND_DANGEROUS saying what it could do
+ * @param options.allowDangerous allows commands that can run programs or end the avatar
+ * @param options.boundModels aliases of models whose lips are or will be bound: changing those in place is dangerous
+ * @throws BridgeError COMMAND_INVALID naming the broken rule, COMMAND_DANGEROUS naming the danger
  */
 export function encodeCommand(
   line: string,
@@ -146,7 +146,7 @@ export function encodeCommand(
   return new WireUnit('command', text, NO_SAMPLES, { line, padding: newlines - 1 });
 }
 
-/** The rule of protocol.md that a command line breaks, as the end of a sentence, or undefined. */
+/** Returns the rule of protocol.md that a command line breaks, as the end of a sentence, or undefined. */
 function brokenRule(line: string): string | undefined {
   if (line.trim() === '') return 'it is empty, and an empty message ends the avatar';
   if (/[\r\n]/.test(line)) {
@@ -181,7 +181,7 @@ function brokenRule(line: string): string | undefined {
   return undefined;
 }
 
-/** The wire's own words, as far as they change what a speech does: one that is wrong has no effect, and no answer tells. */
+/** Checks the wire's own commands that change a speech: the avatar ignores an invalid one without an answer. */
 function brokenWord(line: string): string | undefined {
   const word = /^__AV(?:_START|_END|_SETMODEL|CONF_DISABLEAUTOLIP)/.exec(line)?.[0];
   if (word === undefined) return undefined;
@@ -198,14 +198,14 @@ function brokenWord(line: string): string | undefined {
   }
 }
 
-/** A command as error messages show it: control characters escaped, and cut short. */
+/** Formats a command for error messages: control characters escaped, and cut short. */
 function quote(line: string): string {
   return JSON.stringify(line.length > 60 ? `${line.slice(0, 60)}…` : line);
 }
 
 /**
- * Sound as one message: `SND`, four decimal digits, 16-bit little-endian samples (protocol.md §4).
- * @param samples 16 kHz mono, 1 to 640 of them; not copied, so they must stay as they are until the unit has been sent
+ * Encodes sound as one message: `SND`, four decimal digits, 16-bit little-endian samples (protocol.md §4).
+ * @param samples 16 kHz mono, 1 to 640 of them; not copied, so they must not change until the unit has been sent
  * @throws BridgeError INTERNAL when the count is out of that range
  */
 export function encodeFrame(samples: Int16Array): WireUnit {
@@ -221,7 +221,7 @@ export function encodeFrame(samples: Int16Array): WireUnit {
 
 /**
  * Checks a model's alias: it must survive both `|` and `,` as separators, since `__AV_SETMODEL,alias` splits at commas.
- * @returns the alias as it was given
+ * @returns the alias unchanged
  * @throws BridgeError COMMAND_INVALID
  */
 export function checkAlias(alias: string): string {
@@ -234,12 +234,12 @@ export function checkAlias(alias: string): string {
   return alias;
 }
 
-/** Says which model moves its lips. Once per connection and model: again is pointless and can crash (protocol.md §3). */
+/** Selects the model that moves its lips. Once per connection and model: repeating it can crash (protocol.md §3). */
 export function setModelCommand(alias: string): string {
   return SET_MODEL + checkAlias(alias);
 }
 
-/** Asks for a sign of life: `isProbeAnswer` comes once the model is loaded. */
+/** Probes the avatar: the message of `isProbeAnswer` comes once the model is loaded. */
 export function probeCommand(alias: string): string {
   return `LIPSYNC_START|${checkAlias(alias)}|sil,10`;
 }
@@ -254,35 +254,35 @@ export function closeMouthCommand(alias: string): string {
   return `LIPSYNC_START|${checkAlias(alias)}|sil,30`;
 }
 
-/** When the avatar leaves its lips to us: never, under one or both kinds of face data, or always (protocol.md §3). */
+/** Condition under which the avatar leaves its lips to us: never, with face data of one or both kinds, or always (§3). */
 export type AutoLipOff = 'NO' | 'ARKIT' | 'AU' | 'ARKIT+AU' | 'ALWAYS';
 
-/** Says when the lips do not follow the sound by themselves. After ALWAYS in mid-speech, close the mouth (§4). */
+/** Sets when the lips do not follow the sound by themselves. After ALWAYS in mid-speech, close the mouth (§4). */
 export function autoLipCommand(off: AutoLipOff): string {
   return AUTO_LIP_OFF + off;
 }
 
 /**
- * The payload of a ping that marks a place in what was sent (protocol.md §5). Never empty: an empty ping comes back as
- * a pong of one zero byte (§2).
+ * Returns the payload of a ping that marks a position in the sent data (protocol.md §5). Never empty: an empty ping
+ * comes back as a pong of one zero byte (§2).
  * @param id a counter of the connection
  */
 export function encodeMark(id: number): Uint8Array {
   return Buffer.from(`mark-${id}`);
 }
 
-/** The counter in a pong's payload, or undefined when it is none of ours. */
+/** Returns the counter in a pong's payload, or undefined when it is not one of our marks. */
 export function decodeMark(payload: Uint8Array): number | undefined {
   const match = /^mark-(\d{1,15})$/.exec(Buffer.from(payload).toString('latin1'));
   return match ? Number(match[1]) : undefined;
 }
 
-/** A text line that marks a place in what was sent where there are no pings: its echo comes in order (protocol.md §6). */
+/** Returns a text line that marks a position in the sent data without pings: its echo comes in order (protocol.md §6). */
 export function encodeEchoMark(id: number): Uint8Array {
   return Buffer.from(`BRIDGE_MARK|${id}\n`);
 }
 
-/** The counter in the echo of a mark, or undefined when the message is none. */
+/** Returns the counter in the echo of a mark, or undefined when the message is none. */
 export function decodeEchoMark(message: AgentMessage): number | undefined {
   const [id = ''] = message.args;
   return message.type === 'BRIDGE_MARK' && /^\d{1,15}$/.test(id) ? Number(id) : undefined;
@@ -292,23 +292,23 @@ export function decodeEchoMark(message: AgentMessage): number | undefined {
 export interface AgentMessage {
   /** The line without its newline. */
   readonly text: string;
-  /** What comes before the first `|`. */
+  /** Text before the first `|`. */
   readonly type: string;
-  /** What comes between the `|` after it; none when there is no `|`. */
+  /** Fields after the first `|`, separated by `|`; empty when there is no `|`. */
   readonly args: readonly string[];
-  /** True when the avatar cut it off at 2,047 bytes; the last argument is then a part (protocol.md §1). */
+  /** True when the avatar cut it at 2,047 bytes; the last argument is then incomplete (protocol.md §1). */
   readonly truncated: boolean;
-  /** Set where it came as a line of the avatar's log (`Plugin_Remote_AllLog=true`). */
+  /** Set when it came as a line of the avatar's log (`Plugin_Remote_AllLog=true`). */
   readonly log?: LogLine | undefined;
 }
 
 /** A line of the avatar's log. */
 export interface LogLine {
-  /** The part of the avatar that wrote it: `MMDAgent`, `Remote` and others. */
+  /** Module of the avatar that wrote it: `MMDAgent`, `Remote` and others. */
   readonly module: string;
   /** `Sent`: a message was issued; `Captured`: a module acts on one; the others are for people. */
   readonly level: 'Error' | 'Warning' | 'Status' | 'Debug' | 'Sent' | 'Captured';
-  /** What comes after the head. */
+  /** Text after the head. */
   readonly text: string;
 }
 
@@ -317,8 +317,8 @@ const LOG_LINE =
   /^\[\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d(?:\.\d{3})?\] \[\d+\] ([^:]+): (Error|Warning|Status|Debug|Sent|Captured): (.*)$/s;
 
 /**
- * A line as a message. Any line is one: there is nothing to refuse in what the avatar says. A message that was issued
- * inside the avatar comes out the same from a line of the log.
+ * Parses a line. Every line is a valid message. A message issued inside the avatar gives the same result from a line of
+ * the log.
  */
 export function parseMessage(line: string, truncated = false): AgentMessage {
   const head = line.startsWith('[') ? LOG_LINE.exec(line) : null;
@@ -332,8 +332,8 @@ const NEWLINE = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 
 /**
- * Messages out of the avatar's bytes. Lenient: broken UTF-8 is replaced, empty lines are passed over, and a line that the
- * avatar cut off comes out as far as it goes (protocol.md §1).
+ * Reads messages from the avatar's bytes. Lenient: broken UTF-8 is replaced, empty lines are skipped, and a line that the
+ * avatar cut is returned as far as it goes (protocol.md §1).
  */
 export class MessageReader {
   readonly #whole: boolean;
@@ -341,7 +341,7 @@ export class MessageReader {
 
   /**
    * @param options.framing `messages` when every push is a whole WebSocket message, so that a last line without a newline
-   * was cut off; `stream` for TCP, where it may go on with the next push (protocol.md §6)
+   * was cut; `stream` for TCP, where it may continue with the next push (protocol.md §6)
    */
   constructor(options: { framing?: 'messages' | 'stream' } = {}) {
     this.#whole = (options.framing ?? 'messages') === 'messages';
@@ -369,7 +369,7 @@ export class MessageReader {
         add(messages, data.subarray(start, start + MAX_INBOUND_BYTES), true);
         start += MAX_INBOUND_BYTES;
       } else {
-        // A copy: the caller's buffer may be used again. Always shorter than the longest message.
+        // Copied, since the caller may reuse the buffer. Always shorter than the longest message.
         this.#rest = new Uint8Array(data.subarray(start));
         break;
       }
@@ -381,7 +381,7 @@ export class MessageReader {
 function add(messages: AgentMessage[], bytes: Uint8Array, truncated: boolean): void {
   const end = bytes.at(-1) === CARRIAGE_RETURN ? bytes.length - 1 : bytes.length;
   if (end === 0) return;
-  // As a stream it leaves out the beginning of a character that was cut off, where it would else end in U+FFFD.
+  // Streaming mode drops a partial character at the end, which would otherwise become U+FFFD.
   const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   messages.push(parseMessage(decoder.decode(bytes.subarray(0, end), { stream: truncated }), truncated));
 }

@@ -66,7 +66,7 @@ export interface CatalogueArgument {
   /** `alias`, `file`, `name`, `text`, `number`, `choice`, `position`, … */
   readonly kind: string;
   readonly hint: string;
-  /** What is accepted, as the end of `must be …`. */
+  /** Accepted values, as the end of `must be …`. */
   readonly rule: string;
   readonly optional: boolean;
   readonly choices?: readonly string[];
@@ -77,14 +77,14 @@ export interface CatalogueArgument {
 export interface CatalogueEntry {
   /** `motion.add` */
   readonly name: string;
-  /** What the line begins with: `MOTION_ADD`, `MENU|ADD`, `__AV_START`. */
+  /** Beginning of the line: `MOTION_ADD`, `MENU|ADD`, `__AV_START`. */
   readonly head: string;
-  /** `MOTION_CHANGE|alias|motion|file`; what stands in brackets may be left out. */
+  /** `MOTION_CHANGE|alias|motion|file`; parts in brackets are optional. */
   readonly usage: string;
   readonly args: readonly CatalogueArgument[];
-  /** The head of the message that answers it. */
+  /** Head of the message that answers it. */
   readonly answer?: string;
-  /** Why it needs a permission, as the end of a sentence that begins with the command. */
+  /** Reason why it needs a permission, as the end of a sentence that begins with the command. */
   readonly danger?: string;
   readonly en: string;
   readonly ja: string;
@@ -124,8 +124,8 @@ function describe([name, row]: [string, Command]): CatalogueEntry {
 export const commandCatalogue: readonly CatalogueEntry[] = rows.map(describe);
 
 /**
- * What a command line says, if it is one of the catalogue with arguments that fit.
- * @returns the command's name and its values by name, or undefined
+ * Parses a command line of the catalogue.
+ * @returns the command's name and its values by name, or undefined when it is unknown or its arguments do not fit
  */
 export function parseCommand(
   line: string,
@@ -135,8 +135,9 @@ export function parseCommand(
 }
 
 /**
- * What is doubtful about a command that the avatar's catalogue does not hold as it stands.
- * @returns a sentence; nothing for a command that fits, and for one that begins with `__AV`, of which plugins have their own
+ * Returns a warning about a command that does not match the avatar's catalogue.
+ * @returns a sentence; undefined for a command that matches, and for unknown ones that begin with `__AV`, since plugins
+ * add their own
  */
 export function commandDoubt(line: string): string | undefined {
   if (parseCommand(line) || /^__AV/.test(line)) return undefined;
@@ -151,8 +152,9 @@ export function commandDoubt(line: string): string | undefined {
 }
 
 /**
- * How to know the message by which the avatar answers a command: `MODEL_ADD|x|…` is answered by `MODEL_EVENT_ADD|x`.
- * @returns undefined when no answer is known: then the echo is all that comes back (protocol.md §3)
+ * Returns a test for the message by which the avatar answers a command: `MODEL_ADD|x|…` is answered by
+ * `MODEL_EVENT_ADD|x`.
+ * @returns undefined when no answer is known: then only the echo comes back (protocol.md §3)
  */
 export function answerOf(line: string): ((message: AgentMessage) => boolean) | undefined {
   if (line.startsWith(MESSAGE_PREFIX)) return answerOf(line.slice(MESSAGE_PREFIX.length));

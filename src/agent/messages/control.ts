@@ -1,7 +1,7 @@
 import { alias, choice, file, flag, name, number, rates, rest, text } from './parameters.js';
 import { command } from './shape.js';
 
-/** External control: the words of the wire itself (protocol.md §3), and what pauses it. */
+/** External control: the wire's own commands (protocol.md §3), and the command that pauses it. */
 export const avatarRows = {
   start: command('__AV_START', {
     answer: ['AVATAR|START'],
@@ -44,7 +44,7 @@ export const avatarRows = {
     ja: '外部操作を再開する',
   }),
   disable: command('AVATAR_CONTROL|DISABLE', {
-    // Measured: it is AVATAR|END that comes back, where the public list has AVATAR_EVENT_CONTROL (protocol.md §8).
+    // Measured: AVATAR|END comes back, where the public list has AVATAR_EVENT_CONTROL (protocol.md §8).
     answer: ['AVATAR|END'],
     en: 'External control pauses',
     ja: '外部操作を一時止める',
@@ -116,7 +116,7 @@ export const timerRows = {
   }),
 };
 
-/** Key values: settings, and what bones and morphs can follow. */
+/** Key values: settings, and values that bones and morphs can follow. */
 export const keyValueRows = {
   set: command('KEYVALUE_SET', {
     args: [name('key'), text('value')],

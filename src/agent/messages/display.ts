@@ -85,7 +85,7 @@ export const captionRows = {
   }),
 };
 
-/** What asks or tells the person in front of the screen. */
+/** Questions and notices for the person in front of the screen. */
 export const promptRows = {
   show: command('PROMPT_SHOW', {
     // The avatar takes 10 arguments at most (protocol.md §3): the question and nine items.

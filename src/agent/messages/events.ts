@@ -8,8 +8,8 @@ function event<const A extends Parameters>(head: string, ...args: A): Shape<A, [
 }
 
 /**
- * What the avatar tells, by the name that our side gives it. `alias` is the model's unless the event is about something
- * else that has an alias.
+ * Events of the avatar, by their name on our side. `alias` is the model's unless the event is about something else that
+ * has an alias.
  */
 export const eventRows = {
   // Models and their movements
@@ -45,9 +45,9 @@ export const eventRows = {
   'sound-stop': event('SOUND_EVENT_STOP', alias()),
   /** Somebody began to speak to the avatar. */
   'recognition-start': event('RECOG_EVENT_START'),
-  /** What the avatar heard. */
+  /** Recognised speech. */
   recognised: event('RECOG_EVENT_STOP', rest('text')),
-  /** What it has heard so far; more may come. */
+  /** Interim result of the speech recognition; more may come. */
   recognising: event('RECOG_EVENT_RAPID', rest('text')),
   'recognition-overflow': event('RECOG_EVENT_OVERFLOW'),
   'recognition-modified': event('RECOG_EVENT_MODIFY', rest('what')),
@@ -60,7 +60,7 @@ export const eventRows = {
   'caption-styled': event('CAPTION_EVENT_SETSTYLE', alias()),
   'caption-start': event('CAPTION_EVENT_START', alias()),
   'caption-stop': event('CAPTION_EVENT_STOP', alias()),
-  /** The number of the item from 0; -1 when the question was waved away. */
+  /** Number of the item from 0; -1 when the question was dismissed. */
   'prompt-selected': event('PROMPT_EVENT_SELECTED', number('item')),
   'infotext-shown': event('INFOTEXT_EVENT_SHOW'),
   'infotext-closed': event('INFOTEXT_EVENT_CLOSE', rest('button')),
@@ -103,7 +103,7 @@ export const eventRows = {
   'control-end': event('AVATAR|END'),
   'control-enabled': event('AVATAR_EVENT_CONTROL|ENABLED'),
   'control-disabled': event('AVATAR_EVENT_CONTROL|DISABLED'),
-  /** Nothing came from us for 15 s; sound may still play (protocol.md §3). */
+  /** The avatar received nothing for 15 s; sound may still play (protocol.md §3). */
   'idle-start': event('AVATAR_EVENT_IDLE|START'),
   'idle-stop': event('AVATAR_EVENT_IDLE|STOP'),
   'plugin-enabled': event('PLUGIN_EVENT_ENABLE', name('plugin')),
@@ -125,12 +125,12 @@ type Rows = typeof eventRows;
 /** The name of a known event. */
 export type EventName = keyof Rows;
 
-/** What an event holds beside its kind. */
+/** Values of an event beside its kind. */
 export type EventValues<Kind extends EventName> = Named<Rows[Kind]['args']>;
 
 /**
- * A message of the avatar, recognised. `command` is a command of the catalogue that was issued inside the avatar: mostly
- * the echo of ours. `log` is a line of `Plugin_Remote_AllLog`. `other` is everything else: content may send what it likes.
+ * A classified message of the avatar. `command` is a command of the catalogue that was issued inside the avatar: mostly
+ * the echo of ours. `log` is a line of `Plugin_Remote_AllLog`. `other` is everything else: content may send any text.
  */
 export type TypedMessage =
   | { [Kind in EventName]: { readonly kind: Kind } & Readonly<EventValues<Kind>> }[EventName]
@@ -144,7 +144,7 @@ export type TypedMessage =
 
 const eventIndex = new ShapeIndex(Object.entries(eventRows));
 
-/** What a message of the avatar says. A message that was cut off is only known when what it needs is there. */
+/** Classifies a message of the avatar. A truncated message is recognised only when all required parts arrived. */
 export function classify(message: AgentMessage): TypedMessage {
   if (message.log && message.log.level !== 'Sent') return { kind: 'log', ...message.log };
   const fields = words(message.text);

@@ -185,7 +185,7 @@ export const motionRows = {
 
 const space = choice('space', 'GLOBAL', 'LOCAL');
 
-/** Where a model stands and looks. Each stops by itself when it is there. */
+/** Position and direction of a model. Each movement stops by itself at its target. */
 export const moveRows = {
   start: command('MOVE_START', {
     args: [alias(), position('position')],

@@ -5,21 +5,21 @@
  */
 export interface Parameter<Name extends string = string, Value = unknown> {
   readonly name: Name;
-  /** What sort of thing it is, for a program that offers completions: `alias`, `file`, `number`, `choice`, … */
+  /** Kind of value, for a program that offers completions: `alias`, `file`, `number`, `choice`, … */
   readonly kind: string;
-  /** What may stand there, in the way of the usage line: `x,y,z`, `ON or OFF`. */
+  /** Accepted form, as in the usage line: `x,y,z`, `ON or OFF`. */
   readonly hint: string;
-  /** What is accepted, as the end of `must be …`. */
+  /** Accepted values, as the end of `must be …`. */
   readonly rule: string;
-  /** The words to choose from, when it is a choice. */
+  /** Words to choose from, for a choice. */
   readonly choices?: readonly string[];
-  /** Written when a later option is given and this one is not. Without it, this one must be given then. */
+  /** Text written when a later option is given and this one is not. Without a fallback, this one must be given then. */
   readonly fallback?: string;
-  /** True when it takes all the rest of the line, separators included. */
+  /** True when it takes the whole rest of the line, separators included. */
   readonly rest?: boolean;
   /** @returns the text on the wire, or undefined when the value is not allowed */
   write(value: Value): string | undefined;
-  /** @returns the value, or undefined when the text is none of this kind */
+  /** @returns the value, or undefined when the text does not fit */
   read(text: string): Value | undefined;
 }
 
@@ -53,11 +53,11 @@ function textual<const Name extends string>(
   };
 }
 
-/** The name under which a model or another object is known: `alias` unless told otherwise. */
+/** Name of a model or another object: `alias` unless told otherwise. */
 export const alias = <const Name extends string = 'alias'>(name?: Name): Parameter<Name, string> =>
   textual('alias', (name ?? 'alias') as Name);
 
-/** The name of a bone, a morph, a voice, a variable. */
+/** Name of a bone, a morph, a voice or a variable. */
 export const name = <const Name extends string>(label: Name, fallback?: string): Parameter<Name, string> =>
   textual('name', label, fallback);
 
@@ -69,7 +69,7 @@ export const file = <const Name extends string = 'file'>(label?: Name): Paramete
 export const text = <const Name extends string = 'text'>(label?: Name): Parameter<Name, string> =>
   textual('text', (label ?? 'text') as Name);
 
-/** Text to be shown: line breaks travel as `\n`, two characters, which the avatar turns back. */
+/** Text to show. Line breaks are sent as `\n`, two characters, which the avatar converts back. */
 export function shownText<const Name extends string = 'text'>(label?: Name): Parameter<Name, string> {
   return {
     ...text(label),
@@ -81,7 +81,7 @@ export function shownText<const Name extends string = 'text'>(label?: Name): Par
   };
 }
 
-/** All the rest of the line, `|` included: text that may hold them, or a message in a message. */
+/** The whole rest of the line, `|` included: text that may contain `|`, or a message in a message. */
 export function rest<const Name extends string>(label: Name, kind = 'text'): Parameter<Name, string> {
   return {
     ...textual(kind, label),
@@ -98,7 +98,7 @@ const writeNumber = (value: unknown, min: number, max: number): string | undefin
     : undefined;
 const readNumber = (wire: string): number | undefined => (NUMBER.test(wire) ? Number(wire) : undefined);
 
-/** A finite number. The unit belongs into its name: `durationSeconds`. */
+/** A finite number. Its name should state the unit: `durationSeconds`. */
 export function number<const Name extends string>(
   label: Name,
   limits: { min?: number; max?: number; integer?: boolean; fallback?: number } = {},
@@ -138,7 +138,7 @@ export function choice<const Name extends string, const Words extends readonly [
   };
 }
 
-/** True and false as two words, ON and OFF unless told otherwise. */
+/** A boolean as two words, ON and OFF unless told otherwise. */
 export function flag<const Name extends string>(
   label: Name,
   fallback: boolean,
@@ -240,13 +240,13 @@ function list<const Name extends string>(
   };
 }
 
-/** Texts with commas between, in one argument. */
+/** Texts separated by commas, in one argument. */
 export const names = <const Name extends string>(
   label: Name,
   limits: { min?: number; max?: number } = {},
 ): Parameter<Name, readonly string[]> => list(label, ',', limits);
 
-/** Texts, each an argument of its own, to the end of the line. */
+/** Texts to the end of the line, each in its own argument. */
 export const items = <const Name extends string>(
   label: Name,
   limits: { min?: number; max?: number } = {},

@@ -21,7 +21,7 @@ export const cameraRows = {
   }),
 };
 
-/** What is behind and below the models. */
+/** Background and floor. */
 export const stageRows = {
   images: command('STAGE', {
     args: [names('floorAndBack', { min: 2, max: 2 })],
@@ -113,7 +113,7 @@ export const overlayRows = {
   }),
 };
 
-/** The window itself, and what is sent of it. */
+/** The window itself, and the pictures sent of it. */
 export const windowRows = {
   transparentStart: command('TRANSPARENT_START', {
     options: [rgb('color')],

@@ -14,10 +14,10 @@ export type Named<P extends Parameters> = { [Q in P[number] as Q['name']]: Value
 export interface Shape<A extends Parameters = Parameters, O extends Parameters = Parameters> {
   /** The type, and fixed words after it: `MOTION_ADD`, `MENU|ADD`, `__AV_SETMODEL`. */
   readonly head: string;
-  /** What stands between arguments: a comma in the words that begin with `__AV`. */
+  /** Separator of arguments: a comma in commands that begin with `__AV`, else `|`. */
   readonly separator: '|' | ',';
   readonly args: A;
-  /** Arguments that may be left out, from the end. */
+  /** Optional arguments, which may be left out from the end. */
   readonly options: O;
 }
 
@@ -26,15 +26,15 @@ export interface Command<A extends Parameters = Parameters, O extends Parameters
   A,
   O
 > {
-  /** The head of the message that answers it, then the names of the arguments that come back in it, in order. */
+  /** Head of the message that answers it, then the names of the arguments returned in it, in order. */
   readonly answer?: readonly string[];
-  /** What it does, in English. */
+  /** Description, in English. */
   readonly en: string;
-  /** What it does, in Japanese. */
+  /** Description, in Japanese. */
   readonly ja: string;
 }
 
-/** What a row of the table says of a command beside its head. */
+/** Columns of a table row beside the head. */
 interface CommandRow<A extends Parameters, O extends Parameters> {
   readonly args?: A;
   readonly options?: O;
@@ -116,14 +116,14 @@ function show(value: unknown): string {
   return shown.length > 60 ? `${shown.slice(0, 60)}…` : shown;
 }
 
-/** The words of a line, those of its head among them. */
+/** Splits a line into words, including those of its head. */
 export function words(line: string): string[] {
   return line.split(line.startsWith('__AV') ? ',' : '|');
 }
 
 /**
- * Reads the arguments of a line whose head is this shape's. Empty arguments are passed over, as the avatar does
- * (protocol.md §3), except in what takes the rest of the line.
+ * Reads the arguments of a line whose head matches this shape. Empty arguments are skipped, as the avatar does
+ * (protocol.md §3), except in an argument that takes the rest of the line.
  * @param fields the line's words
  * @returns the values by name, or undefined when their number or one of them does not fit
  */
@@ -142,7 +142,7 @@ export function read(shape: Shape, fields: readonly string[]): Record<string, un
   return fields.slice(at).every((field) => field === '') ? values : undefined;
 }
 
-/** Finds the shapes that share the head of a line. Built once for a table, in the order of its rows. */
+/** Index of shapes by the head of a line, in the order of the table's rows. */
 export class ShapeIndex<S extends Shape> {
   readonly #byType = new Map<string, { name: string; shape: S; head: string[] }[]>();
 
@@ -156,13 +156,13 @@ export class ShapeIndex<S extends Shape> {
     }
   }
 
-  /** Every row with this head; none for a line that the table does not know. */
+  /** Returns every row with this head; none for an unknown head. */
   find(fields: readonly string[]): { name: string; shape: S }[] {
     const same = this.#byType.get(fields[0] ?? '') ?? [];
     return same.filter(({ head }) => head.every((word, i) => fields[i] === word));
   }
 
-  /** The first row that can read the whole line, with the values by name. */
+  /** Returns the first row that can read the whole line, with the values by name. */
   read(fields: readonly string[]): { name: string; values: Record<string, unknown> } | undefined {
     for (const { name, shape } of this.find(fields)) {
       const values = read(shape, fields);
