@@ -1,35 +1,35 @@
 import type { Acknowledgements, RoundTrip } from '../agent/connection.js';
 import type { WireUnit } from '../agent/wire.js';
 
-/** How a transport asks its avatar what it has read. */
+/** Timing of the marks by which a transport learns what its avatar has read. */
 export interface AckTiming {
   /**
-   * How often a mark goes out while sound does, in ms: a few a second, never one a frame. The time is cut at the same
-   * moments for all agents, so that their answers come in bunches and wake the process less often.
+   * Interval of the marks while sound is sent, in ms: a few a second, never one a frame. The intervals begin at the same
+   * moments for all agents, so that their answers arrive together and wake the process less often.
    */
   readonly everyMs: number;
-  /** A mark that has not come back for so long means that the agent has stopped reading. */
+  /** Age of an unanswered mark, in ms, at which the agent counts as not reading. */
   readonly overdueAfterMs: number;
-  /** A mark goes out behind so many bytes without another one. */
+  /** Bytes after which a mark is sent. */
   readonly everyBytes: number;
 }
 
-/** Marks that are pings (protocol.md §5: back after 11 ms at most). */
+/** Marks that are pings (protocol.md §5: answered within 11 ms). */
 export const PING_TIMING: AckTiming = { everyMs: 400, overdueAfterMs: 550, everyBytes: 16_384 };
 
 /**
- * Marks that are text lines, where there are no pings (protocol.md §6: their echoes come after 21 to 86 ms, and one in
- * two hundred does not). Each is a message to all parts of the avatar, so they are sparse.
+ * Marks that are text lines, where there are no pings (protocol.md §6: the echo comes after 21 to 86 ms, and one in two
+ * hundred is lost). Each one is a message to all modules of the avatar, so they are sparse.
  */
 export const ECHO_TIMING: AckTiming = { everyMs: 1000, overdueAfterMs: 2500, everyBytes: 32_768 };
 
-/** What may be under way to an avatar that has not said that it read it: 1.9 s of sound, and far less than a kernel takes. */
+/** Maximum bytes sent and not known to be read: 1.9 s of sound, and far less than a kernel takes. */
 const MAX_BYTES = 65_536;
-/** What a small write costs the kernel beyond its bytes, roughly; a mark is one too. */
+/** Approximate kernel overhead of a small write, in bytes; a mark is one too. */
 const UNIT_BYTES = 64;
-/** Marks for the sake of the time that are under way at once; those for the sake of the bytes are few by themselves. */
+/** Maximum number of timed marks under way; marks sent after `everyBytes` are few anyway. */
 const MAX_PENDING = 8;
-/** Round trips that the statistics look back on. */
+/** Number of round trips in the statistics. */
 const ROUND_TRIPS = 64;
 
 interface Pending {
@@ -40,22 +40,22 @@ interface Pending {
 }
 
 /**
- * What one agent has been sent, and what it is known to have read: a mark that is sent behind something comes back when
- * the agent has read all before it (protocol.md §5). One stream of marks answers for everything: the samples read, the
+ * Bookkeeping of one agent's sent data and of the part it is known to have read: a mark sent behind something comes back
+ * when the agent has read everything before it (protocol.md §5). The marks answer for everything: the samples read, the
  * round trip and its jitter, whether the agent still reads, and whether more may be handed to the operating system.
  *
- * A socket that is never filled takes each unit whole: no unit is ever half written, so none can be cut in two when this
- * process ends, or be held up between its halves (§2: 10 ms are fatal). What has no room waits here, as whole units.
+ * A socket that is never filled takes each unit whole: no unit is half written, so none can be cut in two when this
+ * process ends, or be delayed between its halves (§2: 10 ms are fatal). Units without room wait here, as whole units.
  *
- * Pure bookkeeping: time is an argument, and whoever holds it does the writing.
+ * Pure bookkeeping: time is an argument, and the owner does the writing.
  */
 export class AckWindow implements Acknowledgements {
-  /** What was handed over, whether it was written at once or waits. */
+  /** Totals handed over, written or waiting. */
   readonly sent = { frames: 0, samples: 0, commands: 0 };
   readonly #timing: AckTiming;
   #nextMark: number;
   #pending: Pending[] = [];
-  /** The stretch of `everyMs` in which the last mark was sent. */
+  /** Index of the `everyMs` interval in which the last mark was sent. */
   #lastStretch = -Infinity;
   #writtenBytes = 0;
   #markedBytes = 0;
@@ -66,7 +66,7 @@ export class AckWindow implements Acknowledgements {
   #waitingSamples = 0;
   readonly #roundTrips = new RoundTrips();
 
-  /** @param firstMark marks count up from here; one connection never has the same twice */
+  /** @param firstMark number of the first mark; no connection may see a number twice */
   constructor(timing: AckTiming = PING_TIMING, firstMark = 1) {
     this.#timing = timing;
     this.#nextMark = firstMark;
@@ -90,19 +90,19 @@ export class AckWindow implements Acknowledgements {
     return this.#pending.length;
   }
 
-  /** Bytes written and not known to have been read. */
+  /** Bytes written and not known to be read. */
   get underWayBytes(): number {
     return this.#writtenBytes - this.#readBytes;
   }
 
-  /** Bytes of the units that wait here. */
+  /** Bytes of the waiting units. */
   get waitingBytes(): number {
     return this.#waitingBytes;
   }
 
   /**
-   * Takes a unit in.
-   * @returns true when it is to be written now; else it waits here, as a copy, until `answered` gives it back
+   * Accepts a unit.
+   * @returns true when it must be written now; else a copy waits here until `answered` returns it
    */
   admit(unit: WireUnit): boolean {
     const { sent } = this;
@@ -118,7 +118,7 @@ export class AckWindow implements Acknowledgements {
   }
 
   /**
-   * A unit is being written.
+   * Records that a unit is written.
    * @returns the mark to write behind it, if one is due
    */
   wrote(unit: WireUnit, nowMs: number): number | undefined {
@@ -126,7 +126,7 @@ export class AckWindow implements Acknowledgements {
     return this.#markDue(unit, nowMs) ? this.mark(nowMs) : undefined;
   }
 
-  /** A mark is being written. @returns its number */
+  /** Records that a mark is written. @returns its number */
   mark(nowMs: number): number {
     const mark = this.#nextMark++;
     this.#writtenBytes += UNIT_BYTES;
@@ -137,15 +137,15 @@ export class AckWindow implements Acknowledgements {
   }
 
   /**
-   * A mark came back: all before it has been read.
-   * @param write writes what now has room, by way of `wrote`
+   * Handles a mark that came back: everything before it has been read.
+   * @param write writes units that now have room, and calls `wrote` for each
    * @returns false when the mark is not one that is under way
    */
   answered(mark: number | undefined, nowMs: number, write: (unit: WireUnit) => void): boolean {
     const index = this.#pending.findIndex((pending) => pending.mark === mark);
     if (index < 0) return false;
     const { sentMs, samples, bytes } = this.#pending[index]!;
-    // In order with the data: an answer covers every mark before it.
+    // Marks arrive in order with the data: an answer covers every mark before it.
     this.#pending.splice(0, index + 1);
     this.#readSamples = samples;
     this.#readBytes = bytes;
@@ -180,11 +180,11 @@ export class AckWindow implements Acknowledgements {
   }
 }
 
-/** The round trips of the last marks, kept in their order of length: whoever adapts a lead looks at every one. */
+/** Round trips of the last marks, kept sorted: an adaptive lead reads every one. */
 class RoundTrips {
-  /** As they came, the oldest first. */
+  /** Round trips in order of arrival. */
   readonly #window: number[] = [];
-  /** The same, the shortest first. */
+  /** The same round trips, shortest first. */
   readonly #sorted: number[] = [];
   #count = 0;
 

@@ -4,33 +4,33 @@ import { WebSocket } from 'ws';
 import { FrameBoundary } from './frame-boundary.js';
 import { Resynchroniser } from './resynchroniser.js';
 
-/** An avatar's messages have at most 2,047 bytes (protocol.md §1); whoever sends so much more is none. */
+/** Maximum payload of an incoming message. An avatar's have at most 2,047 bytes (protocol.md §1). */
 export const MAX_PAYLOAD_BYTES = 16_384;
 
-/** How `ws` treats an avatar's connection, whether it has made the upgrade itself or not. */
+/** Options of `ws` for an avatar's connection, whether it made the upgrade itself or not. */
 export const WEB_SOCKET_OPTIONS = {
   perMessageDeflate: false,
   allowSynchronousEvents: true,
-  // See `WebSocketConnection`: with too many answers waiting, the library would end the connection.
+  // See `WebSocketConnection`: with too many waiting pongs, the library would end the connection.
   autoPong: false,
   maxPayload: MAX_PAYLOAD_BYTES,
   // A message cut in the middle of a character must not end the connection (protocol.md §1).
   skipUTF8Validation: true,
 } as const;
 
-/** What `ws` does at the end of an upgrade, which its types keep to themselves. */
+/** Method of `ws` that completes an upgrade, which is absent from its types. */
 interface Upgradable {
   setSocket(socket: Socket, head: Buffer, options: typeof WEB_SOCKET_OPTIONS): void;
 }
 
 /**
- * A server's WebSocket on a connection that was upgraded elsewhere. Here and nowhere else the project leans on the
- * inside of `ws` (as of 8.23: its constructor without an address, `setSocket`, and that it reads by a `data` listener); a
- * test says so loudly when a new version differs.
- * @param socket nothing has been read from it in this process
- * @param options.whole true when its next byte begins a message; else it is listened to only from the next one on
- * @param options.onStep told once it listens, with the bytes it has passed over
- * @returns the WebSocket, and what follows its incoming frames
+ * Makes a server's WebSocket from a connection that was upgraded elsewhere. Only here the project depends on the inside
+ * of `ws` (as of 8.23: its constructor without an address, `setSocket`, and that it reads by a `data` listener); a test
+ * fails when a new version differs.
+ * @param socket not read from in this process
+ * @param options.whole true when its next byte begins a message; else reading starts at the next message
+ * @param options.onStep called once reading starts, with the number of skipped bytes
+ * @returns the WebSocket, and the tracker of its incoming frames
  */
 export function adoptWebSocket(
   socket: Socket,
@@ -49,12 +49,12 @@ export function adoptWebSocket(
 }
 
 /**
- * Follows the frames that come in on a WebSocket's socket.
+ * Tracks the incoming frames on a WebSocket's socket.
  * @param known true when the next byte begins one
  */
 export function followFrames(socket: Duplex, known = true): FrameBoundary {
   const inbound = new FrameBoundary(known);
-  // Before the WebSocket's own listener, so that what it knows is true when the WebSocket's events come.
+  // Before the WebSocket's own listener, so that the tracker is up to date when the WebSocket's events are emitted.
   socket.prependListener('data', (chunk: Buffer) => inbound.push(chunk));
   return inbound;
 }

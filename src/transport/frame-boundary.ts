@@ -1,6 +1,6 @@
 /**
- * Follows the frames of RFC 6455 §5.2 in the bytes of a socket, to know whether the last byte ended one: only there can
- * a connection change hands without a message being torn.
+ * Tracks the frames of RFC 6455 §5.2 in the bytes of a socket, to know whether the last byte ended one: only there can a
+ * connection change its process without tearing a message.
  */
 export class FrameBoundary {
   readonly #head = new Uint8Array(14);
@@ -8,12 +8,12 @@ export class FrameBoundary {
   #payloadLeft = 0;
   #known: boolean;
 
-  /** @param known true when the first byte begins a frame; else nothing is known until bytes that do are pushed */
+  /** @param known true when the first byte begins a frame; else the boundary is unknown until such bytes are pushed */
   constructor(known: boolean) {
     this.#known = known;
   }
 
-  /** True when the last byte so far was the last of a frame. */
+  /** True when the last byte so far ended a frame. */
   get clean(): boolean {
     return this.#known && this.#headBytes === 0 && this.#payloadLeft === 0;
   }

@@ -9,52 +9,52 @@ import type { ListenAddress, Listener } from './listener.js';
 import type { TcpAvatars } from './tcp.js';
 import type { AvatarRoute } from './websocket.js';
 
-/** How long requests that are being answered may take after the last speech, in ms. */
+/** Maximum time for open requests after the last speech, in ms. */
 const ANSWER_MS = 5000;
-/** How long speeches may go on when another process has taken over, in ms. */
+/** Maximum time for open speeches after another process has taken over, in ms. */
 const HAND_OVER_MS = 600_000;
-/** How often a process without a keeper tries to take the port while another one has it, in ms. */
+/** Interval at which a process without a keeper tries to take the port from another one, in ms. */
 const PORT_RETRY_MS = 500;
 
-/** What an interruption has ended. */
+/** Result of an interruption. */
 interface Interruption {
   readonly heardMs: number;
   readonly dropped: number;
 }
 
-/** What one worker tells the one after or before it. An older or newer worker may not know a word: it passes over it. */
+/** Message between a worker and the one after or before it. Older or newer workers skip words that they do not know. */
 export type Word =
-  /** To the one after: these agents come once they have nothing more to say. */
+  /** To the next worker: these agents follow once their speeches have ended. */
   | { readonly word: 'expect'; readonly names: readonly string[] }
-  /** …and this one does not: its connection is gone. */
+  /** To the next worker: an announced agent does not follow, since its connection is lost. */
   | { readonly word: 'gone'; readonly name: string }
-  /** The answer to `expect`. */
+  /** Answer to `expect`. */
   | { readonly word: 'understood' }
-  /** To the one before: end all that this agent speaks; what was heard is told with the same number. */
+  /** To the previous worker: end everything this agent speaks; the answer has the same number. */
   | {
       readonly word: 'interrupt';
       readonly name: string;
       readonly number: number;
       readonly fadeMs?: number | undefined;
     }
-  /** To the one after: what an interruption has ended. */
+  /** To the next worker: result of an interruption. */
   | ({ readonly word: 'interrupted'; readonly number: number } & Interruption)
-  /** …events of the service, for those who follow them. */
+  /** To the next worker: events of the service, for its followers. */
   | { readonly word: 'events'; readonly events: readonly unknown[] };
 
-/** What happens between a worker and those before and after it. */
+/** Events between a worker and those before and after it. */
 export interface HandoverEvents {
-  /** Another process takes over; what must be told it first is told by a listener of this. */
+  /** Another process takes over; listeners send what it must know first. */
   retire: undefined;
-  /** That process knows all that was told it in `retire`: who follows this one may go there. */
+  /** The other process knows everything sent in `retire`: followers of this one may reconnect there. */
   understood: undefined;
-  /** The process that was to take over is gone with the keeper: this one goes on. */
+  /** The process that was to take over is lost with the keeper: this one continues. */
   resume: undefined;
-  /** Events that the process before has told. */
+  /** Events reported by the previous process. */
   events: readonly unknown[];
 }
 
-/** The parts of a worker that are handed over. */
+/** Parts of a worker that take part in a handover. */
 export interface HandoverParts {
   readonly keeperClient: KeeperClient;
   readonly address: ListenAddress;
@@ -68,12 +68,12 @@ export interface HandoverParts {
   readonly logger: Logger;
 }
 
-/** A bridge behind a keeper: what it takes over from the process before, and hands to the next one. */
+/** Handover of a bridge behind a keeper: takes over from the previous process, and hands over to the next one. */
 export class Handover {
   readonly events = new Emitter<HandoverEvents>();
   readonly #parts: HandoverParts;
   #state: 'serving' | 'retiring' | 'orphaned' = 'serving';
-  /** Who waits to hear what an interruption in the process before has ended. */
+  /** Callers that wait for the result of an interruption in the previous process. */
   readonly #interruptions = new Map<number, (ended: Interruption) => void>();
   #lastNumber = 0;
 
@@ -81,15 +81,15 @@ export class Handover {
     this.#parts = parts;
   }
 
-  /** True while the keeper is there. */
+  /** True while the keeper is connected. */
   get kept(): boolean {
     return this.#parts.keeperClient.open;
   }
 
   /**
-   * Takes connections from now on; whoever serves beside the avatars is ready by then.
-   * @param on.stop the service is to end
-   * @param on.over this process has nothing more to do: another has taken over, and everything has been handed to it
+   * Accepts connections from now on; everything that serves beside the avatars must be ready by then.
+   * @param on.stop called when the service must end
+   * @param on.over called when this process has nothing left to do: everything has been handed to another process
    */
   enter(on: { stop(): void; over(): void }): void {
     const { keeperClient, listener, avatars, tcpAvatars, registry } = this.#parts;
@@ -119,7 +119,7 @@ export class Handover {
     this.#parts.keeperClient.restart();
   }
 
-  /** Tells the process after, once this one retires; before that, the one before. */
+  /** Sends a word to the next process while retiring; before that, to the previous one. */
   tell(word: Word): void {
     this.#parts.keeperClient.relay(word);
   }
@@ -127,7 +127,7 @@ export class Handover {
   async #retire(): Promise<void> {
     const { registry, listener, clock } = this.#parts;
     this.#state = 'retiring';
-    // Those among them that are still on their way here go from the process before to the next one.
+    // Agents among them that are still expected here go from the previous process directly to the next one.
     const agents = registry.list().filter(({ state }) => state !== 'absent');
     for (const agent of agents) {
       agent.on('lost', ({ code }) => {
@@ -169,7 +169,7 @@ export class Handover {
 
   #interruptHere({ name, number, fadeMs }: Word & { word: 'interrupt' }): void {
     const agent = this.#parts.registry.find(name);
-    // Where it is not here yet either, the process that has it answers.
+    // If it is not here yet either, the process that has it answers.
     if (!agent || agent.handover) return;
     void agent.interrupt(fadeMs === undefined ? {} : { fadeMs }).then(({ heardMs, dropped }) => {
       this.tell({ word: 'interrupted', number, heardMs, dropped });
@@ -198,8 +198,8 @@ export class Handover {
   }
 
   /**
-   * The keeper is gone. The avatars that are here live by this process alone now: it takes the port and goes on until
-   * the last of them has gone, also when another process was taking over from it.
+   * Continues without a keeper. The avatars here depend on this process alone now: it takes the port and continues until
+   * the last of them has disconnected, also when another process was taking over from it.
    */
   #goOnAlone(over: () => void): void {
     const { registry, listener, tcpAvatars, logger } = this.#parts;
@@ -229,8 +229,8 @@ export class Handover {
   }
 
   /**
-   * Listens as soon as no other process does.
-   * @param afterMs a head start for the process that was taking over: it may have avatars too
+   * Listens on the port as soon as no other process does.
+   * @param afterMs delay in favour of the process that was taking over: it may have avatars too
    */
   async #takePort(end: AbortSignal, afterMs: number): Promise<void> {
     const { listener, logger, address, clock } = this.#parts;

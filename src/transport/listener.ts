@@ -13,60 +13,60 @@ import { BridgeError } from '../base/errors.js';
 import type { HeldSocket } from '../keeper/keeper-client.js';
 import type { TlsFiles } from './tls.js';
 
-/** An upgrade request as it came. */
+/** An upgrade request. */
 export interface UpgradeRequest {
   readonly request: IncomingMessage;
   readonly url: URL;
   readonly socket: Duplex;
   readonly head: Buffer;
-  /** Set when another process holds a copy of the socket. It is released when the socket closes here. */
+  /** Set when another process holds a copy of the socket; released when the socket closes here. */
   readonly heldSocket?: HeldSocket | undefined;
 }
 
-/** Takes an upgrade on and returns true, or returns false when the path is none of its own. */
+/** Handles an upgrade and returns true, or returns false for a path of another route. */
 export type UpgradeRoute = (upgrade: UpgradeRequest) => boolean;
 
-/** Where a listener listens. */
+/** Address to listen on. */
 export interface ListenAddress {
   readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
 }
 
-/** A client that begins TLS and does not go through with it is dropped, in ms. */
+/** Maximum time of a TLS handshake, in ms. */
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 
-/** A connection from elsewhere whose request does not come within this time is dropped, in ms. */
+/** Maximum time until the request of a connection that was handed in, in ms. */
 const REQUEST_TIMEOUT_MS = 10_000;
 
-/** A request that another process has not read is there by then, in ms; one that it has read never comes. */
+/** Maximum time until a request that no other process has read, in ms; one that was read elsewhere never arrives. */
 const UNREAD_MS = 250;
 
-/** How a request begins. */
+/** Beginning of a request. */
 const REQUEST_LINE = /^[A-Z]+ \S/;
 
 /**
- * The one port of the service: avatars, the API and its followers all come through it. Upgrades are offered to the
- * routes in turn; plain requests go to one handler, set by whoever serves HTTP.
+ * The only port of the service, shared by avatars, the API and its followers. Upgrades are offered to the routes in
+ * turn; plain requests go to one handler.
  */
 export class Listener {
   readonly server: Server;
-  /** True when it speaks TLS. */
+  /** True when it uses TLS. */
   readonly secure: boolean;
   readonly #routes: UpgradeRoute[] = [];
   #onRequest: RequestListener | undefined;
   #refused: ((path: string, reason: string) => void) | undefined;
-  /** Connections that have been handed in and whose first request has not come. */
+  /** Connections that were handed in and whose first request has not arrived. */
   readonly #heldSockets = new Map<Duplex, { readonly socket: Socket; readonly heldSocket: HeldSocket }>();
   readonly #answering = new Set<ServerResponse>();
-  /** Connections that have been answered and wait for their next request. */
+  /** Connections that were answered and wait for their next request. */
   readonly #idle = new Set<Socket>();
-  /** Connections whose end is listened for, once for all their requests. */
+  /** Connections with a close listener, which is added once for all their requests. */
   readonly #followed = new WeakSet<Socket>();
   #retired = false;
   #onRetired: (() => void) | undefined;
 
-  /** @param tls when given, it speaks TLS only */
+  /** @param tls when given, only TLS is accepted */
   constructor(tls?: TlsFiles) {
     const onRequest: RequestListener = (request, response) => {
       const { socket } = request;
@@ -89,7 +89,7 @@ export class Listener {
     this.server.on('upgrade', (request, socket, head) => this.#onUpgrade(request, socket, head));
   }
 
-  /** Sets who answers plain HTTP requests. */
+  /** Sets the handler of plain HTTP requests. */
   handleRequests(handler: RequestListener): void {
     this.#onRequest = handler;
   }
@@ -99,14 +99,14 @@ export class Listener {
     this.#routes.push(route);
   }
 
-  /** Tells `listener` of every upgrade that no route took. */
+  /** Calls `listener` for every upgrade that no route handled. */
   onRefused(listener: (path: string, reason: string) => void): void {
     this.#refused = listener;
   }
 
   /**
-   * Begins to listen.
-   * @returns where, with the real port
+   * Starts listening.
+   * @returns the address with the real port
    * @throws BridgeError PORT_IN_USE, HOST_INVALID or LISTEN_DENIED
    */
   listen(address: ListenAddress): Promise<ListenAddress> {
@@ -122,14 +122,14 @@ export class Listener {
   }
 
   /**
-   * Takes a connection that another process has accepted and holds a copy of. Nothing has been read from it yet.
-   * @param held socket released as soon as it proves to be a plain request, or closes
+   * Takes a connection that another process has accepted and still holds a copy of. Nothing has been read from it yet.
+   * @param held socket released as soon as it turns out to be a plain request, or closes
    */
   take(socket: Socket, heldSocket: HeldSocket): void {
     if (this.#retired && heldSocket.held && socket.bytesRead === 0) return passUnread(socket, heldSocket);
     heldSocket.line.stage('request');
     this.#heldSockets.set(socket, { socket, heldSocket });
-    // Connections that are handed in are not watched by the server's own timeouts.
+    // The server's own timeouts do not cover connections that are handed in.
     const timer = setTimeout(() => {
       if (this.#heldSockets.has(socket)) socket.destroy();
     }, REQUEST_TIMEOUT_MS).unref();
@@ -143,8 +143,8 @@ export class Listener {
   }
 
   /**
-   * Takes a connection of whose request another process may have read some. Where it had read nothing, the request is
-   * answered as ever; else it has gone with that process, and the client is asked to come again.
+   * Takes a connection whose request another process may have read in part. If nothing was read, the request is answered
+   * as usual; else it is lost with that process, and the client is asked to try again.
    * @param held socket as in `take`
    */
   takeAgain(socket: Socket, heldSocket: HeldSocket): void {
@@ -171,9 +171,9 @@ export class Listener {
   }
 
   /**
-   * Another process answers from now on. A connection that waits for its next request is closed, to come back there; one
-   * whose first request has not come is handed to it.
-   * @returns when every request that did come here has been answered
+   * Stops answering because another process takes over. A connection that waits for its next request is closed, so that
+   * the client reconnects there; one whose first request has not arrived is handed over.
+   * @returns when every request received here has been answered
    */
   retire(): Promise<void> {
     this.#retired = true;
@@ -224,7 +224,7 @@ export class Listener {
   #onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const heldSocket = this.#takeHeldSocket(socket);
     this.#checkRetired();
-    // Before a route has taken the socket, an error on it is nobody's and must not end the process.
+    // Until a route has taken the socket, an error on it has no other listener and would end the process.
     socket.on('error', () => socket.destroy());
     let url: URL;
     try {
@@ -240,14 +240,14 @@ export class Listener {
   }
 }
 
-/** An avatar asks again (protocol.md §1). */
+/** Refuses a request that was lost in a restart; an avatar tries again (protocol.md §1). */
 function refuseRestarted(socket: Socket): void {
   refuseUpgrade(socket, 503, 'The service has just been restarted; please ask again.');
-  // Else its other end would never be heard of.
+  // Without reading, the other end's close would not be noticed.
   socket.resume();
 }
 
-/** Gives a connection that nothing has been read from to the next process. */
+/** Gives an unread connection to the next process. */
 function passUnread(socket: Socket, heldSocket: HeldSocket): void {
   heldSocket.line.stage('fresh');
   socket.destroy();
@@ -255,7 +255,7 @@ function passUnread(socket: Socket, heldSocket: HeldSocket): void {
 }
 
 /**
- * Answers an upgrade with a refusal. Never 429: it makes an avatar try again with ever longer paths (protocol.md §1).
+ * Refuses an upgrade. Never with 429: it makes an avatar try again with ever longer paths (protocol.md §1).
  * @param status an HTTP status
  * @param reason one sentence, sent as plain text
  */
@@ -267,7 +267,7 @@ export function refuseUpgrade(socket: Duplex, status: number, reason: string): v
   );
 }
 
-/** Why an address could not be listened at. @param error as Node has it */
+/** Returns the reason why listening failed. @param error as Node reports it */
 export function listenError(error: NodeJS.ErrnoException, { host, port }: ListenAddress): BridgeError {
   const at = `${host}:${port}`;
   switch (error.code) {

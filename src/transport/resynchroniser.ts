@@ -1,28 +1,29 @@
-/** The longest message of an avatar (protocol.md §1). */
+/** Maximum length of an avatar's message (protocol.md §1). */
 const MAX_TEXT_BYTES = 2047;
 const [FIN_TEXT, FIN_PONG, MASKED, LF, DEL] = [0x81, 0x8a, 0x80, 0x0a, 0x7f];
 
-/** More than this and there is no message in it: the longest frame has 2,055 bytes. */
+/** Bytes after which the search is given up: the longest frame has 2,055 bytes. */
 const MAX_BUFFERED_BYTES = 16_384;
 
 /**
- * Finds the next message in the bytes of an avatar when their beginning is unknown: a process that ended has read, and
- * taken with it, any part of a message. Pure: bytes in, and once it is in step, all bytes from the next message on.
+ * Finds the next message in an avatar's bytes when their beginning is unknown: a process that ended may have read any
+ * part of a message. Pure: takes bytes, and returns all bytes from the next message on once it is found.
  *
- * The first place counts from which whole frames follow each other to the end of the bytes, but for one unfinished frame.
+ * The result is the first position from which whole frames follow each other to the end of the bytes, except for one
+ * unfinished frame.
  */
 export class Resynchroniser {
   #data: Uint8Array = new Uint8Array(0);
   #skippedBytes = 0;
 
-  /** Bytes that were passed over, as parts of a message whose beginning is lost. */
+  /** Number of skipped bytes, which belong to a message whose beginning is lost. */
   get skippedBytes(): number {
     return this.#skippedBytes;
   }
 
   /**
    * @param chunk the next bytes, in any chunking
-   * @returns all bytes from the first message on, once it is found; nothing is kept after that
+   * @returns all bytes from the first message on, once it is found; nothing is buffered after that
    */
   push(chunk: Uint8Array): Buffer | undefined {
     this.#data = this.#data.length === 0 ? chunk : Buffer.concat([this.#data, chunk]);
@@ -55,12 +56,12 @@ export class Resynchroniser {
   }
 }
 
-/** What stands at a place in the bytes of an avatar: a frame with its end, the beginning of one, or neither. */
+/** Result at one position: a frame with its end, the beginning of a frame, or none. */
 type FrameGuess = { readonly end: number } | 'unfinished' | 'none';
 
 /**
- * Whether the bytes at `at` can be a frame of an avatar (RFC 6455 §5.2): whole and masked, a text line or the answer to
- * one of our marks. Nothing else ever comes from one (protocol.md §1), which makes its frames easy to know.
+ * Returns whether the bytes at `at` can be a frame of an avatar (RFC 6455 §5.2): whole and masked, a text line or the
+ * answer to one of our marks. An avatar sends nothing else (protocol.md §1), so its frames are easy to recognise.
  */
 function guessFrame(data: Uint8Array, at: number): FrameGuess {
   const first = data[at];
@@ -81,7 +82,7 @@ function guessFrame(data: Uint8Array, at: number): FrameGuess {
   if (length === 0) return 'none';
   const start = at + headBytes + 4;
   const end = start + length;
-  // What is there of the payload can rule it out before all of it is.
+  // An incomplete payload can already rule a frame out.
   const payload = unmasked(data, start - 4, Math.min(end, data.length));
   const whole = end <= data.length;
   if (first === FIN_PONG ? !isMark(payload, whole) : !isText(payload, whole)) return 'none';
@@ -90,13 +91,13 @@ function guessFrame(data: Uint8Array, at: number): FrameGuess {
 
 function unmasked(data: Uint8Array, maskAt: number, end: number): Uint8Array {
   const start = maskAt + 4;
-  // A copy: `slice` of a Buffer would be the bytes themselves.
+  // Copied: `slice` of a Buffer would share the bytes.
   const payload = new Uint8Array(data.subarray(start, Math.max(start, end)));
   for (let i = 0; i < payload.length; i += 1) payload[i]! ^= data[maskAt + (i & 3)]!;
   return payload;
 }
 
-/** The marks of this project are words with a number behind them. */
+/** Marks of this project are words followed by a number. */
 function isMark(payload: Uint8Array, whole: boolean): boolean {
   const text = Buffer.from(payload).toString('latin1');
   return whole ? /^[a-z]+-\d+$/.test(text) : /^[a-z]*(-\d*)?$/.test(text);

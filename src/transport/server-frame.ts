@@ -1,10 +1,10 @@
-/** What a frame holds (RFC 6455 §11.8). */
+/** Frame type (RFC 6455 §11.8). */
 export type Opcode = 0x1 | 0x2 | 0x9 | 0xa;
 
-/** The longest payload whose length fits two bytes. */
+/** Maximum payload whose length fits two bytes. */
 const MAX_PAYLOAD_BYTES = 65_535;
 
-/** Bytes of a frame of a server: one head and its payload. */
+/** Returns the size of a server's frame: one head and its payload. */
 export function frameBytes(payloadBytes: number): number {
   return payloadBytes + (payloadBytes < 126 ? 2 : 4);
 }
@@ -12,7 +12,7 @@ export function frameBytes(payloadBytes: number): number {
 /**
  * Writes the head of a whole, final, unmasked frame (RFC 6455 §5.2).
  * @param length of the payload, at most 65,535 bytes
- * @returns where the payload begins
+ * @returns offset of the payload
  * @throws RangeError when the payload is longer
  */
 export function writeHead(target: Buffer, at: number, opcode: Opcode, length: number): number {
@@ -31,7 +31,7 @@ export function writeHead(target: Buffer, at: number, opcode: Opcode, length: nu
 
 /**
  * Writes a frame: its head and its payload.
- * @returns where the next may begin
+ * @returns offset after the frame
  * @throws RangeError as `writeHead`
  */
 export function writeFrame(target: Buffer, at: number, opcode: Opcode, payload: Uint8Array): number {

@@ -7,10 +7,10 @@ import type { HeldSocket } from '../keeper/keeper-client.js';
 import { AckWindow, type AckTiming } from './ack-window.js';
 import { writeFrom } from './write-room.js';
 
-/** A connection that cannot be given up between two messages within this time is given up all the same, in ms. */
+/** Maximum wait for a message boundary before a connection is handed over anyway, in ms. */
 const PASS_TIMEOUT_MS = 1000;
 
-/** What every connection to an avatar has, whatever carries it. */
+/** Options of every connection to an avatar, whatever the transport. */
 export interface SocketConnectionOptions {
   readonly remote: string;
   /** Monotonic ms at which it was opened. */
@@ -18,11 +18,11 @@ export interface SocketConnectionOptions {
   readonly clock: Clock;
   /** Set when another process holds a copy of its socket. */
   readonly heldSocket?: HeldSocket | undefined;
-  /** The first mark: answers to those of a process before can still be under way, and none of ours may look like them. */
+  /** Number of the first mark: late answers to marks of the previous process must not match one of ours. */
   readonly firstMark?: number | undefined;
 }
 
-/** What stands in the shared state of an avatar's connection beside the counts. */
+/** Facts beside the counts in the shared state of an avatar's connection. */
 export interface AvatarFacts {
   readonly name?: string | undefined;
   readonly remote?: string | undefined;
@@ -30,8 +30,8 @@ export interface AvatarFacts {
 }
 
 /**
- * One avatar's socket as a connection: units out in whole writes as far as the avatar has answered for what it was
- * sent, and a record of each in the keeper's shared state.
+ * Connection over one avatar's socket: writes units whole, as far as the avatar has acknowledged earlier data, and
+ * records each in the keeper's shared state.
  */
 export abstract class SocketConnection implements Connection {
   readonly remote: string;
@@ -59,25 +59,25 @@ export abstract class SocketConnection implements Connection {
     return this.socket.writableLength + this.acks.waitingBytes;
   }
 
-  /** A write's error arrives as the connection's end, which is told once, there. */
+  /** Write errors are not reported here: the socket's close event reports them once. */
   send(unit: WireUnit): void {
     if (this.#closed || !this.socket.writable) return;
     if (this.acks.admit(unit)) this.#write(unit);
   }
 
-  /** Writes down, for a process that takes over, how the avatar is set up. */
+  /** Stores the avatar's set-up for a process that takes over. */
   remember(name: string, link: LinkState): void {
     this.heldSocket?.line.facts({ name, remote: this.remote, link } satisfies AvatarFacts);
   }
 
-  /** Gives it up to the process that takes over, between two messages, when all that was sent has left. */
+  /** Gives it to the process that takes over, between two messages, once everything sent has left. */
   passOn(onPassed: () => void): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(() => this.#passing?.(true), PASS_TIMEOUT_MS);
       const attempt = (force: boolean): void => {
         const ready = this.unsentBytes === 0 && this.inboundWhole;
         if (this.#passing !== now || !(ready || force)) return;
-        // The keeper is gone: nobody could take it, and closing it here would end the avatar.
+        // Without the keeper no process could take it, and closing it here would end the avatar.
         if (!this.#closed && !this.heldSocket?.held) return;
         this.#passing = undefined;
         clearTimeout(timer);
@@ -85,7 +85,7 @@ export abstract class SocketConnection implements Connection {
         if (!this.#closed) this.#pass();
         resolve();
       };
-      // Not inside an event: bytes that came with this message may hold another one.
+      // Not inside an event: bytes that came with this message may contain another one.
       const now = (force: boolean): void => queueMicrotask(() => attempt(force));
       this.#passing = now;
       now(false);
@@ -97,22 +97,22 @@ export abstract class SocketConnection implements Connection {
     this.drop();
   }
 
-  /** True when the last byte that came in ended a message. */
+  /** True when the last incoming byte ended a message. */
   protected abstract get inboundWhole(): boolean;
 
-  /** Puts a unit together as it goes onto the socket, with a mark behind it. @returns bytes in `roomFor`'s room */
+  /** Encodes a unit for the socket, with a mark behind it. @returns bytes in `roomFor`'s room */
   protected abstract encode(unit: WireUnit, mark: number | undefined): Buffer;
 
   /** Closes the socket at once. */
   protected abstract drop(): void;
 
-  /** The subclass has read bytes of the avatar. */
+  /** Called by the subclass with bytes of the avatar. */
   protected received(bytes: Uint8Array): void {
     this.events.emit('message', bytes);
     this.#passing?.(false);
   }
 
-  /** The subclass has read what may be a mark that came back. @returns true when it was one */
+  /** Called by the subclass with a mark that may have come back. @returns true when it was one */
   protected acknowledged(mark: number | undefined): boolean {
     const known = this.acks.answered(mark, this.clock.nowMs(), (unit) => this.#write(unit));
     if (known) this.events.emit('acknowledged', undefined);
@@ -120,7 +120,7 @@ export abstract class SocketConnection implements Connection {
     return known;
   }
 
-  /** The socket is closed. */
+  /** Called by the subclass when the socket is closed. */
   protected ended(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -142,7 +142,7 @@ export abstract class SocketConnection implements Connection {
     writeFrom(this.socket, this.encode(unit, mark));
     if (!line) return;
     if (unit.kind === 'segment-end') line.ended();
-    // What the system has not taken yet goes down with this process.
+    // Data that the system has not taken yet is lost with this process.
     else if (unit.kind === 'frame' && this.socket.writableLength === 0) line.left();
   }
 }

@@ -5,29 +5,29 @@ import { ECHO_TIMING } from './ack-window.js';
 import { SocketConnection, type SocketConnectionOptions } from './socket-connection.js';
 import { roomFor, writeFrom } from './write-room.js';
 
-/** A mark whose echo has not come after this long is followed by another one, in ms: the avatar loses one now and then. */
+/** Age of an unanswered mark, in ms, at which another one is sent: the avatar loses one now and then. */
 const MARK_AGAIN_MS = 800;
-/** Marks under way from which on no more are sent only to find out whether it still reads. */
+/** Number of marks under way from which no more are sent only to check that the avatar reads. */
 const MAX_PENDING = 8;
 
 const LF = 0x0a;
 
-/** How a browser or another program begins that takes the port for one of HTTP or TLS. */
+/** Beginning of a request by a browser or another program that expects HTTP or TLS. */
 const NO_AVATAR = /^(?:(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|CONNECT|TRACE) |\x16\x03)/;
 
-/** What is known of a connection over plain TCP. */
+/** Options of a plain TCP connection. */
 export interface TcpConnectionOptions extends SocketConnectionOptions {
-  /** True when the next byte need not begin a line: what comes up to the next newline is passed over. */
+  /** True when the next byte may be inside a line: everything up to the next newline is skipped. */
   readonly midLine?: boolean | undefined;
 }
 
 /**
- * One avatar's plain TCP socket as a connection (protocol.md §6): the same units as over WebSocket, one behind the other.
- * There are no pings; a text line now and then, whose echo comes in order, says what has been read.
+ * Connection over one avatar's plain TCP socket (protocol.md §6), with the same units as over WebSocket, one after the
+ * other. There are no pings; sparse text lines, whose echoes come in order, tell what has been read.
  */
 export class TcpConnection extends SocketConnection {
   readonly transport = 'tcp';
-  /** True while nothing is read. */
+  /** True while reading is stopped. */
   held = false;
   #passOver: boolean;
   #begun = false;
@@ -79,8 +79,8 @@ export class TcpConnection extends SocketConnection {
   }
 
   /**
-   * Newlines that only fill a short command up to its least length could arrive by themselves, and wedge the avatar: a
-   * mark takes their place, which sees to it too that something follows (protocol.md §2).
+   * Newlines that only pad a short command to its minimum length could arrive separately, and block the avatar. A mark
+   * takes their place, which also makes sure that something follows (protocol.md §2).
    */
   protected encode(unit: WireUnit, mark: number | undefined): Buffer {
     const line = unit.padding > 0 || mark !== undefined ? this.#markLine(mark) : undefined;

@@ -10,36 +10,36 @@ import { listenError } from './listener.js';
 import type { AvatarFacts } from './socket-connection.js';
 import { TcpConnection, type TcpConnectionOptions } from './tcp-connection.js';
 
-/** An avatar for which there is no room is looked at again so often, in ms: closing its connection would end it. */
+/** Interval of retries for an avatar without room, in ms; closing its connection would end it. */
 const ROOM_AGAIN_MS = 1000;
 
-/** An address by which avatars come over plain TCP. */
+/** Address at which avatars arrive over plain TCP. */
 export interface TcpEntrance extends EntranceAddress {
-  /** The name of the avatar that comes this way; without it, it is named by where it comes from. */
+  /** Name of the avatar on this address; without it, the remote address gives the name. */
   readonly name?: string | undefined;
 }
 
-/** What the avatars' TCP side needs. */
+/** Options of the avatars' TCP side. */
 export interface TcpAvatarsOptions {
   readonly entrances: readonly TcpEntrance[];
-  /** Lets it listen where other machines reach it. */
+  /** Allows listening where other machines reach it. */
   readonly allowAnyAgent: boolean;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** As of `AvatarRouteOptions`. */
+  /** See `AvatarRouteOptions`. */
   accept(name: string | undefined, connection: Connection, state?: LinkState): void;
 }
 
-/** The avatars that come over plain TCP: their connections in, whoever of both connects. Owns their sockets. */
+/** Avatars over plain TCP, whichever side connects. Owns their sockets. */
 export class TcpAvatars {
   readonly #options: TcpAvatarsOptions;
-  /** By key; a key means the same in the next process. */
+  /** Entrances by key; a key means the same in the next process. */
   readonly #entrances = new Map<string, TcpEntrance>();
-  /** Those that are open in this process, not at a keeper. */
+  /** Entrances open in this process, not at a keeper. */
   readonly #openHere = new Map<string, Entrance>();
   /** Every connection, with the key of its entrance. */
   readonly #connections = new Map<TcpConnection, string>();
-  /** By key, with their real ports. */
+  /** Entrances by key, with their real ports. */
   readonly #addresses = new Map<string, TcpEntrance>();
   #closed = false;
 
@@ -51,7 +51,7 @@ export class TcpAvatars {
     }
   }
 
-  /** The entrances that are open, with their real ports. */
+  /** Open entrances, with their real ports. */
   get addresses(): readonly TcpEntrance[] {
     return [...this.#addresses.values()];
   }
@@ -82,8 +82,8 @@ export class TcpAvatars {
   }
 
   /**
-   * The keeper is gone, and with it its entrances: this process listens itself, and connects anew to an avatar that it
-   * loses. It connects to no other one: another process may have its connection, and a second one would end it.
+   * Continues without the keeper and its entrances: this process listens itself, and reconnects to an avatar that it
+   * loses. It connects to no other avatar: another process may have its connection, and a second one would end it.
    */
   openAlone(): void {
     for (const [key, { kind, host, port }] of this.#addresses) {
@@ -108,7 +108,7 @@ export class TcpAvatars {
     this.#begin(socket, key, { remote, openedAtMs, clock, heldSocket }, name);
   }
 
-  /** Takes over a connection that another process has had. @param state what that process wrote down of it */
+  /** Takes over a connection of another process. @param state stored by that process */
   adopt(socket: Socket, heldSocket: HeldSocket, state: SlotState, key: string): void {
     const { clock, logger } = this.#options;
     const { name, remote = 'unknown', link } = (state.facts ?? {}) as AvatarFacts;
@@ -136,7 +136,7 @@ export class TcpAvatars {
     });
   }
 
-  /** Drops every avatar's connection, which ends the avatars: only when the service itself ends. */
+  /** Drops every avatar's connection, which ends the avatars. Used only when the service itself ends. */
   close(): void {
     this.#closed = true;
     for (const entrance of this.#openHere.values()) entrance.close();
@@ -176,11 +176,11 @@ export class TcpAvatars {
     });
     if (this.#closed) return connection.destroy();
     this.#accept(connection, name, state);
-    // An entrance gives it paused.
+    // The entrance passes it paused.
     if (!connection.held) socket.resume();
   }
 
-  /** There is no refusing a connection that is there, for it would end the avatar: one without room waits for some. */
+  /** Accepts a connection. It cannot be refused, since that would end the avatar: one without room waits for some. */
   #accept(connection: TcpConnection, name: string | undefined, state?: LinkState, waits = 0): void {
     const { accept, clock, logger } = this.#options;
     try {
@@ -195,7 +195,7 @@ export class TcpAvatars {
   }
 }
 
-/** The address of another machine, as a name; none for an avatar of this machine. */
+/** Returns the address of another machine as a name; undefined for an avatar on this machine. */
 function nameByRemote({ remoteAddress = '' }: Socket): string | undefined {
   const address = remoteAddress.replace(/^::ffff:/i, '').replace(/%.*$/, '');
   return address === '' || isLoopback(address) ? undefined : address.replaceAll(':', '-');

@@ -9,12 +9,12 @@ export interface TlsFiles {
   readonly key: Buffer;
 }
 
-/** Avatars speak TLS on this port and on no other (protocol.md §1). */
+/** Only port on which avatars use TLS (protocol.md §1). */
 export const AVATAR_TLS_PORT = 443;
 
 /**
- * Reads a certificate and its key, and makes sure that they can be used.
- * @returns nothing when neither is named
+ * Reads a certificate and its key, and checks that they can be used.
+ * @returns undefined when neither is given
  * @throws BridgeError TLS_INVALID, FILE_NOT_FOUND or FILE_UNREADABLE
  */
 export function readTls(certPath: string | undefined, keyPath: string | undefined): TlsFiles | undefined {
@@ -36,7 +36,7 @@ export function readTls(certPath: string | undefined, keyPath: string | undefine
   return files;
 }
 
-/** A file's bytes. @throws BridgeError FILE_NOT_FOUND or FILE_UNREADABLE */
+/** Reads a file. @throws BridgeError FILE_NOT_FOUND or FILE_UNREADABLE */
 export function readPem(path: string): Buffer {
   try {
     return readFileSync(path);

@@ -11,22 +11,22 @@ const TEXT = 0x1;
 const BINARY = 0x2;
 const PING = 0x9;
 const PONG = 0xa;
-/** Bytes that may wait for the system before pings are left unanswered: who does not read needs no answers. */
+/** Maximum unsent bytes before pings are no longer answered: a peer that does not read needs no pongs. */
 const MAX_PONG_BACKLOG_BYTES = 16_384;
 
-/** What is known of a connection besides its WebSocket. */
+/** Options of a WebSocket connection. */
 export interface WebSocketConnectionOptions extends SocketConnectionOptions {
-  /** Follows its incoming frames; set with `heldSocket`. */
+  /** Tracker of its incoming frames; set with `heldSocket`. */
   readonly inbound?: FrameBoundary | undefined;
 }
 
 /**
- * One avatar's WebSocket as a connection. No CLOSE frame ever leaves it: the avatar would read it as data
+ * Connection over one avatar's WebSocket. It never sends a CLOSE frame: the avatar would read it as data
  * (protocol.md §1).
  *
- * What comes in is the library's affair. What goes out is written here, in one piece, past its sender: a head and a
- * payload in two pieces cost half as much again as one (`npm run bench`, cpu), and one write a frame is what the
- * avatar needs (protocol.md §2). The library's sender has no state of its own as long as nothing is compressed.
+ * The library reads. Writing is done here, past its sender, in one piece: head and payload in two pieces cost half as
+ * much again (`npm run bench`, cpu), and the avatar needs one write a frame (protocol.md §2). The library's sender has no
+ * state of its own as long as nothing is compressed.
  */
 export class WebSocketConnection extends SocketConnection {
   readonly transport = 'websocket';
@@ -65,7 +65,7 @@ export class WebSocketConnection extends SocketConnection {
     this.#webSocket.resume();
   }
 
-  /** Answers a ping here: the library ends a connection on which many answers wait. The last one may do for several (RFC 6455 §5.5.3). */
+  /** Answers a ping: the library would end a connection with many waiting pongs. One may answer several (RFC 6455 §5.5.3). */
   #pong(payload: Buffer): void {
     if (!this.socket.writable || this.socket.writableLength > MAX_PONG_BACKLOG_BYTES) return;
     const bytes = roomFor(frameBytes(payload.length));

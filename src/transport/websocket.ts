@@ -12,24 +12,24 @@ import { refuseUpgrade, type UpgradeRoute } from './listener.js';
 import type { AvatarFacts } from './socket-connection.js';
 import { WebSocketConnection } from './websocket-connection.js';
 
-/** What the avatars' route needs. */
+/** Options of the avatars' route. */
 export interface AvatarRouteOptions {
-  /** Where avatars connect: `/chat`; `/chat/NAME` names one. */
+  /** Path of the avatars: `/chat`; `/chat/NAME` names one. */
   readonly path: string;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Demanded as `?token=` when set. */
+  /** Checks `?token=`, when set. */
   readonly tokenMatches?: ((token: string | null) => boolean) | undefined;
-  /** Checks whether a new connection may come under the name of its path. @throws BridgeError why it may not */
+  /** Checks whether a new connection may use the name of its path. @throws BridgeError when it may not */
   admit(name: string | undefined): void;
   /**
-   * Takes a connection on under the name of its path, or `undefined` for the path without one.
-   * @param state what is known of one that another process had before
+   * Takes a connection under the name of its path, or `undefined` for the path without one.
+   * @param state known state of a connection that another process had before
    */
   accept(name: string | undefined, connection: Connection, state?: LinkState): void;
 }
 
-/** The avatars' side of the port: their upgrades in, connections out. Owns their sockets. */
+/** Avatars over WebSocket: takes their upgrades, makes their connections. Owns their sockets. */
 export class AvatarRoute {
   readonly #options: AvatarRouteOptions;
   readonly #server = new WebSocketServer({
@@ -44,7 +44,7 @@ export class AvatarRoute {
     this.#options = options;
   }
 
-  /** For `Listener.addUpgradeRoute`. */
+  /** Route for `Listener.addUpgradeRoute`. */
   readonly route: UpgradeRoute = ({ request, url, socket, head, heldSocket }) => {
     const name = this.#nameOf(url.pathname);
     if (name === null) return false;
@@ -55,7 +55,7 @@ export class AvatarRoute {
       return true;
     };
     if (this.#closed) return refuse(503, 'The bridge is closing.');
-    // The avatar sends no Origin; whatever does is a web page, which has no business here.
+    // The avatar sends no Origin; a request with one comes from a web page, which is not allowed here.
     if (request.headers.origin !== undefined) return refuse(403, 'Web pages cannot connect as an avatar.');
     if (tokenMatches && !tokenMatches(url.searchParams.get('token'))) {
       return refuse(403, 'The token in the path (?token=…) is missing or wrong.');
@@ -83,7 +83,7 @@ export class AvatarRoute {
 
   /**
    * Takes over a connection that another process has upgraded, or was about to.
-   * @param state what that process wrote down of it
+   * @param state stored by that process
    */
   adopt(socket: Socket, heldSocket: HeldSocket, state: SlotState): void {
     const { clock, logger } = this.#options;
@@ -122,7 +122,7 @@ export class AvatarRoute {
     });
   }
 
-  /** Drops every avatar's connection, which ends the avatars: only when the service itself ends. */
+  /** Drops every avatar's connection, which ends the avatars. Used only when the service itself ends. */
   close(): void {
     this.#closed = true;
     for (const connection of this.#connections) connection.destroy();
@@ -134,7 +134,7 @@ export class AvatarRoute {
     this.#options.accept(name, connection, state);
   }
 
-  /** The name in a path, `undefined` for none, `null` for a path that is not the avatars'. */
+  /** Returns the name in a path, `undefined` for none, `null` for a path that is not the avatars'. */
   #nameOf(pathname: string): string | undefined | null {
     const { path } = this.#options;
     if (pathname === path || pathname === `${path}/`) return undefined;

@@ -4,14 +4,14 @@ import type { Duplex } from 'node:stream';
 const ROOM_BYTES = 2048;
 
 let room = Buffer.allocUnsafeSlow(ROOM_BYTES);
-/** The beginning of the room that was asked for last: most writes are of one size. */
+/** Part of the room requested last: most writes have the same size. */
 let asked = room;
 
 /**
- * Room for bytes that are put together and given to `writeFrom` at once, before room is asked for again. Nearly every
- * write is with the operating system when it returns, so one piece of memory serves them all: with memory of its own
- * for each frame, a hundred avatars had the garbage collector mark the whole heap every second (`npm run bench`, cpu).
- * @param bytes how many
+ * Returns room for bytes that are filled in and passed to `writeFrom` before room is requested again. Nearly every write
+ * has left when it returns, so one piece of memory serves them all: with separate memory for each frame, a hundred
+ * avatars made the garbage collector mark the whole heap every second (`npm run bench`, cpu).
+ * @param bytes size of the room
  */
 export function roomFor(bytes: number): Buffer {
   if (bytes > ROOM_BYTES) return Buffer.allocUnsafeSlow(bytes);
@@ -19,7 +19,7 @@ export function roomFor(bytes: number): Buffer {
   return asked;
 }
 
-/** Writes what was put together in `roomFor`'s room. What the system has not taken at once keeps its memory. */
+/** Writes the bytes filled into `roomFor`'s room. Bytes that the system has not taken at once keep their memory. */
 export function writeFrom(socket: Duplex, bytes: Buffer): void {
   socket.write(bytes);
   if (socket.writableLength > 0 && bytes === asked) room = asked = Buffer.allocUnsafeSlow(ROOM_BYTES);
