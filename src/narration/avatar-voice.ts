@@ -11,33 +11,33 @@ import { withoutControls } from '../tts/control-characters.js';
 import { cutToFit, type FittingPart } from '../tts/text-limit.js';
 import { Captions } from './captions.js';
 
-/** The plugins begin 51 to 82 ms after the command (protocol.md §9); a busy machine takes longer. */
+/** Maximum wait for the start of a sentence, in ms; usually 51 to 82 ms (protocol.md §9), longer on a busy machine. */
 const START_WITHIN_MS = 2000;
-/** A sentence is given up when its end does not come in this time and the time that its length may take. */
+/** Time added to a sentence's expected length before it is given up, in ms. */
 const STOP_WITHIN_MS = 30_000;
 const MS_PER_CHARACTER = 500;
-/** After SYNTH_STOP the event comes within 184 ms (protocol.md §9). */
+/** Maximum wait for the event after SYNTH_STOP, in ms; it comes within 184 ms (protocol.md §9). */
 const SILENT_WITHIN_MS = 1000;
-/** The start of a sentence that was stopped before it began is waited for so long. */
+/** Maximum wait for the late start of a sentence that was stopped before it began, in ms. */
 const LATE_START_MS = 250;
 
-/** How a text is spoken by the avatar itself. */
+/** Options of a text that the avatar itself speaks. */
 export interface AvatarVoiceOptions extends Pick<
   SayOptions,
   'tags' | 'unknownTags' | 'dictionary' | 'skip' | 'captions' | 'onTag'
 > {
   readonly clock: Clock;
-  /** Alias of the model that speaks. */
+  /** Alias of the speaking model. */
   readonly model: string;
   readonly engine: TtsEngine;
   readonly speech: VoiceOptions;
-  /** The text's name in messages, which may be known only as the text comes. */
+  /** Name of the text in messages, which may be known only as the text arrives. */
   readonly named: { readonly label: string };
 }
 
 /**
- * A text that the avatar speaks with its own plugins: SYNTH_START sentence by sentence, each when the one before has been
- * heard; SYNTH_STOP when it is interrupted. One text can be performed by several agents.
+ * Performs a text with the avatar's own plugins: SYNTH_START sentence by sentence, each after the one before has been
+ * heard; SYNTH_STOP on an interruption. Several agents can perform one text.
  */
 export function avatarVoice(text: SayText, options: AvatarVoiceOptions): PerformedSound {
   const script = new SharedScript(text, options);
@@ -53,7 +53,7 @@ export function avatarVoice(text: SayText, options: AvatarVoiceOptions): Perform
   };
 }
 
-/** The steps of a text that is read once, for all who perform it. */
+/** Steps of a text that is read once, for all agents that perform it. */
 class SharedScript {
   readonly #text: SayText;
   readonly #options: AvatarVoiceOptions;
@@ -85,7 +85,7 @@ class SharedScript {
       this.#readers -= 1;
       if (this.#readers === 0) {
         this.#abort.abort(new BridgeError('SPEECH_STOPPED', 'The rest of the text is not wanted.'));
-        // Not waited for: it answers only after its pending step.
+        // Not awaited: it settles only after its pending step.
         this.#source.return?.().catch(() => undefined);
       }
     }
@@ -118,7 +118,7 @@ class Performance {
     this.#captions = captions === false ? undefined : new Captions(captions === true ? {} : captions);
   }
 
-  /** Takes the steps of a text, each when the one before is over. @throws BridgeError TEXT_EMPTY, VOICE_UNKNOWN or ENGINE_FAILED */
+  /** Performs the steps of a text one after the other. @throws BridgeError TEXT_EMPTY, VOICE_UNKNOWN or ENGINE_FAILED */
   async run(items: AsyncIterable<ScriptItem>): Promise<void> {
     const { signal, warn } = this.#stage;
     const { speech, clock, onTag, dictionary, engine } = this.#options;
@@ -206,12 +206,12 @@ class Performance {
     this.#stage.sentence({ index, text, startMs, endMs: this.#elapsedMs, state });
   }
 
-  /** Ends the sentence that sounds, or that is about to. */
+  /** Stops the sentence that is playing or about to play. */
   async #silence(heard: Heard, model: string): Promise<void> {
     const { send } = this.#stage;
     send(`SYNTH_STOP|${model}`);
     if (!heard.has('start')) {
-      // A start that is on its way was not stopped by that.
+      // A start that was already under way is not stopped by it.
       if (!(await heard.within(LATE_START_MS, 'start'))) return;
       send(`SYNTH_STOP|${model}`);
     }
@@ -235,10 +235,10 @@ class Performance {
   }
 }
 
-/** How far a sentence has come: its start, then its end. */
+/** Progress of a sentence: its start, then its end. */
 type Step = 'start' | 'stop';
 
-/** The two events of a sentence, and waits for them. */
+/** Waits for the two events of a sentence. */
 class Heard {
   readonly #clock: Clock;
   readonly #came = new Set<Step>();

@@ -2,19 +2,19 @@ import { caption } from '../agent/commands.js';
 import type { CaptionOptions } from '../agent/say.js';
 import type { Cue } from '../speech/cues.js';
 
-/** Alias and style by which the avatar knows our captions. */
+/** Alias and style of our captions in the avatar. */
 const ALIAS = 'bridge_caption';
 const STYLE = 'bridge_caption_style';
-/** Frames a second of the avatar's time. */
+/** Frames per second of the avatar. */
 const FRAMES_PER_S = 30;
-/** How long a caption stays when its sentence's length is not known, in ms; the next one replaces it earlier. */
+/** Duration of a caption when its sentence's length is unknown, in ms; the next one replaces it earlier. */
 const UNKNOWN_LENGTH_MS = 10_000;
-/** A caption is read a little longer than it is heard, in ms. */
+/** Extra time of a caption after its sentence, in ms, for reading. */
 const STAYS_MS = 400;
-/** The bytes of a caption's text, well below what a line may hold (protocol.md §2). */
+/** Maximum bytes of a caption's text, well below the limit of a line (protocol.md §2). */
 const MAX_TEXT_BYTES = 600;
 
-/** A segment as far as a caption needs it. */
+/** The parts of a segment that a caption uses. */
 interface Sentence {
   readonly text: string;
   readonly startMs: number;

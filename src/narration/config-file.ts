@@ -11,24 +11,24 @@ import { loadTags, TagTableSchema } from './tag-file.js';
 import type { TagTable } from '../tts/tags.js';
 import type { SynthVoices } from './synth-answerer.js';
 
-/** The name under which a configuration is looked for in the folder that one is in. */
+/** Name of the configuration file looked for in the current folder. */
 export const CONFIG_NAME = 'bridge.yaml';
 
-/** What a configuration says, as `createBridge` takes it. */
+/** A configuration, as `createBridge` takes it. */
 export interface BridgeConfig {
-  /** Where it was read. */
+  /** Path of the file. */
   readonly path: string;
   /** Options of the table. */
   readonly options: Partial<OptionValues>;
-  /** Of single engines, by name. What stands beside `engine` is the settings of that engine. */
+  /** Settings of single engines, by name. Settings beside `engine` belong to that engine. */
   readonly engines: Readonly<Record<string, EngineSettings>>;
-  /** Everything else about text. */
+  /** All other text settings. */
   readonly say: SayOptions;
   /** Voices by the names that the avatars' SYNTH_START messages carry. */
   readonly synthVoices?: SynthVoices | undefined;
 }
 
-/** Files that a configuration names lie where it lies. */
+/** Options whose relative paths are resolved against the configuration's folder. */
 const PATH_KEYS: readonly OptionKey[] = [
   ...(['tokenFile', 'tlsCert', 'tlsKey'] as const),
   ...(['natsNkey', 'natsCreds', 'natsCa'] as const),
@@ -37,7 +37,7 @@ const ENGINE_KEYS: readonly OptionKey[] = ['voice', 'language', 'baseUrl'];
 const KEYS = SERVICE_KEYS.filter((key) => !(OPTIONS[key] as OptionSpec).secret);
 const SECRETS = SERVICE_KEYS.filter((key) => (OPTIONS[key] as OptionSpec).secret);
 
-/** A key in the file: the flag's name, `--lead-ms` as `leadMs`. */
+/** Returns an option's key in the file: the flag's name, `--lead-ms` as `leadMs`. */
 function nameOf(key: OptionKey): string {
   return OPTIONS[key].flag
     .split(' ')[0]!
@@ -59,7 +59,7 @@ const SynthVoiceSchema = z.strictObject({
 });
 
 const OWN_KEYS = {
-  // A voice is often a number.
+  // A voice is often written as a number.
   voice: word.optional(),
   captions: z
     .union([
@@ -91,8 +91,8 @@ const ConfigSchema = z.strictObject({ ...OPTION_KEYS, ...OWN_KEYS });
 type Own = z.output<z.ZodObject<typeof OWN_KEYS>>;
 
 /**
- * Where the configuration is: the file that is named, else the one in this folder, if there is one.
- * @param named by a flag or the environment
+ * Finds the configuration: the given file, else the one in the current folder, if there is one.
+ * @param named path from a flag or the environment
  */
 export function findConfig(named: string | undefined): string | undefined {
   if (named !== undefined && named !== '') return named;
@@ -100,9 +100,9 @@ export function findConfig(named: string | undefined): string | undefined {
 }
 
 /**
- * Reads a configuration: engine, voice, tags and all the service's options, by the names of their flags. It holds no
- * secret: keys and tokens are named by where they are found.
- * @throws BridgeError FILE_NOT_FOUND, FILE_UNREADABLE, or CONFIG_INVALID that names the file, the line and the key
+ * Reads a configuration: engine, voice, tags and all the service's options, by the names of their flags. It contains no
+ * secrets: keys and tokens are given by the name of their file or variable.
+ * @throws BridgeError FILE_NOT_FOUND, FILE_UNREADABLE, or CONFIG_INVALID with the file, the line and the key
  */
 export async function loadBridgeConfig(path: string): Promise<BridgeConfig> {
   const file = await YamlFile.read(path, 'The configuration');
@@ -164,7 +164,7 @@ function refuseSecrets(file: YamlFile, raw: unknown): void {
   });
 }
 
-/** Each engine's settings, with what stands at the top added to the engine that is named there. */
+/** Returns each engine's settings; top-level settings are added to the engine named there. */
 function enginesOf(
   file: YamlFile,
   value: Readonly<Record<string, unknown>>,

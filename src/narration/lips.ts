@@ -8,7 +8,7 @@ const KNOWN = new Set(
   ).split(' '),
 );
 
-/** What stands for a name that it does not know; an unknown name would become a small open mouth. */
+/** Replacements for unknown names; the avatar would show an unknown name as a small open mouth. */
 const REPLACED: Readonly<Record<string, string>> = {
   ...{ kw: 'w', gw: 'w', fy: 'f', vy: 'v', ti: 't', di: 'd', th: 'th', q: 'cl', Q: 'cl', nn: 'N' },
   ...{
@@ -25,22 +25,22 @@ const REPLACED: Readonly<Record<string, string>> = {
   },
 };
 
-/** The avatar's bound on a line is 2,048 bytes; longer ones crash it (protocol.md §2). */
+/** Maximum line length, in bytes. The avatar's limit is 2,048; longer lines crash it (protocol.md §2). */
 const MAX_LINE_BYTES = 1990;
-/** Its lip clock drifts up to 5 ms a second: each new line starts it anew. */
+/** Maximum duration of a line, in ms. The avatar's lip clock drifts up to 5 ms a second; each line restarts it. */
 const MAX_LINE_MS = 4000;
-/** How long the shut mouth at a line's end lasts, in case the next line comes late. */
+/** Duration of the closed mouth at a line's end, in ms, in case the next line comes late. */
 const CLOSING_MS = 100;
 
 /** A command that moves the lips for a while. */
 export interface LipLine {
-  /** When it takes effect, in milliseconds from the start of the utterance. */
+  /** Start, in ms from the start of the utterance. */
   readonly atMs: number;
   /** `LIPSYNC_START|alias|phoneme,ms,…,pau,100`, without a newline. */
   readonly command: string;
 }
 
-/** The name by which the avatar knows a phoneme. */
+/** Returns the avatar's name of a phoneme. */
 export function lipPhoneme(phoneme: string): string {
   if (KNOWN.has(phoneme)) return phoneme;
   const replaced = REPLACED[phoneme] ?? REPLACED[phoneme.toLowerCase()];
@@ -52,10 +52,11 @@ export function lipPhoneme(phoneme: string): string {
 }
 
 /**
- * The commands that move an avatar's lips by an engine's own timing. A long utterance is a chain of lines: each replaces
- * the one before at once, so it is sent when its first phoneme is heard (protocol.md §7). Lines are cut where a mora or a
- * syllable ends. Times are whole milliseconds rounded over the whole utterance, so no rounding adds up.
- * @param alias the model's name; it holds no `|`, no comma and no line end
+ * Returns the commands that move an avatar's lips by an engine's own timing. A long utterance is a chain of lines: each
+ * replaces the one before at once, so it is sent when its first phoneme is heard (protocol.md §7). Lines are cut at the
+ * end of a mora or syllable. Times are whole milliseconds rounded over the whole utterance, so rounding errors do not add
+ * up.
+ * @param alias model name, without `|`, comma or line end
  */
 export function lipSyncLines(alias: string, phonemes: readonly PhonemeTiming[]): LipLine[] {
   const lines: LipLine[] = [];
@@ -97,7 +98,7 @@ export function lipSyncLines(alias: string, phonemes: readonly PhonemeTiming[]):
   return lines;
 }
 
-/** Phonemes in groups that must not be parted; a group without an end is cut before it grows long. */
+/** Groups phonemes that must stay together; a group without an end is cut before it becomes too long. */
 function* morasOf(phonemes: readonly PhonemeTiming[]): Generator<PhonemeTiming[]> {
   let mora: PhonemeTiming[] = [];
   for (const phoneme of phonemes) {

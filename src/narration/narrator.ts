@@ -12,16 +12,16 @@ import { Captions } from './captions.js';
 import { labelled } from './label.js';
 import { lipSyncLines } from './lips.js';
 
-/** How text is spoken unless a call says otherwise, apart from the voice, which the engines' pool knows. */
+/** Default options of spoken text, without the voice, which the engine pool knows. */
 export type Manner = Omit<SayOptions, keyof VoiceChoice>;
 
-/** The options that say in which voice a text is spoken when a call does not. */
+/** Options that give the default voice. */
 export type VoiceValues = Pick<
   OptionValues,
   'engine' | 'voice' | 'language' | 'baseUrl' | 'fallback' | 'rate' | 'pitchSemitones' | 'volume'
 >;
 
-/** The voice of a bridge's own options, with what the program that made it says above them. */
+/** Returns the default voice from a bridge's options, overridden by the options of the calling program. */
 export function usualVoice(values: VoiceValues, say: SayOptions): VoiceChoice {
   const { engine, voice, language, baseUrl, fallback, rate, pitchSemitones, volume } = values;
   const isSame = say.engine === undefined || say.engine === engine;
@@ -31,7 +31,7 @@ export function usualVoice(values: VoiceValues, say: SayOptions): VoiceChoice {
     ...(isSame && language !== '' && { language }),
     ...(isSame && baseUrl !== '' && { engineOptions: { baseUrl } }),
     ...(fallback !== '' && { fallback }),
-    // The engine's own, unless told otherwise.
+    // By default the engine's own.
     ...(rate !== 1 && { rate }),
     ...(pitchSemitones !== 0 && { pitchSemitones }),
     ...(volume !== 1 && { volume }),
@@ -48,20 +48,20 @@ function voiceOf(say: SayOptions): VoiceChoice {
   return Object.fromEntries(VOICE_KEYS.filter((key) => say[key] !== undefined).map((key) => [key, say[key]]));
 }
 
-/** What is left of options without their voice. */
+/** Returns the options without the voice. */
 export function mannerOf(say: SayOptions): Manner {
   const keys: readonly string[] = VOICE_KEYS;
   return Object.fromEntries(Object.entries(say).filter(([key]) => !keys.includes(key)));
 }
 
-/** Turns texts into sounds by the engines of a pool, with the lips, tags and captions that go with them. */
+/** Turns texts into sounds with the engines of a pool, including their lips, tags and captions. */
 export class TextNarrator implements Narrator {
   readonly #clock: Clock;
   readonly #model: string;
   readonly #engines: EnginePool;
   readonly #manner: Manner;
 
-  /** @param settings.model alias of the model that is meant unless a text names another */
+  /** @param settings.model alias of the default model */
   constructor(settings: { clock: Clock; model: string }, engines: EnginePool, manner: Manner) {
     this.#clock = settings.clock;
     this.#model = settings.model;
@@ -128,14 +128,14 @@ export class TextNarrator implements Narrator {
   }
 }
 
-/** Tells the sentences of a text as events of its speech, each as it is heard. */
+/** Emits the sentences of a text as events of its speech, each when it is heard. */
 function tellSentences(speech: Speech): Pick<NarrationTarget, 'sentence' | 'sentenceEnd'> {
   const open = new Map<number, Omit<SpokenSentence, 'endMs' | 'state'>>();
   const end = (index: number, endMs: number, state: 'heard' | 'cut'): void => {
     const sentence = open.get(index);
     if (open.delete(index)) speech.tell('sentence', { ...sentence!, endMs, state });
   };
-  // Before the event `ended`, which is the last of a speech.
+  // Before `ended`, which is the last event of a speech.
   speech.on('state', (state) => {
     if (state !== 'ended') return;
     for (const { index, startMs } of [...open.values()])
@@ -161,8 +161,8 @@ interface NarrationOptions extends Pick<SayOptions, 'captions' | 'onTag'> {
 }
 
 /**
- * Sends a text's lips, tags and captions to a target, as its sound tells of them.
- * @returns whether the lips of the last segment were moved by commands
+ * Sends a text's lips, tags and captions to a target while its sound is made.
+ * @returns whether commands moved the lips in the last segment
  */
 function narrate(
   sound: SpeechSound,
@@ -174,7 +174,7 @@ function narrate(
     try {
       target.cue(atMs, line, { always });
     } catch (error) {
-      // A text that is written by a language model must not end for a command that it may not send.
+      // A language model's text must not end because it contains a forbidden command.
       if (error instanceof BridgeError && error.code !== 'CLOSED') target.warn(error.message);
     }
   };
@@ -187,7 +187,7 @@ function narrate(
     target.sentence({ index, text: text.trim(), startMs });
     const timed = segment.phonemes.length > 0;
     if (lips && timed !== told.lipsAreOurs) {
-      // A segment without times, by the fallback engine: the avatar's own lip-sync has to do, until the next one.
+      // A segment of the fallback engine has no times: the avatar's own lip-sync is used until the next one.
       cue(segment.startMs, autoLipCommand(timed ? 'ALWAYS' : 'NO'));
       told.lipsAreOurs = timed;
     }

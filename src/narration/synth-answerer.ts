@@ -7,30 +7,30 @@ import type { Speech } from '../speech/speech.js';
 import type { VoiceChoice } from '../tts/engine-pool.js';
 import { hasSpeech } from '../tts/speakable.js';
 
-/** Voices by the name that SYNTH_START carries; `*` stands for every other name. */
+/** Voices by the name in SYNTH_START; `*` stands for every other name. */
 export type SynthVoices = Readonly<Record<string, VoiceChoice>>;
 
-/** How the avatar's own SYNTH_START messages are answered. */
+/** Options of the answers to the avatar's own SYNTH_START messages. */
 export interface SynthOptions {
   readonly voices?: SynthVoices | undefined;
   /**
-   * `disable` (default) switches the avatar's own speech plugins off, so that nothing speaks twice. `keep` leaves them
-   * on: names that the table lacks are left to them.
+   * `disable` (default) switches the avatar's own speech plugins off, so that nothing is spoken twice. `keep` leaves them
+   * on for names that the table lacks.
    */
   readonly plugins?: 'disable' | 'keep' | undefined;
 }
 
-/** The speech plugins that MMDAgent-EX comes with. */
+/** Speech plugins included in MMDAgent-EX. */
 const PLUGINS = ['Open_JTalk', 'Flite_plus_hts_engine'];
-/** A model that is loaded answers the probe within about 60 ms (protocol.md §5). */
+/** Maximum wait for a probe's answer, in ms; a loaded model answers within about 60 ms (protocol.md §5). */
 const PROBE_MS = 500;
-/** The avatar echoes a command within 60 ms; on a busy machine later. */
+/** Maximum wait for an echo, in ms; it comes within 60 ms, later on a busy machine. */
 const ECHO_MS = 2000;
 const MAX_ECHOES = 1000;
-/** From the moment at which the last sample is due until it has sounded, in ms: 50 to 90 measured (protocol.md §4). */
+/** Delay from the due time of the last sample until it has sounded, in ms: 50 to 90 measured (protocol.md §4). */
 const SOUNDS_AFTER_MS = 70;
 
-/** Speaks what the avatars themselves ask for by SYNTH_START, in place of their own speech plugins. */
+/** Speaks the avatars' own SYNTH_START requests in place of their speech plugins. */
 export class SynthAnswerer {
   readonly #voices: ReadonlyMap<string, VoiceChoice>;
   readonly #keepPlugins: boolean;
@@ -45,13 +45,13 @@ export class SynthAnswerer {
     this.#logger = logger;
   }
 
-  /** Answers what this agent's avatar asks for, from now on. */
+  /** Answers the requests of this agent's avatar from now on. */
   attach(agent: Agent): void {
     const logger = this.#logger.child({ agent: agent.name });
     const stage = new SynthStage(agent, this.#clock, logger, (name) => this.#voiceOf(name));
     agent.on('connected', () => {
       if (this.#keepPlugins) return;
-      // First: a speech that sounds can no longer be stopped once its plugin is off (protocol.md §9).
+      // First: a speech that is playing can no longer be stopped once its plugin is off (protocol.md §9).
       stage.stopPlugin(agent.snapshot().model);
       for (const plugin of PLUGINS) agent.issue(`PLUGIN_DISABLE|${plugin}`);
     });
@@ -89,7 +89,7 @@ interface Request {
   readonly text: string;
 }
 
-/** One alias of an avatar: what it speaks, what follows, and how many requests in between nobody will hear. */
+/** One alias of an avatar: its current request, the next one, and the number of skipped requests in between. */
 interface Part {
   stopped: boolean;
   /** Its start was told. */
@@ -107,7 +107,7 @@ class SynthStage {
   readonly #voiceOf: (name: string) => VoiceChoice | undefined;
   readonly #parts = new Map<string, Part>();
   readonly #loaded = new Set<string>();
-  /** Commands of ours whose echo is still to come. */
+  /** Commands of ours whose echo has not arrived. */
   #echoes: { line: string; untilMs: number }[] = [];
 
   constructor(
@@ -122,14 +122,14 @@ class SynthStage {
     this.#voiceOf = voiceOf;
   }
 
-  /** A command of the bridge leaves: its echo is no request of the avatar. */
+  /** Registers a sent command, whose echo is not a request of the avatar. */
   expectEcho(line: string): void {
     const nowMs = this.#clock.nowMs();
     this.#echoes = this.#echoes.filter(({ untilMs }) => untilMs > nowMs).slice(-MAX_ECHOES);
     this.#echoes.push({ line, untilMs: nowMs + ECHO_MS });
   }
 
-  /** Ends what a plugin of the avatar speaks. */
+  /** Stops the speech of an avatar's plugin. */
   stopPlugin(alias: string): void {
     const line = `SYNTH_STOP|${alias}`;
     this.expectEcho(line);
@@ -145,12 +145,12 @@ class SynthStage {
     if (type === 'SYNTH_STOP') return this.#stop(alias);
     if (voice === undefined || text === undefined) return;
     const choice = this.#voiceOf(voice);
-    // A plugin that speaks it takes the alias over, as a second speech of its own would.
+    // A plugin that speaks it replaces the speech of this alias, as its own second speech would.
     if (choice === undefined) return this.#stop(alias);
     this.#start({ alias, voice: choice, text: unquoted(text) });
   }
 
-  /** The avatar is gone, and with it whoever waits for its events. */
+  /** Forgets all requests of a lost avatar. */
   clear(): void {
     for (const part of this.#parts.values()) part.stopped = true;
     this.#parts.clear();
@@ -193,7 +193,7 @@ class SynthStage {
     });
   }
 
-  /** Speaks one request, and tells its start and its end, whatever happens. */
+  /** Speaks one request, and reports its start and its end in every case. */
   async #speak({ alias, voice, text }: Request, part: Part): Promise<void> {
     const start = `SYNTH_EVENT_START|${alias}`;
     const stop = `SYNTH_EVENT_STOP|${alias}`;
@@ -214,7 +214,7 @@ class SynthStage {
             part.begun = true;
             this.#owe();
           });
-          // The script goes on then: what it asks for next need not wait until the end of the speech is certain.
+          // The script continues then: its next request need not wait until the end of the speech is certain.
           speech.notice(-1, () => this.#clock.after(SOUNDS_AFTER_MS, resolve));
           void speech.finished.then(() => resolve());
         });
@@ -243,7 +243,7 @@ class SynthStage {
     this.#agent.issue(`SYNTH_EVENT_STOP|${alias}`);
   }
 
-  /** The model that a request moves. Where there is none of its alias, the sound alone is heard: as the plugins do. */
+  /** Returns the model that a request moves. Without a model of its alias only the sound is played, as the plugins do. */
   async #modelOf(alias: string): Promise<Pick<SayOptions, 'model' | 'lips'>> {
     if (alias === this.#agent.snapshot().model || this.#loaded.has(alias)) return { model: alias };
     try {
@@ -264,7 +264,7 @@ class SynthStage {
   }
 }
 
-/** Quotes around a text are not part of it; what was cut off in the middle of a character is left out. */
+/** Removes quotes around a text, and a character that was cut off in the middle. */
 function unquoted(text: string): string {
   return text
     .trim()

@@ -5,7 +5,7 @@ import type { TagTable } from '../tts/tags.js';
 const MAX_LINE = 4100;
 const commands = z.array(z.string().min(1).max(MAX_LINE)).max(20);
 
-/** A table of tags as files and requests bring it: a command line, several, or a whole action, by the tag's word. */
+/** Table of tags in files and requests: one command line, several, or a whole action, by the tag's word. */
 export const TagTableSchema = z.record(
   z.string().regex(/^\p{L}[\p{L}\p{N}_-]{0,31}$/u, 'a tag is one word that begins with a letter'),
   z.union(
