@@ -5,8 +5,8 @@ import type { AgentOfNode } from './names.js';
 type Json = Record<string, unknown>;
 
 /**
- * An answer or event of another node with the names that this node shows: each `agent`, and each agent's `name` with its
- * `node` beside it.
+ * Returns an answer or event of another node with the names that this node shows: each `agent`, and each agent's `name`
+ * with its `node` added.
  */
 export function renamed(value: unknown, node: string, shown: (agent: AgentOfNode) => string): unknown {
   if (Array.isArray(value)) return value.map((item) => renamed(item, node, shown));
@@ -16,7 +16,7 @@ export function renamed(value: unknown, node: string, shown: (agent: AgentOfNode
     json['agent'] = shown({ node, name: json['agent'] });
     if (typeof json['type'] === 'string') json['node'] = node;
   } else if (json['agent'] !== undefined) json['agent'] = renamed(json['agent'], node, shown);
-  // An agent as the API answers it; a mark or a voice has a name too.
+  // An agent as the API returns it; a mark or a voice has a name too.
   if (typeof json['name'] === 'string' && typeof json['heldMs'] === 'number') {
     json['name'] = shown({ node, name: json['name'] });
     json['node'] = node;
@@ -27,19 +27,19 @@ export function renamed(value: unknown, node: string, shown: (agent: AgentOfNode
   return json;
 }
 
-/** What became of the part of one node, when several nodes answer one request. */
+/** Result of one node's part of a request that several nodes answer. */
 export interface PartAnswer {
-  /** The agents of this part, as they are shown. */
+  /** Agents of this part, by their shown names. */
   readonly agents: readonly string[];
   readonly status: number;
-  /** Its JSON, renamed; a problem where `status` is 400 or above. */
+  /** JSON of the answer, renamed; a problem when `status` is 400 or above. */
   readonly json: unknown;
 }
 
-/** Which list the answers of several nodes make together, and what one agent's answer is an item of. */
+/** Kind of list made from the answers of several nodes, and of its items. */
 export type GroupAnswer = 'speak' | 'list' | 'commands' | 'interrupt' | 'state';
 
-/** One answer out of those of several nodes. */
+/** Merges the answers of several nodes into one. */
 export function merged(
   kind: GroupAnswer,
   parts: readonly PartAnswer[],
@@ -47,7 +47,7 @@ export function merged(
   commands: readonly string[],
 ): { status: number; json: unknown } {
   const failed = parts.filter(({ status }) => status >= 400);
-  // One agent that speaks is enough, and each command is told apart; all else is done everywhere or has failed.
+  // For speeches one agent is enough, and each command has its own result; everything else succeeds everywhere or fails.
   const enough = kind === 'speak' || kind === 'commands';
   if (failed.length === parts.length || (failed.length > 0 && !enough)) return failed[0]!;
   const items = parts.flatMap((part) =>
@@ -64,7 +64,7 @@ export function merged(
   return { status, json: { [kind === 'speak' || kind === 'list' ? 'speeches' : 'agents']: items } };
 }
 
-/** The answers of one node for each agent. A node that was asked for a single one answers without a list. */
+/** Returns one node's answers for each agent. A node that was asked for a single agent answers without a list. */
 function itemsOf(kind: GroupAnswer, { json, agents }: PartAnswer): unknown[] {
   const answer = json as Json;
   const list = answer[kind === 'speak' || kind === 'list' ? 'speeches' : 'agents'];
@@ -93,7 +93,7 @@ function failedItem(
   };
 }
 
-/** The end of a speech of which nothing more is known. */
+/** Returns the end of a speech whose real end is unknown. */
 export function failedEnd(error: Problem, heardMs: number, durationMs: number | null): SpeechEndJson {
   return {
     how: 'failed',

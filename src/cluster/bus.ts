@@ -7,31 +7,31 @@ import { BridgeError } from '../base/errors.js';
 import { fileError } from '../base/file-error.js';
 import type { Logger } from '../base/logger.js';
 
-/** A connection attempt may take this long, in ms. */
+/** Maximum time of a connection attempt, in ms. */
 const CONNECT_MS = 5000;
-/** Wait between two connection attempts, in ms. */
+/** Delay between two connection attempts, in ms. */
 const RETRY_MS = 500;
-/** A server that answers no ping for about three of these is given up, in ms. */
+/** Ping interval, in ms; a server that leaves about three pings unanswered is given up. */
 const PING_MS = 2000;
-/** Bytes that may be written and not yet taken by the server; events beyond are dropped. */
+/** Maximum bytes that the server has not taken yet; further events are dropped. */
 const MAX_BACKLOG_BYTES = 8 * 1024 * 1024;
 
 /** Options of the connection to NATS. */
 export interface BusOptions {
-  /** URLs: `nats://`, `tls://`, `ws://` or `wss://`; user and password may be in them. */
+  /** URLs: `nats://`, `tls://`, `ws://` or `wss://`; they may contain user and password. */
   readonly servers: readonly string[];
   readonly user?: string | undefined;
   readonly password?: string | undefined;
   readonly token?: string | undefined;
   /** File of an nkey seed. */
   readonly nkeyFile?: string | undefined;
-  /** File of credentials (JWT and seed), as `nsc` writes it. */
+  /** File of credentials (JWT and seed), as written by `nsc`. */
   readonly credsFile?: string | undefined;
-  /** PEM file of the authority that signed the server's certificate. */
+  /** PEM file of the server certificate's authority. */
   readonly caFile?: string | undefined;
   /** First token or tokens of every subject. */
   readonly prefix: string;
-  /** Name of this node; the server's own lists show it. */
+  /** Name of this node, also shown in the server's own lists. */
   readonly node: string;
 }
 
@@ -40,11 +40,11 @@ export interface BusEvents {
   up: undefined;
   /** The server is not reachable; nothing can be sent until `up`. */
   down: { readonly reason: string };
-  /** The server does not let this node publish there. */
+  /** The server forbids this node to publish on that subject. */
   denied: { readonly subject: string };
 }
 
-/** Takes a message. `noResponders`: what was sent with this subject as its reply reached nobody. */
+/** Receives a message. `noResponders` is true when a message sent with this reply subject reached nobody. */
 export type BusListener = (message: {
   readonly subject: string;
   readonly data: Uint8Array;
@@ -52,7 +52,7 @@ export type BusListener = (message: {
   readonly noResponders: boolean;
 }) => void;
 
-/** Connection to a NATS server that is made again for as long as the node runs. Core NATS alone: no JetStream. */
+/** Connection to a NATS server, reconnected for as long as the node runs. Uses core NATS only, no JetStream. */
 export class Bus {
   readonly events: Emitter<BusEvents>;
   readonly #options: BusOptions;
@@ -80,24 +80,24 @@ export class Bus {
     return this.#connected;
   }
 
-  /** Why it is not connected, in words. */
+  /** Reason why it is not connected, as text. */
   get reason(): string {
     return this.#lastReason;
   }
 
-  /** True while the server takes messages too slowly: what can be left out should be. */
+  /** True while the server takes messages too slowly: optional messages should be left out. */
   get behind(): boolean {
     return this.#backlogBytes > MAX_BACKLOG_BYTES / 4;
   }
 
-  /** Adds a subscription. To be called before `start`. */
+  /** Adds a subscription. Call it before `start`. */
   subscribe(subject: string, listener: BusListener): void {
     this.#subscriptions.push({ subject: `${this.#options.prefix}.${subject}`, listener });
   }
 
   /**
    * Sends a message.
-   * @param reply subject, without the prefix, that is told when nobody is there to receive it
+   * @param reply subject, without the prefix, that gets a notice when nobody receives the message
    */
   publish(subject: string, data: Uint8Array | string, reply?: string): void {
     if (!this.#connected || !this.#connection) return;
@@ -116,7 +116,7 @@ export class Bus {
     this.#flush();
   }
 
-  /** Sends a message that may be left out. @returns false when it was: the server is too slow */
+  /** Sends an optional message. @returns false when it was left out because the server is too slow */
   offer(subject: string, data: string): boolean {
     if (!this.#connected || this.#backlogBytes > MAX_BACKLOG_BYTES) return false;
     this.publish(subject, data);
@@ -124,7 +124,7 @@ export class Bus {
   }
 
   /**
-   * Connects in the background, and again after each loss.
+   * Connects in the background, and reconnects after each loss.
    * @throws BridgeError FILE_NOT_FOUND, FILE_UNREADABLE or OPTION_INVALID
    */
   async start(): Promise<void> {
@@ -132,7 +132,7 @@ export class Bus {
     void this.#run(connect);
   }
 
-  /** Waits until what was sent has left, for a moment, and closes the connection. */
+  /** Waits briefly until everything has left, and closes the connection. */
   async close(): Promise<void> {
     this.#closing.abort(new BridgeError('CLOSED', 'The connection to NATS was closed.'));
     const connection = this.#connection;
@@ -207,7 +207,7 @@ export class Bus {
     }
   }
 
-  /** A permission is missing: a fault of the set-up that must be seen. */
+  /** Reports a missing permission: a configuration error that must be seen. */
   #denied(error: Error): void {
     this.#logger.warn({}, `NATS refused something: ${error.message}`);
     const { operation, subject } = error as { operation?: unknown; subject?: unknown };
@@ -232,7 +232,7 @@ export class Bus {
     if (was) this.events.emit('down', { reason });
   }
 
-  /** A ping behind what was written comes back when the server has taken it. */
+  /** Sends a ping behind the written data; its answer means that the server has taken the data. */
   #flush(): void {
     const connection = this.#connection;
     if (this.#flushing || !connection) return;
@@ -249,7 +249,7 @@ export class Bus {
   }
 }
 
-/** Prepares the connection once; what is wrong with the options is told at the start. */
+/** Prepares the connection once, so that invalid options are reported at the start. */
 async function connector(options: BusOptions): Promise<() => Promise<NatsConnection>> {
   const nats = await import('@nats-io/transport-node');
   const urls = options.servers.map(parseServer);
@@ -300,7 +300,7 @@ async function connector(options: BusOptions): Promise<() => Promise<NatsConnect
       ...given,
       wsFactory: async (url: string) => {
         const socket = new WebSocket(url, { ...tls, handshakeTimeout: CONNECT_MS, perMessageDeflate: false });
-        // It is told by `close`; without a listener it would end the process.
+        // `close` reports it; without a listener the error would end the process.
         socket.on('error', () => undefined);
         return { socket, encrypted: url.startsWith('wss:') };
       },
@@ -312,7 +312,7 @@ function parseServer(text: string): URL {
     const url = new URL(text);
     if (/^(nats|tls|ws|wss):$/.test(url.protocol) && url.host !== '') return url;
   } catch {
-    // Told below, together with what is a URL of another kind.
+    // Reported below, like a URL of another kind.
   }
   throw new BridgeError(
     'OPTION_INVALID',

@@ -30,18 +30,18 @@ import { Router } from './router.js';
 import { StreamRelay } from './stream-relay.js';
 import { verbOf } from './verbs.js';
 
-/** How long a question waits for the lists of other nodes; what was known before stands for those that are late, in ms. */
+/** Maximum wait for the lists of other nodes, in ms; the last known list is used for late ones. */
 const REFRESH_MS = 1000;
 
 /** Options of a node. */
 export interface ClusterOptions extends BusOptions {
-  /** What other nodes may do with this node's agents. */
+  /** Actions that other nodes may take on this node's agents. */
   readonly allow: readonly NodeVerb[];
-  /** What becomes of a speech of another node's caller when the connection to that node is lost. */
+  /** Handling of a speech for another node's caller when the connection to that node is lost. */
   readonly whenLost: 'finish' | 'stop';
 }
 
-/** Options of a node out of those of its service. */
+/** Returns the node options among those of the service. */
 export function clusterOptions(given: BridgeHandle['options']): ClusterOptions {
   return {
     servers: given.nats,
@@ -59,8 +59,8 @@ export function clusterOptions(given: BridgeHandle['options']): ClusterOptions {
 }
 
 /**
- * This service as a node among those on the same NATS server and subject prefix. What other nodes ask is answered by the
- * service's own routes, over links; what is asked here about agents of other nodes is asked there.
+ * This service as a node among those on the same NATS server and subject prefix. Requests of other nodes are answered by
+ * the service's own routes, over links; requests about agents of other nodes are sent there.
  */
 export class Cluster implements OtherNodes {
   readonly node: string;
@@ -162,7 +162,7 @@ export class Cluster implements OtherNodes {
   }
 
   forward(request: FastifyRequest, reply: FastifyReply): boolean {
-    // What another node asks is about the agents of this one.
+    // A request of another node concerns the agents of this one.
     if (nodeCallerOf(request.raw)) return false;
     return this.#router.forward(request, reply);
   }
@@ -194,7 +194,7 @@ export class Cluster implements OtherNodes {
 
   #open(node: string, client: IncomingMessage): NodeLink {
     if (node !== this.node) return this.#links.open(this.#peers.reachable(node));
-    // This node's part of a request about several takes the same way, with its caller's own rights.
+    // This node's part of a group request goes through a link too, with its caller's own rights.
     const address = isLocalCaller(client) ? client.socket.remoteAddress : undefined;
     const [ours, theirs] = linkPair(node, address);
     setNodeCaller(theirs, { node, allow: NODE_VERBS, whenLost: 'stop' });
@@ -208,7 +208,7 @@ export class Cluster implements OtherNodes {
     this.#server.emit('connection', link);
   }
 
-  /** Asks a node for its agents; one question at a time. Never rejects. */
+  /** Updates the list of a node's agents, one request at a time. Never rejects. */
   #refresh(peer: Peer): Promise<void> {
     const running = this.#refreshing.get(peer.node);
     if (running) return running;
@@ -224,7 +224,7 @@ export class Cluster implements OtherNodes {
     try {
       const request = ask(link, { method: 'GET', path: '/api/agents', headers: { host: 'localhost' } });
       request.end();
-      // Under the names that they have there.
+      // Keep the names that they have on that node.
       const { status, json } = await wholeAnswer(link, request, ({ name }) => name);
       if (status === 200) this.#peers.setAgents(peer, (json as { agents: AgentJson[] }).agents);
       this.#feed.checkNames();
@@ -239,7 +239,7 @@ export class Cluster implements OtherNodes {
   }
 }
 
-/** Answers the requests of other nodes, as far as this one lets them. It listens nowhere: links are its connections. */
+/** Server for the permitted requests of other nodes. It listens nowhere: links are its connections. */
 function nodeServer({ answer, takeStream }: NodeEntrance): Server {
   const server = createServer((request, response) => {
     const error = refusal(request);

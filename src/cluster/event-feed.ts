@@ -15,9 +15,9 @@ import { shownName, type NameView } from './names.js';
 import type { Peer, Peers } from './peers.js';
 import { RunningSpeeches } from './running.js';
 
-/** Speeches of one node whose end is told when the node is lost. */
+/** Maximum number of tracked speeches of one node, whose end is reported when the node is lost. */
 const MAX_RUNNING = 10_000;
-/** Events after which the list of a node's agents is asked for again. */
+/** Events after which the list of a node's agents is requested again. */
 const CHANGES = new Set(['connected', 'ready', 'not-ready', 'lost']);
 
 const ToldSchema = z.object({
@@ -27,32 +27,32 @@ const ToldSchema = z.object({
 });
 const PassedSchema = z.union([AgentEventSchema, SpeechEventSchema]);
 
-/** Options of the events of all nodes. */
+/** Options of the cluster-wide events. */
 export interface EventFeedOptions {
   readonly bus: Bus;
   readonly peers: Peers;
   readonly hub: EventHub;
   readonly view: NameView;
   readonly self: PeerProcess;
-  /** False tells other nodes nothing of what happens here. */
+  /** False sends no events of this node to other nodes. */
   readonly tells: boolean;
-  /** Every agent of every node, for a snapshot. */
+  /** Returns every agent of every node, for a snapshot. */
   agents(): AgentJson[];
-  /** The agents of a node have changed. */
+  /** Called when the agents of a node have changed. */
   onStale(peer: Peer): void;
 }
 
 interface Heard {
   instance: string;
-  /** Number of the last event that came. */
+  /** Number of the last received event. */
   last: number;
   readonly running: RunningSpeeches;
 }
 
 /**
- * Tells the other nodes what happens here, and those who follow this node what happens there. Events are numbered: one that
- * does not come is announced by `missed`, as is a node that was away. Positions and meters are told while somebody wants
- * them, and may be left out.
+ * Sends this node's events to the other nodes, and other nodes' events to the followers of this one. Events are numbered:
+ * a lost one is reported as `missed`, as is a node that was away. Positions and meters are sent only while a follower
+ * wants them, and may be left out.
  */
 export class EventFeed {
   readonly #options: EventFeedOptions;
@@ -60,7 +60,7 @@ export class EventFeed {
   #number = 0;
   #revision = 0;
   #shown = '';
-  /** Ends the following of this node's own passing events. */
+  /** Unsubscribes from this node's own positions and meters. */
   #unfollow: (() => void) | undefined;
   #passesMeters = false;
 
@@ -97,7 +97,7 @@ export class EventFeed {
     });
   }
 
-  /** What this node tells of its events. */
+  /** State of the events in this node's presence message. */
   get report(): {
     readonly revision: number;
     readonly lastEvent: number;
@@ -113,7 +113,7 @@ export class EventFeed {
     };
   }
 
-  /** Tells followers all agents anew when the names under which they are shown have changed. */
+  /** Sends a new snapshot to followers when the shown names of agents have changed. */
   checkNames(): void {
     const agents = this.#options.agents();
     const shown = agents
@@ -134,14 +134,14 @@ export class EventFeed {
     const { bus, self, tells } = this.#options;
     if (!tells) return;
     this.#number += 1;
-    // What is not sent is a hole in the numbers, which the others announce.
+    // An event that is left out is a gap in the numbers, which the other nodes report.
     bus.offer(
       `events.${self.node}`,
       JSON.stringify({ instance: self.instance, number: this.#number, event }),
     );
   }
 
-  /** Follows this node's own positions and meters for as long as another node's followers want them. */
+  /** Subscribes to this node's own positions and meters while another node's followers want them. */
   #followForOthers(): void {
     const { hub, peers, bus, self, tells } = this.#options;
     const wanting = peers.list().filter(({ reachable }) => reachable);
@@ -176,14 +176,14 @@ export class EventFeed {
     } else {
       const running = before?.running ?? new RunningSpeeches(MAX_RUNNING);
       this.#heard.set(peer.node, { instance, last: presence.lastEvent, running });
-      // What the process before it told last is not known.
+      // The last event of the previous process is unknown.
       if (before) hub.publish({ type: 'missed', time: eventTime(), count: null, node: peer.node });
     }
     this.#shown = '';
     this.#options.onStale(peer);
   }
 
-  /** Announces the events up to this number that have not come. */
+  /** Reports the missing events up to this number. */
   #upTo(peer: Peer, number: number): void {
     const heard = this.#heard.get(peer.node);
     if (heard?.instance !== peer.instance || number <= heard.last) return;

@@ -3,12 +3,12 @@ import { Writable } from 'node:stream';
 import { BridgeError } from '../base/errors.js';
 import type { NodeLink } from './link.js';
 
-/** A node that takes no sound for so long while the others wait for it is left behind, in ms. */
+/** Maximum time a node may take no data while the others wait for it, in ms; then it is skipped. */
 const LAG_MS = 3000;
 
 /**
  * Writes one body to the requests of several nodes, at the pace of the slowest. A node that takes nothing for three
- * seconds while the others wait is left behind, and its part fails.
+ * seconds while the others wait is skipped, and its part fails.
  */
 export class FanOut extends Writable {
   readonly #parts: readonly { readonly request: ClientRequest; readonly link: NodeLink }[];
@@ -23,7 +23,7 @@ export class FanOut extends Writable {
       .filter(({ link }) => !link.destroyed)
       .filter(({ request }) => !request.write(chunk))
       .map((part) => drained(part));
-    // With nobody left the rest of the body is swallowed: the answer says why.
+    // With no node left the rest of the body is discarded: the answer gives the reason.
     void Promise.all(waits).then(() => done());
   }
 

@@ -12,22 +12,22 @@ import type { NodeLink } from './link.js';
 import type { AgentOfNode } from './names.js';
 import { RunningSpeeches } from './running.js';
 
-/** The longest JSON answer that is taken from another node, in bytes. */
+/** Maximum JSON answer of another node, in bytes. */
 const MAX_JSON_BYTES = 16 * 1024 * 1024;
-/** The longest line of a live answer, in bytes: the samples of one frame, and much more. */
+/** Maximum line of a live answer, in bytes: far more than the samples of one frame. */
 const MAX_LINE_BYTES = 1024 * 1024;
-/** Headers that say what a body is and how it is to be answered; who asks is this node's own business. */
+/** Headers that describe a body and the wanted answer; those that identify the caller are not passed on. */
 const PASSED_ON = ['accept', 'content-type', 'content-length', 'content-encoding', 'expect'] as const;
 
-/** A request as it is asked of another node. */
+/** A request to another node. */
 export interface NodeRequest {
   readonly method: string;
-  /** Path and query, with the agent's name as that node knows it. */
+  /** Path and query, with the agent's name on that node. */
   readonly path: string;
   readonly headers: OutgoingHttpHeaders;
 }
 
-/** Headers of a request for another node. */
+/** Returns the headers of a request to another node. */
 export function passedOn(headers: IncomingMessage['headers']): OutgoingHttpHeaders {
   return {
     host: 'localhost',
@@ -37,12 +37,12 @@ export function passedOn(headers: IncomingMessage['headers']): OutgoingHttpHeade
   };
 }
 
-/** Asks over a link. The link ends with the answer. */
+/** Sends a request over a link. The link ends with the answer. */
 export function ask(link: NodeLink, { method, path, headers }: NodeRequest): ClientRequest {
   return httpRequest({ method, path, headers, createConnection: () => link });
 }
 
-/** Why a request over a link failed. */
+/** Returns the reason why a request over a link failed. */
 export function failureOf(link: NodeLink, error?: Error): BridgeError {
   const { errored } = link;
   if (errored instanceof BridgeError) return errored;
@@ -50,22 +50,22 @@ export function failureOf(link: NodeLink, error?: Error): BridgeError {
   return new BridgeError('NODE_LINK_BROKEN', `Node ${link.peer} gave no answer: ${reason}.`);
 }
 
-/** What a node answers, in the order in which it comes. */
+/** Receives a node's answer, in the order of arrival. */
 export interface AnswerListener {
-  /** The head. `type` is its media type. */
+  /** Called with the head. `type` is its media type. */
   head(status: number, type: string, headers: IncomingMessage['headers']): void;
-  /** The whole JSON of an answer, renamed. The answer may go on for a while, without anything more in it. */
+  /** Called with the whole JSON of an answer, renamed. The answer may stay open for a while without further content. */
   json(json: unknown): void;
-  /** A line of a live answer, renamed. @returns false when it is to be called again by `resume` */
+  /** Called with a line of a live answer, renamed. @returns false to pause until `resume` */
   line(event: unknown): boolean;
-  /** Its end; with the reason when it broke off. */
+  /** Called at its end; with the reason when it was cut off. */
   end(error: BridgeError | undefined): void;
 }
 
 /**
- * Reads the answer to a request over a link: JSON as soon as it is whole, live lines one by one.
- * @param shown names agents of that node
- * @returns reads on after a line that was one too many
+ * Reads the answer to a request over a link: JSON once it is whole, live lines one by one.
+ * @param shown returns the shown name of an agent of that node
+ * @returns continues reading after a pause
  */
 export function readAnswer(
   link: NodeLink,
@@ -79,7 +79,7 @@ export function readAnswer(
   const end = (error?: BridgeError): void => {
     if (ended) return;
     ended = true;
-    // The lines of a live answer tell each speech's end, that of a lost one too.
+    // A live answer reports each speech's end, also when the link is lost.
     if (error) for (const event of running.endAll(error)) listener.line({ ...event, node: link.peer });
     listener.end(error);
   };
@@ -106,7 +106,7 @@ export function readAnswer(
     response.on('error', () => undefined);
   });
   request.on('error', (error) => {
-    // One that has been answered may still be sending; its answer counts.
+    // An answered request may still be sending; its answer counts.
     if (!answer) end(failureOf(link, error));
   });
   link.once('close', () => {
@@ -115,7 +115,7 @@ export function readAnswer(
   return { resume: () => answer?.resume() };
 }
 
-/** Takes the chunks of one JSON text; it is told as soon as it is whole. */
+/** Collects the chunks of one JSON text, and reports it as soon as it is whole. */
 function wholeJson(tell: (json: unknown) => void): (chunk: Buffer) => void {
   let chunks: Buffer[] = [];
   let bytes = 0;
@@ -126,7 +126,7 @@ function wholeJson(tell: (json: unknown) => void): (chunk: Buffer) => void {
     if (bytes > MAX_JSON_BYTES) throw new BridgeError('NODE_LINK_BROKEN', 'Its answer is too long.');
     chunks.push(chunk);
     const last = chunk[chunk.length - 1];
-    // Only what ends like an object can be whole: a long text is not parsed anew at each of its chunks.
+    // Only text that ends like an object or array can be whole: a long text is not parsed again at each chunk.
     if (last !== 0x7d && last !== 0x5d) return;
     const json = parsed(Buffer.concat(chunks).toString('utf8'));
     if (json === undefined) return;
@@ -136,7 +136,7 @@ function wholeJson(tell: (json: unknown) => void): (chunk: Buffer) => void {
   };
 }
 
-/** Takes the chunks of a text of one JSON object a line. */
+/** Splits chunks into lines of one JSON object each. */
 function lines(tell: (json: unknown) => void): (chunk: Buffer) => void {
   let rest: Buffer = Buffer.alloc(0);
   return (chunk) => {
@@ -158,7 +158,7 @@ function parsed(text: string): unknown {
   }
 }
 
-/** Gathers a whole answer. @throws BridgeError why there is none */
+/** Collects a whole answer. @throws BridgeError when there is none */
 export function wholeAnswer(
   link: NodeLink,
   request: ClientRequest,
@@ -179,7 +179,7 @@ export function wholeAnswer(
   });
 }
 
-/** A failure as a part of an answer. */
+/** Returns a failure as one part of an answer. */
 export function failedAnswer(error: BridgeError): { status: number; json: unknown } {
   const problem = toProblem(error);
   return { status: problem.status, json: problem };

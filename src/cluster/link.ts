@@ -1,22 +1,22 @@
 import { Duplex } from 'node:stream';
 import { BridgeError, ERRORS, type ErrorCode } from '../base/errors.js';
 
-/** Bytes that may be on their way to a reader, or wait for it, in each direction of a link. */
+/** Maximum bytes in transit to a reader or waiting for it, in each direction of a link. */
 export const WINDOW_BYTES = 256 * 1024;
-/** The longest payload of one frame, in bytes. Far below the 1 MiB that a NATS server takes by default. */
+/** Maximum payload of one frame, in bytes; far below the 1 MiB that a NATS server takes by default. */
 export const MAX_CHUNK_BYTES = 32 * 1024;
-/** Type (1 byte) and sequence number (4 bytes, big-endian). */
+/** Frame head: type (1 byte) and sequence number (4 bytes, big-endian). */
 const HEAD_BYTES = 5;
-/** Credit is granted in steps of at least this size, so that a reader does not answer each chunk. */
+/** Minimum size of a credit grant, so that a reader does not answer each chunk. */
 const GRANT_STEP_BYTES = WINDOW_BYTES / 4;
 
 const FRAME = { data: 1, credit: 2, end: 3, reset: 4 } as const;
 
 /** Options of one end of a link. */
 export interface LinkOptions {
-  /** Node at the other end. */
+  /** Name of the node at the other end. */
   readonly peer: string;
-  /** Stands where a socket has its client's address; by default it names the peer, which is no address of a machine. */
+  /** Remote address as a socket has it; by default the name of the peer, which is no address of a machine. */
   readonly remoteAddress?: string | undefined;
   /** Sends a frame to the other end. */
   send(frame: Uint8Array): void;
@@ -33,9 +33,9 @@ export class NodeLink extends Duplex {
   readonly #send: (frame: Uint8Array) => void;
   #nextSent = 0;
   #nextReceived = 0;
-  /** What the other end lets this one send, in bytes. */
+  /** Credit received from the other end, in bytes. */
   #creditBytes = WINDOW_BYTES;
-  /** What this end has granted and not received yet, in bytes. */
+  /** Credit granted to the other end and not used yet, in bytes. */
   #grantedBytes = WINDOW_BYTES;
   #blocked: { chunk: Buffer; done: (error?: Error | null) => void } | undefined;
   #resetByPeer = false;
@@ -45,7 +45,7 @@ export class NodeLink extends Duplex {
     this.peer = peer;
     this.remoteAddress = remoteAddress;
     this.#send = send;
-    // Whoever uses the link hears of its end by `close`; an error that nobody listens for must not end the process.
+    // Users of the link see its end by `close`; an error without a listener must not end the process.
     this.on('error', () => undefined);
   }
 
@@ -86,7 +86,7 @@ export class NodeLink extends Duplex {
     }
   }
 
-  /** Ends the link where the other end is gone: nothing more is sent. */
+  /** Ends the link because the other end is gone; nothing more is sent. */
   fail(error: BridgeError): void {
     this.#resetByPeer = true;
     this.destroy(error);
@@ -115,7 +115,7 @@ export class NodeLink extends Duplex {
     done(error);
   }
 
-  /** Sends as much of what waits as there is credit for. */
+  /** Sends waiting data as far as there is credit. */
   #unblock(): void {
     while (this.#blocked && this.#creditBytes > 0) {
       const { chunk, done } = this.#blocked;
@@ -131,7 +131,7 @@ export class NodeLink extends Duplex {
     }
   }
 
-  /** Grants what has been read, so that no more than the window is on its way or waits here. */
+  /** Grants credit for data that was read, so that no more than the window is in transit or waiting. */
   #grant(): void {
     if (this.destroyed || this.readableEnded) return;
     const bytes = WINDOW_BYTES - this.#grantedBytes - this.readableLength;
@@ -156,7 +156,7 @@ export class NodeLink extends Duplex {
   }
 }
 
-/** A frame that ends a link which this node does not know (any more). */
+/** Returns a frame that ends a link unknown to this node. */
 export function unknownLinkFrame(): Uint8Array {
   const payload = resetPayload(
     new BridgeError('NODE_LINK_BROKEN', 'The other node does not know this link.'),
@@ -172,10 +172,10 @@ export function isReset(frame: Uint8Array): boolean {
 /**
  * Two ends of a link within this process.
  * @param node name of this node
- * @param remoteAddress address of the client on whose behalf it is made
+ * @param remoteAddress address of the client that caused it
  */
 export function linkPair(node: string, remoteAddress?: string): [NodeLink, NodeLink] {
-  // Asynchronous as a network is: an end must not be called back while it sends.
+  // Asynchronous like a network: an end must not be called back while it sends.
   const first: NodeLink = new NodeLink({
     peer: node,
     send: (frame) => queueMicrotask(() => second.receive(frame)),
@@ -199,7 +199,7 @@ function readReset(payload: Buffer, peer: string): BridgeError {
   try {
     told = JSON.parse(payload.toString('utf8')) as typeof told;
   } catch {
-    // The reason is missing; the end of the link is what counts.
+    // Without its reason the frame still ends the link.
   }
   const code = typeof told.code === 'string' && told.code in ERRORS ? (told.code as ErrorCode) : 'CLOSED';
   const message = typeof told.message === 'string' && told.message !== '' ? told.message.slice(0, 500) : '';

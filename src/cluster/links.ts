@@ -3,17 +3,17 @@ import { BridgeError } from '../base/errors.js';
 import type { Bus } from './bus.js';
 import { isReset, NodeLink, unknownLinkFrame } from './link.js';
 
-/** Links that other nodes may have open here at once. */
+/** Maximum number of links that other nodes may have open here. */
 const MAX_ACCEPTED = 1024;
 /** First byte of the message that opens a link; the other types are those of a link's frames. */
 const OPEN = 0;
-/** Connection part of the subject of a ping, which nobody has to answer: that somebody receives it is enough. */
+/** Connection part of the subject of a ping. It needs no answer: a receiver is proof enough. */
 const PING = 'ping';
 
 /** A process of a node. */
 export interface PeerProcess {
   readonly node: string;
-  /** Random word that tells this process from an earlier or later one of the same node. */
+  /** Random word that distinguishes this process from others of the same node. */
   readonly instance: string;
 }
 
@@ -21,22 +21,22 @@ export interface PeerProcess {
 export interface LinksOptions {
   readonly bus: Bus;
   readonly self: PeerProcess;
-  /** Takes a link that another node has opened. */
+  /** Called with a link that another node has opened. */
   onLink(link: NodeLink): void;
-  /** NATS says that this process receives nothing any more. */
+  /** Called when NATS reports that this process receives nothing any more. */
   onGone(peer: PeerProcess): void;
 }
 
 interface OpenLink {
   readonly link: NodeLink;
   readonly peer: PeerProcess;
-  /** Where its frames are sent to. */
+  /** Subject of its frames. */
   readonly subject: string;
 }
 
 /**
  * All links of this node. Each process receives on `link.NODE.INSTANCE.*`, where the last token names the link. Every
- * frame carries the sender's own subject as its reply, so that NATS itself answers at once when nobody receives it.
+ * frame has the sender's own subject as its reply subject, so that NATS answers at once when nobody receives it.
  */
 export class Links {
   readonly #options: LinksOptions;
@@ -59,12 +59,12 @@ export class Links {
     return this.#open.size;
   }
 
-  /** The processes that links are open to. */
+  /** Processes with open links. */
   peers(): readonly PeerProcess[] {
     return [...new Map([...this.#open.values()].map(({ peer }) => [peer.instance, peer])).values()];
   }
 
-  /** Opens a link to a process of another node. It can be written to at once. */
+  /** Opens a link to a process of another node. It is writable at once. */
   open(peer: PeerProcess): NodeLink {
     const { bus, self } = this.#options;
     const id = randomBytes(9).toString('base64url');
@@ -74,7 +74,7 @@ export class Links {
     return this.#add(id, peer, subject);
   }
 
-  /** Asks NATS whether anybody receives what is sent to this process; `onGone` is told when nobody does. */
+  /** Checks through NATS whether a process still receives messages; `onGone` is called when it does not. */
   ping({ node, instance }: PeerProcess): void {
     const { bus } = this.#options;
     bus.publish(
@@ -84,7 +84,7 @@ export class Links {
     );
   }
 
-  /** Ends every link to these processes, or every one. */
+  /** Ends every link to the matching processes, by default all. */
   fail(error: BridgeError, concerns: (peer: PeerProcess) => boolean = () => true): void {
     for (const { link, peer } of [...this.#open.values()]) if (concerns(peer)) link.fail(error);
   }
@@ -154,7 +154,7 @@ function readPeer(payload: Uint8Array): PeerProcess | undefined {
     const { node, instance } = told;
     if (typeof node === 'string' && typeof instance === 'string') return { node, instance };
   } catch {
-    // Nothing of ours; it is passed over.
+    // Not a link of ours: ignored.
   }
   return undefined;
 }

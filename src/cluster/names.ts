@@ -1,25 +1,25 @@
 import { BridgeError } from '../base/errors.js';
 
-/** Agent of a node. */
+/** An agent of one node. */
 export interface AgentOfNode {
   readonly node: string;
-  /** Its name on that node. */
+  /** Name on that node. */
   readonly name: string;
 }
 
-/** What is known of the agents of all nodes when a name is looked up. */
+/** Known agents of all nodes, for a name lookup. */
 export interface NameView {
   /** Name of this node. */
   readonly self: string;
-  /** Every node that is known, without this one. */
+  /** Returns every known node except this one. */
   nodes(): readonly string[];
-  /** The agents of a node, with what they do. */
+  /** Returns the agents of a node with their states. */
   agentsOf(node: string): ReadonlyMap<string, { readonly state: string }>;
 }
 
 /**
- * Name of an agent as this node shows it: its own agents keep their plain name; that of an agent elsewhere has its node
- * (`name@node`) where another node has an agent of the same name.
+ * Returns the name of an agent as this node shows it: its own agents keep their plain name; a remote agent gets its node
+ * (`name@node`) when another node has an agent of the same name.
  */
 export function shownName(view: NameView, { node, name }: AgentOfNode): string {
   if (node === view.self) return name;
@@ -30,8 +30,8 @@ export function shownName(view: NameView, { node, name }: AgentOfNode): string {
 }
 
 /**
- * The agent that a name stands for. A plain name is that of a connected agent here, else of the one that is connected
- * elsewhere, else one of this node, which need not be there yet.
+ * Returns the agent of a name. A plain name means a connected agent of this node, else the only one connected elsewhere,
+ * else an agent of this node, which may be absent.
  * @throws BridgeError NODE_UNREACHABLE when the node is unknown; AGENT_AMBIGUOUS
  */
 export function agentNamed(view: NameView, text: string): AgentOfNode {

@@ -9,33 +9,33 @@ import type { AgentJson } from '../service/schemas.js';
 import type { Bus } from './bus.js';
 import type { Links, PeerProcess } from './links.js';
 
-/** How often a node tells that it is there, in ms. */
+/** Interval of a node's presence messages, in ms. */
 const BEAT_MS = 1000;
-/** A node that was silent for so long is asked for through NATS, in ms. */
+/** Silence after which a node is checked through NATS, in ms. */
 const DOUBT_MS = 1500;
-/** A node that was silent for so long is unreachable, in ms. */
+/** Silence after which a node is unreachable, in ms. */
 const LOST_MS = 5000;
-/** Nodes that are remembered, those that are unreachable among them. */
+/** Maximum number of remembered nodes, including unreachable ones. */
 const MAX_NODES = 256;
 
 /** Name of a node: one token of a NATS subject. */
 export const NODE_NAME = /^[\w-]{1,32}$/;
 
-/** What a node tells of itself, once a second and at each change. */
+/** Presence message of a node, sent once a second and at each change. */
 const PresenceSchema = z.object({
   node: z.string().regex(NODE_NAME),
   instance: z.string().regex(/^[0-9a-f]{1,32}$/),
   startedAtMs: z.number(),
   version: z.string().max(100),
   state: z.enum(['up', 'retiring', 'leaving']),
-  /** Counts the changes of its list of agents. */
+  /** Counter of changes of its list of agents. */
   revision: z.int(),
   /** Number of its last event. */
   lastEvent: z.int(),
-  /** What its followers are shown: positions, and meters too. */
+  /** Events that its followers want: positions, and meters. */
   wants: z.object({ positions: z.boolean(), meters: z.boolean() }),
   allow: z.array(z.enum(['speak', 'say', 'send', 'control', 'events'])).max(5),
-  /** First message of a process: the others tell of themselves at once. */
+  /** Set in the first message of a process: the others answer with their own at once. */
   hello: z.boolean().optional(),
 });
 
@@ -45,28 +45,28 @@ type Presence = z.output<typeof PresenceSchema>;
 export interface Peer extends PeerProcess {
   readonly presence: Presence;
   readonly reachable: boolean;
-  /** Its agents by their name there, as last known. */
+  /** Its agents by their name there, as last received. */
   readonly agents: ReadonlyMap<string, AgentJson>;
 }
 
 /** Events of the nodes. */
 export interface PeersEvents {
-  /** A node is there, for the first time or again. `fresh`: another process than the one known before. */
+  /** A node is reachable, for the first time or again. `fresh` is true for another process than before. */
   joined: { readonly peer: Peer; readonly fresh: boolean };
-  /** A node is not reachable any more, or has left in good order. */
+  /** A node is not reachable any more, or has left cleanly. */
   lost: {
     readonly peer: Peer;
     readonly error: BridgeError;
-    /** Its agents that were connected, by their names there. */
+    /** Names of its connected agents on that node. */
     readonly connected: readonly string[];
   };
   /** The list of its agents may have changed. */
   stale: { readonly peer: Peer };
-  /** What a node told of its last event. */
+  /** A node reported the number of its last event. */
   beat: { readonly peer: Peer };
 }
 
-/** What this node tells of itself. */
+/** Content of this node's own presence message. */
 export interface SelfReport {
   readonly revision: number;
   readonly lastEvent: number;
@@ -95,8 +95,8 @@ export interface PeersOptions {
 }
 
 /**
- * The other nodes: who is there, by what each tells of itself once a second over NATS. Of several processes of one node
- * (a planned restart) the latest counts.
+ * The other nodes, known by the presence messages that each sends once a second over NATS. Of several processes of one
+ * node (a planned restart) the latest counts.
  */
 export class Peers {
   readonly events: Emitter<PeersEvents>;
@@ -119,7 +119,7 @@ export class Peers {
     bus.events.on('down', ({ reason }) => this.#loseAll(reason));
   }
 
-  /** Begins to tell of this node. */
+  /** Starts sending presence messages. */
   start(): void {
     const beat = (): void => {
       this.tell();
@@ -130,29 +130,29 @@ export class Peers {
     this.#timer = this.#options.clock.after(BEAT_MS, beat);
   }
 
-  /** This process takes nothing new: another of its node has taken over. */
+  /** Marks this process as retiring: another one of its node has taken over. */
   retire(): void {
     this.#state = 'retiring';
     this.tell();
   }
 
-  /** The process that was to take over does not: this one goes on. */
+  /** Undoes `retire`: the process that was to take over is lost. */
   resume(): void {
     this.#state = 'up';
     this.tell();
   }
 
-  /** Tells that this node leaves, and ends. */
+  /** Announces that this node leaves, and stops. */
   close(): void {
     this.#timer?.cancel();
-    // After a planned restart the node is still there, in another process.
+    // After a planned restart the node still exists, in another process.
     if (this.#state === 'up') {
       this.#state = 'leaving';
       this.tell();
     }
   }
 
-  /** Tells of this node at once. */
+  /** Sends a presence message at once. */
   tell(hello = false): void {
     const { bus, self, report } = this.#options;
     const presence: Presence = {
@@ -168,18 +168,18 @@ export class Peers {
     bus.publish(`presence.${self.node}`, JSON.stringify(presence));
   }
 
-  /** Every other node that is known. */
+  /** Returns every other known node. */
   list(): readonly Peer[] {
     return this.#sorted();
   }
 
-  /** A node by its name. */
+  /** Returns a node by its name. */
   find(node: string): Peer | undefined {
     return this.#known.get(node);
   }
 
   /**
-   * A node that can be asked.
+   * Returns a reachable node.
    * @throws BridgeError NODE_UNREACHABLE, with the reason
    */
   reachable(node: string): Peer {
@@ -199,14 +199,14 @@ export class Peers {
     return known;
   }
 
-  /** Sets the agents of a node, as it has just listed them. */
+  /** Replaces the agents of a node by a new list. */
   setAgents(peer: Peer, agents: readonly AgentJson[]): void {
     const known = this.#known.get(peer.node);
     if (known?.instance !== peer.instance) return;
     known.agents = new Map(agents.map((agent) => [agent.name, agent]));
   }
 
-  /** NATS says that nobody receives what is sent to this process. */
+  /** Handles NATS's report that a process receives nothing any more. */
   gone({ node, instance }: PeerProcess): void {
     const known = this.#known.get(node);
     if (known?.instance === instance) return this.#lose(known, 'it is not connected to NATS any more');
@@ -214,7 +214,7 @@ export class Peers {
     this.#options.links().fail(error, (peer) => peer.instance === instance);
   }
 
-  /** This node and the others, as the API answers them. */
+  /** Returns this node and the others in the API's form. */
   json(ownAgents: number): NodeJson[] {
     const { self, bus } = this.#options;
     const own: NodeJson = {
@@ -289,7 +289,7 @@ export class Peers {
     this.events.emit('stale', { peer: known });
   }
 
-  /** Another process of this node's own name is fine during a planned restart, and a mistake otherwise. */
+  /** Handles a process with this node's own name: expected during a planned restart, else a configuration error. */
   #twin({ instance, state, startedAtMs }: Presence): void {
     const { self, clock, logger } = this.#options;
     if (instance === self.instance || this.#state !== 'up' || state !== 'up') return;
@@ -314,7 +314,7 @@ export class Peers {
       if (silentMs > LOST_MS) this.#lose(known, `it was silent for ${Math.round(silentMs / 1000)} s`);
       else if (silentMs > DOUBT_MS) links().ping(known);
     }
-    // Processes that another one of their node has taken over from tell nothing any more.
+    // A retired process sends no presence messages any more.
     for (const peer of links().peers()) {
       if (this.#known.get(peer.node)?.instance !== peer.instance) links().ping(peer);
     }
@@ -354,7 +354,7 @@ function connectedOf({ agents }: Known): string[] {
   return [...agents.values()].filter(({ state }) => state !== 'absent').map(({ name }) => name);
 }
 
-/** An agent of a node that is not reachable. */
+/** Returns an agent of an unreachable node, as absent. */
 function absent(agent: AgentJson): AgentJson {
   return {
     ...agent,

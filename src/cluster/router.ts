@@ -15,14 +15,14 @@ import type { NodeLink } from './link.js';
 import { agentNamed, shownName, type AgentOfNode, type NameView } from './names.js';
 import { soundOfUrl, type SoundOfUrl } from './url-body.js';
 
-/** Requests about agents of other nodes that may be under way at once. */
+/** Maximum number of open requests about agents of other nodes. */
 const MAX_FORWARDED = 1024;
-/** The largest JSON body that is sent to several nodes, in bytes. */
+/** Maximum JSON body that is sent to several nodes, in bytes. */
 const MAX_JSON_BYTES = 4 * 1024 * 1024;
 
 const AGENT_PATH = /^(\/api\/agents\/)([^/?]+)(.*)$/;
 
-/** The routes that take several agents, and how the answers of several nodes become one. */
+/** Routes that take several agents, and the way to merge the answers of several nodes. */
 const GROUP_ROUTES: Readonly<Record<string, GroupAnswer | 'first'>> = {
   'POST /speeches': 'speak',
   'PUT /speeches': 'speak',
@@ -43,21 +43,21 @@ export interface RouterOptions {
   readonly logger: Logger;
   /**
    * Opens a link to a node; to this one for the part of a request that concerns its own agents.
-   * @param client the request on whose behalf it is opened
+   * @param client the request that caused it
    * @throws BridgeError NODE_UNREACHABLE
    */
   open(node: string, client: IncomingMessage): NodeLink;
 }
 
-/** The agents of one node that a request is about. */
+/** Agents of one node that a request concerns. */
 interface Part {
   readonly node: string;
-  /** As the path of that node's own route has it. */
+  /** Agent name or list in the path of that node's own route. */
   readonly name: string;
   readonly agents: readonly AgentOfNode[];
 }
 
-/** Has requests about agents of other nodes answered there, by the same routes. */
+/** Forwards requests about agents of other nodes to the same routes there. */
 export class Router {
   readonly #options: RouterOptions;
   readonly #slots = new Slots(MAX_FORWARDED, 'STREAM_LIMIT', 'requests to other nodes');
@@ -74,7 +74,7 @@ export class Router {
     const { name } = params;
     if (name === undefined || rest === undefined || !route.startsWith('/api/agents/:name')) return false;
     const behind = route.slice('/api/agents/:name'.length);
-    // Events of all nodes are told by this one; a stream comes by an upgrade.
+    // This node reports the events of all nodes itself; a stream comes by an upgrade.
     if (behind === '/events' || behind === '/stream') return false;
     const kind = GROUP_ROUTES[`${request.method} ${behind}`];
     const { parts, order } = this.#plan(name, kind !== undefined);
@@ -86,7 +86,7 @@ export class Router {
     const leave = this.#slots.take();
     let links: NodeLink[] = [];
     try {
-      // All or none: a node that is not reachable is told before anything sounds.
+      // All or none: an unreachable node is reported before any agent speaks.
       links = parts.map(({ node }) => this.#options.open(node, request.raw));
     } catch (error) {
       for (const link of links) link.destroy();
@@ -122,7 +122,7 @@ export class Router {
     for (const agent of agents) byNode.set(agent.node, [...(byNode.get(agent.node) ?? []), agent]);
     const parts = [...byNode].map(([node, members]) => {
       const names = [...new Set(members.map((member) => member.name))];
-      // The answer about several agents is a list, for the part of a single one too.
+      // An answer about several agents is a list, also when the part has a single one.
       if (names.length === 1 && byNode.size === 1) names.push(names[0]!);
       return { node, name: names.join(','), agents: members };
     });
@@ -130,17 +130,17 @@ export class Router {
   }
 }
 
-/** Every agent that is connected, those of this node first. */
+/** Returns every connected agent, those of this node first. */
 function connected(view: NameView): AgentOfNode[] {
   return [view.self, ...view.nodes()].flatMap((node) =>
     [...view.agentsOf(node)].filter(([, { state }]) => state !== 'absent').map(([name]) => ({ node, name })),
   );
 }
 
-/** The agents of a list; each has to be known, because the others cannot wait for it. */
+/** Returns the agents of a list. Each has to be known, because the others cannot wait for it. */
 function listed(view: NameView, text: string): AgentOfNode[] {
   const names = text.split(',').map((part) => part.trim());
-  // What is wrong with the list itself this node's own route tells.
+  // This node's own route reports an invalid list.
   if (names.some((name) => name === '' || name === ALL_AGENTS)) return [{ node: view.self, name: text }];
   return names.flatMap((name) => {
     const agent = agentNamed(view, name);
@@ -155,11 +155,11 @@ function listed(view: NameView, text: string): AgentOfNode[] {
   });
 }
 
-/** One request of a client that other nodes answer. */
+/** One client request that other nodes answer. */
 class Exchange {
   readonly #request: FastifyRequest;
   readonly #reply: FastifyReply;
-  /** As the client wrote it. */
+  /** Agent name or list as the client wrote it. */
   readonly #name: string;
   readonly #options: RouterOptions;
   #ended = false;
@@ -171,7 +171,7 @@ class Exchange {
     this.#options = options;
   }
 
-  /** Has one node answer. @param path with its query */
+  /** Forwards the request to one node. @param path with its query */
   async one(link: NodeLink, path: string): Promise<void> {
     this.#endWithClient([link]);
     const { body, sound } = await this.#body(path, [link]);
@@ -188,7 +188,7 @@ class Exchange {
     this.#send(outgoing, body, sound, [link]);
   }
 
-  /** Has several nodes answer, each for its own agents. */
+  /** Forwards the request to several nodes, each for its own agents. */
   async several({
     parts,
     order,
@@ -197,7 +197,7 @@ class Exchange {
     kind,
   }: {
     readonly parts: readonly Part[];
-    /** Every agent, in the order in which the answer lists them. */
+    /** All agents, in the order of the answer. */
     readonly order: readonly AgentOfNode[];
     readonly links: readonly NodeLink[];
     readonly paths: readonly string[];
@@ -221,7 +221,7 @@ class Exchange {
     this.#end(undefined);
   }
 
-  /** Answers with an error, or ends an answer that has begun. */
+  /** Answers with an error, or cuts off an answer that has begun. */
   fail(thrown: unknown): void {
     const error =
       thrown instanceof BridgeError
@@ -246,7 +246,7 @@ class Exchange {
 
   readonly #shown = (agent: AgentOfNode): string => shownName(this.#options.view, agent);
 
-  /** A JSON body as a whole, and the sound at the address that it names, for a caller of this machine. */
+  /** Returns a whole JSON body, and the sound at its address, for a caller on this machine. */
   async #body(
     path: string,
     links: readonly NodeLink[],
@@ -268,7 +268,7 @@ class Exchange {
     }
     const to = sound ? path.split('?', 1)[0]! + sound.query : path;
     const request = ask(link, { method: raw.method!, path: to, headers });
-    // A client may send its sound only when it has been told that somebody takes it.
+    // The request may wait for the response head before it sends its sound.
     request.flushHeaders();
     return request;
   }
@@ -292,7 +292,7 @@ class Exchange {
     endOf(links).addEventListener('abort', () => raw.unpipe(to));
   }
 
-  /** One node's part of a group: `first` settles with its JSON, `whole` when it has ended. Neither rejects. */
+  /** Sends one node's part of a group: `first` settles with its JSON, `whole` at its end. Neither rejects. */
   #part(
     link: NodeLink,
     request: ClientRequest,
@@ -372,7 +372,7 @@ class Exchange {
   }
 }
 
-/** Of several nodes one has the speech: its answer, else why none was found. */
+/** Returns the answer of the one node that has the speech, else the reason why none has it. */
 function firstOf<Part extends { status: number; json: unknown }>(parts: readonly Part[]): Part {
   const found = parts.find(({ status }) => status < 400);
   const refused = parts.find(({ json }) => (json as { code?: string }).code !== 'SPEECH_UNKNOWN');
@@ -410,7 +410,7 @@ function commandsOf(body: Buffer | undefined): string[] {
   }
 }
 
-/** Aborted when the last of these links has ended. */
+/** Returns a signal that is aborted when the last of these links has ended. */
 function endOf(links: readonly NodeLink[]): AbortSignal {
   const controller = new AbortController();
   let open = links.length;

@@ -13,19 +13,19 @@ interface Running {
 }
 
 /**
- * Speeches of other nodes that have begun and not ended, as far as their events tell: when the connection is lost, each
- * one's end is told here.
+ * Unfinished speeches of other nodes, as known by their events: when the connection is lost, the end of each is reported
+ * here.
  */
 export class RunningSpeeches {
   readonly #speeches = new Map<string, Running>();
   readonly #maxSpeeches: number;
 
-  /** @param maxSpeeches how many are remembered */
+  /** @param maxSpeeches maximum number of tracked speeches */
   constructor(maxSpeeches: number) {
     this.#maxSpeeches = maxSpeeches;
   }
 
-  /** Takes an event. */
+  /** Updates the speeches from an event. */
   hear(event: Partial<ServiceEventJson>): void {
     if (!('speech' in event) || typeof event.speech !== 'string') return;
     switch (event.type) {
@@ -49,7 +49,7 @@ export class RunningSpeeches {
     }
   }
 
-  /** The end of each that runs; none runs after that. */
+  /** Ends all tracked speeches, and returns their ends. */
   endAll(error: BridgeError): Ended[] {
     const ends = [...this.#speeches].map(([speech, { agent, label, positionMs, durationMs }]): Ended => ({
       type: 'ended',

@@ -12,21 +12,21 @@ import type { NodeLink } from './link.js';
 import { shownName, type AgentOfNode, type NameView } from './names.js';
 import { RunningSpeeches } from './running.js';
 
-/** As for a stream of this node. */
+/** Subprotocol, as for a stream of this node. */
 const STREAM_SUBPROTOCOL = 'mmdagent-bridge';
-/** Streams to other nodes at once. */
+/** Maximum number of streams to other nodes. */
 const MAX_STREAMS = 1024;
-/** Bytes that may wait for the other node; from here on the client is not read any more. */
+/** Bytes waiting for the other node at which reading from the client stops. */
 const SHUT_BYTES = 512 * 1024;
-/** Cost of a waiting message beside its bytes. */
+/** Overhead of a waiting message beside its bytes. */
 const ENTRY_BYTES = 64;
-/** Bytes that may wait for a client that does not read; past them it is dropped. */
+/** Bytes waiting for a client that does not read, above which it is dropped. */
 const MAX_UNREAD_BYTES = 1024 * 1024;
-/** How often each side is asked whether it lives, in ms, and how often it may stay silent. */
+/** Interval of the pings to both sides, in ms, and the number of pings that may stay unanswered. */
 const HEARTBEAT_MS = 15_000;
 const MAX_UNANSWERED = 4;
 
-/** Words that go ahead of sound which still waits for the other node: a barge-in above all. */
+/** Messages that overtake sound waiting for the other node, above all a barge-in. */
 const URGENT = /^\s*\{[^}]*"type"\s*:\s*"(?:interrupt|stop|pause|resume|gain|commands)"/;
 
 /** Options of the relay. */
@@ -36,7 +36,7 @@ export interface StreamRelayOptions {
   readonly maxMessageBytes: number;
 }
 
-/** Streams (WebSockets) of clients of this node to agents of other nodes, message by message. */
+/** Relays streams (WebSockets) of this node's clients to agents of other nodes, message by message. */
 export class StreamRelay {
   readonly #options: StreamRelayOptions;
   readonly #server: WebSocketServer;
@@ -54,7 +54,7 @@ export class StreamRelay {
     });
   }
 
-  /** Takes an upgrade on; it is refused when the other node refuses it. @throws BridgeError STREAM_LIMIT */
+  /** Takes an upgrade; it is refused when the other node refuses it. @throws BridgeError STREAM_LIMIT */
   take({ request, socket, head }: UpgradeRequest, agent: AgentOfNode, link: NodeLink): void {
     const leave = this.#slots.take();
     socket.once('close', leave);
@@ -62,7 +62,7 @@ export class StreamRelay {
     const upstream = new WebSocket(`ws://localhost${path}`, {
       createConnection: () => link,
       perMessageDeflate: false,
-      // The other node speaks the protocol of streams, whose longest message is a list of results.
+      // The other node uses the stream protocol, whose longest message is a list of results.
       maxPayload: 4 * 1024 * 1024,
     });
     const onGone = (): void => {
@@ -81,7 +81,7 @@ export class StreamRelay {
     upstream.once('error', onError);
     upstream.once('open', () => {
       upstream.off('error', onError);
-      // Nothing of what it says may come before there is a client to tell it to.
+      // No message may arrive before there is a client to pass it to.
       upstream.pause();
       socket.off('close', onGone);
       if (socket.destroyed) return onGone();
@@ -91,7 +91,7 @@ export class StreamRelay {
     });
   }
 
-  /** Closes every stream, in good order. */
+  /** Closes every stream with a close handshake. */
   close(): void {
     for (const client of this.#clients) client.close(1001, 'the service is ending');
   }
@@ -125,7 +125,7 @@ export class StreamRelay {
       const error = failureOf(link);
       for (const event of running.endAll(error)) this.#tell(client, { ...event, node: agent.node });
       this.#tell(client, { type: 'error', error: toProblem(error), speech: null });
-      // RFC 6455 §7.4.1: the server met a condition that kept it from going on.
+      // RFC 6455 §7.4.1: 1011, the server met an unexpected condition.
       client.close(1011, 'the other node is lost');
     });
     upstream.resume();
@@ -140,7 +140,7 @@ export class StreamRelay {
   }
 }
 
-/** What a client has sent and its link has no room for yet, in order, with a bound. */
+/** Bounded queue of a client's messages for which its link has no room yet, in order. */
 class WaitingMessages {
   readonly #client: WebSocket;
   readonly #upstream: WebSocket;
@@ -158,7 +158,7 @@ class WaitingMessages {
 
   add(data: Buffer, isBinary: boolean): void {
     const message = { data, isBinary };
-    // It may go ahead of sound only, not of the words before it.
+    // It may overtake sound only, not the text messages before it.
     const urgent =
       !isBinary && this.#queue.every((other) => other.isBinary) && URGENT.test(data.toString('utf8'));
     if (urgent) this.#queue.unshift(message);
@@ -168,7 +168,7 @@ class WaitingMessages {
     if (this.#bytes > SHUT_BYTES) this.#client.pause();
   }
 
-  /** The client has closed in good order: what it sent goes on. */
+  /** Ends the queue after a clean close by the client: queued messages are still sent. */
   end(): void {
     this.#ended = true;
     this.#flush();
@@ -188,7 +188,7 @@ class WaitingMessages {
   }
 }
 
-/** A client that is silently gone answers no ping. */
+/** Pings a client, and drops one that does not answer. */
 function watch(client: WebSocket): () => void {
   let unanswered = 0;
   client.on('pong', () => (unanswered = 0));
@@ -201,7 +201,7 @@ function watch(client: WebSocket): () => void {
   return () => clearInterval(timer);
 }
 
-/** The problem that another node refused a stream with. */
+/** Reads the problem with which another node refused a stream. */
 async function problemOf(response: IncomingMessage, node: string): Promise<BridgeError> {
   let text = '';
   try {
@@ -211,7 +211,7 @@ async function problemOf(response: IncomingMessage, node: string): Promise<Bridg
       return new BridgeError(code as ErrorCode, detail);
     }
   } catch {
-    // Told below.
+    // Reported below.
   }
   return new BridgeError(
     'NODE_LINK_BROKEN',

@@ -6,21 +6,21 @@ import { parseHttpUrl, urlLabel } from '../source/http-get.js';
 import { soundBytes } from '../source/url.js';
 import type { NodeLink } from './link.js';
 
-/** A sound at an address, as the upload that other nodes are sent in its place. */
+/** Sound at an address, as an upload that other nodes get instead of the address. */
 export interface SoundOfUrl {
-  /** The options of the body as a query, with its `?`. */
+  /** Options of the body as a query, with its `?`. */
   readonly query: string;
-  /** Media type of what is sent. */
+  /** Media type of the upload. */
   readonly type: string;
-  /** Sends the sound. Never rejects: what goes wrong ends the links with its reason. */
+  /** Sends the sound. Never rejects: a failure ends the links with its reason. */
   send(to: NodeJS.WritableStream, links: readonly NodeLink[]): Promise<void>;
 }
 
 /**
- * Fetches the sound that a JSON body names by its address. A node fetches private addresses for callers of its own
- * machine alone, so the node that the caller asked does it.
- * @param query of the request, with its `?` where there is one
- * @returns nothing when the body names no address
+ * Fetches the sound at the address in a JSON body. Private addresses are fetched only for callers on the node's own
+ * machine, so the node that the caller asked does it.
+ * @param query of the request, with its `?` if any
+ * @returns undefined when the body contains no address
  * @throws BridgeError REQUEST_INVALID, SOURCE_URL_INVALID, and as `soundBytes`
  */
 export async function soundOfUrl(
@@ -32,7 +32,7 @@ export async function soundOfUrl(
   try {
     json = JSON.parse(body.toString('utf8'));
   } catch {
-    // The node that speaks tells what is wrong with it.
+    // The speaking node reports the invalid body.
     return undefined;
   }
   if (typeof json !== 'object' || json === null || !('url' in json)) return undefined;
@@ -41,7 +41,7 @@ export async function soundOfUrl(
   const url = parseHttpUrl(text);
   const label = urlLabel(url);
   const chunks = soundBytes(url, label, { allowPrivate: true }, signal);
-  // Whether there is a sound at all is known before anything is asked of another node.
+  // A missing sound is reported before another node is asked for anything.
   let next = await chunks.next();
   const fields = new URLSearchParams(query);
   if (!fields.has('label')) fields.set('label', label.slice(0, 200));

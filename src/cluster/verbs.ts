@@ -2,7 +2,7 @@ import type { NodeVerb } from '../service/nodes.js';
 
 const PATH = /^\/api\/agents(?:\/([^/]+)(?:\/([a-z]+)(?:\/([^/]+)(?:\/([a-z]+))?)?)?)?$/;
 
-/** The verb of each route about an agent, by its method and what stands behind the agent's name. */
+/** Verb of each agent route, by its method and the path after the agent's name. */
 const VERBS: Readonly<Record<string, NodeVerb>> = {
   'POST speeches': 'speak',
   'PUT speeches': 'speak',
@@ -17,9 +17,9 @@ const VERBS: Readonly<Record<string, NodeVerb>> = {
 };
 
 /**
- * What another node has to be allowed for a request.
+ * Returns the permission that another node needs for a request.
  * @param path without its query
- * @returns `read` for what every node may know; nothing for what no other node may ask
+ * @returns `read` for requests open to every node; undefined for requests that no other node may make
  */
 export function verbOf(method: string, path: string): NodeVerb | 'read' | undefined {
   const match = PATH.exec(path);

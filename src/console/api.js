@@ -1,9 +1,9 @@
-/** What the service refused, with its stable code. */
+/** Error answer of the service, with its stable code. */
 export class Problem extends Error {
   /**
    * @param {number} status 0 when there was no answer
    * @param {string} code
-   * @param {string} detail a whole sentence
+   * @param {string} detail a complete sentence
    * @param {string} advice
    */
   constructor(status, code, detail, advice = '') {
@@ -15,7 +15,7 @@ export class Problem extends Error {
 }
 
 /**
- * The API's address of an agent, or of something of its.
+ * Returns the API path of an agent, or of a resource below it.
  * @param {string} agent
  * @param {string} [what] `/speeches?label=…`
  */
@@ -24,12 +24,12 @@ export function agentPath(agent, what = '') {
 }
 
 /**
- * Asks the service.
+ * Sends a request to the service.
  * @param {string} method
  * @param {string} path
  * @param {{ json?: unknown, body?: BodyInit, type?: string, signal?: AbortSignal }} [options]
- * @returns {Promise<any>} the answer's JSON; nothing where it has none
- * @throws {Problem} what it refused, or that it did not answer
+ * @returns {Promise<any>} the answer's JSON; undefined when it has none
+ * @throws {Problem} the service's error, or NO_ANSWER
  */
 export async function ask(method, path, { json, body, type, signal } = {}) {
   /** @type {RequestInit} */
@@ -54,7 +54,7 @@ export async function ask(method, path, { json, body, type, signal } = {}) {
 }
 
 /**
- * What an answer refused.
+ * Reads the problem of an error answer.
  * @param {Response} response
  */
 export async function problemOf(response) {

@@ -1,9 +1,9 @@
-/* Runs in the audio thread, whose names no library of types has: tsconfig.console.json leaves this file out. */
+/* Runs in the audio thread. No type library has its globals, so tsconfig.console.json leaves this file out. */
 
-/** Samples handed over together: 21 ms at 48 kHz. */
+/** Samples per message: 21 ms at 48 kHz. */
 const CHUNK_SAMPLES = 1024;
 
-/** Forwards what the microphone hears, as it is. Everything else happens elsewhere. */
+/** Forwards the microphone's samples unchanged. */
 class Capture extends AudioWorkletProcessor {
   #chunk = new Float32Array(CHUNK_SAMPLES);
   #filled = 0;

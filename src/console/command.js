@@ -4,12 +4,12 @@ import { byId, el, setAttribute } from './dom.js';
 import { currentLanguage, onLanguage, t } from './i18n.js';
 import { Ring } from './ring.js';
 
-/** Lines that can be had back with ↑. */
+/** Maximum number of lines in the history (↑). */
 const HISTORY = 100;
 
 /** @typedef {import('./completion.js').Suggestions} Suggestions */
 
-/** The command line: what is typed, what could follow, what it would do. */
+/** Command line with completion and a preview of the command's effect. */
 export class CommandBox {
   #input = /** @type {HTMLInputElement} */ (byId('command'));
   #list = byId('command-list');
@@ -18,11 +18,11 @@ export class CommandBox {
   #options;
   /** @type {Suggestions} */
   #suggestions = { options: [], entry: undefined, argument: -1 };
-  /** The option that is chosen, -1 for none. */
+  /** Index of the selected option, -1 for none. */
   #active = -1;
   /** @type {Ring<string>} */
   #history = new Ring(HISTORY);
-  /** How far back in the history the line is; 0 is the new line. */
+  /** Position in the history; 0 is the new line. */
   #back = 0;
   #draft = '';
 
@@ -30,7 +30,7 @@ export class CommandBox {
    * @param {object} options
    * @param {() => string} options.agent
    * @param {() => string[]} options.aliases
-   * @param {(line: string, error: unknown) => void} options.onSent a line was sent, or refused
+   * @param {(line: string, error: unknown) => void} options.onSent called when a line was sent or refused
    */
   constructor(options) {
     this.#options = options;
@@ -38,7 +38,7 @@ export class CommandBox {
     this.#input.addEventListener('keydown', (event) => this.#onKey(event));
     this.#input.addEventListener('focus', () => this.#suggest());
     this.#input.addEventListener('blur', () => this.#closeList());
-    // The pointer must not take the focus from the line.
+    // A click must not take the focus from the input.
     this.#list.addEventListener('pointerdown', (event) => event.preventDefault());
     this.#list.addEventListener('click', (event) => {
       const item = /** @type {Element} */ (event.target).closest('[role=option]');
@@ -55,7 +55,7 @@ export class CommandBox {
     this.#renderHelp();
   }
 
-  /** Fetches the catalogue. */
+  /** Loads the catalogue. */
   async load() {
     const { commands } = await ask('GET', '/api/catalogue');
     this.#completer = new Completer(commands);
@@ -81,7 +81,7 @@ export class CommandBox {
 
   /** @param {KeyboardEvent} event */
   #onKey(event) {
-    // While an input method composes, its keys are its own.
+    // While an input method composes, the keys belong to it.
     if (event.isComposing) return;
     const open = !this.#list.hidden;
     const { key } = event;
@@ -150,7 +150,7 @@ export class CommandBox {
       });
       this.#options.onSent(line, results[0].error ?? undefined);
     } catch (error) {
-      // It was not sent: it is there again to be mended, unless something else is being typed.
+      // The line was not sent: restore it for correction, unless the user is typing something else.
       if (this.#input.value === '') this.#input.value = line;
       this.#options.onSent(line, error);
     }

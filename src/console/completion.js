@@ -21,30 +21,30 @@
 
 /**
  * @typedef {object} Option
- * @property {string} line the whole line when it is taken
+ * @property {string} line the whole line after choosing the option
  * @property {string} label
- * @property {Entry} [entry] the command, when it is one
+ * @property {Entry} [entry] the command, for a command option
  */
 
 /**
  * @typedef {object} Suggestions
  * @property {Option[]} options
- * @property {Entry | undefined} entry the command that is being written
- * @property {number} argument which of its arguments, or -1
+ * @property {Entry | undefined} entry the command being written
+ * @property {number} argument index of the argument being written, or -1
  */
 
-/** More than this nobody looks through. */
+/** Maximum number of options shown. */
 const MAX_OPTIONS = 60;
 
 /**
- * What separates the arguments of a command (protocol.md §3).
+ * Returns the separator of a command's arguments (protocol.md §3).
  * @param {Entry} entry
  */
 export function separatorOf(entry) {
   return entry.head.startsWith('__AV') ? ',' : '|';
 }
 
-/** Says how a line may go on, from the catalogue of commands. */
+/** Suggests continuations of a line from the catalogue of commands. */
 export class Completer {
   #entries;
 
@@ -54,7 +54,7 @@ export class Completer {
   }
 
   /**
-   * @param {string} line as far as it is written
+   * @param {string} line the line so far
    * @param {{ aliases?: string[] }} [known] names of models, for arguments that take one
    * @returns {Suggestions}
    */
@@ -102,7 +102,7 @@ export class Completer {
       const { head } = entry;
       if (line !== head && !line.startsWith(head + separatorOf(entry))) continue;
       if (best && best.head.length > head.length) continue;
-      // Of two with the same head: the first that has room for what is written.
+      // Of two commands with the same head, use the first that has room for the arguments given.
       if (best?.head === head && this.#given(best, line) <= best.args.length) continue;
       best = entry;
     }
@@ -110,7 +110,7 @@ export class Completer {
   }
 
   /**
-   * How many arguments a line gives, the one under way included.
+   * Returns the number of arguments in a line, including the one being written.
    * @param {Entry} entry
    * @param {string} line
    */
@@ -129,7 +129,7 @@ export class Completer {
   }
 
   /**
-   * Where in the line an argument begins.
+   * Returns the position in the line at which an argument begins.
    * @param {Entry} entry
    * @param {string} line
    * @param {number} argument
@@ -142,7 +142,7 @@ export class Completer {
 }
 
 /**
- * How well a command fits what was typed; lower is better, -1 is not at all.
+ * Returns how well a command matches the typed text; lower is better, -1 is no match.
  * @param {Entry} entry
  * @param {string} typed in lower case
  */

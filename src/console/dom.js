@@ -1,5 +1,5 @@
 /**
- * The element of that id, which the page has.
+ * Returns the page's element of that id.
  * @template {HTMLElement} [T=HTMLElement]
  * @param {string} id
  * @returns {T}
@@ -28,7 +28,7 @@ export function el(tag, props = {}, ...children) {
 }
 
 /**
- * Writes text only where it differs: what does not change must not be announced or laid out again.
+ * Sets text only if it differs, so that unchanged text is not announced or laid out again.
  * @param {Element} element
  * @param {string} text
  */
@@ -37,7 +37,7 @@ export function setText(element, text) {
 }
 
 /**
- * Sets an attribute only where it differs.
+ * Sets an attribute only if it differs.
  * @param {Element} element
  * @param {string} name
  * @param {string} value
@@ -47,7 +47,7 @@ export function setAttribute(element, name, value) {
 }
 
 /**
- * A time in a sound: `1:02.3`, `1:02:03.4`.
+ * Formats a time in a sound: `1:02.3`, `1:02:03.4`.
  * @param {number} ms
  */
 export function clockText(ms) {
@@ -58,13 +58,13 @@ export function clockText(ms) {
   return hours > 0 ? `${hours}:${String(minutes).padStart(2, '0')}:${tail}` : `${minutes}:${tail}`;
 }
 
-/** A page that nobody sees gets no pictures; its title tells what happens all the same, after so long, in ms. */
+/** Drawing interval of a hidden page, in ms. It gets no animation frames, but its title must still be updated. */
 const UNSEEN_MS = 1000;
 
 /**
- * Runs `draw` once, with the next picture, however often it is asked for until then.
+ * Runs `draw` once in the next animation frame, however often it is requested until then.
  * @param {() => void} draw
- * @returns {() => void} asks for it
+ * @returns {() => void} requests a drawing
  */
 export function withNextFrame(draw) {
   let asked = false;

@@ -1,12 +1,12 @@
 /**
- * The page's colours, as the style sheet has them for the scheme that is shown. Read again when that changes.
+ * Colours of the page, from the style sheet for the current colour scheme. Read again when the scheme changes.
  * @type {Record<string, string>}
  */
 export const colours = {};
 
 const NAMES = ['ink', 'muted', 'line', 'accent', 'accent-soft', 'good', 'warn', 'bad'];
 
-/** Reads the colours; `listener` is called whenever they have changed. */
+/** Reads the colours, and calls `listener` after each change. */
 export function followColours(/** @type {() => void} */ listener) {
   const read = () => {
     const style = getComputedStyle(document.documentElement);
@@ -18,7 +18,7 @@ export function followColours(/** @type {() => void} */ listener) {
 }
 
 /**
- * Makes a canvas as fine as the screen, and clears it.
+ * Sizes a canvas to the screen's resolution, and clears it.
  * @param {HTMLCanvasElement} canvas
  * @returns {{ pen: CanvasRenderingContext2D, width: number, height: number } | undefined} sizes in CSS pixels
  */
@@ -43,7 +43,7 @@ const BAR = 2;
 const BAR_EVERY = 3;
 
 /**
- * Draws the outline of a sound: what was heard, what is on its way, what is to come where that is known.
+ * Draws the outline of a sound: the part already heard, the part sent, and the rest where it is known.
  * @param {HTMLCanvasElement} canvas
  * @param {{ outline: Outline, ahead: Outline | undefined } | undefined} speech
  * @param {{ fromMs: number, toMs: number, positionMs: number }} view
@@ -59,7 +59,7 @@ export function drawWave(canvas, speech, { fromMs, toMs, positionMs }) {
     const sent = speech !== undefined && startMs < speech.outline.endMs && startMs >= 0;
     const known = sent ? speech.outline : speech?.ahead;
     const peak = startMs >= 0 ? (known?.loudest(startMs, endMs) ?? 0) : 0;
-    // The square root lifts quiet speech, as every recorder's display does.
+    // The square root makes quiet speech visible, as in audio recorders.
     const half = Math.sqrt(peak / 255) * (middle - 3);
     pen.fillStyle = /** @type {string} */ (
       !sent ? colours['line'] : startMs < positionMs ? colours['accent'] : colours['accent-soft']
@@ -74,9 +74,9 @@ export function drawWave(canvas, speech, { fromMs, toMs, positionMs }) {
 }
 
 /**
- * Draws the last minute of a few values as lines over one another.
+ * Draws the last minute of several values as lines in one plot.
  * @param {HTMLCanvasElement} canvas
- * @param {{ values: Iterable<number>, count: number, colour: string, fill?: boolean }[]} series NaN is a hole
+ * @param {{ values: Iterable<number>, count: number, colour: string, fill?: boolean }[]} series NaN is a gap
  * @param {{ capacity: number, low: number, high: number }} frame
  */
 export function drawPlot(canvas, series, { capacity, low, high }) {
@@ -124,7 +124,7 @@ export function drawPlot(canvas, series, { capacity, low, high }) {
 }
 
 /**
- * Draws moments of the last minute as bars.
+ * Draws points in time of the last minute as bars.
  * @param {HTMLCanvasElement} canvas
  * @param {{ ageMs: number, value: number }[]} bars
  * @param {{ spanMs: number, high: number }} frame

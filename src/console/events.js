@@ -1,10 +1,10 @@
 import { Problem, problemOf } from './api.js';
 
-/** Waits between attempts, in ms; the last one repeats. */
+/** Delays between connection attempts, in ms; the last one repeats. */
 const BACKOFF_MS = [500, 1000, 2000, 4000, 8000];
-/** A page nobody sees lets its connection go after this long, in ms: browsers allow few to one service. */
+/** Time after which a hidden page closes its connection, in ms: browsers allow only a few per service. */
 const ASLEEP_AFTER_MS = 60_000;
-/** The service shows every 15 s that it lives; silent for so long, in ms, it is gone without a word. */
+/** Silence after which the connection counts as lost, in ms. The service sends a heartbeat every 15 s. */
 const SILENT_MS = 45_000;
 
 /**
@@ -13,8 +13,8 @@ const SILENT_MS = 45_000;
  */
 
 /**
- * Follows everything that happens in the service, for as long as the page is there, over every interruption. Not an
- * EventSource: that one gives up for good at the first refusal and does not say why.
+ * Follows all events of the service while the page is open, and reconnects after every interruption. Not an EventSource,
+ * which gives up after the first refusal and does not report the reason.
  */
 export class EventFeed {
   #onEvent;
@@ -24,13 +24,13 @@ export class EventFeed {
   /** @type {string | undefined} */
   #lastId;
   #failures = 0;
-  /** The service has said that it ends. */
+  /** True when the service has announced its end. */
   #closed = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #retry;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #sleep;
-  /** May the page fall asleep? Not while its microphone is on. */
+  /** Returns whether the page may close its connection while hidden. It must not while its microphone is on. */
   mayRest = () => true;
 
   /**
@@ -42,7 +42,7 @@ export class EventFeed {
     document.addEventListener('visibilitychange', () => this.#onVisibility());
   }
 
-  /** Connects now, whatever was waited for. */
+  /** Connects now, without waiting for the next attempt. */
   connect() {
     clearTimeout(this.#retry);
     this.#attempt?.abort();
@@ -99,7 +99,7 @@ export class EventFeed {
     if (attempt !== this.#attempt || attempt.signal.aborted) return;
     const base = BACKOFF_MS[Math.min(this.#failures, BACKOFF_MS.length - 1)] ?? 0;
     this.#failures += 1;
-    // Spread, so that many pages do not come back in one moment.
+    // Spread the attempts, so that many pages do not reconnect at the same moment.
     const waitMs = base * (0.8 + Math.random() * 0.4);
     this.#onLink({
       state: 'waiting',
@@ -129,7 +129,7 @@ export class EventFeed {
   }
 }
 
-/** Reads server-sent events (HTML standard, 9.2.6) from pieces of text, however they are cut. */
+/** Parses server-sent events (HTML standard, 9.2.6) from text chunks of any size. */
 export class EventParser {
   #rest = '';
 

@@ -3,11 +3,11 @@ import { byId } from './dom.js';
 import { t } from './i18n.js';
 import { outlineOf } from './preview.js';
 
-/** Files of this page that may wait for their turn to be sent. */
+/** Maximum number of files of this page waiting to be sent. */
 const MAX_WAITING = 100;
-/** Files under way at a time, in all pages. */
+/** Maximum number of files sent at a time, over all pages. */
 const LANES = 2;
-/** A label as the API takes it. */
+/** Maximum label length in the API. */
 const MAX_LABEL = 200;
 
 /**
@@ -19,13 +19,13 @@ const MAX_LABEL = 200;
  * @property {boolean} atOnce
  * @property {AbortController} abort
  * @property {boolean} sending
- * @property {Promise<import('./outline.js').Outline | undefined>} [outline] what is drawn of it before it is spoken
- * @property {string} [speech] as which the service has taken it on
+ * @property {Promise<import('./outline.js').Outline | undefined>} [outline] preview shown before the file is spoken
+ * @property {string} [speech] id of the speech, once accepted by the service
  */
 
 /**
- * Sends files to be spoken: those for one avatar one after the other, and few at a time over all pages of this browser. It
- * opens six connections to a service and no more, each page holds one for its events, and a stop must always get through.
+ * Sends files to be spoken: one after the other for each avatar, and few at a time over all pages of this browser. The
+ * browser opens only six connections to a service, each page uses one for its events, and a stop must always get through.
  */
 export class Files {
   /** @type {Upload[]} */
@@ -73,7 +73,7 @@ export class Files {
       };
       this.uploads.push(upload);
       const send = () => this.#send(upload);
-      // What interrupts must not wait for what it is to interrupt.
+      // A file that interrupts must not wait for the one it interrupts.
       const sent = upload.atOnce ? send() : inTurn(upload.agent, send);
       void sent.then(() => this.#remove(upload.id));
     }
@@ -87,9 +87,9 @@ export class Files {
   }
 
   /**
-   * The service has taken a speech on: is it of a file of this page?
+   * Matches an accepted speech with a file of this page.
    * @param {{ agent: string, label: string, speech: string }} accepted
-   * @returns {Promise<import('./outline.js').Outline | undefined> | undefined} its outline then
+   * @returns {Promise<import('./outline.js').Outline | undefined> | undefined} outline of the file, if it matches
    */
   accepted({ agent, label, speech }) {
     const upload = this.uploads.find(
@@ -101,7 +101,7 @@ export class Files {
   }
 
   /**
-   * Takes one out, or breaks it off.
+   * Removes a waiting file, or aborts its upload.
    * @param {string} id
    */
   cancel(id) {
@@ -111,7 +111,7 @@ export class Files {
   }
 
   /**
-   * Takes out all that wait for an agent; the one under way is the service's to stop.
+   * Removes all waiting files of an agent. The one being spoken is stopped by the service.
    * @param {string} agent
    */
   cancelWaiting(agent) {
@@ -135,7 +135,7 @@ export class Files {
     } catch (error) {
       const { code } = /** @type {{ code?: string }} */ (error);
       if (upload.abort.signal.aborted || code === 'SPEECH_STOPPED') return;
-      // A refusal that comes early can be lost with its connection; what ended the speech has been told then.
+      // An early refusal can be lost with its connection; the reason was shown by the event of the speech then.
       if (code === 'NO_ANSWER' && this.#options.notices.has('failed')) return;
       this.#options.notices.failed(error, upload.label);
     }
@@ -159,13 +159,13 @@ export class Files {
       if (event.dataTransfer) event.dataTransfer.dropEffect = 'copy';
     });
     document.addEventListener('dragleave', (event) => {
-      // It has left the window, not one element for another.
+      // The pointer has left the window, not only moved to another element.
       if (event.relatedTarget === null) drop.hidden = true;
     });
     document.addEventListener('drop', (event) => {
       drop.hidden = true;
       if (!hasFiles(event)) return;
-      // Whatever is dropped, the page must not be left for it.
+      // A drop must never make the browser leave the page.
       event.preventDefault();
       this.add([...(event.dataTransfer?.files ?? [])]);
     });
@@ -176,7 +176,7 @@ export class Files {
 const lastInLane = new Map();
 
 /**
- * Does `work` after all that was to be done before for the same agent, in all pages of this browser where it can tell.
+ * Runs `work` after all earlier work for the same agent, over all pages of this browser where locks are available.
  * @param {string} agent
  * @param {() => Promise<void>} work
  * @returns {Promise<void>}

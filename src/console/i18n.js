@@ -17,9 +17,9 @@ function chosen() {
 }
 
 /**
- * What the page remembers of its user in this browser; nothing where the browser forbids it.
+ * Returns or stores a setting in this browser; null when the browser forbids it.
  * @param {string} key
- * @param {string} [value] to be remembered
+ * @param {string} [value] new value
  * @returns {string | null}
  */
 export function remembered(key, value) {
@@ -31,15 +31,15 @@ export function remembered(key, value) {
   }
 }
 
-/** The language that is shown. */
+/** Returns the current language. */
 export function currentLanguage() {
   return language;
 }
 
 /**
- * A phrase in the language that is shown.
+ * Returns a phrase in the current language.
  * @param {string} key
- * @param {Record<string, string | number>} [values] for the places in braces
+ * @param {Record<string, string | number>} [values] values of the placeholders in braces
  * @returns {string}
  */
 export function t(key, values = {}) {
@@ -51,10 +51,10 @@ export function t(key, values = {}) {
 }
 
 /**
- * A problem in the language that is shown.
+ * Returns a problem in the current language.
  * @param {{ code?: string, detail?: string, message?: string, advice?: string } | null | undefined} problem
- * @returns {{ what: string, advice: string, original: string }} what happened; what can be done; and the service's own
- * words, which name the thing at fault, where the others are not those already
+ * @returns {{ what: string, advice: string, original: string }} what happened; what to do; and the service's own text,
+ * which names the object concerned, unless it is shown already
  */
 export function explain(problem) {
   const detail = problem?.detail ?? problem?.message ?? '';
@@ -65,7 +65,7 @@ export function explain(problem) {
 }
 
 /**
- * A problem as one line.
+ * Returns a problem as one line.
  * @param {Parameters<typeof explain>[0]} problem
  */
 export function problemLine(problem) {
@@ -75,7 +75,7 @@ export function problemLine(problem) {
 }
 
 /**
- * Shows another language.
+ * Changes the language.
  * @param {Language} next
  */
 export function setLanguage(next) {
@@ -86,14 +86,14 @@ export function setLanguage(next) {
 }
 
 /**
- * Calls `listener` after the language has changed.
+ * Calls `listener` after each change of the language.
  * @param {() => void} listener
  */
 export function onLanguage(listener) {
   listeners.add(listener);
 }
 
-/** Puts the language's words into everything that names its phrase in the markup. */
+/** Fills in the texts of all elements that name a phrase. */
 export function translatePage() {
   document.documentElement.lang = language;
   for (const [attribute, put] of /** @type {const} */ ([

@@ -2,10 +2,10 @@ import { byId, el } from './dom.js';
 import { onLanguage, remembered, t } from './i18n.js';
 
 /**
- * Single keys, for hands that stay on the keyboard. They rest in text fields, under a dialog, and when switched off.
+ * Single-key shortcuts. They are inactive in text fields, under a dialog, and when switched off.
  * @typedef {object} Key
  * @property {string} key
- * @property {string} phrase what it does
+ * @property {string} phrase description of the action
  * @property {() => void} down
  * @property {() => void} [up]
  */

@@ -4,16 +4,16 @@ import { problemLine, t } from './i18n.js';
 /**
  * @typedef {object} LogLine
  * @property {number} at wall clock, ms
- * @property {string} agent the agent it is about; empty for all
+ * @property {string} agent name of the agent; empty for all
  * @property {'message' | 'sent' | 'speech' | 'agent'} kind
  * @property {'plain' | 'good' | 'warn' | 'bad'} level
  * @property {string} text
  */
 
 /**
- * An event as a line of the log; nothing for those that come too often to be read.
+ * Returns an event as a line of the log; undefined for events that are too frequent to read.
  * @param {any} event
- * @param {(agent: string, speech: string) => string} labelOf what a speech is called
+ * @param {(agent: string, speech: string) => string} labelOf returns the label of a speech
  * @returns {LogLine | undefined}
  */
 export function lineOf(event, labelOf) {

@@ -4,19 +4,19 @@ import { Ring } from './ring.js';
 
 /** @typedef {import('./lines.js').LogLine} LogLine */
 
-/** Lines that are kept; the oldest go. */
+/** Maximum number of lines; the oldest are dropped. */
 const KEPT = 1000;
 /** @type {LogLine['kind'][]} */
 const KINDS = ['message', 'sent', 'speech', 'agent'];
 
-/** The log of messages: what was said and what happened, filtered, held still when it is to be read. */
+/** Message log with filters and a pause. */
 export class Log {
   #list = byId('log');
   #filter = /** @type {HTMLInputElement} */ (byId('log-filter'));
   #pauseButton = byId('log-pause');
   /** @type {Ring<LogLine>} */
   #lines = new Ring(KEPT);
-  /** Lines that are not shown yet. @type {LogLine[]} */
+  /** Lines not shown yet. @type {LogLine[]} */
   #fresh = [];
   #paused = false;
   #missed = 0;
@@ -47,7 +47,7 @@ export class Log {
   }
 
   /**
-   * Shows the lines of one agent, and those of all.
+   * Shows the lines of one agent, and those for all agents.
    * @param {string} agent
    */
   showAgent(agent) {

@@ -15,9 +15,9 @@ import { QueueView } from './queue.js';
 import { Stage } from './stage.js';
 import { Talk } from './talk.js';
 
-/** The avatar that is spoken to when none was ever there. */
+/** Agent used before any agent has connected. */
 const DEFAULT_AGENT = 'default';
-/** How long events about the queue gather before its order is asked for, in ms. */
+/** Delay after queue events before the queue's order is requested, in ms. */
 const ORDER_AFTER_MS = 150;
 
 const model = new Model();
@@ -26,7 +26,7 @@ const log = new Log();
 const meters = new Meters();
 
 let selected = '';
-/** Where avatars connect, as their content files say it. */
+/** Path of the avatars, as in their content files. */
 let directory = '/chat';
 /** @type {string | undefined} */
 let version;
@@ -38,7 +38,7 @@ const agent = () => model.agents.get(selected);
 const announce = (/** @type {string} */ text) => setText(byId('announcer'), text);
 
 /**
- * Asks for something and shows what does not work.
+ * Awaits a request and shows its error.
  * @param {Promise<unknown>} asked
  */
 const attempt = (asked) => void asked.catch((error) => notices.failed(error));
@@ -68,14 +68,14 @@ const commandBox = new CommandBox({
   },
 });
 
-// ---- what the buttons do --------------------------------------------------------------------------------------------
+// ---- Buttons ---------------------------------------------------------------------------------------------------------
 
 /** @param {string} speech */
 async function stopSpeech(speech) {
   try {
     await ask('DELETE', agentPath(agentName(), `/speeches/${encodeURIComponent(speech)}`));
   } catch (error) {
-    // It has ended by itself meanwhile: that is what was wanted.
+    // It has ended by itself in the meantime, which is fine.
     if (/** @type {{ code?: string }} */ (error).code !== 'SPEECH_UNKNOWN') throw error;
   }
 }
@@ -101,7 +101,7 @@ function togglePause() {
   );
 }
 
-/** Gives the cookie of the token back, and leaves. */
+/** Clears the cookie of the token, and leaves the page. */
 async function signOut() {
   await ask('POST', '/api/logout');
   location.assign('/login');
@@ -143,7 +143,7 @@ async function say() {
   await ask('POST', agentPath(agentName(), `/say?${query}`), { body: text, type: 'text/plain' });
 }
 
-// ---- what the service tells -----------------------------------------------------------------------------------------
+// ---- Events of the service -------------------------------------------------------------------------------------------
 
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let orderTimer;
@@ -155,7 +155,7 @@ let lastEvent;
 function onEvent(event) {
   const nowMs = performance.now();
   model.apply(event, nowMs);
-  // A gap is told twice: as it was measured, and in words at once after.
+  // A gap is reported twice: by its event, and by a warning right after it.
   const told = event.type === 'warning' && lastEvent?.type === 'gap' && lastEvent.speech === event.speech;
   lastEvent = event;
   const line = told
@@ -175,7 +175,7 @@ function onEvent(event) {
   render();
 }
 
-/** Of a file that this page sends it knows the outline before the service does. @param {any} event */
+/** Uses the outline of a file that this page sends, before the service sends one. @param {any} event */
 async function foresee(event) {
   const outline = await files.accepted(event);
   if (!outline) return;
@@ -183,7 +183,7 @@ async function foresee(event) {
   render();
 }
 
-/** Priorities and interruptions order the queue otherwise than it was filled. @param {string} name */
+/** Requests the order of a queue, which priorities and interruptions change. @param {string} name */
 function askForOrder(name) {
   if (name !== selected) return;
   orderTimer ??= setTimeout(() => {
@@ -194,17 +194,17 @@ function askForOrder(name) {
         model.arrange(json);
         render();
       },
-      // A passing name is forgotten again; the next snapshot tells.
+      // A temporary name is forgotten again; the next snapshot shows it.
       () => undefined,
     );
   }, ORDER_AFTER_MS);
 }
 
-/** What the service is: asked for at each new connection, since it may be another one by now. */
+/** Requests the service's properties at each new connection, since it may be another service by now. */
 async function learn() {
   try {
     const about = await ask('GET', '/api');
-    // Where a token is asked for, this page could only be loaded with its cookie.
+    // With a token, this page could be loaded only with its cookie.
     byId('sign-out').hidden = !about.token;
     directory = about.path + (about.agentToken ? '?token=…' : '');
     if (version !== undefined && version !== about.version) {
@@ -223,7 +223,7 @@ async function learn() {
 
 /** @param {import('./events.js').Link} next */
 function onLink(next) {
-  // While it is tried again, the reason of the last failure stays in sight.
+  // During a retry the reason of the last failure stays visible.
   link = next;
   if (next.state === 'live') notices.clear('link');
   showLink();
@@ -258,9 +258,9 @@ function showLink() {
   });
 }
 
-// ---- what is shown --------------------------------------------------------------------------------------------------
+// ---- View ------------------------------------------------------------------------------------------------------------
 
-/** Looks at another avatar when there is none to look at, or none was chosen. */
+/** Selects another agent when the current one is gone or none was chosen. */
 function choose() {
   if (model.agents.has(selected)) return;
   const names = [...model.agents.keys()];
@@ -272,7 +272,7 @@ function choose() {
 function select(name) {
   if (name === selected) return;
   const before = agent();
-  // Whoever is gone and looked at no more need not be shown any longer.
+  // An absent agent without speeches is forgotten once it is no longer selected.
   if (before?.state === 'absent' && before.speeches.length === 0) model.forget(before.name);
   selected = name;
   log.showAgent(name);
@@ -365,7 +365,7 @@ const mdfLines = () =>
 
 let moving = false;
 
-/** Moves what moves, as long as something does. */
+/** Updates the animated parts for as long as something changes. */
 function move() {
   moving = agent()?.speaking ?? false;
   stage.move(agent(), performance.now());

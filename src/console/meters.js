@@ -6,13 +6,13 @@ import { Ring } from './ring.js';
 
 /** @typedef {import('./model.js').AgentView} AgentView */
 
-/** A reading every 100 ms, for a minute. */
+/** Interval of the readings, in ms. */
 export const EVERY_MS = 100;
 const SPAN_MS = 60_000;
 const CAPACITY = SPAN_MS / EVERY_MS;
 const SILENCE_DBFS = -48;
 
-/** How an avatar does, over the last minute: level, what it holds, round trip, gaps. */
+/** Plots of an agent over the last minute: level, unplayed audio, round trip, gaps. */
 export class Meters {
   /** @type {Ring<number>} */
   #level = new Ring(CAPACITY);
@@ -92,7 +92,7 @@ function largest(ring) {
 }
 
 /**
- * How loud it sounds now.
+ * Returns the current level.
  * @param {AgentView} agent
  * @param {number} nowMs
  */

@@ -1,4 +1,4 @@
-/** Why there is no microphone, as a phrase of the page and what to do about it. */
+/** Reason why there is no microphone, as a phrase of the page. */
 export class MicrophoneError extends Error {
   /**
    * @param {'micRefused' | 'micNone' | 'micBusy' | 'micInsecure' | 'micFailed'} phrase
@@ -21,13 +21,12 @@ const PHRASES = {
 };
 
 /**
- * The browser's microphone while it is open. Its samples come at whatever rate the browser gives; nothing is done to
- * them here.
+ * The browser's microphone while it is open. Samples arrive unchanged, at the browser's own rate.
  */
 export class Microphone {
   /** @type {((samples: Float32Array<ArrayBuffer>) => void) | undefined} */
   onSamples;
-  /** The device was taken away, or the permission. @type {(() => void) | undefined} */
+  /** Called when the device or the permission was taken away. @type {(() => void) | undefined} */
   onEnded;
   #stream;
   #context;
@@ -42,8 +41,8 @@ export class Microphone {
   }
 
   /**
-   * Opens it; the browser may ask its user first.
-   * @param {{ deviceId?: string, clean?: boolean }} options `clean`: the browser's noise suppression and level control
+   * Opens the microphone; the browser may ask its user first.
+   * @param {{ deviceId?: string, clean?: boolean }} options `clean` uses the browser's noise suppression and gain control
    * @throws {MicrophoneError}
    */
   static async open({ deviceId = '', clean = false }) {
@@ -75,12 +74,12 @@ export class Microphone {
     }
   }
 
-  /** Samples a second. */
+  /** Sample rate, in Hz. */
   get sampleRateHz() {
     return this.#context.sampleRate;
   }
 
-  /** Lets it go; the browser's sign that it is open goes out. */
+  /** Closes the microphone; the browser's recording sign disappears. */
   close() {
     this.onSamples = undefined;
     this.#stream.getTracks().forEach((track) => track.stop());
@@ -95,7 +94,7 @@ export class Microphone {
       channelCountMode: 'explicit',
     });
     capture.port.onmessage = ({ data }) => this.onSamples?.(data);
-    // Nothing comes out of it; connected to the end, it is run in every browser.
+    // It has no output, but only a node connected to the destination runs in every browser.
     source.connect(capture).connect(this.#context.destination);
     this.#stream.getAudioTracks()[0]?.addEventListener('ended', () => this.onEnded?.());
     await this.#context.resume();

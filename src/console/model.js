@@ -1,6 +1,6 @@
 import { Outline } from './outline.js';
 
-/** How far the play position is carried on by itself until the next one comes, in ms. */
+/** Maximum time by which the play position is extrapolated, in ms. */
 const CARRY_MS = 250;
 
 /**
@@ -10,9 +10,9 @@ const CARRY_MS = 250;
  * @property {string} state
  * @property {number} positionMs
  * @property {number | null} durationMs
- * @property {number} positionAtMs when the position was told, by the page's clock
- * @property {Outline} outline as far as it was sent
- * @property {Outline | undefined} ahead of all of it, where the page knows it before it is sent
+ * @property {number} positionAtMs time of the position, by the page's clock
+ * @property {Outline} outline outline of the part that was sent
+ * @property {Outline | undefined} ahead outline of the whole sound, where the page knows it in advance
  */
 
 /**
@@ -28,15 +28,15 @@ const CARRY_MS = 250;
  * @property {number} leadMs
  * @property {number} gainDb
  * @property {{ lastMs: number, medianMs: number, jitterMs: number } | null} roundTrip
- * @property {SpeechView[]} speeches in the order in which they are or will be heard
- * @property {{ detail: string, advice: string, code: string } | null} lost why it is gone, when it was seen going
+ * @property {SpeechView[]} speeches in playing order
+ * @property {{ detail: string, advice: string, code: string } | null} lost reason of the loss, when it was seen
  * @property {{ detail: string, advice: string, code: string } | null} notReady
- * @property {{ atMs: number, lengthMs: number }[]} gaps those of the last minute
+ * @property {{ atMs: number, lengthMs: number }[]} gaps gaps of the last minute
  */
 
 const GAPS_KEPT_MS = 60_000;
 
-/** What the page knows of the service: a snapshot, and every event since applied to it. */
+/** State of the service as the page knows it: a snapshot, with all later events applied. */
 export class Model {
   /** @type {Map<string, AgentView>} */
   agents = new Map();
@@ -61,7 +61,7 @@ export class Model {
         break;
       case 'not-ready':
         agent.notReady = event.error;
-        // Its model may have gone.
+        // Its model may have been deleted.
         if (agent.state === 'ready') agent.state = 'connected';
         break;
       case 'lost':
@@ -86,9 +86,9 @@ export class Model {
   }
 
   /**
-   * Puts an agent's speeches in the order of an answer. What there is and how it stands is left to the events: an answer
-   * may come after events that are newer than it.
-   * @param {any} json an agent as the API answers it
+   * Sorts an agent's speeches in the order of an answer. Only the order is taken: newer events may have arrived before the
+   * answer.
+   * @param {any} json an agent in the API's form
    */
   arrange({ name, speeches }) {
     const places = new Map(speeches.map((/** @type {any} */ { id }, /** @type {number} */ at) => [id, at]));
@@ -98,7 +98,7 @@ export class Model {
   }
 
   /**
-   * The outline of a whole speech is known before it is sent.
+   * Stores the outline of a whole speech before it is sent.
    * @param {string} agent
    * @param {string} id
    * @param {Outline} outline
@@ -121,7 +121,7 @@ export class Model {
     const names = new Set(agents.map(({ name }) => name));
     for (const [name, agent] of this.agents) {
       if (names.has(name)) continue;
-      // It went while nobody listened; it is shown as gone until the page turns to another.
+      // It was lost while the page was not connected; it is shown as absent until another one is selected.
       Object.assign(agent, { state: 'absent', speaking: false, heldMs: 0, remote: null, speeches: [] });
     }
     for (const json of agents) {
@@ -131,7 +131,7 @@ export class Model {
   }
 
   /**
-   * @param {any} json an agent as the snapshot tells it
+   * @param {any} json an agent of a snapshot
    * @param {number} nowMs
    */
   #whole(json, nowMs) {
@@ -224,7 +224,7 @@ export class Model {
 }
 
 /**
- * The speech that sounds, prepares or is paused: what the page shows as now.
+ * Returns the speech that plays, prepares or is paused, which the page shows as current.
  * @param {AgentView | undefined} agent
  */
 export function currentSpeech(agent) {
@@ -232,7 +232,7 @@ export function currentSpeech(agent) {
 }
 
 /**
- * Where a speech is by now: the last position, carried on as long as it moves.
+ * Returns the current position of a speech, extrapolated from the last one while it plays.
  * @param {SpeechView} speech
  * @param {number} nowMs
  */
@@ -245,7 +245,7 @@ export function positionNow(speech, nowMs) {
 }
 
 /**
- * The one word for an agent's state.
+ * Returns an agent's state as one word.
  * @param {AgentView} agent
  * @returns {'absent' | 'connected' | 'stalled' | 'paused' | 'speaking' | 'ready'}
  */

@@ -6,14 +6,14 @@ import { explain, t } from './i18n.js';
  * @property {'info' | 'warn' | 'danger'} level
  * @property {string} text
  * @property {string} [detail]
- * @property {string} [original] the service's own words, in English, where the others are not
- * @property {string} [countdown] changes often; not read aloud
+ * @property {string} [original] the service's own text, in English, if it differs
+ * @property {string} [countdown] text that changes often; not read aloud
  * @property {{ text: string, run: () => void }} [action]
- * @property {boolean} [lasting] stays until what it tells of is over: it cannot be dismissed
+ * @property {boolean} [lasting] cannot be dismissed, and is removed when its cause is over
  * @property {number} [goneAfterMs]
  */
 
-/** What must not be overlooked, above everything else: one line for each matter, gone when the matter is. */
+/** Important notices at the top of the page: one per cause, removed when the cause is over. */
 export class Notices {
   #parent;
   /** @type {Map<string, { element: HTMLElement, key: string, timer: ReturnType<typeof setTimeout> | undefined }>} */
@@ -25,7 +25,7 @@ export class Notices {
   }
 
   /**
-   * Shows a notice, in place of the one of that id.
+   * Shows a notice, replacing the one with the same id.
    * @param {string} id
    * @param {Notice} notice
    */
@@ -89,7 +89,7 @@ export class Notices {
   }
 
   /**
-   * Something that was asked for did not work.
+   * Shows the error of a failed request.
    * @param {unknown} error
    * @param {string} [text]
    */

@@ -1,22 +1,22 @@
-/** What a peak stands for, in ms, as the service sends them. */
+/** Duration of one peak, in ms, as sent by the service. */
 export const STEP_MS = 20;
-/** Longest sound whose outline is kept whole; of a longer or endless one the last hour is. */
+/** Maximum number of peaks, one hour; of a longer or endless sound the last hour is kept. */
 const CAPACITY = (60 * 60 * 1000) / STEP_MS;
 
-/** The outline of one speech, as far as it has been told: a peak of 0 to 255 for every 20 ms, in bounded memory. */
+/** Outline of one speech so far: a peak of 0 to 255 for every 20 ms, in bounded memory. */
 export class Outline {
-  /** Grows as it is filled, up to an hour; then it goes round. */
+  /** Ring buffer that grows as it fills, up to an hour. */
   #peaks = new Uint8Array(1024);
-  /** Steps from the start of the sound to the end of what is known. */
+  /** Number of steps from the start of the sound to the end of the known part. */
   #end = 0;
 
-  /** How far it is known, in ms. */
+  /** End of the known part, in ms. */
   get endMs() {
     return this.#end * STEP_MS;
   }
 
   /**
-   * Takes in what the service tells.
+   * Adds peaks sent by the service.
    * @param {number} fromMs
    * @param {number} stepMs
    * @param {number[]} peaks
@@ -30,7 +30,7 @@ export class Outline {
   }
 
   /**
-   * The loudest peak of a stretch; 0 where nothing is known.
+   * Returns the loudest peak of a range; 0 where nothing is known.
    * @param {number} fromMs
    * @param {number} toMs
    */
@@ -50,7 +50,7 @@ export class Outline {
    * @param {number} peak
    */
   #set(step, peak) {
-    // What was missed in between is silence, not what stood there a round ago.
+    // Peaks that were missed in between are silence, not the ring's old contents.
     const gapFrom = Math.max(this.#end, step - CAPACITY + 1);
     this.#room(step);
     for (let missed = gapFrom; missed < step; missed++) this.#peaks[missed % CAPACITY] = 0;

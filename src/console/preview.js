@@ -1,16 +1,16 @@
 import { Outline, STEP_MS } from './outline.js';
 
-/** Samples a second in which a preview is made: enough to see a voice, and light. */
+/** Sample rate of a preview, in Hz: enough to show speech at little cost. */
 const RATE_HZ = 8000;
-/** The browser decodes a file whole: of WAV as it stands, of packed sound at many times its size, in bytes. */
+/** Maximum file sizes, in bytes. The browser decodes a file whole; compressed sound grows to many times its size. */
 const MAX_PLAIN_BYTES = 32e6;
 const MAX_PACKED_BYTES = 2e6;
 
 /**
- * The outline of a file that this page sends, before any of it is spoken.
+ * Returns the outline of a file of this page before it is spoken.
  * @param {File} file
- * @returns {Promise<Outline | undefined>} nothing of a large file, or of one that the browser cannot read: the service
- * reads more, and tells the outline as it speaks
+ * @returns {Promise<Outline | undefined>} undefined for a large file, or one that the browser cannot decode: the service
+ * supports more formats, and sends the outline while it speaks
  */
 export async function outlineOf(file) {
   if (file.size > (/\.wav$/i.test(file.name) ? MAX_PLAIN_BYTES : MAX_PACKED_BYTES)) return undefined;

@@ -1,6 +1,6 @@
 /*
- * What the service's stable codes mean and what can be done, in the languages that it does not speak itself: its own
- * sentence, which names the thing at fault, is shown beneath. A test holds that every code that the API can answer is here.
+ * Meaning of the service's stable codes and advice, in the languages that the service itself does not use. Its own
+ * sentence, which names the object concerned, is shown below. A test checks that every code of the API is here.
  */
 
 /** By language and code: what happened, and what to do. @type {Record<string, Record<string, readonly [string, string]>>} */

@@ -1,10 +1,10 @@
 import { clockText, el, setText, byId } from './dom.js';
 import { t } from './i18n.js';
 
-/** Rows that are shown; a queue may hold thousands. */
+/** Maximum number of rows shown; a queue may have thousands of entries. */
 const MAX_ROWS = 40;
 
-/** What sounds, what waits, and what is still to be sent. */
+/** List of the current speech, the waiting ones, and the files still to be sent. */
 export class QueueView {
   #list = byId('queue');
   #options;
@@ -50,7 +50,7 @@ export class QueueView {
     if (rows.length === 0) this.#list.append(el('li', { class: 'empty' }, t('queueEmpty')));
     if (rows.length > MAX_ROWS)
       this.#list.append(el('li', { class: 'empty' }, t('queueMore', { count: rows.length - MAX_ROWS })));
-    // Rows are made anew; who was on a button stays on it.
+    // The rows were rebuilt; keep the focus on the button that had it.
     if (!focused) return;
     const button = this.#list.querySelector(`[data-id="${CSS.escape(focused)}"] button`);
     /** @type {HTMLElement | null} */ (button)?.focus();

@@ -1,5 +1,5 @@
 /**
- * The last so many things: the oldest goes when one more comes.
+ * Ring buffer: when it is full, a new item replaces the oldest.
  * @template T
  */
 export class Ring {
@@ -39,7 +39,7 @@ export class Ring {
     this.#start = 0;
   }
 
-  /** From the oldest to the newest. */
+  /** Iterates from the oldest to the newest. */
   *[Symbol.iterator]() {
     for (let i = 0; i < this.#items.length; i++) yield /** @type {T} */ (this.at(i));
   }

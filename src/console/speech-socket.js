@@ -1,14 +1,14 @@
 import { agentPath } from './api.js';
 
-/** Sound kept while the socket opens or does not get through; what comes on top is dropped and counted. */
+/** Maximum sound kept while the socket opens or is congested, in ms; the rest is dropped and counted. */
 const MAX_WAITING_MS = 2000;
 
 /**
- * One live speech over the API's WebSocket: its sound goes out as it is made.
+ * One live speech over the API's WebSocket, sent as it is made.
  * @typedef {object} SpeechSocketHandlers
- * @property {(message: any) => void} onMessage what the service says of it
- * @property {(reason: string) => void} onClosed it is over; the reason is empty when all went well
- * @property {(droppedMs: number) => void} onDropped sound was dropped, so much in all
+ * @property {(message: any) => void} onMessage called with each message of the service
+ * @property {(reason: string) => void} onClosed called at the end; the reason is empty after a success
+ * @property {(droppedMs: number) => void} onDropped called after a drop, with the total
  */
 export class SpeechSocket {
   #socket;
@@ -41,7 +41,7 @@ export class SpeechSocket {
       this.#handlers.onClosed(this.#ended ? '' : reason || `The stream was closed (${code}).`);
   }
 
-  /** True once the service has told its end. */
+  /** True once the service has reported the end. */
   get ended() {
     return this.#ended;
   }
@@ -60,14 +60,14 @@ export class SpeechSocket {
     }
   }
 
-  /** The sound is complete; it is spoken to its last sample. */
+  /** Ends the sound; it is spoken to its last sample. */
   finish() {
     if (this.#finished) return;
     this.#finished = true;
     if (this.#open) this.#say({ type: 'end' });
   }
 
-  /** Ends it now. */
+  /** Stops the speech at once. */
   stop() {
     this.#finished = true;
     // Any code but 1000 stops the speech.

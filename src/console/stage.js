@@ -5,10 +5,10 @@ import { currentSpeech, positionNow, stateWord } from './model.js';
 
 /** @typedef {import('./model.js').AgentView} AgentView */
 
-/** How much of a sound without an end is shown, in ms. */
+/** Visible part of an endless sound, in ms. */
 const WINDOW_MS = 20_000;
 
-/** The avatar that is looked at, and what it speaks now. */
+/** View of the selected agent and its current speech. */
 export class Stage {
   #canvas = /** @type {HTMLCanvasElement} */ (byId('wave-canvas'));
   #volume = /** @type {HTMLInputElement} */ (byId('volume'));
@@ -23,7 +23,7 @@ export class Stage {
     let later;
     volume.addEventListener('input', () => {
       this.#showVolume(Number(volume.value));
-      // A slider that is drawn says its every step; the last one counts.
+      // A slider reports every step while it is dragged; only the last one counts.
       later ??= setTimeout(() => {
         later = undefined;
         onVolume(Number(volume.value));
@@ -35,16 +35,16 @@ export class Stage {
     });
   }
 
-  /** Draws the wave anew even when nothing has changed: its colours have. */
+  /** Redraws the wave after a change of the colours. */
   repaint() {
     this.#drawn = '';
   }
 
   /**
-   * Everything but what moves.
+   * Updates everything except the animated parts.
    * @param {AgentView | undefined} agent
-   * @param {string} mdf the lines of a content file that bring an avatar here
-   * @param {boolean} known false while the service cannot be asked
+   * @param {string} mdf lines of a content file that connect an avatar to this service
+   * @param {boolean} known false while the service is not reachable
    */
   render(agent, mdf, known) {
     const there = agent !== undefined && agent.state !== 'absent';
@@ -75,7 +75,7 @@ export class Stage {
   }
 
   /**
-   * What moves: the wave and the position.
+   * Updates the animated parts: wave and position.
    * @param {AgentView | undefined} agent
    * @param {number} nowMs
    */

@@ -3,15 +3,15 @@ import { explain, onLanguage, remembered, t } from './i18n.js';
 import { Microphone, MicrophoneError } from './microphone.js';
 import { SpeechSocket } from './speech-socket.js';
 
-/** What is said in the moment in which the button is let go belongs to it, in ms. */
+/** Time that is still sent after the button is released, in ms. */
 const TAIL_MS = 120;
-/** How long the microphone stays open after it was used, so that the next word is not lost, in ms. */
+/** Time that the microphone stays open after use, in ms, so that the next word is not cut. */
 const STAYS_OPEN_MS = 20_000;
 
 /** @typedef {import('./notices.js').Notices} Notices */
 /** @typedef {'off' | 'opening' | 'armed' | 'onAir' | 'waiting'} TalkState */
 
-/** Talking through the browser's microphone: held, or live until it is switched off. */
+/** Speech from the browser's microphone: push-to-talk, or live until it is switched off. */
 export class Talk {
   #hold = byId('hold');
   #live = byId('live');
@@ -19,7 +19,7 @@ export class Talk {
   #device = /** @type {HTMLSelectElement} */ (byId('mic-device'));
   #clean = /** @type {HTMLInputElement} */ (byId('mic-clean'));
   #options;
-  /** What is wanted now, whether it has begun or not. @type {'hold' | 'live' | undefined} */
+  /** Requested mode, whether it has begun or not. @type {'hold' | 'live' | undefined} */
   #wanted;
   /** @type {Microphone | undefined} */
   #microphone;
@@ -32,7 +32,7 @@ export class Talk {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #closeTimer;
   #loudest = 0;
-  /** Counts the presses, so that what one of them waited for is not taken for another's. */
+  /** Counter of presses, which assigns the result of a wait to its own press. */
   #press = 0;
   #hint = '';
 
@@ -46,7 +46,7 @@ export class Talk {
     this.#options = options;
     this.#bindHold();
     this.#live.addEventListener('click', () => this.toggleLive());
-    // What a telephone hears in a room or a street needs it; a microphone on a desk sounds better without.
+    // A phone in a room or a street needs noise suppression; a desk microphone sounds better without.
     const { matches: inHand } = matchMedia('(pointer: coarse)');
     this.#clean.checked = (remembered('mic-clean') ?? String(inHand)) === 'true';
     this.#clean.addEventListener('change', () => {
@@ -63,12 +63,12 @@ export class Talk {
     this.#render();
   }
 
-  /** True while the microphone is sent, or is to be. */
+  /** True while the microphone is sent, or will be. */
   get active() {
     return this.#wanted !== undefined;
   }
 
-  /** Begins to talk, until `endHold`. */
+  /** Starts push-to-talk, until `endHold`. */
   beginHold() {
     if (this.#wanted === undefined) void this.#begin('hold');
   }
@@ -86,7 +86,7 @@ export class Talk {
     const hold = this.#hold;
     hold.addEventListener('pointerdown', (event) => {
       if (event.button !== 0) return;
-      // The pointer stays the button's until it is lifted, wherever it moves.
+      // The button keeps the pointer until it is released, wherever it moves.
       hold.setPointerCapture(event.pointerId);
       this.beginHold();
     });
@@ -102,7 +102,7 @@ export class Talk {
       if (event.key === ' ' || event.key === 'Enter') this.endHold();
     });
     hold.addEventListener('blur', () => this.endHold());
-    // A key that goes up elsewhere is never seen to go up.
+    // A key released in another window gives no keyup event.
     window.addEventListener('blur', () => this.endHold());
   }
 
@@ -127,7 +127,7 @@ export class Talk {
     }
     if (press !== this.#press) return;
     if (this.#wanted !== mode) {
-      // Let go while the browser asked: the next time it is ready at once.
+      // The button was released during the browser's question; next time the microphone is ready at once.
       this.#hint = t('micReady');
       this.#enter('armed');
       this.#closeLater();
@@ -159,7 +159,7 @@ export class Talk {
       {
         sampleRateHz: microphone.sampleRateHz,
         label: t('micLabel'),
-        // A word that follows one's own lets that one end.
+        // A new word waits for the end of one's own speech, and interrupts any other.
         when: before && !before.ended ? 'queue' : 'interrupt',
       },
       {
@@ -202,7 +202,7 @@ export class Talk {
     this.#closeTimer = setTimeout(() => this.#release(), STAYS_OPEN_MS);
   }
 
-  /** Ends what is said, and lets the microphone go. */
+  /** Ends the speech, and closes the microphone. */
   #release() {
     if (this.#wanted !== undefined) {
       this.#wanted = undefined;
@@ -223,7 +223,7 @@ export class Talk {
     if (message.type === 'waiting') this.#enter('waiting');
     else if (message.type === 'state' && message.state === 'speaking') this.#enter('onAir');
     else if (message.type === 'ended') {
-      // Somebody stopped it, or the avatar went.
+      // Another user stopped it, or the avatar was lost.
       if (message.how !== 'stopped') this.#failed(socket, message.error);
       this.#end();
     }

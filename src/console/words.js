@@ -1,6 +1,6 @@
 /*
- * Every word of the page, in its languages. `{name}` stands for a value. A test holds that no language lacks a key.
- * What the service says of a problem is in `problems.js`.
+ * All texts of the page, in its languages. `{name}` is a placeholder. A test checks that no language lacks a key. The
+ * texts of the service's problems are in `problems.js`.
  */
 
 export const WORDS = {
