@@ -8,7 +8,6 @@ import { Dictionary } from '../tts/dictionary.js';
 import type { EngineSettings } from '../tts/engine-pool.js';
 import { ENGINES } from '../tts/engines.js';
 import { loadTags, TagTableSchema } from './tag-file.js';
-import type { TagTable } from '../tts/tags.js';
 import type { SynthVoices } from './synth-answerer.js';
 
 /** Name of the configuration file looked for in the current folder. */
@@ -131,7 +130,7 @@ export async function loadBridgeConfig(path: string): Promise<BridgeConfig> {
     say: {
       ...(typeof captions === 'object' && { captions: defined(captions) }),
       ...(tags !== undefined && {
-        tags: typeof tags === 'string' ? await loadTags(beside(file, tags)) : (tags as TagTable),
+        tags: typeof tags === 'string' ? await loadTags(beside(file, tags)) : tags,
       }),
       ...(dictionary !== undefined && {
         dictionary:

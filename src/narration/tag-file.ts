@@ -23,5 +23,5 @@ export const TagTableSchema = z.record(
  * @throws BridgeError FILE_NOT_FOUND, FILE_UNREADABLE or CONFIG_INVALID
  */
 export async function loadTags(path: string): Promise<TagTable> {
-  return (await YamlFile.read(path, 'The tags')).checked(TagTableSchema) as TagTable;
+  return (await YamlFile.read(path, 'The tags')).checked(TagTableSchema);
 }
