@@ -1,9 +1,9 @@
-/** A worker that lived this long was well: what came before is forgiven. */
+/** Lifetime after which earlier failures of workers are forgotten, in ms. */
 const WELL_AFTER_MS = 60_000;
 
 /**
- * How long to wait before a worker that ended is started again: at once the first time, then ever longer while the
- * workers keep ending soon. Pure: it is told how long each lived.
+ * Delays before an ended worker is restarted: none the first time, then ever longer while workers keep ending soon.
+ * Pure: the lifetimes are arguments.
  */
 export class Backoff {
   readonly #firstMs: number;
@@ -11,23 +11,23 @@ export class Backoff {
   #failures = 0;
 
   /**
-   * @param options.firstMs the first wait that is one, in ms; each after it is twice as long
-   * @param options.longestMs …up to this
+   * @param options.firstMs first delay, in ms; each further one is twice as long
+   * @param options.longestMs longest delay, in ms
    */
   constructor(options: { firstMs?: number; longestMs?: number } = {}) {
     this.#firstMs = options.firstMs ?? 100;
     this.#longestMs = options.longestMs ?? 30_000;
   }
 
-  /** Ends in a row that came soon. */
+  /** Number of early ends in a row. */
   get failures(): number {
     return this.#failures;
   }
 
   /**
-   * A worker has ended.
+   * Records the end of a worker.
    * @param livedMs from its start to its end
-   * @returns how long to wait before the next one, in ms
+   * @returns delay before the next one, in ms
    */
   next(livedMs: number): number {
     if (livedMs >= WELL_AFTER_MS) this.#failures = 0;

@@ -1,33 +1,33 @@
 import { createServer, Socket, type AddressInfo, type Server } from 'node:net';
 
-/** A connection that is not there after this long is tried anew, in ms. */
+/** Time after which a connection attempt is given up and repeated, in ms. */
 const CONNECT_TIMEOUT_MS = 5000;
-/** The first wait before a connection is tried again, in ms; each after it is twice as long… */
+/** First delay before a connection is tried again, in ms; each further one is twice as long. */
 const FIRST_WAIT_MS = 250;
-/** …up to this. */
+/** Longest delay before a connection is tried again, in ms. */
 const LONGEST_WAIT_MS = 5000;
-/** A connection that lived this long was a good one: the waits begin anew. */
+/** Lifetime of a connection after which the delays start again from the first, in ms. */
 const GOOD_AFTER_MS = 5000;
 
-/** An address by which avatars come over plain TCP: they connect to it, or are connected to. */
+/** Address for avatars over plain TCP: they connect to it, or the bridge connects to them. */
 export interface EntranceAddress {
   readonly kind: 'listen' | 'connect';
   readonly host: string;
-  /** 0, to listen at, takes any free one. */
+  /** Port; 0 takes any free port when listening. */
   readonly port: number;
 }
 
-/** Where an entrance's connections go. */
+/** Receiver of an entrance's connections. */
 export interface EntranceListener {
-  /** A connection, of which nothing has been read: it is paused. */
+  /** Called with a connection, which is paused and unread. */
   connection(socket: Socket): void;
-  /** A connection could not be made; told once until one was. @param reason a clause */
+  /** Called when a connection failed; once until the next success. @param reason a clause */
   trouble(reason: string): void;
 }
 
 /**
- * One address by which avatars come over plain TCP. Where it connects, it holds to one connection at a time (a second
- * one to the same avatar would end it, protocol.md §6), and tries for ever.
+ * One address for avatars over plain TCP. When it connects, it keeps one connection at a time (a second one to the same
+ * avatar would end it, protocol.md §6), and never stops trying.
  */
 export class Entrance {
   readonly address: EntranceAddress;
@@ -46,7 +46,7 @@ export class Entrance {
   }
 
   /**
-   * Begins to listen, or to connect.
+   * Starts listening or connecting.
    * @returns the address, with the real port
    * @throws the error of `listen`, with its `code`
    */
@@ -71,7 +71,7 @@ export class Entrance {
     });
   }
 
-  /** The connection that it made is gone, or was not wanted: it makes another one. Nothing where it listens. */
+  /** Connects again after the connection was lost or rejected. Does nothing when listening. */
   lost(): void {
     if (this.address.kind === 'listen' || this.#closed || this.#dialling || this.#timer) return;
     if (performance.now() - this.#connectedAtMs >= GOOD_AFTER_MS) this.#waitMs = FIRST_WAIT_MS;
@@ -82,7 +82,7 @@ export class Entrance {
     this.#waitMs = Math.min(LONGEST_WAIT_MS, this.#waitMs * 2);
   }
 
-  /** Lets nothing more in; the connections that it gave stay. */
+  /** Stops accepting and connecting; existing connections stay. */
   close(): void {
     this.#closed = true;
     this.#server?.close();
@@ -94,7 +94,7 @@ export class Entrance {
     const { host, port } = this.address;
     const socket = new Socket();
     this.#dialling = socket;
-    // Nothing of it is read here.
+    // Only the listener reads it.
     socket.pause();
     socket.setTimeout(CONNECT_TIMEOUT_MS, () => {
       socket.destroy(new Error(`no answer within ${CONNECT_TIMEOUT_MS} ms`));

@@ -11,41 +11,41 @@ import {
 
 /** One connection that the keeper holds a copy of. */
 export interface HeldSocket {
-  /** Where its state is written down for a successor. */
+  /** Writer of its state for a successor. */
   readonly line: SlotWriter;
-  /** Says that the connection is closed or nobody need hold it; the keeper closes its copy. Once; more does nothing. */
+  /** Tells the keeper to close its copy, since the connection is closed or needs no copy. Further calls do nothing. */
   release(): void;
-  /** False once the keeper is gone: nobody else holds it, and nobody could take it over. */
+  /** False once the keeper is gone: no other process has a copy or could take the connection over. */
   readonly held: boolean;
-  /** Gives it to the worker that has taken over. This process must have closed its own copy. Once, as `release`. */
+  /** Gives it to the worker that has taken over, after this process has closed its own copy. Only once, like `release`. */
   pass(): void;
 }
 
-/** What comes through the keeper client. */
+/** Callbacks of the keeper client. */
 export interface KeeperClientListener {
-  /** A connection nobody has read from yet. @param entrance the key of the entrance by which it came; none for the port */
+  /** Called with an unread connection. @param entrance key of its entrance; undefined for the port */
   fresh(socket: Socket, heldSocket: HeldSocket, entrance: string | undefined): void;
-  /** A connection that another worker has had, with what it wrote down. @param entrance as of `fresh` */
+  /** Called with a connection of an earlier worker, and its stored state. @param entrance as in `fresh` */
   held(socket: Socket, heldSocket: HeldSocket, state: SlotState, entrance: string | undefined): void;
-  /** Another worker takes over. What is relayed to it before this returns, it knows before its first connection. */
+  /** Called when another worker takes over. Data relayed before this returns arrives before its first connection. */
   retire(): void;
-  /** Another worker is being started, which takes its share of the machine; or none is any more. */
+  /** Called when another worker starts or no longer starts; it takes its share of the machine. */
   crowded(now: boolean): void;
-  /** The service is to end. */
+  /** Called when the service must end. */
   stop(): void;
-  /** The keeper is gone: the port is free, and nobody holds copies any more. */
+  /** Called when the keeper is gone: the port is free, and no process has copies any more. */
   orphaned(): void;
-  /** The worker before says something, or the one after to one that retires. */
+  /** Called with data of the previous worker, or in a retiring worker, of the next one. */
   relayed(data: unknown): void;
 }
 
-/** Where to listen. */
+/** Address to listen on. */
 export interface ListenWish {
   readonly host: string;
   readonly port: number;
 }
 
-/** The channel to a parent process, as `process` has it. */
+/** Channel to the parent process, as in `process`. */
 export interface Channel {
   readonly connected: boolean;
   send?(message: unknown, handle: undefined, options: undefined, callback: () => void): boolean;
@@ -54,9 +54,9 @@ export interface Channel {
   disconnect?(): void;
 }
 
-/** A worker's side of the keeper: where its connections come from, in the place of a port of its own. */
+/** Worker's side of the keeper: the source of its connections instead of its own port. */
 export class KeeperClient {
-  /** The number of this process among its keeper's workers: 1 for the first, then counting up. */
+  /** Number of this process among its keeper's workers, from 1. */
   readonly number: number;
   readonly #channel: Channel;
   readonly #sharedState: SharedState;
@@ -80,7 +80,7 @@ export class KeeperClient {
     });
   }
 
-  /** The keeper client of this process, if a keeper has started it. The programs that it starts itself are told nothing of it. */
+  /** Returns the keeper client of this process, if a keeper has started it. Child processes do not inherit it. */
   static ofProcess(wishes: KeeperWishes): KeeperClient | undefined {
     const invitation = process.env[KEEPER_ENV];
     if (invitation === undefined || !process.connected) return undefined;
@@ -88,19 +88,19 @@ export class KeeperClient {
     return new KeeperClient(JSON.parse(invitation) as KeeperInvitation, wishes);
   }
 
-  /** True while the keeper is there. */
+  /** True while the keeper is connected. */
   get open(): boolean {
     return this.#channel.connected;
   }
 
-  /** Connections that the keeper holds for this process. */
+  /** Number of connections whose copies the keeper holds for this process. */
   get heldSocketCount(): number {
     return this.#heldSockets.size;
   }
 
   /**
-   * Has the keeper listen. A keeper that listens already goes on where it does.
-   * @returns where, with the real port
+   * Makes the keeper listen. A keeper that already listens keeps its address.
+   * @returns the address, with the real port
    * @throws the error of `listen`, with its `code`
    */
   listen(address: ListenWish): Promise<ListenWish> {
@@ -118,8 +118,8 @@ export class KeeperClient {
   }
 
   /**
-   * Has the keeper let connections in by a further address. One that is open already stays as it is.
-   * @param key names it among the entrances
+   * Makes the keeper accept connections at a further address. An open entrance stays as it is.
+   * @param key name of the entrance
    * @returns the address, with the real port
    * @throws the error of `listen`, with its `code`
    */
@@ -137,14 +137,14 @@ export class KeeperClient {
     });
   }
 
-  /** Says that this worker can take connections, and takes them. */
+  /** Reports that this worker is ready, and takes connections from now on. */
   enter(listener: KeeperClientListener): void {
     this.#listener = listener;
     if (!this.open) listener.orphaned();
     this.#tell({ type: 'ready' });
   }
 
-  /** Says that this process listens by itself, and that nothing of it can be held. @param stop the service is to end */
+  /** Reports that this process listens by itself, without held copies. @param stop called when the service must end */
   leave(stop: () => void): void {
     const nothing = (): void => undefined;
     this.#listener = {
@@ -164,7 +164,7 @@ export class KeeperClient {
     this.#tell({ type: 'restart' });
   }
 
-  /** Tells the worker that has taken over, once this one retires; before that, those that retire. */
+  /** Sends data to the worker that has taken over, once this one retires; before that, to retiring workers. */
   relay(data: unknown): void {
     this.#tell({ type: 'relay', data: JSON.stringify(data) });
   }
@@ -234,7 +234,7 @@ class KeptSocket implements HeldSocket {
   }
 }
 
-/** As a text its length is known to the keeper; one from an older worker is none. */
+/** Parses relayed data. It is sent as text so that the keeper knows its length; an older worker sends none. */
 function parsedRelay(data: unknown): unknown {
   return typeof data === 'string' ? (JSON.parse(data) as unknown) : data;
 }

@@ -5,68 +5,68 @@ import { MAX_SLOTS, SharedState } from './shared-state.js';
 import type { KeeperLog, KeeperWishes, ToKeeper, ToWorker } from './messages.js';
 import { WorkerProcess, type WorkerEnd, type WorkerProgram } from './worker-process.js';
 
-/** A connection that did not arrive at its worker is sent so often before it is given up. */
+/** Number of failed deliveries to a worker after which a connection is given up. */
 const MAX_MISSES = 3;
-/** Most bytes that one message between workers has, and that wait for a worker which does not read. */
+/** Maximum bytes of one message between workers, and of all messages waiting for a worker that does not read. */
 const MAX_RELAY_BYTES = 262_144;
 const MAX_RELAYS_WAITING_BYTES = 4_194_304;
 
-/** The status of a service that was ended at once. */
+/** Exit status of a service that was ended at once. */
 const INTERRUPTED = 130;
 
-/** How a keeper is made. */
+/** Options of a keeper. */
 export interface KeeperOptions {
   readonly program: WorkerProgram;
-  /** How long the first worker has the machine to itself before a second one is started in reserve, in ms. Default 2,000. */
+  /** Delay before a second worker is started in reserve, in ms. Default 2,000. */
   readonly reserveAfterMs?: number;
-  /** Connections that may wait while no worker is there; one more is closed. Default 1,000. */
+  /** Maximum number of connections waiting while there is no worker; further ones are closed. Default 1,000. */
   readonly maxWaiting?: number;
-  /** A worker that is not ready after this long is ended, in ms. Default 30,000. */
+  /** Maximum start-up time of a worker, in ms; then it is ended. Default 30,000. */
   readonly readyTimeoutMs?: number;
-  /** A worker that is to give way and does not answer is succeeded all the same after this long, in ms. Default 1,000. */
+  /** Time after which a retiring worker that does not answer is replaced anyway, in ms. Default 1,000. */
   readonly yieldTimeoutMs?: number;
-  /** …and ended, for what it has would stay with it for ever, if it does not within this time after that. Default 10,000. */
+  /** Further time after which it is ended, so that it does not keep its connections forever, in ms. Default 10,000. */
   readonly hungTimeoutMs?: number;
-  /** How long to wait before a worker that ended is started again. */
+  /** Delays before an ended worker is restarted. */
   readonly backoff?: Backoff;
-  /** @param manner as the workers have it; unknown until the first one has said it */
+  /** Writes a log line. @param manner log format of the workers; undefined until the first worker has reported it */
   log(level: KeeperLevel, message: string, manner: KeeperLog | undefined): void;
 }
 
-/** How grave a line of the keeper's is. */
+/** Severity of a log line of the keeper. */
 export type KeeperLevel = 'info' | 'warn' | 'error';
 
 /**
- * `starting`; `reserve`: ready, with nothing to do; `active`: the one that gets the connections; `retiring`: another one
- * gets them, and it ends when those that it has are done with; `alone`: it listens by itself, and the end of it is the end.
+ * `starting`; `reserve`: ready, but unused; `active`: gets the connections; `retiring`: another worker gets them, and
+ * this one ends once its own are done; `alone`: it listens by itself, and the service ends with it.
  */
 export type WorkerState = 'starting' | 'reserve' | 'active' | 'retiring' | 'alone';
 
-/** A copy of a connection's socket, and the worker that has the other one. */
+/** A copy of a connection's socket, and the worker with the other one. */
 interface Held {
   readonly socket: Socket;
   worker: WorkerProcess | undefined;
-  /** How often it did not arrive at a worker. */
+  /** Number of failed deliveries. */
   misses: number;
-  /** The key of the entrance by which it came; none for the port. */
+  /** Key of its entrance; undefined for the port. */
   readonly entrance: string | undefined;
 }
 
-/** A further address by which connections come. */
+/** A further address for connections. */
 interface OpenEntrance {
   readonly entrance: Entrance;
   readonly answer: Promise<ToWorker>;
-  /** The workers that have asked for it. */
+  /** Workers that have asked for it. */
   readonly workers: Set<WorkerProcess>;
 }
 
 /**
- * The parent of the service's worker. It holds the port, and a copy of every socket that the worker has not released:
- * an avatar dies when its connection closes (protocol.md §1), and a connection is closed only when the last copy is. It
- * never reads a socket, never writes to one, and knows nothing of what they carry.
+ * Parent of the service's worker. It holds the port, and a copy of every socket that the worker has not released: an
+ * avatar dies when its connection closes (protocol.md §1), and a connection closes only with its last copy. The keeper
+ * never reads or writes a socket, and knows nothing of the protocols on it.
  */
 export class Keeper {
-  /** Settles with the status to end with when the last worker has ended for good. */
+  /** Settles with the exit status when the last worker has ended for good. */
   readonly ended: Promise<number>;
   readonly #options: KeeperOptions;
   readonly #server: Server;
@@ -74,16 +74,16 @@ export class Keeper {
   readonly #backoff: Backoff;
   readonly #held = new Map<number, Held>();
   readonly #freeSlots: number[] = [];
-  /** Every worker that lives. */
+  /** All running workers. */
   readonly #workers = new Map<WorkerProcess, WorkerState>();
-  /** The one that takes over from the active one as soon as it is ready. */
+  /** Worker that replaces the active one as soon as it is ready. */
   #replacement: WorkerProcess | undefined;
-  /** Set while the active worker tells the one that replaces it what it must know. */
+  /** Timer that runs while the active worker informs its replacement. */
   #yielding: NodeJS.Timeout | undefined;
-  /** Those that have been succeeded without an answer, until they answer. */
+  /** Replaced workers that have not answered yet. */
   readonly #mute = new Map<WorkerProcess, NodeJS.Timeout>();
   #wishes: KeeperWishes | undefined;
-  /** Where it listens, once a worker has asked for it. */
+  /** Address, once a worker has asked for it. */
   #address: Promise<ToWorker> | undefined;
   readonly #entrances = new Map<string, OpenEntrance>();
   #startTimer: NodeJS.Timeout | undefined;
@@ -95,7 +95,7 @@ export class Keeper {
   #relayDropped = false;
   #end!: (status: number) => void;
 
-  /** Starts a worker, which says where to listen. */
+  /** Starts a worker, which reports the address to listen on. */
   constructor(options: KeeperOptions) {
     this.#options = options;
     this.#server = createServer({ pauseOnConnect: true, noDelay: true }, (socket) => this.#accept(socket));
@@ -104,22 +104,22 @@ export class Keeper {
     this.#start();
   }
 
-  /** Where it listens, once it does. */
+  /** Port, once the keeper listens. */
   get port(): number | undefined {
     return (this.#server.address() as AddressInfo | null)?.port;
   }
 
-  /** The workers that live, in the order in which they were started. */
+  /** Running workers, in start order. */
   get workers(): { readonly pid: number | undefined; readonly state: WorkerState }[] {
     return [...this.#workers].map(([{ pid }, state]) => ({ pid, state }));
   }
 
-  /** How many connections are held. */
+  /** Number of held connections. */
   get heldCount(): number {
     return this.#held.size;
   }
 
-  /** Starts a new worker; when it is ready it takes over, and the old one ends when it has nothing left to do. */
+  /** Starts a new worker, which takes over when it is ready; the old one ends when it has nothing left to do. */
   restart(): void {
     if (this.#stopping !== 'no') return;
     if (this.#in('alone').length > 0) {
@@ -131,12 +131,12 @@ export class Keeper {
     if (this.#replacement) return this.#log('warn', 'A restart is under way already.');
     if (!this.#active) return this.#log('warn', 'A new worker is being started already.');
     this.#log('info', 'Restarting: a new worker starts, and takes over when it is ready.');
-    // One in reserve may be of older code.
+    // A worker in reserve may run older code.
     for (const worker of this.#in('starting', 'reserve')) this.#dismiss(worker);
     this.#replacement = this.#start();
   }
 
-  /** Asks the workers to end; every connection is closed with the last of them. A second call ends them at once. */
+  /** Asks the workers to end; the last one closes every connection. A second call ends them at once. */
   stop(): void {
     const atOnce = this.#stopping !== 'no';
     this.#stopping = atOnce ? 'at once' : 'asked';
@@ -157,7 +157,7 @@ export class Keeper {
 
   // ---- connections ------------------------------------------------------------------------------------------------
 
-  /** Takes the port. @returns what a worker is answered */
+  /** Opens the port. @returns the answer for the worker */
   #listen(host: string, port: number): Promise<ToWorker> {
     return new Promise((resolve) => {
       const refuse = ({ code = '', message }: NodeJS.ErrnoException): void => {
@@ -206,7 +206,7 @@ export class Keeper {
     return open;
   }
 
-  /** @param but the worker whose entrances stay open */
+  /** @param but worker whose entrances stay open */
   #closeEntrances(but?: WorkerProcess): void {
     for (const [key, { entrance, workers }] of this.#entrances) {
       if (but && workers.has(but)) continue;
@@ -237,7 +237,7 @@ export class Keeper {
     taker?.send({ type: 'connection', slot, entrance: held.entrance }, held.socket);
   }
 
-  /** A connection may have ended on its way to a worker; one that has not is given again, for its last copy is here. */
+  /** Delivers a connection again unless it has ended: the last copy is here. */
   #onMissing(worker: WorkerProcess, slot: number): void {
     const held = this.#held.get(slot);
     if (held?.worker !== worker) return;
@@ -269,7 +269,7 @@ export class Keeper {
     return this.#in('active')[0];
   }
 
-  /** Who gets a connection now; while one worker gives way to the next, connections wait for that one. */
+  /** Worker that gets new connections; undefined during a handover, while connections wait for the next worker. */
   get #taker(): WorkerProcess | undefined {
     return this.#yielding ? undefined : this.#active;
   }
@@ -294,12 +294,12 @@ export class Keeper {
     return worker;
   }
 
-  /** Tells those who speak that a process starts beside them, or that it has started or ended. */
+  /** Tells active workers that another process starts beside them, or has started or ended. */
   #tellCrowded(now: boolean): void {
     for (const worker of this.#in('active', 'retiring')) worker.send({ type: 'crowded', now });
   }
 
-  /** Ends one that has nothing to do, and forgets it. */
+  /** Ends an unused worker. */
   #dismiss(worker: WorkerProcess): void {
     this.#workers.delete(worker);
     worker.kill('SIGKILL');
@@ -341,12 +341,12 @@ export class Keeper {
     }
   }
 
-  /** From one that retires to the active one, and back; while one gives way, to its replacement. */
+  /** Relays from retiring workers to the active one, and back; during a handover, to its replacement. */
   #relay(from: WorkerProcess, message: ToKeeper & { type: 'relay' }): void {
     const active = this.#active;
     const receivers =
       from !== active ? [active] : this.#yielding ? [this.#replacement] : this.#in('retiring');
-    // A worker that does not read must not fill this process, which holds the avatars.
+    // A worker that does not read must not fill this process's memory, which would endanger the avatars.
     const bytes = typeof message.data === 'string' ? message.data.length : Infinity;
     for (const receiver of receivers) {
       if (!receiver) continue;
@@ -362,7 +362,7 @@ export class Keeper {
   }
 
   #onReady(worker: WorkerProcess): void {
-    // One that was dismissed meanwhile has no state any more.
+    // A dismissed worker has no state any more.
     if (!this.#workers.has(worker)) return;
     this.#everReady = true;
     const active = this.#active;
@@ -377,7 +377,7 @@ export class Keeper {
     }, this.#options.yieldTimeoutMs ?? 1000);
   }
 
-  /** A worker that hangs would keep what it has, and the avatars would stay dumb. */
+  /** Watches a replaced worker that does not answer. It would keep its connections, and the avatars would stay silent. */
   #awaitAnswer(worker: WorkerProcess): void {
     const { hungTimeoutMs = 10_000 } = this.#options;
     const timer = setTimeout(() => {
@@ -389,7 +389,7 @@ export class Keeper {
     this.#mute.set(worker, timer);
   }
 
-  /** The active worker retires, and the one that is to replace it takes over. */
+  /** Retires the active worker in favour of its replacement. */
   #handover(): void {
     const old = this.#active;
     if (!this.#yielding || !old) return;
@@ -448,7 +448,7 @@ export class Keeper {
     }
   }
 
-  /** Held connections that have been upgraded, or are being: others are requests. */
+  /** Number of held connections that are upgraded or being upgraded; others are requests. */
   get #heldAvatars(): number {
     let count = 0;
     for (const slot of this.#held.keys()) {
@@ -458,12 +458,12 @@ export class Keeper {
     return count;
   }
 
-  /** Sees to it that somebody does the work of a worker that has ended. */
+  /** Passes the work of an ended worker to another one. */
   #succeed(worker: WorkerProcess, state: WorkerState, end: WorkerEnd): void {
     const avatars = this.#heldAvatars;
     const held = `${avatars} ${avatars === 1 ? 'avatar is' : 'avatars are'} held`;
     if (this.#active) {
-      // What one that retired still had goes to the one that works.
+      // Connections of a retired worker go to the active one.
       this.#giveAll();
       if (worker === this.#replacement) {
         this.#replacement = undefined;
@@ -477,7 +477,7 @@ export class Keeper {
       }
       return this.#fillReserve(this.#backoff.next(end.livedMs));
     }
-    // One that stood in reserve for long has done nothing yet that would speak for it.
+    // Time in reserve does not count, since the worker did nothing then.
     const livedMs = state === 'active' ? performance.now() - this.#activeSinceMs : end.livedMs;
     const waitMs = this.#backoff.next(livedMs);
     const [reserve] = this.#in('reserve');

@@ -2,19 +2,19 @@ import { write } from 'node:fs';
 import type { KeeperLevel } from './keeper.js';
 import type { KeeperLog } from './messages.js';
 
-/** Levels as pino numbers them, in which the service logs. */
+/** Level numbers of pino, which the service logs with. */
 const NUMBERS: Record<KeeperLevel, number> = { info: 30, warn: 40, error: 50 };
 const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'];
 
-/** Lines that may wait for a reader that does not read; past it they are left out. */
+/** Maximum number of lines waiting for a reader; further ones are left out. */
 const MAX_WAITING = 200;
-/** How long to wait before a line is tried again that a full pipe did not take, in ms. */
+/** Delay before a line that a full pipe did not take is tried again, in ms. */
 const AGAIN_MS = 100;
 
 /**
- * One line of the keeper's, in the manner of the service's own.
- * @param now by the clock on the wall
- * @returns nothing when the level is not worth a line
+ * Formats one log line of the keeper like those of the service.
+ * @param now wall-clock time
+ * @returns undefined below the log level
  */
 export function keeperLine(
   level: KeeperLevel,
@@ -31,8 +31,8 @@ export function keeperLine(
 }
 
 /**
- * Writes lines to a file descriptor that it shares with the workers, and never waits for its reader: a process that
- * hangs in a write holds no avatar.
+ * Writes lines to a file descriptor shared with the workers, without ever waiting for its reader: a keeper that hangs in
+ * a write could not hold avatars.
  */
 export class LineWriter {
   readonly #fd: number;

@@ -4,65 +4,65 @@ import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
 import { SAMPLES_PER_MS } from '../base/units.js';
 
-/** Connections that can be held at once. */
+/** Maximum number of held connections. */
 export const MAX_SLOTS = 65_536;
-/** What changes with every frame, all slots' side by side, so that one write does for several. */
+/** Bytes of a head: the part that changes with every frame. All heads are adjacent, so that one write covers several. */
 const HEAD_BYTES = 32;
 const HEADS_PER_BLOCK = 256;
-/** Behind the heads, one page of memory a connection, for the facts. */
+/** Offset of the facts, one page of memory a connection, after the heads. */
 const FACTS_AT = MAX_SLOTS * HEAD_BYTES;
 const PAGE_BYTES = 4096;
-/** So long after the avatar has run dry, in ms, it has dropped for certain what was in doubt. */
+/** Time after the avatar has run dry at which it has certainly dropped the samples in doubt, in ms. */
 const DOUBT_ENDS_MS = 500;
-/** Facts that are longer are not kept. */
+/** Maximum length of facts; longer ones are not stored. */
 const MAX_FACTS_BYTES = PAGE_BYTES - 2;
 
 /**
- * How far a connection has come. `fresh`: no worker has read from it; `request`: one reads its request; `answering`: the
+ * Progress of a connection. `fresh`: no worker has read from it; `request`: a worker reads its request; `answering`: the
  * 101 is being written; `open`: it carries WebSocket frames.
  */
 export type Stage = 'fresh' | 'request' | 'answering' | 'open';
 const STAGES: readonly Stage[] = ['fresh', 'request', 'answering', 'open'];
 
-/** What a worker wrote down of a connection before it ended. Times are `sharedNowMs`. */
+/** State of a connection as stored by a worker before it ended. Times are `sharedNowMs`. */
 export interface SlotState {
   readonly stage: Stage;
   readonly openedAtMs: number;
   /** Samples sent since the last segment end. */
   readonly segmentSamples: number;
-  /** True when the worker ended in the midst of a write: the last frame of those samples may not have left. */
+  /** True when the worker ended during a write: the last frame of those samples may not have left. */
   readonly inDoubt: boolean;
-  /** When the avatar has played all that it was sent. */
+  /** Time at which the avatar has played all it was sent. */
   readonly dryAtMs: number;
   /** True when the worker had stopped reading between two messages. */
   readonly inboundWhole: boolean;
-  /** Whatever else the worker wanted its successor to know, as JSON. */
+  /** Further data for the successor, as JSON. */
   readonly facts: unknown;
 }
 
-/** From the start of this process to that of the machine's clock, in ms. */
+/** Start of this process on the machine's monotonic clock, in ms. */
 const PROCESS_START_MS = Number(process.hrtime.bigint()) / 1e6 - performance.now();
 
-/** Monotonic milliseconds that mean the same in every process of this machine. */
+/** Returns monotonic ms that are the same in every process of this machine. */
 export function sharedNowMs(): number {
   return PROCESS_START_MS + performance.now();
 }
 
-/** The heads of slots that follow each other, as this process last wrote them. */
+/** Heads of adjacent slots, as last written by this process. */
 interface Block {
   readonly firstSlot: number;
   readonly heads: Buffer;
-  /** 1 for each slot that this process writes. Between two of its own may lie one of another process. */
+  /** 1 for each slot that this process writes. Slots of other processes may lie in between. */
   readonly own: Uint8Array;
-  /** The slots within the block that are to be written: from, and up to. */
+  /** Range of slots within the block to be written: start and end (exclusive). */
   from: number;
   to: number;
 }
 
 /**
- * What a worker's successor must know of each connection, written down by the worker as it happens: in a file without a
- * name that lives in memory, because SIGKILL leaves no time for last words. A line costs a microsecond or two
- * (`npm run bench`, keeper), and nobody reads it but a successor. The keeper itself only clears lines.
+ * State of each connection for a worker's successor, stored by the worker as it changes: in an unnamed file in memory,
+ * because SIGKILL leaves no time to store anything. A write takes a microsecond or two (`npm run bench`, keeper). Only a
+ * successor reads it. The keeper itself only clears slots.
  */
 export class SharedState {
   readonly fd: number;
@@ -70,13 +70,13 @@ export class SharedState {
   readonly #blocks: Block[] = [];
   readonly #unwritten: Block[] = [];
 
-  /** @param fd of a shared state that another process has made */
+  /** @param fd of a shared state made by another process */
   constructor(fd: number, path?: string) {
     this.fd = fd;
     this.#path = path;
   }
 
-  /** Makes a new one. Where a file that is open cannot lose its name (Windows), `close` removes it. */
+  /** Creates a shared state. Where an open file cannot be unlinked (Windows), `close` removes it. */
   static create(): SharedState {
     const folder = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
     const path = join(folder, `mmdagent-bridge-${randomUUID()}`);
@@ -89,13 +89,13 @@ export class SharedState {
     }
   }
 
-  /** Forgets a slot: it is `fresh`. */
+  /** Clears a slot: it is `fresh` again. */
   clear(slot: number): void {
     writeSync(this.fd, EMPTY_HEAD, 0, HEAD_BYTES, slot * HEAD_BYTES);
     writeSync(this.fd, EMPTY_HEAD, 0, 2, FACTS_AT + slot * PAGE_BYTES);
   }
 
-  /** What stands under a slot. */
+  /** Reads the state of a slot. */
   read(slot: number): SlotState {
     const head = Buffer.alloc(HEAD_BYTES);
     readSync(this.fd, head, 0, HEAD_BYTES, slot * HEAD_BYTES);
@@ -112,7 +112,7 @@ export class SharedState {
     };
   }
 
-  /** Writes lines under a slot, going on from what stands there. Close it before another process writes them. */
+  /** Returns the writer of a slot, starting from its current state. Close it before another process writes the slot. */
   writer(slot: number): SlotWriter {
     const index = Math.floor(slot / HEADS_PER_BLOCK);
     const block = (this.#blocks[index] ??= {
@@ -125,7 +125,7 @@ export class SharedState {
     return new SlotWriter(this, block, slot);
   }
 
-  /** @internal Writes a slot's head at the end of this turn of the event loop, with all others that change in it. */
+  /** @internal Writes a slot's head at the end of this turn of the event loop, together with all others that changed. */
   writeSoon(block: Block, index: number): void {
     if (this.#unwritten.length === 0) queueMicrotask(() => this.#writeAll());
     if (block.to < 0) this.#unwritten.push(block);
@@ -161,14 +161,14 @@ export class SharedState {
 
 const EMPTY_HEAD = Buffer.alloc(HEAD_BYTES);
 
-/** Writes down one connection's state. Each write is small enough that a kill cannot cut it in two. */
+/** Writer of one connection's state. Each write is small enough that a kill cannot tear it. */
 export class SlotWriter {
   readonly #state: SharedState;
   readonly #block: Block;
   readonly #index: number;
   readonly #slot: number;
   readonly #head: Buffer;
-  /** A doubt of the process before, which this one may leave to the one after it. */
+  /** End of a doubt left by the previous process, which this one may leave to the next one. */
   readonly #doubtUntilMs: number;
 
   /** @internal See `SharedState.writer`. */
@@ -184,20 +184,20 @@ export class SlotWriter {
       this.#head[1] === 1 ? Math.max(sharedNowMs(), this.#head.readDoubleLE(24)) + DOUBT_ENDS_MS : 0;
   }
 
-  /** Writes nothing any more: the slot is another process's, or free. */
+  /** Stops writing: the slot belongs to another process, or is free. */
   close(): void {
     this.#write();
     this.#block.own[this.#index] = 0;
   }
 
-  /** It has come so far. */
+  /** Stores the progress of the connection. */
   stage(stage: Stage): void {
     this.#head[0] = STAGES.indexOf(stage);
     if (stage === 'answering') this.#head.writeDoubleLE(sharedNowMs(), 16);
     this.#write();
   }
 
-  /** A frame is about to be written to the socket. Counted before, so that no frame leaves uncounted; `left` follows. */
+  /** Counts a frame before it is written to the socket, so that no frame leaves uncounted; `left` follows. */
   frame(samples: number): void {
     this.#head[1] = 1;
     const dryAtMs = Math.max(sharedNowMs(), this.#head.readDoubleLE(24)) + samples / SAMPLES_PER_MS;
@@ -207,8 +207,8 @@ export class SlotWriter {
   }
 
   /**
-   * Every frame that was counted has left. Written at the end of this turn of the event loop: until then, a kill leaves a
-   * doubt, which costs a wait and no sound.
+   * Records that every counted frame has left. Written at the end of this turn of the event loop: a kill before that leaves
+   * a doubt, which costs a wait but no sound.
    */
   left(): void {
     if (this.#doubtUntilMs > 0 && sharedNowMs() < this.#doubtUntilMs) return;
@@ -216,25 +216,25 @@ export class SlotWriter {
     this.#state.writeSoon(this.#block, this.#index);
   }
 
-  /** The end of a segment has been written. After it, so that a successor rather ends one twice than never. */
+  /** Records the end of a segment after it was written, so that a successor ends one twice rather than never. */
   ended(): void {
     this.#head.writeUInt32LE(0, 4);
     this.#write();
   }
 
-  /** Goes on from what a previousWorker wrote: it is not known where in a message the reading is. */
+  /** Continues from an earlier worker's state: the read position within a message is unknown. */
   takeOver(): void {
     this.#head[2] = 0;
     this.#write();
   }
 
-  /** Nothing more is read here, and what was read were whole messages. */
+  /** Records that reading has stopped after whole messages. */
   inboundWhole(): void {
     this.#head[2] = 1;
     this.#write();
   }
 
-  /** Keeps facts for a successor; those that are too long are left out, and false comes back. */
+  /** Stores facts for a successor. @returns false when they are too long and were not stored */
   facts(facts: unknown): boolean {
     const json = Buffer.from(JSON.stringify(facts));
     if (json.length > MAX_FACTS_BYTES) return false;

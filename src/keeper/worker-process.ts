@@ -2,39 +2,39 @@ import { fork, type ChildProcess, type ForkOptions } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { KEEPER_ENV, type KeeperInvitation, type ToKeeper, type ToWorker } from './messages.js';
 
-/** Where a worker's file descriptor of the shared state stands: after stdin, stdout, stderr and the channel. */
+/** Shared state's file descriptor in a worker: after stdin, stdout, stderr and the channel. */
 const SHARED_STATE_FD = 4;
 
-/** How long the last messages of a worker that has ended may take to be read, in ms. */
+/** Maximum time to read the last messages of an ended worker, in ms. */
 const LAST_WORDS_MS = 20;
 
-/** What a worker process runs. */
+/** Program of a worker process. */
 export interface WorkerProgram {
-  /** The module; by default the command itself. */
+  /** Module to run; by default the command itself. */
   readonly module: string;
   readonly args: readonly string[];
-  /** Arguments of Node itself; by default those of this process. */
+  /** Arguments for Node itself; by default those of this process. */
   readonly execArgv?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
 }
 
-/** How a worker ended. */
+/** End of a worker. */
 export interface WorkerEnd {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
-  /** As a clause: `it was killed by SIGKILL`. */
+  /** Reason as a clause: `it was killed by SIGKILL`. */
   readonly reason: string;
   readonly livedMs: number;
 }
 
-/** What a worker process tells its keeper. */
+/** Callbacks of a worker process. */
 export interface WorkerListener {
   message(message: ToKeeper): void;
-  /** It is gone, and everything it said before has been told. */
+  /** Called when it has ended and all its messages have been delivered. */
   gone(end: WorkerEnd): void;
 }
 
-/** A worker as the keeper sees it: a child process, and the channel to it. */
+/** A worker as the keeper sees it: a child process and its channel. */
 export class WorkerProcess {
   readonly pid: number | undefined;
   readonly #child: ChildProcess;
@@ -48,7 +48,7 @@ export class WorkerProcess {
       stdio: ['inherit', 'inherit', 'inherit', 'ipc', sharedStateFd],
       env: { ...(program.env ?? process.env), [KEEPER_ENV]: JSON.stringify(inherited) },
       ...(program.execArgv && { execArgv: [...program.execArgv] }),
-      // Without a console of its own (a scheduled task), Windows would open a window for it.
+      // Without its own console (a scheduled task), Windows would open a window for it.
       windowsHide: true,
     } as ForkOptions);
     this.pid = this.#child.pid;
@@ -60,33 +60,33 @@ export class WorkerProcess {
       if (this.#child.connected) this.#child.disconnect();
       listener.gone(this.#end());
     };
-    // Its last messages can come after its exit, until the channel has been read to its end. That end is not always
-    // told: not when a socket was on its way to a process that was killed.
+    // Its last messages can arrive after its exit, until the channel has ended. The end of the channel is not always
+    // reported, for example when a socket was on its way to a killed process.
     this.#child.once('exit', () => {
       if (!this.#child.connected) return end();
       this.#child.once('disconnect', end);
       setTimeout(end, LAST_WORDS_MS);
     });
     this.#child.on('error', (error) => {
-      // A message to one that has just ended is no news. A start that failed has no exit of its own.
+      // An error for a process that has just ended is expected. A failed start has no exit event of its own.
       if (this.#child.pid !== undefined) return;
       this.#error = error;
       end();
     });
   }
 
-  /** Tells it something. @param socket goes with it as a copy; this process keeps its own */
+  /** Sends a message. @param socket sent as a copy; this process keeps its own */
   send(message: ToWorker, socket?: Socket): void {
     if (!this.#child.connected) return;
     this.#child.send(message, socket, { keepOpen: true }, () => undefined);
   }
 
-  /** Bytes of what other workers tell it that it has not read. */
+  /** Bytes relayed from other workers that it has not read yet. */
   get waitingBytes(): number {
     return this.#waitingBytes;
   }
 
-  /** Tells it what another worker says. @param bytes length of the message */
+  /** Relays a message of another worker. @param bytes length of the message */
   relay(message: ToWorker, bytes: number): void {
     if (!this.#child.connected) return;
     this.#waitingBytes += bytes;
