@@ -34,26 +34,26 @@ import { AVATAR_TLS_PORT, readTls } from './transport/tls.js';
 import { TcpAvatars, type TcpEntrance } from './transport/tcp.js';
 import { AvatarRoute } from './transport/websocket.js';
 
-/** Memory that waiting texts and cues of all agents may take. */
+/** Memory for waiting texts and cues of all agents. */
 const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 
 type ServiceKey = Exclude<keyof OptionValues, 'url' | 'timeoutMs' | 'agent' | 'tls' | 'tlsCa' | ServeKey>;
 
-/** Options of a bridge: every one of the options table that is the service's, and what only a program can give. */
+/** Options of a bridge: the service's part of the options table, and options that only a program can give. */
 export interface BridgeOptions extends Partial<Pick<OptionValues, ServiceKey>> {
-  /** Where it logs; by default nowhere. A pino instance is one. */
+  /** Logger, such as a pino instance; by default nothing is logged. */
   readonly logger?: Logger;
-  /** How text is spoken unless `say` is told otherwise: engine, voice, tags, dictionary. */
+  /** Default options of spoken text: engine, voice, tags, dictionary. */
   readonly say?: SayOptions;
-  /** What is kept of single engines, by name, whoever asks for them. */
+  /** Settings of single engines by name, used for every request. */
   readonly engines?: VoiceDefaults['engines'];
-  /** Voices by the names that the avatars' SYNTH_START messages carry; giving any turns `answerSynth` on. */
+  /** Voices by the names in the avatars' SYNTH_START messages; setting any turns `answerSynth` on. */
   readonly synthVoices?: SynthVoices | undefined;
 }
 
-/** Options of a bridge that is part of this package's own service. @internal */
+/** Options of a bridge inside this package's own service. @internal */
 export interface OpenOptions extends BridgeOptions {
-  /** Monotonic time; the system's by default. */
+  /** Monotonic clock; the system's by default. */
   readonly clock?: Clock | undefined;
   /** Source of connections when a keeper holds the port. */
   readonly keeperClient?: KeeperClient | undefined;
@@ -61,7 +61,7 @@ export interface OpenOptions extends BridgeOptions {
 
 /** The events of a bridge. */
 export interface BridgeEvents {
-  /** An agent's name was heard of for the first time; subscribe to the agent for the rest. */
+  /** An agent was added under a new name; subscribe to the agent for its events. */
   agent: Agent;
   /** A connection was refused. */
   refused: { path: string; reason: string };
@@ -69,58 +69,58 @@ export interface BridgeEvents {
 
 /** A running bridge: it listens for avatars and speaks through them. */
 export interface Bridge extends Listenable<BridgeEvents> {
-  /** Where it listens, with the real port. */
+  /** Listening address, with the real port. */
   readonly address: ListenAddress;
-  /** Addresses by which avatars come over plain TCP, with their real ports. */
+  /** Addresses for avatars over plain TCP, with their real ports. */
   readonly tcpAddresses: readonly TcpEntrance[];
-  /** Its options as they are in force. */
+  /** Options in force. */
   readonly options: Readonly<Pick<OptionValues, ServiceKey>>;
   readonly logger: Logger;
   /**
-   * The agent of that name, connected or not.
+   * Returns the agent of that name, connected or not.
    * @param name default `default`: the avatar that connects without a name
    * @throws BridgeError AGENT_NAME_INVALID or AGENT_LIMIT
    */
   agent(name?: string): Agent;
-  /** The agent of that name if it is connected or has been asked for. */
+  /** Returns the agent of that name if it is connected or was requested before. */
   findAgent(name: string): Agent | undefined;
-  /** Every agent that is known. */
+  /** Returns every known agent. */
   agents(): Agent[];
   /**
-   * Several agents as one.
-   * @param names by default every agent that is connected now
+   * Returns several agents as one group.
+   * @param names by default every agent connected now
    * @throws BridgeError AGENT_UNKNOWN when there is none; as `agent`
    */
   group(names?: readonly string[]): AgentGroup;
   /**
-   * Takes no more speeches, and settles when those that there are have ended, or when time is up; `close` stops the rest.
-   * @param deadlineMs how long they may take
+   * Refuses new speeches, and settles when the current ones have ended or after the deadline; `close` stops the rest.
+   * @param deadlineMs maximum time for the current speeches
    */
   drain(deadlineMs: number): Promise<void>;
   /** Ends every speech and drops every connection, which ends the avatars' programs (protocol.md §1). */
   close(): Promise<void>;
 }
 
-/** A bridge with the parts that the service, the command line and benchmarks need. @internal */
+/** A bridge with the parts used by the service, the command line and benchmarks. @internal */
 export interface BridgeHandle extends Bridge {
   readonly clock: Clock;
   readonly wheel: TimerWheel;
-  /** The port it listens on, for those who serve HTTP beside the avatars. */
+  /** Listener of its port, for serving HTTP beside the avatars. */
   readonly listener: Listener;
-  /** The engines that turn text into sound, for those who ask for their voices. */
+  /** Text-to-speech engines, for listing their voices. */
   readonly engines: EnginePool;
-  /** What goes on between this process and those before and after it; there with a `keeperClient` only. */
+  /** Handover between this process and those before and after it; only with a `keeperClient`. */
   readonly handover: Handover | undefined;
   /**
-   * As `agent`, but the handle is for one passing use: a name under which nobody connects is forgotten again.
+   * Same as `agent`, for temporary use: a name under which no avatar connects is forgotten again.
    * @throws BridgeError AGENT_NAME_INVALID or AGENT_LIMIT
    */
   visitAgent(name: string): Agent;
-  /** As `group`, for one passing use; see `visitAgent`. @throws as `group` */
+  /** Same as `group`, for temporary use; see `visitAgent`. @throws as `group` */
   visitGroup(names?: readonly string[]): AgentGroup;
   /**
-   * Gives something to the bridge to close before its own parts.
-   * @param name how an error names it
+   * Adds something that the bridge closes before its own parts.
+   * @param name name in error messages
    */
   own(name: string, close: () => Promise<void> | void): void;
 }
@@ -129,7 +129,7 @@ export interface BridgeHandle extends Bridge {
 const handles = new WeakMap<Bridge, BridgeHandle>();
 
 /**
- * The handle of a bridge. @internal
+ * Returns the handle of a bridge. @internal
  * @throws BridgeError OPTION_INVALID when it was not made by `createBridge`
  */
 export function handleOf(bridge: Bridge): BridgeHandle {
@@ -155,7 +155,7 @@ export async function createBridge(options: BridgeOptions = {}): Promise<Bridge>
   return bridge;
 }
 
-/** An avatar that is asked to speak for itself would ask the bridge again. */
+/** Refuses the avatar's own voice as the engine of SYNTH_START: the avatar would ask the bridge again. */
 function refuseOwnVoice({ name, capabilities }: TtsEngine): void {
   if (!capabilities.performs) return;
   throw new BridgeError(
@@ -164,7 +164,7 @@ function refuseOwnVoice({ name, capabilities }: TtsEngine): void {
   );
 }
 
-/** As `createBridge`, with the bridge's parts. @internal */
+/** Same as `createBridge`, with the bridge's parts. @internal */
 export async function openBridge(options: OpenOptions = {}): Promise<BridgeHandle> {
   const {
     logger = silentLogger,
@@ -176,7 +176,7 @@ export async function openBridge(options: OpenOptions = {}): Promise<BridgeHandl
     ...given
   } = options;
   const values = resolveOptions(SERVICE_KEYS, given) as Pick<OptionValues, ServiceKey>;
-  // The resampler is loaded now, so that the first speech need not wait for it.
+  // Load the resampler now, so that the first speech need not wait for it.
   (await createConverter()).close();
   const lifetime = new Lifetime();
   const events = new Emitter<BridgeEvents>((error) =>
@@ -187,13 +187,13 @@ export async function openBridge(options: OpenOptions = {}): Promise<BridgeHandl
       logger.error({ error: error instanceof Error ? error.stack : error }, 'a timed task threw'),
   });
   let speechCount = 0;
-  // No id is given twice among the nodes either.
+  // Ids must be unique among nodes.
   const idPrefix = values.nats.length === 0 ? 's' : `${nodeNameOf(values)}-s`;
   const engines = new EnginePool(
     { environment: process.env, clock },
     { choice: usualVoice(values, say), engines: engineSettings },
   );
-  // Fails now, and not at the first sentence, when the engine is none or its key is missing.
+  // An unknown engine or a missing key fails now, and not at the first sentence.
   const usual = engines.choose({}).engine;
   if (values.answerSynth && synthVoices?.['*'] === undefined) refuseOwnVoice(usual);
   for (const voice of Object.values(synthVoices ?? {})) refuseOwnVoice(engines.choose(voice).engine);
@@ -216,7 +216,7 @@ export async function openBridge(options: OpenOptions = {}): Promise<BridgeHandl
         .list()
         .filter(({ state }) => state !== 'absent')
         .map(({ name }) => name),
-    // Two processes of one service can speak at a time: no id is given twice.
+    // Two processes of one service can speak at the same time; ids must be unique among them.
     nextSpeechId: () =>
       `${idPrefix}${keeperClient && keeperClient.number > 1 ? `${keeperClient.number}-` : ''}${(speechCount += 1)}`,
   };
@@ -234,13 +234,13 @@ export async function openBridge(options: OpenOptions = {}): Promise<BridgeHandl
 
   const tls = readTls(values.tlsCert, values.tlsKey);
   if (tls && keeperClient) {
-    // The keys of a session live in one process: another one could do nothing with its socket.
+    // A TLS session's keys live in one process; another process could not use its socket.
     throw new BridgeError(
       'OPTION_INVALID',
       'A keeper cannot hold connections that speak TLS: add --no-keeper.',
     );
   }
-  // What a killed process has left behind.
+  // Remove files left behind by a killed process.
   void sweepTemporaryFiles();
   const listener = new Listener(tls);
   const avatars = new AvatarRoute({
@@ -288,7 +288,7 @@ export async function openBridge(options: OpenOptions = {}): Promise<BridgeHandl
   handover?.events.on('retire', () => void remdis.close());
   handover?.events.on('resume', () => remdis.open());
   lifetime.own('Remdis', () => remdis.close());
-  // The next process connects to the programs anew; what they sent to this one is spoken to its end.
+  // The next process connects to the programs itself; sound already received here is spoken to its end.
   handover?.events.on('retire', () => void relays.close());
   handover?.events.on('resume', () => relays.open());
   lifetime.own('the relayed programs', () => relays.close());
@@ -338,7 +338,7 @@ export async function openBridge(options: OpenOptions = {}): Promise<BridgeHandl
   return handle;
 }
 
-/** Programs that take the bridge for an avatar. The code is loaded only when an option asks for it. */
+/** Opens connections to programs that use the bridge as an avatar. The code is loaded only when an option asks for it. */
 async function openRelays(
   { relay, relayListen }: Pick<OptionValues, 'relay' | 'relayListen'>,
   { registry, clock, logger }: { registry: AgentRegistry; clock: Clock; logger: Logger },
@@ -363,7 +363,7 @@ async function openRelays(
   };
 }
 
-/** Remdis over RabbitMQ. The code is loaded only when an option asks for it. */
+/** Prepares Remdis over RabbitMQ. The code is loaded only when an option asks for it. */
 async function prepareRemdis(
   values: Pick<OptionValues, 'remdis' | 'remdisConfig' | 'remdisText' | 'remdisHeard'>,
   { registry, clock, logger }: { registry: AgentRegistry; clock: Clock; logger: Logger },
@@ -384,7 +384,7 @@ async function prepareRemdis(
     joined ??= new Remdis({ url, config, source, heardExchange: remdisHeard, agent, clock, logger });
   };
   return {
-    // With the avatar, as its own plugin would; after a restart, that is when the previous process has left.
+    // Opened when the avatar connects, as its own plugin would be; after a restart, once the previous process has left.
     open: () => {
       unfollow = agent.on('connected', join);
       if (agent.state !== 'absent' && !agent.handover) join();

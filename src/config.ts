@@ -4,20 +4,20 @@ import { BridgeError } from './base/errors.js';
 import { didYouMean } from './base/nearest.js';
 import { TOKEN_PATTERN, TOKEN_RANGE } from './base/token.js';
 
-/** Who an option is for: the service, also as a library; the command `serve` alone; those who talk to it. */
+/** User of an option: the service, also as a library; only the command `serve`; or its clients. */
 export type OptionScope = 'service' | 'serve' | 'client';
 
-/** One option, declared once: the flag, the environment name, the help and the README's table all come from here. */
+/** One option, declared once: the flag, the environment variable, the help and the README's table are made from it. */
 export interface OptionSpec<Schema extends z.ZodType = z.ZodType> {
   readonly schema: Schema;
-  /** As the command takes it: `--lead-ms <ms>`; a switch has no value. */
+  /** Flag with its value: `--lead-ms <ms>`; a switch has no value. */
   readonly flag: string;
   readonly env: string;
   readonly help: string;
-  /** Its range in words, for the table. */
+  /** Range in words, for the table. */
   readonly range: string;
   readonly scopes: readonly OptionScope[];
-  /** Its value is a secret: it is never shown, not even when it is refused. */
+  /** True for a secret value, which is never shown, not even in an error. */
   readonly secret?: boolean;
 }
 
@@ -55,16 +55,16 @@ const splitList = (value: string): string[] =>
     .map((part) => part.trim())
     .filter(Boolean);
 
-/** Parts of a text that are skipped unless told otherwise. */
+/** Parts of a text that are skipped by default. */
 const SKIP_KINDS = ['code', 'think', 'table', 'direction'] as const;
 
-/** An address by which avatars come over plain TCP: they connect to it (`listen`), or are connected to. */
+/** Address for avatars over plain TCP: they connect to it (`listen`), or the bridge connects to them. */
 export interface TcpAddress {
   readonly kind: 'listen' | 'connect';
   readonly host: string;
-  /** 0, to listen at, takes any free one. */
+  /** Port; 0 takes any free port when listening. */
   readonly port: number;
-  /** Name of the avatar that comes this way; without it, it is named by the machine it comes from. */
+  /** Name of the avatar on this address; without it, the remote machine gives the name. */
   readonly name: string | undefined;
 }
 
@@ -72,7 +72,7 @@ const TCP_ADDRESS = /^(?:(\[[\da-f:.]+\]|[^\s:=[\]]+):)?(\d{1,5})(?:=([\p{L}\p{N
 
 /**
  * Parses an address of `tcpConnect` or `tcpListen`.
- * @returns undefined when it is not of their form
+ * @returns undefined for any other form
  */
 export function tcpAddress(kind: TcpAddress['kind'], text: string): TcpAddress | undefined {
   const [, host, digits, name] = TCP_ADDRESS.exec(text) ?? [];
@@ -82,28 +82,28 @@ export function tcpAddress(kind: TcpAddress['kind'], text: string): TcpAddress |
   return { kind, host: (host ?? '127.0.0.1').replace(/^\[|\]$/g, ''), port, name };
 }
 
-/** Where a program is that takes the bridge for an avatar: its own server, or a port on which it connects. */
+/** Address of a program that uses the bridge as an avatar: its own server, or a port to which it connects. */
 export type RelayAddress =
   { readonly kind: 'websocket'; readonly url: string; readonly name: string | undefined } | TcpAddress;
 
 /**
  * Parses an address of `relay`: `ws://HOST:PORT/PATH[=NAME]` or `tcp://HOST:PORT[=NAME]`.
- * @returns undefined when it is not of their form
+ * @returns undefined for any other form
  */
 export function relayAddress(text: string): RelayAddress | undefined {
   if (text.startsWith('tcp://')) return tcpAddress('connect', text.slice('tcp://'.length));
-  // A query of its own (`?token=x`) is a part of the address: a name follows it after another `=`.
+  // A query (`?token=x`) is part of the address; the name follows after another `=`.
   const [, query = '', rest = text] = /^([^?]*\?[^=]*=)(.*)$/.exec(text) ?? [];
   const [, end = '', name] = /^(.*?)(?:=([\p{L}\p{N}._-]{1,64}))?$/u.exec(rest)!;
   const url = query + end;
   return /^wss?:\/\//.test(url) && URL.canParse(url) ? { kind: 'websocket', url, name } : undefined;
 }
 
-/** Several values in one: a list, or a text with commas between them. */
+/** Schema of several values: a list, or a text separated by commas. */
 const list = (item: z.ZodType<string>): z.ZodDefault<z.ZodPreprocess<z.ZodArray<z.ZodType<string>>>> =>
   z.preprocess((value) => (typeof value === 'string' ? splitList(value) : value), z.array(item)).default([]);
 
-/** Every option of the service and of the commands that talk to it. */
+/** Every option of the service and its client commands. */
 export const OPTIONS = {
   host: option(
     '--host <address>',
@@ -528,10 +528,10 @@ export const OPTIONS = {
   ),
 } as const satisfies Record<string, OptionSpec>;
 
-/** An option's key in code. */
+/** Key of an option in code. */
 export type OptionKey = keyof typeof OPTIONS;
 
-/** An option's default for people, or nothing where it has none or is a switch that is off. */
+/** Returns an option's default as text; undefined when it has none or is a switch that is off. */
 export function defaultText(spec: OptionSpec): string | undefined {
   const fallback = spec.schema.parse(undefined) as string | number | boolean | readonly string[] | undefined;
   if (
@@ -544,16 +544,16 @@ export function defaultText(spec: OptionSpec): string | undefined {
   return fallback === true ? 'on' : String(fallback);
 }
 
-/** The values of all options. */
+/** Values of all options. */
 export type OptionValues = { [Key in OptionKey]: z.output<(typeof OPTIONS)[Key]['schema']> };
 
-/** The keys that the service, and so `createBridge`, takes. */
+/** Keys that the service and `createBridge` accept. */
 export const SERVICE_KEYS = keysOf('service');
-/** The keys that only the command `serve` takes, beside those of the service. */
+/** Keys that only the command `serve` accepts, beside those of the service. */
 export const SERVE_KEYS = keysOf('serve') as readonly ServeKey[];
-/** An option of the command `serve` that no library takes. */
+/** Key of an option of the command `serve` that the library does not accept. */
 export type ServeKey = 'stopDeadlineMs' | 'noKeeper' | 'noStandby' | 'config' | 'tags' | 'dictionary';
-/** The keys that a command which talks to the service takes. */
+/** Keys that client commands accept. */
 export const CLIENT_KEYS = keysOf('client');
 
 function keysOf(...scopes: OptionScope[]): OptionKey[] {
@@ -563,11 +563,11 @@ function keysOf(...scopes: OptionScope[]): OptionKey[] {
 }
 
 /**
- * Checks options and fills in the rest: what was given, else the environment, else the default.
- * @param keys which options are meant; any other key given is an error
- * @param given values as a program gives them; strings are read as the command line gives them
- * @param env the environment; none by default, so that a library's host is not steered by it unasked
- * @throws BridgeError OPTION_INVALID that names the option, its value and its range
+ * Validates options and adds defaults: the given value, else the environment, else the default.
+ * @param keys accepted options; any other given key is an error
+ * @param given values from a program; strings are parsed like those of the command line
+ * @param env the environment; none by default, so that it does not affect a library's host unasked
+ * @throws BridgeError OPTION_INVALID with the option, its value and its range
  */
 export function resolveOptions<Key extends OptionKey>(
   keys: readonly Key[],
@@ -607,13 +607,13 @@ const SWITCH = new Map([
   ...['0', 'false', 'no', 'off'].map((word) => [word, false] as const),
 ]);
 
-/** Reads the text of a flag or an environment value as what the option takes: the text itself, a number or a switch. */
+/** Parses the text of a flag or an environment variable as the option's type: text, number or switch. */
 function fromText(spec: OptionSpec, text: string): unknown {
   const readings = [text, text.trim() === '' ? NaN : Number(text), SWITCH.get(text.toLowerCase())];
   return readings.find((reading) => reading !== undefined && spec.schema.safeParse(reading).success) ?? text;
 }
 
-/** Name of a service among the nodes: the option, else the machine's name as one token of a NATS subject. */
+/** Returns the node name of a service: the option, else the machine's name as one token of a NATS subject. */
 export function nodeNameOf({ node }: { readonly node?: string | undefined }): string {
   const machine = hostname()
     .split('.')[0]!
