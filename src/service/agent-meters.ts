@@ -2,10 +2,10 @@ import type { Agent } from '../agent/agent.js';
 import type { BridgeHandle } from '../bridge.js';
 import type { GapCause, SpeechEndKind } from '../speech/speech.js';
 
-/** What agents beyond the bound are counted under; no agent can have this name. */
+/** Name for the agents beyond the limit; no agent can have this name. */
 export const OTHER_AGENTS = '(other)';
 
-/** What has been counted under one name since the service began. Numbers that only grow. */
+/** Counters of one name since the service began. */
 export interface AgentTotals {
   frames: number;
   /** Samples in them, at 16 kHz. */
@@ -15,14 +15,14 @@ export interface AgentTotals {
   connections: number;
   losses: number;
   unanswered: number;
-  /** Live sound that was dropped, in ms; without that of speeches that still go on. */
+  /** Dropped live sound, in ms, without that of unfinished speeches. */
   droppedMs: number;
   readonly gaps: Record<GapCause, number>;
   readonly gapMs: Record<GapCause, number>;
   readonly speeches: Record<SpeechEndKind, number>;
 }
 
-/** The moments of a speech that are measured, in ms. */
+/** Measured times of a speech, in ms. */
 export interface SpeechTimes {
   /** From the request for a speech to its turn. */
   waited(ms: number): void;
@@ -31,19 +31,19 @@ export interface SpeechTimes {
 }
 
 /**
- * Counts by agent what happens in a bridge. Agents name themselves, so their number has a bound: the first that connect
- * are counted by name, for good, all later ones together. Nothing is done here for a frame: an agent counts its own, and
- * is read when somebody asks.
+ * Counters of a bridge's events by agent. Agents choose their own names, so the number of names is limited: the first
+ * ones to connect are counted by name, all later ones together. Nothing is done per frame: an agent counts its own frames,
+ * which are read on request.
  */
 export class AgentMeters {
   readonly #bridge: BridgeHandle;
   readonly #times: SpeechTimes;
   readonly #maxNames: number;
   readonly #totals = new Map<string, AgentTotals>();
-  /** What of an agent's own counts is in the totals already. */
+  /** Part of an agent's own counts that is already in the totals. */
   readonly #read = new WeakMap<Agent, Agent['sent']>();
 
-  /** @param maxNames how many are counted by name */
+  /** @param maxNames maximum number of agents counted by name */
   constructor(bridge: BridgeHandle, times: SpeechTimes, maxNames: number) {
     this.#bridge = bridge;
     this.#times = times;
@@ -52,18 +52,18 @@ export class AgentMeters {
     bridge.on('agent', (agent) => this.#watch(agent));
   }
 
-  /** Everything counted so far, by name. */
+  /** Returns all counters, by name. */
   totals(): ReadonlyMap<string, AgentTotals> {
     for (const agent of this.#bridge.agents()) this.#readSent(agent);
     return this.#totals;
   }
 
-  /** Agents that are connected and counted by their own name. */
+  /** Returns the connected agents that have their own counters. */
   named(): Agent[] {
     return this.#bridge.agents().filter(({ name, state }) => state !== 'absent' && this.#totals.has(name));
   }
 
-  /** Live sound of speeches that still go on and have lost some, in ms by name. */
+  /** Returns dropped live sound of unfinished speeches, in ms by name. */
   droppingMs(): Map<string, number> {
     const dropping = new Map<string, number>();
     for (const agent of this.#bridge.agents()) {
@@ -75,7 +75,7 @@ export class AgentMeters {
     return dropping;
   }
 
-  /** Live sound was dropped before it came to the player. */
+  /** Counts live sound that was dropped before the player. */
   dropped(agent: string, ms: number): void {
     this.#of(agent).droppedMs += ms;
   }
@@ -84,9 +84,9 @@ export class AgentMeters {
     const { name } = agent;
     agent.on('connected', () => (this.#of(name, true).connections += 1));
     agent.on('lost', ({ code }) => {
-      // Another process has it now.
+      // Another process has the agent now.
       if (code !== 'RESTARTING') this.#of(name).losses += 1;
-      // It may be forgotten now, and its counts with it.
+      // The agent may be forgotten now, with its counts.
       this.#readSent(agent);
     });
     agent.on('unanswered', () => (this.#of(name).unanswered += 1));
@@ -127,7 +127,7 @@ export class AgentMeters {
     this.#read.set(agent, { frames, samples, commands });
   }
 
-  /** @param connected a name of its own is only for one that has really come, not for what callers ask for */
+  /** @param connected true for an agent that has connected; a name that callers only ask for gets no counters of its own */
   #of(name: string, connected = false): AgentTotals {
     const own = this.#totals.get(name);
     if (own) return own;

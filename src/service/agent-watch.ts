@@ -7,15 +7,15 @@ import { followPeaks } from './peaks.js';
 import { tellVitals } from './vitals.js';
 
 /**
- * Turns what happens in a bridge into the events of a hub. Positions are asked for only while somebody follows, peaks and
- * vitals only while somebody draws meters: a thousand speaking avatars nobody watches cost nothing.
+ * Turns the events of a bridge into events of a hub. Positions are read only while there are followers, peaks and vitals
+ * only while a follower shows meters: a thousand speaking avatars without followers cost nothing.
  * @param options.keptEvents see `EventHub`
  */
 export function watchBridge(bridge: BridgeHandle, options: { keptEvents: number }): EventHub {
   const speeches = new Map<Speech, { position: Wanted; peaks: Wanted }>();
   const hub = new EventHub({
     keptEvents: options.keptEvents,
-    // Above every id of an earlier run, at up to a thousand events a millisecond.
+    // Higher than every id of an earlier run, at up to a thousand events a millisecond.
     firstId: Date.now() * 1000,
     onCount: () => {
       for (const { position, peaks } of speeches.values()) {
@@ -48,17 +48,17 @@ export function watchBridge(bridge: BridgeHandle, options: { keptEvents: number 
   return hub;
 }
 
-/** Something that is done as long as somebody wants it. */
+/** A task that runs only while it is needed. */
 class Wanted {
   readonly #begin: () => () => void;
   #end: (() => void) | undefined;
 
-  /** @param begin begins it, and returns what ends it */
+  /** @param begin starts the task, and returns a function that ends it */
   constructor(begin: () => () => void) {
     this.#begin = begin;
   }
 
-  /** Begins or ends it, if it is not so already. */
+  /** Starts or ends the task as needed. */
   when(wanted: boolean): void {
     if (wanted) this.#end ??= this.#begin();
     else {

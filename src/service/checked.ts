@@ -1,13 +1,13 @@
 import type { z } from 'zod';
 import { BridgeError } from '../base/errors.js';
 
-/** Faults of one value that are told. */
+/** Maximum number of reported errors of one value. */
 const MAX_TOLD = 5;
 
 /**
- * A value as its schema reads it.
- * @param what how the message names it: `The body of the request`
- * @throws BridgeError REQUEST_INVALID that names what is wrong with it
+ * Returns a value parsed by its schema.
+ * @param what name of the value in the message: `The body of the request`
+ * @throws BridgeError REQUEST_INVALID naming the errors
  */
 export function checked<Schema extends z.ZodType>(
   schema: Schema,

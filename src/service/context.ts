@@ -14,7 +14,7 @@ import type { OtherNodes } from './nodes.js';
 import { agentJson, type AgentJson } from './schemas.js';
 import type { UpgradeRequest } from '../transport/listener.js';
 
-/** The framework's instance, with schemas of zod giving the types. */
+/** Fastify instance with types from zod schemas. */
 export type Api = FastifyInstance<
   RawServerDefault,
   IncomingMessage,
@@ -23,27 +23,27 @@ export type Api = FastifyInstance<
   ZodTypeProvider
 >;
 
-/** What the routes stand on. */
+/** Shared state of the routes. */
 export interface ServiceContext {
   readonly bridge: BridgeHandle;
   readonly hub: EventHub;
   readonly limits: ServiceLimits;
   readonly uploads: Slots;
-  /** Those of them that are read far ahead. */
+  /** Slots of uploads that are read far ahead. */
   readonly farUploads: Slots;
   readonly followers: Slots;
   readonly streams: Slots;
-  /** Commands that wait for an avatar. */
+  /** Slots of commands that wait for an avatar. */
   readonly waits: Slots;
-  /** Speeches that came in requests, each with what is left to do for its request. */
+  /** Speeches made by requests, each with the remaining work of its request. */
   readonly open: Map<Speech, Promise<unknown>>;
   readonly ended: EndedSpeeches;
   readonly metrics: Metrics;
-  /** Looks at who asks. */
+  /** Access checks. */
   readonly gate: Gate;
   /** Aborted when the service begins to close. */
   readonly closing: AbortSignal;
-  /** When the service began, by the clock on the wall. */
+  /** Start of the service, wall-clock time. */
   readonly startedAt: Date;
   /** The agents of other nodes, when nodes are joined; set before the first request. */
   nodes?: OtherNodes | undefined;
@@ -51,7 +51,7 @@ export interface ServiceContext {
   takeStream?: ((upgrade: UpgradeRequest) => boolean) | undefined;
 }
 
-/** Every agent that is known, those of other nodes behind this service's own. */
+/** Returns every known agent, those of other nodes after this service's own. */
 export function allAgents({ bridge, nodes }: Pick<ServiceContext, 'bridge' | 'nodes'>): AgentJson[] {
   const own = bridge.agents().map((agent) => agentJson(agent.snapshot()));
   if (!nodes) return own;
@@ -62,7 +62,7 @@ export function allAgents({ bridge, nodes }: Pick<ServiceContext, 'bridge' | 'no
 export type RouteFamily = (api: Api, context: ServiceContext) => void;
 
 /**
- * The agent of that name, if the bridge knows it.
+ * Returns the agent of that name, if the bridge knows it.
  * @throws BridgeError AGENT_UNKNOWN
  */
 export function knownAgent(context: ServiceContext, name: string): Agent {

@@ -2,21 +2,21 @@ import { createHmac, randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { tokenMatcher } from '../base/token.js';
 
-/** How long a login lasts. */
+/** Lifetime of a login, in seconds. */
 const COOKIE_SECONDS = 7 * 24 * 3600;
-/** The subprotocol under which browsers, which cannot send headers with a WebSocket, bring a token. */
+/** Prefix of the subprotocol with a token, since browsers cannot send headers with a WebSocket. */
 export const TOKEN_SUBPROTOCOL = 'bearer.';
 
 /**
- * Who knows the token. It is long and random (the options table sees to that), so guessing needs no limit of its own;
- * a login gives a cookie that is signed with it and never holds it.
+ * Checks tokens and login cookies. The token is long and random (the options table requires it), so that guesses need no
+ * rate limit; a login's cookie is signed with the token and does not contain it.
  */
 export class Credentials {
   readonly #matches: (given: string | undefined) => boolean;
   readonly #key: Buffer;
   readonly #cookieName: string;
 
-  /** @param port makes the cookie's name: cookies know no ports, and two bridges may share a machine */
+  /** @param port part of the cookie's name: cookies ignore ports, and two bridges may run on one machine */
   constructor(token: string, port: number) {
     this.#matches = tokenMatcher(token);
     this.#key = createHmac('sha256', token).update('the key of the cookies').digest();
@@ -28,7 +28,7 @@ export class Credentials {
     return this.#matches(token);
   }
 
-  /** True when a request brings the token, in its header or its subprotocols, or a login's cookie. */
+  /** True when a request has the token in its header or subprotocols, or a login's cookie. */
   admits({ headers }: Pick<IncomingMessage, 'headers'>, nowMs: number): boolean {
     const bearer = /^Bearer +(\S+) *$/i.exec(headers.authorization ?? '')?.[1];
     if (bearer !== undefined) return this.#matches(bearer);
@@ -38,14 +38,14 @@ export class Credentials {
     return this.#cookieHolds(cookieOf(headers.cookie, this.#cookieName), nowMs);
   }
 
-  /** The Set-Cookie header of a login. */
+  /** Returns the Set-Cookie header of a login. */
   login(nowMs: number, secure: boolean): string {
     const expires = Math.floor(nowMs / 1000) + COOKIE_SECONDS;
     const claim = `${expires}.${randomBytes(9).toString('base64url')}`;
     return this.#cookie(`${claim}.${this.#sign(claim)}`, COOKIE_SECONDS, secure);
   }
 
-  /** The Set-Cookie header of a logout. */
+  /** Returns the Set-Cookie header of a logout. */
   logout(secure: boolean): string {
     return this.#cookie('', 0, secure);
   }

@@ -2,19 +2,19 @@ import type { Agent } from '../agent/agent.js';
 import type { Bridge } from '../bridge.js';
 import { speechResult, type SpeechResultJson } from './schemas.js';
 
-/** The speeches that ended last, so that who asked for one without waiting can learn how it ended. */
+/** Recently ended speeches, for callers that did not wait for the end. */
 export class EndedSpeeches {
   readonly #byId = new Map<string, SpeechResultJson>();
   readonly #maxKept: number;
 
-  /** @param maxKept the number of speeches that are kept */
+  /** @param maxKept maximum number of speeches */
   constructor(bridge: Bridge, maxKept: number) {
     this.#maxKept = maxKept;
     bridge.agents().forEach((agent) => this.#watch(agent));
     bridge.on('agent', (agent) => this.#watch(agent));
   }
 
-  /** The speech of that id, if one of these agents spoke it. */
+  /** Returns the speech of that id, if one of these agents spoke it. */
   find(names: readonly string[] | 'all', id: string): SpeechResultJson | undefined {
     const speech = this.#byId.get(id);
     return speech && (names === 'all' || names.includes(speech.agent)) ? speech : undefined;

@@ -6,17 +6,17 @@ import type { BridgeHandle } from '../bridge.js';
 /** Options that name a program, a file or a secret of the service's machine. */
 const DANGEROUS_OPTIONS = ['program', 'wasmFile', 'dictionaryFolder', 'voiceFolder', 'keyEnv'];
 
-/** What a request says of the engine that is to speak. */
+/** Engine settings in a request. */
 export interface AskedEngine {
   readonly engine?: string | undefined;
   readonly engineOptions?: object | undefined;
 }
 
 /**
- * Refuses what a caller of the API may not choose: a program to run, a file, a secret, or where a key is sent to, unless
- * the service allows what is dangerous; and from another machine any address to ask. What the service is set up with
- * itself anybody may name.
- * @param isLocal the caller is on the service's own machine
+ * Refuses engine options that an API caller may not set: a program to run, a file, a secret, or the destination of a key,
+ * unless the service allows dangerous options; and from another machine any address. Options equal to the service's own
+ * configuration are always allowed.
+ * @param isLocal true when the caller is on the service's own machine
  * @throws BridgeError COMMAND_DANGEROUS or REQUEST_INVALID
  */
 export function checkEngine(
@@ -42,10 +42,10 @@ export function checkEngine(
 }
 
 function dangerousOptions(engine: string): string[] {
-  // Piper's model is a file, and makes it run the program.
+  // Piper's model is a file, and naming one makes Piper run the program.
   if (engine === 'piper') return [...DANGEROUS_OPTIONS, 'model'];
   const takesKey = 'keyEnv' in (ENGINES.find(({ name }) => name === engine)?.options.shape ?? {});
-  // OpenAI's key goes to OpenAI's own hosts alone; the others send theirs wherever they are told to.
+  // OpenAI's key is sent only to OpenAI's own hosts; the other engines send theirs to any given address.
   const guardsKey = engine === 'openai' || engine === 'kokoro';
   return takesKey && !guardsKey ? [...DANGEROUS_OPTIONS, 'baseUrl'] : DANGEROUS_OPTIONS;
 }

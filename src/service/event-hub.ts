@@ -1,51 +1,51 @@
 import { eventTime, type ServiceEventJson } from './events.js';
 
-/** Who is told of events, as text that is ready for the wire. */
+/** Receiver of events, as text ready for the wire. */
 export interface Follower {
-  /** Only events of this agent, or of these, with commas between them. */
+  /** Agent or comma-separated agents whose events are wanted; all by default. */
   readonly agent: string | undefined;
-  /** It draws meters: it is told of peaks and vitals too. */
+  /** True when it shows meters: it gets peaks and vitals too. */
   readonly meters?: boolean;
-  /** What it is owed at its start, however much that is. */
+  /** Sends the initial text, whatever its size. */
   catchUp(text: string): void;
-  /** @returns false when it does not keep up and must be dropped */
+  /** @returns false when the follower is too slow and must be dropped */
   write(text: string): boolean;
-  /** Is handed passing events as they are, in the place of their text. */
+  /** Receives temporary events as objects instead of text. */
   pass?(event: ServiceEventJson & { agent: string }): void;
-  /** The hub ends. */
+  /** Called when the hub ends. */
   end(): void;
-  /** It was too slow: it is cut off at once. */
+  /** Called when the follower was too slow: it must be cut off at once. */
   drop(): void;
 }
 
-/** Agent and node that an event is about; without an agent it concerns everybody. */
+/** Agent and node of an event; an event without an agent concerns everyone. */
 export type About = { readonly agent?: string | undefined; readonly node?: string | undefined };
 
-/** True when an agent is among those that were asked for. No name has a comma in it. */
+/** True when an agent is among the wanted ones. Names contain no comma. */
 export function concerns(wanted: string | undefined, { agent, node }: About): boolean {
   if (wanted === undefined || agent === undefined || wanted === agent) return true;
   const names = wanted.split(',');
   return names.includes(agent) || (node !== undefined && names.includes(`${agent}@${node}`));
 }
 
-/** An event that is kept for those who come back. */
+/** An event stored for followers that reconnect. */
 export interface KeptEvent extends About {
   readonly id: number;
   readonly text: string;
 }
 
-/** Most text that is kept for those who come back, in UTF-16 units. */
+/** Maximum size of the stored events, in UTF-16 units. */
 const MAX_KEPT_BYTES = 2_000_000;
 
-/** An event as server-sent events have it (HTML standard, 9.2.5). */
+/** Formats an event as a server-sent event (HTML standard, 9.2.5). */
 export function eventText(event: ServiceEventJson, id?: number): string {
   const head = id === undefined ? '' : `id: ${id}\n`;
   return `${head}event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`;
 }
 
 /**
- * Hands every event to whoever follows, and keeps the last of them for those who come back. Positions are passed on and
- * not kept. A follower that does not read is dropped and counted, never waited for.
+ * Sends every event to all followers, and stores the last ones for followers that reconnect. Temporary events, such as
+ * positions, are sent and not stored. A follower that does not read is dropped and counted, never waited for.
  */
 export class EventHub {
   readonly #keptEvents: number;
@@ -61,10 +61,10 @@ export class EventHub {
   readonly #onPublish = new Set<(kept: KeptEvent, event: ServiceEventJson) => void>();
 
   /**
-   * @param options.keptEvents how many events are kept
-   * @param options.firstId ids count up from here; higher than any id of a run before, so that a follower of that run is
-   * told what it missed
-   * @param options.onCount is told how many follow whenever that changes
+   * @param options.keptEvents maximum number of stored events
+   * @param options.firstId first id; higher than any id of an earlier run, so that a follower of that run is told what it
+   * missed
+   * @param options.onCount called with the number of followers whenever it changes
    */
   constructor(options: { keptEvents: number; firstId: number; onCount?: (followers: number) => void }) {
     this.#keptEvents = options.keptEvents;
@@ -72,34 +72,34 @@ export class EventHub {
     this.#onCount = options.onCount ?? (() => undefined);
   }
 
-  /** How many follow. */
+  /** Number of followers. */
   get size(): number {
     return this.#followers.size;
   }
 
-  /** How many of them draw meters. */
+  /** Number of followers that show meters. */
   get metered(): number {
     let count = 0;
     for (const { meters } of this.#followers) if (meters === true) count += 1;
     return count;
   }
 
-  /** Followers dropped so far because they did not read. */
+  /** Number of followers dropped because they did not read. */
   get dropped(): number {
     return this.#dropped;
   }
 
-  /** Names this node in every event that names none. */
+  /** Adds this node's name to every event without one. */
   nameNode(node: string): void {
     this.#node = node;
   }
 
-  /** True for an event of this node, or where nodes are not joined. */
+  /** True for an event of this node, or without joined nodes. */
   isOwn({ node }: ServiceEventJson): boolean {
     return node === undefined || node === this.#node;
   }
 
-  /** Tells everyone, and keeps it. */
+  /** Sends an event to its followers, and stores it. */
   publish(given: ServiceEventJson): void {
     const event = this.#named(given);
     this.#lastId += 1;
@@ -118,18 +118,18 @@ export class EventHub {
     }
   }
 
-  /** The events that are kept now. */
+  /** Stored events. */
   get kept(): readonly KeptEvent[] {
     return this.#kept;
   }
 
-  /** Tells `listener` of every event that is published from now on. @returns ends it */
+  /** Calls `listener` for every event published from now on. @returns unsubscribes */
   onPublish(listener: (kept: KeptEvent, event: ServiceEventJson) => void): () => void {
     this.#onPublish.add(listener);
     return () => void this.#onPublish.delete(listener);
   }
 
-  /** Keeps what the hub of an earlier process kept, for followers of that one who come here. */
+  /** Adds the stored events of an earlier process, for its followers that reconnect here. */
   inherit(events: readonly KeptEvent[]): void {
     const all = [...this.#kept, ...events].sort((a, b) => a.id - b.id);
     this.#kept = all;
@@ -137,26 +137,26 @@ export class EventHub {
     this.#trim();
   }
 
-  /** Tells everyone who follows now, and keeps nothing: for what is soon stale. */
+  /** Sends a temporary event to the current followers without storing it. */
   pass(event: ServiceEventJson & { agent: string }): void {
     if (this.#followers.size > 0) this.#pass(event, () => true);
   }
 
-  /** As `pass`, for what concerns no single agent. */
+  /** Same as `pass`, for an event without an agent. */
   passAll(event: ServiceEventJson): void {
     if (this.#followers.size > 0) this.#tell({}, eventText(event));
   }
 
-  /** As `pass`, for those who draw meters. */
+  /** Same as `pass`, for followers that show meters. */
   passMeter(event: ServiceEventJson & { agent: string }): void {
     if (this.metered > 0) this.#pass(event, ({ meters }) => meters === true);
   }
 
   /**
-   * Adds a follower and tells it what it has missed.
-   * @param options.lastId the last event it has seen, when it comes back
-   * @param options.then what it is told after that, before anything new
-   * @returns ends it
+   * Adds a follower and sends it the events it has missed.
+   * @param options.lastId id of the last event it received, when it reconnects
+   * @param options.then sends further text before any new event
+   * @returns removes the follower
    */
   follow(
     follower: Follower,
@@ -174,18 +174,18 @@ export class EventHub {
     return () => this.#remove(follower);
   }
 
-  /** Shows every follower that the connection lives; a comment of the format, which readers pass over. */
+  /** Sends every follower a comment, which readers ignore, as a sign that the connection lives. */
   heartbeat(): void {
     for (const follower of [...this.#followers]) this.#write(follower, ': alive\n\n');
   }
 
-  /** Ends every follower, each with a last event. */
+  /** Ends every follower after a last event. */
   close(): void {
     this.#closed = true;
     this.#endAll('closing');
   }
 
-  /** Ends every follower, each with a last event that tells it to come back: another process goes on. */
+  /** Ends every follower after a last event that asks it to reconnect to the next process. */
   moveOn(): void {
     this.#endAll('restarting');
   }

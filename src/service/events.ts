@@ -25,7 +25,7 @@ const event = <Type extends string, Shape extends z.ZodRawShape>(
   shape: Shape,
 ): z.ZodObject<{ type: z.ZodLiteral<Type> } & Shape> => z.object({ type: z.literal(type), ...shape });
 
-/** What happens to one speech; the lines of `Accept: application/x-ndjson`, and part of the events. */
+/** Events of one speech: lines of `Accept: application/x-ndjson`, and part of the event stream. */
 export const SpeechEventSchema = z
   .discriminatedUnion('type', [
     event('accepted', {
@@ -72,7 +72,7 @@ export const SpeechEventSchema = z
   ])
   .meta({ id: 'SpeechEvent' });
 
-/** What happens to agents. */
+/** Events of agents. */
 export const AgentEventSchema = z
   .discriminatedUnion('type', [
     event('connected', { ...head, remote: z.string() }),
@@ -118,7 +118,7 @@ export const AgentEventSchema = z
   ])
   .meta({ id: 'AgentEvent' });
 
-/** What only a follower is told. */
+/** Events that only a follower receives. */
 export const FollowerEventSchema = z
   .discriminatedUnion('type', [
     event('snapshot', {
@@ -143,22 +143,22 @@ export const FollowerEventSchema = z
   ])
   .meta({ id: 'FollowerEvent' });
 
-/** What happens to one speech. */
+/** Event of one speech. */
 export type SpeechEventJson = z.output<typeof SpeechEventSchema>;
-/** What happens to agents. */
+/** Event of an agent. */
 export type AgentEventJson = z.output<typeof AgentEventSchema>;
-/** What only a follower is told. */
+/** Event that only a follower receives. */
 export type FollowerEventJson = z.output<typeof FollowerEventSchema>;
-/** Everything that a follower can be told. */
+/** Any event for followers. */
 export type ServiceEventJson = SpeechEventJson | AgentEventJson | FollowerEventJson;
 
-/** The time of an event, as events carry it. */
+/** Returns the current time in the format of events. */
 export function eventTime(): string {
   return new Date().toISOString();
 }
 
 /**
- * Tells `tell` what happens to a speech, from now to its end, but not its position.
+ * Calls `tell` with the events of a speech until its end, except its position.
  * @returns ends it early
  */
 export function followSpeech(
@@ -178,7 +178,7 @@ export function followSpeech(
       tell({ type: 'info', ...at(), format, sampleRateHz, channels, durationMs: orNull(durationMs) }),
     ),
     speech.on('state', (state) => {
-      // Its end is told by `ended`, which says how.
+      // The end is reported by `ended`, with its kind.
       if (state !== 'ended') tell({ type: 'state', ...at(), label: speech.label, state });
     }),
     speech.on('warning', (message) => tell({ type: 'warning', ...at(), message })),
@@ -201,7 +201,7 @@ export function followSpeech(
   return () => offs.forEach((off) => off());
 }
 
-/** Tells `tell` the position of a speech, about ten times a second. @returns ends it */
+/** Calls `tell` with the position of a speech, about ten times a second. @returns ends it */
 export function followPosition(
   agent: string,
   speech: Speech,
@@ -221,7 +221,7 @@ export function followPosition(
   );
 }
 
-/** Tells `tell` the samples of a speech as they leave. @returns ends it */
+/** Calls `tell` with the samples of a speech as they are sent. @returns ends it */
 export function followSamples(
   agent: string,
   speech: Speech,
@@ -238,7 +238,7 @@ function toBase64(samples: Int16Array): string {
   return bytes.toString('base64');
 }
 
-/** Tells `tell` what happens to an agent. @returns ends it */
+/** Calls `tell` with the events of an agent. @returns ends it */
 export function followAgent(agent: Agent, tell: (event: AgentEventJson) => void): () => void {
   const at = (): { time: string; agent: string } => ({ time: eventTime(), agent: agent.name });
   const offs = [
@@ -258,12 +258,12 @@ export function followAgent(agent: Agent, tell: (event: AgentEventJson) => void)
   return () => offs.forEach((off) => off());
 }
 
-/** A speech that was taken on, as an event. */
+/** Returns the event of an accepted speech. */
 export function acceptedEvent(agent: string, speech: Speech): SpeechEventJson {
   return { type: 'accepted', time: eventTime(), agent, speech: speech.id, label: speech.label };
 }
 
-/** The end of a speech, as an event. */
+/** Returns the event of a speech's end. */
 export function endedEvent(agent: string, { id, label }: Speech, end: SpeechEnd): SpeechEventJson {
   return { type: 'ended', time: eventTime(), agent, speech: id, label, ...speechEndJson(end) };
 }

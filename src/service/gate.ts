@@ -4,40 +4,40 @@ import type { Credentials } from './credentials.js';
 import { checkHost, checkOrigin, type HostNames } from './guards.js';
 import { nodeCallerOf } from './nodes.js';
 
-/** Who may do what on one route. */
+/** Access rules of one route. */
 export interface GateRules {
-  /** Whoever reaches the service may have it: it tells nothing and does nothing. */
+  /** True when access needs no token, since the route reveals nothing and does nothing. */
   readonly public?: boolean;
-  /** It answers while the service ends, too. */
+  /** True when it also answers while the service ends. */
   readonly toTheEnd?: boolean;
-  /** It is a page: links from anywhere may lead to it, and who is not logged in is led to the login. */
+  /** True for a page: any site may link to it, and a browser without a login is redirected to the login page. */
   readonly page?: boolean;
 }
 
-/** Looks at every request and every upgrade before anything else does. */
+/** Checks every request and every upgrade before anything else. */
 export class Gate {
   readonly credentials: Credentials | undefined;
   readonly #hosts: HostNames;
   readonly #origins: readonly string[];
 
-  /** @param credentials without them nobody is asked who they are */
+  /** @param credentials without them no token is required */
   constructor(hosts: HostNames, origins: readonly string[], credentials: Credentials | undefined) {
     this.#hosts = hosts;
     this.#origins = origins;
     this.credentials = credentials;
   }
 
-  /** True for an origin of other pages that may call. */
+  /** True for an allowed origin of other pages. */
   allows(origin: string | undefined): origin is string {
     return origin !== undefined && this.#origins.includes(origin);
   }
 
   /** @throws BridgeError HOST_DENIED, ORIGIN_DENIED or TOKEN_REQUIRED */
   admit(request: IncomingMessage, rules: GateRules = {}): void {
-    // The node that asks has looked at who asks there.
+    // The calling node has already checked the original caller.
     if (nodeCallerOf(request)) return;
     const { headers } = request;
-    // Two of them are none: who reads the other one would see another host (RFC 9112 §3.2).
+    // Two Host headers are invalid: a reader of the other one would see another host (RFC 9112 §3.2).
     checkHost(request.headersDistinct['host']?.join(', '), this.#hosts);
     checkOrigin(headers, { allowed: this.#origins, page: rules.page === true });
     if (rules.public === true || !this.credentials) return;

@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import ipaddr from 'ipaddr.js';
 import { BridgeError } from '../base/errors.js';
 
-/** A host name or address with an optional port, and nothing that could hide another host in it. */
+/** A host name or address with an optional port, without characters that could hide another host. */
 const HOST_HEADER = /^(\[[0-9a-f:.]+\]|[^\s:@/\\?#[\]]+)(?::\d{1,5})?$/i;
 
 /** True for `localhost` and for every address that only this machine can reach. */
@@ -13,17 +13,17 @@ export function isLoopback(host: string): boolean {
   return ipaddr.isValid(name) && ipaddr.process(name).range() === 'loopback';
 }
 
-/** What proxies add: behind one, every caller seems to come from the proxy's machine. */
+/** Headers added by proxies. Behind a proxy every caller seems to come from the proxy's machine. */
 const FORWARDED = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via'];
 
-/** True when a request comes from the service's own machine, by the address of its peer, and not through a proxy there. */
+/** True when a request comes from the service's own machine by its peer address, and not through a proxy there. */
 export function isLocalCaller({ socket, headers }: IncomingMessage): boolean {
   return isLoopback(socket.remoteAddress ?? '') && !FORWARDED.some((name) => headers[name] !== undefined);
 }
 
 /**
- * Refuses to listen where other machines could reach an API that asks nobody who they are.
- * @param token what callers must know, when there is one
+ * Refuses to listen where other machines could reach an API without a token.
+ * @param token required token, if any
  * @throws BridgeError HOST_EXPOSED
  */
 export function requireLoopback(host: string, token?: string): void {
@@ -34,15 +34,15 @@ export function requireLoopback(host: string, token?: string): void {
   );
 }
 
-/** By which names a service may be addressed. */
+/** Names under which a service may be addressed. */
 export interface HostNames {
-  /** Names and addresses besides those of loopback, in lower case. */
+  /** Names and addresses other than loopback, in lower case. */
   readonly names: readonly string[];
-  /** True when any address will do: no web page can make a browser send one that its user did not mean. */
+  /** True when any IP address is accepted: a web page cannot make a browser send one that its user did not mean. */
   readonly anyAddress: boolean;
 }
 
-/** The names of a service that listens at `host`. @param more further names */
+/** Returns the names of a service listening at `host`. @param more further names */
 export function hostNames(host: string, more: readonly string[]): HostNames {
   const wide = !isLoopback(host);
   const own = wide ? [hostname(), `${hostname()}.local`] : [];
@@ -53,8 +53,8 @@ export function hostNames(host: string, more: readonly string[]): HostNames {
 }
 
 /**
- * Looks at the Host of a request. A web page whose name was made to point at this machine (DNS rebinding) comes under
- * its own name, and only that gives it away.
+ * Checks the Host of a request. A web page whose name was pointed at this machine (DNS rebinding) sends its own name,
+ * which is the only sign of it.
  * @throws BridgeError HOST_DENIED
  */
 export function checkHost(header: string | undefined, { names, anyAddress }: HostNames): void {
@@ -69,17 +69,17 @@ export function checkHost(header: string | undefined, { names, anyAddress }: Hos
   );
 }
 
-/** Whose pages may call. */
+/** Pages that may call the service. */
 export interface OriginRules {
-  /** Other origins that may, as browsers write them. */
+  /** Other allowed origins, as browsers write them. */
   readonly allowed?: readonly string[];
-  /** The request is for a page that shows nothing by itself: any link may lead to it. */
+  /** True for a request for a page that shows nothing by itself: any site may link to it. */
   readonly page?: boolean;
 }
 
 /**
- * Looks at where a request comes from. A browser tells the origin of the page; programs send none. Only pages of the
- * service itself may call it, and those that were allowed.
+ * Checks the origin of a request. A browser sends the origin of the page; programs send none. Only pages of the service
+ * itself and of allowed origins may call it.
  * @throws BridgeError ORIGIN_DENIED
  */
 export function checkOrigin(
@@ -88,7 +88,7 @@ export function checkOrigin(
 ): void {
   const { origin, host } = headers;
   if (origin !== undefined && allowed.includes(origin)) return;
-  // Images and links carry no Origin, but browsers say this much of them.
+  // Images and links send no Origin, but browsers send this header with them.
   const site = headers['sec-fetch-site'];
   const foreignSite = site !== undefined && site !== 'same-origin' && site !== 'none';
   const own = origin === undefined || origin === `http://${host}` || origin === `https://${host}`;

@@ -2,15 +2,15 @@ import type { Handover } from '../transport/handover.js';
 import type { EventHub, KeptEvent } from './event-hub.js';
 import type { ServiceEventJson } from './events.js';
 
-/** Most text in one message to the next process, in UTF-16 units. */
+/** Maximum text in one message to the next process, in UTF-16 units. */
 const MAX_PART_UNITS = 32_768;
 
-/** What a service tells the next one: an event as it is kept, or one that nobody has been told yet. */
+/** Message of a service to the next one: a stored event, or one that no follower has received yet. */
 type Handed = { readonly kept: KeptEvent } | { readonly event: ServiceEventJson };
 
 /**
- * Lets those who follow events go from one process to the next without missing one: the next one keeps what this one
- * kept, before anybody is sent there; what speeches that end here still tell is told there.
+ * Moves followers of events from one process to the next without losing an event: the next one gets the stored events
+ * before any follower is sent there; later events of speeches that end here are sent from there.
  */
 export function handOverEvents(hub: EventHub, handover: Handover): void {
   const tell = (events: readonly Handed[]): void => handover.tell({ word: 'events', events });
@@ -20,7 +20,7 @@ export function handOverEvents(hub: EventHub, handover: Handover): void {
     for (const part of parts(hub.kept)) tell(part.map((kept) => ({ kept })));
     ended = hub.onPublish((kept, event) => {
       if (!moved) tell([{ kept }]);
-      // The next process hears of other nodes itself.
+      // The next process receives events of other nodes itself.
       else if (hub.isOwn(event)) tell([{ event }]);
     });
   });
@@ -39,7 +39,7 @@ export function handOverEvents(hub: EventHub, handover: Handover): void {
   });
 }
 
-/** Events in parts of bounded length: one message between processes must not be large. */
+/** Splits events into parts of limited length: messages between processes must be small. */
 function* parts(events: readonly KeptEvent[]): Generator<KeptEvent[]> {
   let part: KeptEvent[] = [];
   let units = 0;

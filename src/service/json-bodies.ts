@@ -4,7 +4,7 @@ import type { Api } from './context.js';
 import type { ServiceLimits } from './limits.js';
 import { linger, stayForAnswer } from './upload.js';
 
-/** Bounds how long a body that is parsed may take to come; uploads of sound have their own bound. */
+/** Limits the time for receiving a parsed body; sound uploads have their own limit. */
 export function boundJsonBodies(api: Api, { jsonBodyMs }: ServiceLimits): void {
   api.addHook('preParsing', (request, reply, payload, next) => {
     if (streams(request)) return next(null, payload);
@@ -33,7 +33,7 @@ function streams({ routeOptions, headers }: FastifyRequest): boolean {
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** The route reads its body itself, as it comes: always, or unless it is JSON. */
+    /** True when the route reads its body itself as it arrives; `unless-json` for all bodies but JSON. */
     streamsBody?: boolean | 'unless-json';
   }
 }

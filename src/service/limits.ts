@@ -1,49 +1,49 @@
 import { BridgeError, type ErrorCode } from '../base/errors.js';
 
-/** The bounds of the service: everything that others can open has one. */
+/** Limits of everything that clients can open or send. */
 export interface ServiceLimits {
-  /** Uploads that may be under way at once. */
+  /** Maximum number of open uploads. */
   readonly maxUploads: number;
-  /** Streams (WebSockets of clients) at once. */
+  /** Maximum number of streams (WebSockets of clients). */
   readonly maxStreams: number;
-  /** Commands that wait for an avatar at once. */
+  /** Maximum number of commands waiting for an avatar. */
   readonly maxWaits: number;
-  /** The longest message of a stream, in bytes. */
+  /** Maximum message of a stream, in bytes. */
   readonly maxStreamMessageBytes: number;
-  /** Sound of a stream that waits to be spoken, in bytes: from here on its client is asked to wait. */
+  /** Queued sound of a stream, in bytes, at which its client is asked to wait. */
   readonly streamPauseBytes: number;
-  /** From here on a stream is not read any more, so that TCP holds its client back. */
+  /** Queued sound of a stream, in bytes, at which it is no longer read, so that TCP slows its client. */
   readonly streamShutBytes: number;
-  /** Followers of events at once. */
+  /** Maximum number of followers of events. */
   readonly maxFollowers: number;
-  /** Bytes that may wait for a follower that does not read; past them it is dropped. */
+  /** Maximum bytes waiting for a follower that does not read; above it the follower is dropped. */
   readonly maxFollowerBytes: number;
-  /** Recent events that a follower can ask for when it comes back. */
+  /** Number of recent events stored for followers that reconnect. */
   readonly keptEvents: number;
-  /** Speeches that have ended and can still be asked for. */
+  /** Number of ended speeches that can still be queried. */
   readonly keptSpeeches: number;
-  /** Bytes of an upload read ahead of the speech; past them the uploader waits. */
+  /** Bytes of an upload read ahead of the speech; then the uploader waits. */
   readonly uploadAheadBytes: number;
   /**
-   * The same for a client that waits for its speech: only where all it sent was read is it seen going away, and its speech
-   * stopped.
+   * Bytes read ahead for a client that waits for its speech: only when everything it sent was read can its disconnection be
+   * noticed, and its speech stopped.
    */
   readonly uploadFarAheadBytes: number;
-  /** Uploads that may be read so far ahead at once. */
+  /** Maximum number of uploads read so far ahead. */
   readonly maxFarUploads: number;
-  /** How long an upload may be silent while its speech waits for more, in ms. */
+  /** Maximum silence of an upload while its speech waits for more, in ms. */
   readonly uploadIdleMs: number;
-  /** The largest JSON body, in bytes. */
+  /** Maximum JSON body, in bytes. */
   readonly maxJsonBytes: number;
-  /** How long a JSON body may take to come, in ms. */
+  /** Maximum time for receiving a JSON body, in ms. */
   readonly jsonBodyMs: number;
-  /** Agents that have metrics under their own name; those that connect later share one. */
+  /** Maximum number of agents with metrics under their own name; later ones share one name. */
   readonly maxMeteredAgents: number;
-  /** How often a silent stream of events shows that it lives, in ms. */
+  /** Heartbeat interval of a silent event stream, in ms. */
   readonly heartbeatMs: number;
 }
 
-/** The bounds unless told otherwise. */
+/** Default limits. */
 export const DEFAULT_LIMITS: ServiceLimits = {
   maxUploads: 256,
   maxStreams: 256,
@@ -59,21 +59,21 @@ export const DEFAULT_LIMITS: ServiceLimits = {
   uploadFarAheadBytes: 8 * 1024 * 1024,
   maxFarUploads: 8,
   uploadIdleMs: 600_000,
-  // A thousand commands of the longest kind, escaped.
+  // A thousand commands of maximum length, escaped.
   maxJsonBytes: 4 * 1024 * 1024,
   jsonBodyMs: 30_000,
   maxMeteredAgents: 250,
   heartbeatMs: 15_000,
 };
 
-/** A bounded number of slots: whoever comes when all are taken is refused. */
+/** A limited number of slots; a caller that finds none free is refused. */
 export class Slots {
   readonly #max: number;
   readonly #code: ErrorCode;
   readonly #what: string;
   #taken = 0;
 
-  /** @param what the plural of what takes a place, for the refusal */
+  /** @param what plural of the things that take a slot, for the error */
   constructor(max: number, code: ErrorCode, what: string) {
     this.#max = max;
     this.#code = code;
@@ -85,9 +85,9 @@ export class Slots {
   }
 
   /**
-   * Takes a place.
-   * @returns gives it back; a second call does nothing
-   * @throws BridgeError of the given code when there is none
+   * Takes a slot.
+   * @returns releases it; a second call does nothing
+   * @throws BridgeError of the given code when no slot is free
    */
   take(): () => void {
     const leave = this.tryTake();
@@ -95,7 +95,7 @@ export class Slots {
     throw new BridgeError(this.#code, `${this.#max} ${this.#what} are open already, which is the limit.`);
   }
 
-  /** The same for who can do without. @returns gives it back; nothing when there is none */
+  /** Takes a slot if one is free. @returns releases it; undefined when none is free */
   tryTake(): (() => void) | undefined {
     if (this.#taken >= this.#max) return undefined;
     this.#taken += 1;

@@ -9,17 +9,17 @@ import { AgentMeters, type AgentTotals } from './agent-meters.js';
 import type { EventHub } from './event-hub.js';
 import type { Slots } from './limits.js';
 
-/** How often the delay of the event loop is sampled, in ms. */
+/** Sampling interval of the event loop's delay, in ms. */
 const LOOP_SAMPLE_MS = 10;
-/** A frame's head on the wire: `SND` and four digits (protocol.md §4). */
+/** Bytes of a frame's head: `SND` and four digits (protocol.md §4). */
 const FRAME_HEAD_BYTES = 7;
 const BYTES_PER_SAMPLE = 2;
 
-/** Seconds; around the lead, which is what lateness eats up. */
+/** Bucket limits, in seconds, around the lead, which lateness consumes. */
 const LATENESS_BUCKETS = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.04, 0.08, 0.12, 0.2, 0.5, 1];
 const LATENCY_BUCKETS = [0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 2, 5, 10, 30, 60];
 
-/** What the metrics are read from. */
+/** Sources of the metrics. */
 export interface MetricSources {
   readonly bridge: BridgeHandle;
   readonly hub: EventHub;
@@ -28,12 +28,12 @@ export interface MetricSources {
   readonly followers: Slots;
 }
 
-/** One value, with the labels that it goes under. */
+/** One value with its labels. */
 type Value = readonly [labels: Readonly<Record<string, string>>, value: number];
 
 /**
- * What Prometheus is told (its text format, 0.0.4): a registry for each service. Nothing is counted here while frames
- * leave; states and counts are read at a scrape. Times are in seconds, as Prometheus has them.
+ * Metrics for Prometheus (text format 0.0.4), in one registry for each service. Nothing is counted while frames are sent;
+ * states and counts are read at a scrape. Times are in seconds, as usual for Prometheus.
  */
 export class Metrics {
   readonly #registry = new Registry();
@@ -42,7 +42,7 @@ export class Metrics {
   readonly #bridge: BridgeHandle;
   readonly #answers: Counter<'method' | 'route' | 'status'>;
 
-  /** @param maxNames how many agents have metrics of their own */
+  /** @param maxNames maximum number of agents with their own metrics */
   constructor(sources: MetricSources, maxNames: number) {
     const { bridge } = sources;
     this.#bridge = bridge;
@@ -59,7 +59,7 @@ export class Metrics {
       { waited: (ms) => waited.observe(ms / 1000), sounded: (ms) => sounded.observe(ms / 1000) },
       maxNames,
     );
-    // Once a wake-up for all agents, at most 200 a second; a frame leaves as late as the wake-up that it leaves in.
+    // One value per wake-up for all agents, at most 200 a second; a frame is as late as its wake-up.
     const lateness = this.#histogram(
       'mmdagent_bridge_wakeup_lateness_seconds',
       'How late the process woke up to send what was due. Past the lead there is a gap.',
@@ -79,29 +79,29 @@ export class Metrics {
     this.#addProcess();
   }
 
-  /** The media type of `text()`. */
+  /** Media type of `text()`. */
   get contentType(): string {
     return this.#registry.contentType;
   }
 
-  /** Everything as it is now. */
+  /** Returns all metrics as text. */
   async text(): Promise<string> {
     const parts: string[] = [];
     for (const { name } of this.#registry.getMetricsAsArray()) {
       parts.push(await this.#registry.getSingleMetricAsString(name));
-      // Thousands of lines are made; in between, frames are due.
+      // Formatting thousands of lines takes time; let due frames be sent in between.
       await setImmediate();
     }
     this.#loop.reset();
     return `${parts.join('\n\n')}\n`;
   }
 
-  /** Live sound was dropped before it came to the player. */
+  /** Counts live sound that was dropped before the player. */
   dropped(agent: string, ms: number): void {
     this.#meters.dropped(agent, ms);
   }
 
-  /** A request was answered. @param route as it was declared: what callers write must not make metrics */
+  /** Counts an answered request. @param route as declared: text written by callers must not create metrics */
   answered(method: string, route: string | undefined, status: number): void {
     this.#answers.inc({
       method: route === undefined ? '' : method,
@@ -110,7 +110,7 @@ export class Metrics {
     });
   }
 
-  /** Watches no more. */
+  /** Stops measuring. */
   close(): void {
     this.#bridge.wheel.observeLateness(undefined);
     this.#loop.disable();
@@ -239,7 +239,7 @@ export class Metrics {
     );
   }
 
-  /** Under the names that Prometheus’ own clients use. */
+  /** Adds process metrics under the names that Prometheus’ own clients use. */
   #addProcess(): void {
     const loop = this.#loop;
     for (const [name, of] of [
@@ -251,7 +251,7 @@ export class Metrics {
         `nodejs_eventloop_lag_${name}_seconds`,
         'How long the event loop was held up, since the scrape before.',
         [],
-        // It measures from one sample to the next.
+        // The histogram measures the time from one sample to the next.
         () => [[{}, loop.count === 0 ? 0 : Math.max(0, of() / 1e9 - LOOP_SAMPLE_MS / 1000)]],
       );
     }

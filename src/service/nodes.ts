@@ -6,35 +6,35 @@ import { BridgeError } from '../base/errors.js';
 import type { UpgradeRequest } from '../transport/listener.js';
 import type { AgentJson } from './schemas.js';
 
-/** Everything that a node can be allowed to do with the agents of another one. */
+/** Permissions that a node can have on the agents of another one. */
 export const NODE_VERBS = ['speak', 'say', 'send', 'control', 'events'] as const;
 
-/** What a node can be allowed to do with the agents of another one. */
+/** Permission of a node on the agents of another one. */
 export type NodeVerb = (typeof NODE_VERBS)[number];
 
-/** Another node that asks, over a connection between nodes. */
+/** Calling node of a request over a connection between nodes. */
 export interface NodeCaller {
   readonly node: string;
-  /** What this service lets other nodes do. */
+  /** Permissions that this service grants to other nodes. */
   readonly allow: readonly NodeVerb[];
-  /** What becomes of its speeches here when the connection to it is lost. */
+  /** Handling of its speeches here when the connection to it is lost. */
   readonly whenLost: 'finish' | 'stop';
 }
 
 const callers = new WeakMap<object, NodeCaller>();
 
-/** Names the node whose requests come over this connection. The caller's node has looked at who asks. */
+/** Marks a connection as one of another node. That node has checked the original caller. */
 export function setNodeCaller(connection: Duplex, caller: NodeCaller): void {
   callers.set(connection, caller);
 }
 
-/** The node that a request comes from; nothing for a request that came by this service's own port. */
+/** Returns the node that a request comes from; undefined for a request by this service's own port. */
 export function nodeCallerOf({ socket }: Pick<IncomingMessage, 'socket'>): NodeCaller | undefined {
   return callers.get(socket);
 }
 
 /**
- * Checks that a request may do this. Requests that came by the service's own port may do everything.
+ * Checks the permission of a request. Requests by the service's own port may do everything.
  * @throws BridgeError NODE_DENIED
  */
 export function requireVerb(request: Pick<IncomingMessage, 'socket'>, verb: NodeVerb): void {
@@ -43,46 +43,46 @@ export function requireVerb(request: Pick<IncomingMessage, 'socket'>, verb: Node
   throw new BridgeError('NODE_DENIED', `The node of this agent does not allow '${verb}' from other nodes.`);
 }
 
-/** True when the connection to the calling node broke and its speeches go on here all the same. */
+/** True when the connection to the calling node broke and its speeches continue here anyway. */
 export function goesOnWithout({ socket }: Pick<IncomingMessage, 'socket'>): boolean {
   return callers.get(socket)?.whenLost === 'finish' && linkLoss(socket) !== undefined;
 }
 
-/** Why the connection to the calling node broke; nothing when it has not. */
+/** Returns why the connection to the calling node broke; undefined when it did not. */
 export function linkLoss(socket: Duplex): BridgeError | undefined {
   const { errored } = socket;
   return errored instanceof BridgeError && errored.code.startsWith('NODE_') ? errored : undefined;
 }
 
-/** The agents of other nodes, as the routes of the service see them. */
+/** Agents of other nodes, as used by the routes of the service. */
 export interface OtherNodes {
   /** Name of this node. */
   readonly node: string;
-  /** The agents of other nodes, as they were last known. */
+  /** Returns the last known agents of other nodes. */
   agents(): AgentJson[];
-  /** Asks the other nodes for the state of their agents, and waits for them for a moment. */
+  /** Updates the agents of other nodes, with a short wait for the answers. */
   refresh(): Promise<void>;
-  /** Every node that is known, with this one. */
+  /** Returns every known node, including this one. */
   nodes(): NodeJson[];
   /**
-   * Has a request about an agent of another node, or about agents of several, answered there.
-   * @returns false when it is about agents of this node alone
+   * Forwards a request about an agent of another node, or about agents of several.
+   * @returns false when it is only about agents of this node
    * @throws BridgeError NODE_UNREACHABLE, AGENT_AMBIGUOUS or AGENT_UNKNOWN
    */
   forward(request: FastifyRequest, reply: FastifyReply): boolean;
-  /** The same for the upgrade of a stream. @param name the agent's, decoded */
+  /** Forwards the upgrade of a stream in the same way. @param name the agent's, decoded */
   forwardStream(upgrade: UpgradeRequest, name: string): boolean;
-  /** An agent's name without this node's, when it has it: `a` for `a@kyoto` on node kyoto. */
+  /** Returns an agent's name without this node's: `a` for `a@kyoto` on node kyoto. */
   localName(name: string): string;
   /**
-   * Connects, in the background: without the server everything local goes on. To be called when the service answers.
+   * Connects in the background; local agents work without the server. Call it when the service answers.
    * @throws BridgeError OPTION_INVALID, FILE_NOT_FOUND or FILE_UNREADABLE
    */
   start(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** A node as the API answers it. */
+/** A node in the API. */
 export const NodeSchema = z
   .object({
     name: z.string(),
@@ -95,10 +95,10 @@ export const NodeSchema = z
   })
   .meta({ id: 'Node' });
 
-/** A node as the API answers it. */
+/** A node in the API. */
 export type NodeJson = z.output<typeof NodeSchema>;
 
-/** What other nodes are let in by: the answers of this service, for connections that do not come by its port. */
+/** Entrance for other nodes: the answers of this service, for connections that do not come by its port. */
 export interface NodeEntrance {
   readonly answer: RequestListener;
   readonly takeStream: (upgrade: UpgradeRequest) => boolean;

@@ -4,10 +4,10 @@ import { OPTIONS } from '../config.js';
 import { TagTableSchema } from '../narration/tag-file.js';
 
 /*
- * What requests say, as schemas. Ranges that the options table states are taken from there.
+ * Schemas of requests. Ranges that the options table states are taken from there.
  */
 
-/** A number as it stands in an address. */
+/** A number in a query. */
 export function queryNumber<Schema extends z.ZodType<number | 'auto'>>(
   schema: Schema,
 ): z.ZodPreprocess<Schema> {
@@ -18,7 +18,7 @@ function numberOf(text: string): number | string {
   return /^[+-]?\d+(\.\d+)?$/.test(text) ? Number(text) : text;
 }
 
-/** A switch as it stands in an address: `?join`, `?join=true`, `?join=1`, and their opposites. */
+/** A boolean in a query: `?join`, `?join=true`, `?join=1`, and their opposites. */
 export const queryFlag = z.preprocess(
   (value) =>
     value === '' || value === 'true' || value === '1'
@@ -29,25 +29,25 @@ export const queryFlag = z.preprocess(
   z.boolean(),
 );
 
-/** The path of a route about one agent. */
+/** Path of a route about one agent. */
 export const AgentParams = z.object({ name: z.string().describe('The name of an agent.') });
 
-/** The path of a route about one agent or several. */
+/** Path of a route about one agent or several. */
 export const TargetParams = z.object({
   name: z
     .string()
     .describe('The name of an agent, several with commas between them, or `all` that are connected.'),
 });
 
-/** The path of a route about one speech. */
+/** Path of a route about one speech. */
 export const SpeechParams = TargetParams.extend({ id: z.string().describe('The id of a speech.') });
 
-/** A cut's fade. */
+/** Query with a fade. */
 export const FadeQuery = z.strictObject({
   fadeMs: queryNumber(z.number().min(0).max(1000)).optional().describe('How long the cut fades, in ms.'),
 });
 
-/** A text command at a moment of the sound. */
+/** A text command at a time of the sound. */
 export const CueSchema = z
   .strictObject({
     atMs: z
@@ -65,7 +65,7 @@ export const CuesSchema = z.array(CueSchema).max(1000);
 
 const MAX_LABEL = 200;
 
-/** How a speech is to be spoken, and how its request is to be answered. */
+/** Options of a speech and of the answer. */
 export const SpeechQuery = z.strictObject({
   wait: z
     .enum(['accepted', 'started', 'finished'])
@@ -123,7 +123,7 @@ export const SpeechQuery = z.strictObject({
     .describe('Commands at moments of the sound, as a JSON array. Many are better added by their own route.'),
 });
 
-/** What to speak, when it lies elsewhere: the options of the query, beside its address. */
+/** JSON body with the address of a sound, and the options of the query. */
 export const SpeechOfUrl = SpeechQuery.omit({ wait: true })
   .extend({
     url: z.string().min(1).max(8000).describe('An http or https address. No path of the service’s machine.'),
@@ -134,7 +134,7 @@ export const SpeechOfUrl = SpeechQuery.omit({ wait: true })
 const jsonObject = <Schema extends z.ZodType>(schema: Schema): z.ZodPreprocess<Schema> =>
   z.preprocess((value) => (typeof value === 'string' ? parseJson(value) : value), schema);
 
-/** How a text is to be spoken, and how its request is to be answered. */
+/** Options of a spoken text and of the answer. */
 export const SayQuery = SpeechQuery.omit({ format: true, live: true, burstMs: true }).extend({
   engine: z
     .string()
@@ -180,7 +180,7 @@ export const SayQuery = SpeechQuery.omit({ format: true, live: true, burstMs: tr
     .describe('Replacements before synthesis: a JSON object of what is said by what is written.'),
 });
 
-/** A whole text, with the options of the query beside it. */
+/** JSON body with a whole text, and the options of the query. */
 export const SayOfText = SayQuery.omit({ wait: true })
   .extend({
     text: z.string().describe('What to say.'),

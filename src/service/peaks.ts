@@ -2,10 +2,10 @@ import { PeakMeter, type PeakStretch } from '../audio/peaks.js';
 import type { Speech } from '../speech/speech.js';
 import { eventTime, type AgentEventJson } from './events.js';
 
-/** Peaks in one event: 80 ms of sound, less than an avatar usually holds, so that they are there before they are heard. */
+/** Peaks in one event: 80 ms of sound, less than an avatar usually holds, so that they arrive before they are heard. */
 const STRETCH_PEAKS = 4;
 
-/** Tells `tell` the outline of a speech while it leaves, about twelve times a second. @returns ends it */
+/** Calls `tell` with the outline of a speech while it is sent, about twelve times a second. @returns ends it */
 export function followPeaks(
   agent: string,
   speech: Speech,

@@ -4,10 +4,10 @@ import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { BridgeError, ERRORS, type ErrorCode, type ErrorKind } from '../base/errors.js';
 
-/** The media type of an error (RFC 9457). */
+/** Media type of an error (RFC 9457). */
 export const PROBLEM_TYPE = 'application/problem+json';
 
-/** The HTTP status of each sort of failure. */
+/** HTTP status of each kind of error. */
 const STATUS_OF_KIND: Readonly<Record<ErrorKind, number>> = {
   usage: 400,
   input: 422,
@@ -20,7 +20,7 @@ const STATUS_OF_KIND: Readonly<Record<ErrorKind, number>> = {
   internal: 500,
 };
 
-/** Codes for which HTTP has a better status than that of their kind. */
+/** HTTP status of codes for which that of their kind is not the best. */
 const STATUS_OF_CODE: Readonly<Partial<Record<ErrorCode, number>>> = {
   AGENT_BUSY: 409,
   BODY_TOO_LARGE: 413,
@@ -31,7 +31,7 @@ const STATUS_OF_CODE: Readonly<Partial<Record<ErrorCode, number>>> = {
   TOKEN_REQUIRED: 401,
 };
 
-/** An error as every route answers it: problem details of RFC 9457, with the code and the advice of the error table. */
+/** Error answer of every route: problem details of RFC 9457, with the code and the advice of the error table. */
 export const ProblemSchema = z
   .object({
     type: z.string().describe('A URI for the code.'),
@@ -46,15 +46,15 @@ export const ProblemSchema = z
   })
   .meta({ id: 'Problem' });
 
-/** An error as the API answers it. */
+/** Error answer of the API. */
 export type Problem = z.output<typeof ProblemSchema>;
 
-/** The status that an error is answered with. */
+/** Returns the HTTP status of an error. */
 export function statusOf(error: BridgeError): number {
   return STATUS_OF_CODE[error.code] ?? STATUS_OF_KIND[error.kind];
 }
 
-/** An error as the API answers it. */
+/** Returns an error in the form of the API. */
 export function toProblem(error: BridgeError): Problem {
   const status = statusOf(error);
   return {
@@ -68,7 +68,7 @@ export function toProblem(error: BridgeError): Problem {
   };
 }
 
-/** Answers with an error, whatever the route's own schema says. */
+/** Answers with an error, whatever the route's own schema. */
 export function sendProblem(reply: FastifyReply, error: BridgeError): void {
   const problem = toProblem(error);
   // RFC 9110, 15.5.2.
@@ -76,7 +76,7 @@ export function sendProblem(reply: FastifyReply, error: BridgeError): void {
   void reply.code(problem.status).type(PROBLEM_TYPE).serializer(JSON.stringify).send(problem);
 }
 
-/** What a route threw, or the framework before it, as an error of the table. */
+/** Returns the BridgeError for anything thrown by a route or by the framework before it. */
 export function fromThrown(error: unknown): BridgeError {
   if (error instanceof BridgeError) return error;
   if (hasZodFastifySchemaValidationErrors(error)) {

@@ -7,7 +7,7 @@ interface Operation {
   'x-json-body'?: { $ref: string };
 }
 
-/** Where a body is either raw data or JSON, the reference of the API names both. */
+/** Adds JSON bodies to the API reference for routes whose body is either raw data or JSON. */
 export function withJsonBodies(reference: Reference): Reference {
   const paths = (reference.paths ?? {}) as Record<string, Record<string, Operation>>;
   for (const path of Object.values(paths)) {

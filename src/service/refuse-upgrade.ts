@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { BridgeError } from '../base/errors.js';
 import { PROBLEM_TYPE, toProblem } from './problem.js';
 
-/** Answers an upgrade with a problem, as any other request would be. */
+/** Answers an upgrade with a problem, like any other request. */
 export function refuseWithProblem(socket: Duplex, error: BridgeError): void {
   const problem = toProblem(error);
   const body = JSON.stringify(problem);

@@ -3,10 +3,10 @@ import type { SayOptions } from '../agent/say.js';
 import { Dictionary } from '../tts/dictionary.js';
 import type { SayQuery } from './params.js';
 
-/** What a request says of how its text is to be spoken. */
+/** Text options of a request. */
 export type AskedSay = Omit<Partial<z.output<typeof SayQuery>>, 'wait' | 'sent'>;
 
-/** The same, as an agent takes it. */
+/** Converts them to the options of an agent. */
 export function sayOptions({ dictionary, ...rest }: AskedSay): SayOptions {
   const options = { ...rest, ...(dictionary && { dictionary: new Dictionary(Object.entries(dictionary)) }) };
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));

@@ -5,18 +5,18 @@ import type { Speech, SpeechEnd } from '../speech/speech.js';
 import { ProblemSchema, toProblem } from './problem.js';
 
 /*
- * What the API answers, as schemas: the types, the check of what leaves and the reference all come from here. Fields are
- * only ever added. What is not known is null, so that a field is always there.
+ * Schemas of the API's answers, used for the types, the validation of answers and the reference. Fields are only ever
+ * added. Unknown values are null, so that a field always exists.
  */
 
-/** Milliseconds for people and meters: a tenth is fine enough. */
+/** Rounds milliseconds for display to one decimal. */
 export function roundMs(ms: number): number {
   return Math.round(ms * 10) / 10;
 }
 
 const nullableMs = z.number().nullable();
 
-/** How old live sound was when it left. */
+/** Age of live sound when it was sent. */
 export const LatencySchema = z
   .object({
     from: z
@@ -28,7 +28,7 @@ export const LatencySchema = z
   .describe('The age of the oldest sample of a frame when the frame was written to the avatar.')
   .meta({ id: 'Latency' });
 
-/** How a speech ended. */
+/** End of a speech. */
 export const SpeechEndSchema = z
   .object({
     how: z.enum(['completed', 'stopped', 'failed', 'avatar-lost']),
@@ -67,20 +67,20 @@ export const SpeechSchema = z
   })
   .meta({ id: 'Speech' });
 
-/** A speech, with its end when it has one. */
+/** A speech, with its end once it has ended. */
 export const SpeechResultSchema = SpeechSchema.extend({ end: SpeechEndSchema.nullable() }).meta({
   id: 'SpeechResult',
 });
 
-/** A speech by several agents: each one's own. */
+/** Speeches of several agents, one each. */
 export const SpeechGroupSchema = z
   .object({ speeches: z.array(SpeechResultSchema).describe('In the order of the agents.') })
   .meta({ id: 'SpeechGroup' });
 
-/** A speech, or those of several agents when the path names several. */
+/** A speech, or several when the path names several agents. */
 export const SpeechAnswerSchema = z.union([SpeechResultSchema, SpeechGroupSchema]);
 
-/** How long frames take to an agent. */
+/** Round trip of frames to an agent. */
 export const RoundTripSchema = z
   .object({
     count: z.int(),
@@ -92,7 +92,7 @@ export const RoundTripSchema = z
   .nullable()
   .describe('From a frame to the proof that the avatar has read it.');
 
-/** A program that takes the bridge for an avatar. */
+/** A program that uses the bridge as an avatar. */
 export const RelayedProgramSchema = z.object({
   name: z.string().describe('Its address.'),
   connectedMs: z.number(),
@@ -103,7 +103,7 @@ export const RelayedProgramSchema = z.object({
   droppedLines: z.int().describe('Messages of the avatar that were dropped because it read too slowly.'),
 });
 
-/** What an agent is doing. */
+/** State of an agent. */
 export const AgentSchema = z
   .object({
     name: z
@@ -144,7 +144,7 @@ export const AgentSchema = z
   })
   .meta({ id: 'Agent' });
 
-/** What an interruption ended. */
+/** Result of an interruption. */
 export const InterruptionSchema = z
   .object({
     heardMs: z.number().describe('How much of the speech that sounded was heard; 0 when none did.'),
@@ -152,7 +152,7 @@ export const InterruptionSchema = z
   })
   .meta({ id: 'Interruption' });
 
-/** What became of one command. */
+/** Result of one command. */
 export const CommandResultSchema = z
   .object({
     command: z.string(),
@@ -161,24 +161,24 @@ export const CommandResultSchema = z
   })
   .meta({ id: 'CommandResult' });
 
-/** A speech as the API answers it. */
+/** A speech in the API. */
 export type SpeechJson = z.output<typeof SpeechSchema>;
 /** A speech, or those of several agents. */
 export type SpeechAnswerJson = z.output<typeof SpeechAnswerSchema>;
 /** A speech with its end. */
 export type SpeechResultJson = z.output<typeof SpeechResultSchema>;
-/** The end of a speech as the API answers it. */
+/** End of a speech in the API. */
 export type SpeechEndJson = z.output<typeof SpeechEndSchema>;
-/** An agent as the API answers it. */
+/** An agent in the API. */
 export type AgentJson = z.output<typeof AgentSchema>;
-/** The latency of a live sound. */
+/** Latency of a live sound. */
 export type LatencyJson = z.output<typeof LatencySchema>;
-/** What became of one command. */
+/** Result of one command. */
 export type CommandResultJson = z.output<typeof CommandResultSchema>;
-/** What an interruption ended. */
+/** Result of an interruption. */
 export type InterruptionJson = z.output<typeof InterruptionSchema>;
 
-/** @returns what `AgentSchema` describes */
+/** @returns an `AgentSchema` object */
 export function agentJson(snapshot: AgentSnapshot): AgentJson {
   const { roundTrip } = snapshot;
   return {
@@ -214,7 +214,7 @@ export function agentJson(snapshot: AgentSnapshot): AgentJson {
   };
 }
 
-/** @returns what `SpeechSchema` describes */
+/** @returns a `SpeechSchema` object */
 export function speechJson(agent: string, speech: SpeechSnapshot): SpeechJson {
   return {
     id: speech.id,
@@ -227,7 +227,7 @@ export function speechJson(agent: string, speech: SpeechSnapshot): SpeechJson {
   };
 }
 
-/** A speech as the API answers it, with its end when it has one. */
+/** Returns a speech in the form of the API, with its end once it has ended. */
 export function speechResult(agent: string, speech: Speech, end = speech.end): SpeechResultJson {
   const { positionMs, durationMs } = speech.position;
   return {
@@ -242,7 +242,7 @@ export function speechResult(agent: string, speech: Speech, end = speech.end): S
   };
 }
 
-/** @returns what `SpeechEndSchema` describes */
+/** @returns a `SpeechEndSchema` object */
 export function speechEndJson(end: SpeechEnd): SpeechEndJson {
   return {
     how: end.how,
@@ -264,18 +264,18 @@ export function speechEndJson(end: SpeechEnd): SpeechEndJson {
   };
 }
 
-/** @returns what `LatencySchema` describes, or null */
+/** @returns a `LatencySchema` object, or null */
 export function latencyJson(latency: LiveLatency | undefined): LatencyJson | null {
   if (!latency) return null;
   return { ...latency, p50Ms: roundMs(latency.p50Ms), maxMs: roundMs(latency.maxMs) };
 }
 
-/** A length where it is known: a sound without an end has none. */
+/** Returns a known length; an endless sound has none. */
 export function orNull(ms: number | undefined): number | null {
   return ms === undefined || !Number.isFinite(ms) ? null : roundMs(ms);
 }
 
-/** A round trip lasts a fraction of a millisecond. */
+/** Rounds a round trip, which lasts a fraction of a millisecond. */
 function fine(ms: number): number {
   return Math.round(ms * 1000) / 1000;
 }

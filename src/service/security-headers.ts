@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Gate } from './gate.js';
 
-/** What a page of the service may load: its own files, and nothing from elsewhere. */
+/** Sources that a page of the service may load: only its own files. */
 export const PAGE_CSP = [
   "default-src 'none'",
   "script-src 'self'",
@@ -19,12 +19,12 @@ export const PAGE_CSP = [
 
 const API_CSP = "default-src 'none'; frame-ancestors 'none'";
 
-/** Sets on every answer what keeps browsers from doing more with it than it is meant for. */
+/** Sets the security headers of an answer. */
 export function setSecurityHeaders(reply: FastifyReply, options: { page: boolean; secure: boolean }): void {
   void reply.headers({
     'x-content-type-options': 'nosniff',
     'x-frame-options': 'DENY',
-    // Not 'no-referrer': it would make the login form come from the origin 'null'.
+    // Not 'no-referrer': the login form would then have the origin 'null'.
     'referrer-policy': 'same-origin',
     'cross-origin-resource-policy': 'same-origin',
     'cross-origin-opener-policy': 'same-origin',
@@ -36,9 +36,9 @@ export function setSecurityHeaders(reply: FastifyReply, options: { page: boolean
 }
 
 /**
- * Lets pages of the allowed origins read the answers (the Fetch standard's CORS protocol). They bring their token in a
- * header: the login's cookie is for the service's own pages alone.
- * @returns true when the request is only the question whether it may be asked, which is all that is to be answered
+ * Lets pages of the allowed origins read the answers (the Fetch standard's CORS protocol). They send their token in a
+ * header: the login's cookie is only for the service's own pages.
+ * @returns true for a preflight request, which needs no further answer
  */
 export function allowOrigin(gate: Gate, request: FastifyRequest, reply: FastifyReply): boolean {
   const { origin } = request.headers;

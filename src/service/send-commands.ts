@@ -4,8 +4,8 @@ import { toProblem } from './problem.js';
 import type { CommandResultJson } from './schemas.js';
 
 /**
- * Sends commands until one fails; those after it are not sent, so that their order is never broken.
- * @throws BridgeError when not even the first was sent; as `Agent.send`
+ * Sends commands until one fails. Later ones are not sent, so that their order is kept.
+ * @throws BridgeError when the first one failed; as `Agent.send`
  */
 export async function sendCommands(
   agent: Agent,
@@ -28,7 +28,7 @@ export async function sendCommands(
   return results;
 }
 
-/** Sends commands to several agents side by side. One to whom nothing could be sent has the reason with each command. */
+/** Sends commands to several agents in parallel. If none could be sent to an agent, each of its commands has the reason. */
 export function sendToAll(
   agents: readonly Agent[],
   commands: readonly string[],

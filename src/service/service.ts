@@ -47,8 +47,8 @@ import { gainRoutes } from './routes/gain.js';
 import { allowOrigin, setSecurityHeaders } from './security-headers.js';
 
 /**
- * Zod in the place of the framework's own validation. Named when the framework is made, and not later, so that its own,
- * a hundred modules, is not even loaded: a worker has to start fast. The framework's types know its own alone.
+ * Zod in place of the framework's own validation. Set when the framework is made, and not later, so that its own validator,
+ * a hundred modules, is never loaded: a worker has to start fast. The framework's types allow only its own.
  */
 const COMPILERS = {
   compilersFactory: {
@@ -57,7 +57,7 @@ const COMPILERS = {
   },
 } as unknown as NonNullable<FastifyServerOptions['schemaController']>;
 
-/** Every family of routes; a new one is a file and a line here. */
+/** All route families; a new one needs a file and a line here. */
 const FAMILIES: readonly RouteFamily[] = [
   rootRoutes,
   docsRoutes,
@@ -78,7 +78,7 @@ const FAMILIES: readonly RouteFamily[] = [
   restartRoutes,
 ];
 
-/** How long answers that are under way may take when the service closes, in ms. */
+/** Maximum time for open answers when the service closes, in ms. */
 const CLOSE_MS = 4000;
 
 /** Options of the service beside those of its bridge. */
@@ -86,19 +86,19 @@ export interface ServiceOptions {
   readonly limits?: Partial<ServiceLimits>;
 }
 
-/** The control API of a bridge. */
+/** Control API of a bridge. */
 export interface Service {
-  /** Where it is found: `http://127.0.0.1:9001`. */
+  /** URL: `http://127.0.0.1:9001`. */
   readonly url: string;
   readonly limits: ServiceLimits;
-  /** Ends every request and follower; the bridge goes on. Closing the bridge does this first. */
+  /** Ends every request and follower; the bridge keeps running. Closing the bridge does this first. */
   close(): Promise<void>;
 }
 
 /**
  * Serves the control API of a bridge on the bridge's own port.
- * @throws BridgeError HOST_EXPOSED when other machines could reach it and it has no token; OPTION_INVALID or
- * FILE_NOT_FOUND about the token's file
+ * @throws BridgeError HOST_EXPOSED when other machines could reach it without a token; OPTION_INVALID or FILE_NOT_FOUND
+ * for the token's file
  */
 export async function attachService(of: Bridge, options: ServiceOptions = {}): Promise<Service> {
   const bridge = handleOf(of);
@@ -160,13 +160,13 @@ export async function attachService(of: Bridge, options: ServiceOptions = {}): P
   return service;
 }
 
-/** Joins the other nodes. What that takes is loaded only where it is asked for. */
+/** Joins the other nodes. The code is loaded only when an option asks for it. */
 async function join(context: ServiceContext, entrance: NodeEntrance): Promise<OtherNodes> {
   const { Cluster, clusterOptions } = await import('../cluster/cluster.js');
   return new Cluster(context, entrance, clusterOptions(context.bridge.options));
 }
 
-/** @param joinOthers joins other nodes, when there are to be any */
+/** @param joinOthers joins other nodes, if the options ask for it */
 async function buildApi(
   context: ServiceContext,
   joinOthers?: (entrance: NodeEntrance) => Promise<OtherNodes>,
@@ -178,7 +178,7 @@ async function buildApi(
   const api: Api = Fastify({
     serverFactory: (handler) => {
       answer = handler;
-      // An upload takes as long as its sound; each kind of body has its own bound.
+      // An upload takes as long as its sound; each kind of body has its own limit.
       bridge.listener.server.requestTimeout = 0;
       return bridge.listener.server;
     },

@@ -15,27 +15,27 @@ import { goesOnWithout } from './nodes.js';
 import { speechResult, type SpeechAnswerJson } from './schemas.js';
 import type { Spoken } from './target.js';
 
-/** The media type of a live answer: one JSON object a line. */
+/** Media type of a live answer: one JSON object a line. */
 export const NDJSON_TYPE = 'application/x-ndjson';
 
-/** How long `wait=accepted` waits to hear that the sound is none, once all of it is there. */
+/** Maximum wait of `wait=accepted` for the format check of a complete upload, in ms. */
 const HEAD_WAIT_MS = 2000;
 
-/** What an answer is about. */
+/** Request data that an answer needs. */
 export interface AnswerRequest {
   readonly context: ServiceContext;
   readonly spoken: Spoken;
-  /** Settles when the upload has been taken in, or nothing more of it will. */
+  /** Settles when the upload has been received, or nothing more of it will be. */
   readonly received: Promise<void>;
   readonly reply: FastifyReply;
-  /** A live answer tells the samples too; of several agents those of the first. */
+  /** True when a live answer includes the samples; of several agents those of the first. */
   readonly sent: boolean;
 }
 
 /**
- * Answers when the upload has been taken in. Not sooner: most HTTP clients give up an upload that is answered before
- * its end.
- * @throws what the speech failed with, when it already has
+ * Answers when the upload has been received. Not sooner: most HTTP clients abort an upload that is answered before its
+ * end.
+ * @throws the speech's error, when it has already failed
  */
 export async function answerAccepted({ spoken, received, reply, context }: AnswerRequest): Promise<void> {
   await Promise.race([received, spoken.finished]);
@@ -45,7 +45,7 @@ export async function answerAccepted({ spoken, received, reply, context }: Answe
   await reply.send(answerOf(spoken));
 }
 
-/** When its head is being read right now: a moment later it is known whether it is a sound at all. */
+/** Waits while the head of the sound is being read, after which an invalid sound is known. */
 async function headRead({ bridge }: ServiceContext, speech: Speech): Promise<void> {
   if (speech.state !== 'preparing' || speech.info) return;
   await new Promise<void>((resolve) => {
@@ -60,9 +60,9 @@ async function headRead({ bridge }: ServiceContext, speech: Speech): Promise<voi
 }
 
 /**
- * Answers at the first sound, whole, and ends the answer when the upload has been taken in, for the reason given at
+ * Answers at the first sound, and ends the answer when the upload has been received, for the reason given at
  * `answerAccepted`.
- * @throws why there will be no sound
+ * @throws the reason when there will be no sound
  */
 export async function answerStarted(request: AnswerRequest): Promise<void> {
   const { spoken, received, reply } = request;
@@ -86,7 +86,7 @@ export async function answerStarted(request: AnswerRequest): Promise<void> {
   raw.end();
 }
 
-/** True at the first sound of any, false when there will be none. */
+/** Returns true at the first sound of any speech, false when there will be none. */
 function anyStarted({ members }: Spoken): Promise<boolean> {
   return new Promise((resolve) => {
     const all = members.map(async ({ speech }) => {
@@ -97,9 +97,9 @@ function anyStarted({ members }: Spoken): Promise<boolean> {
 }
 
 /**
- * Answers when it has been heard to its end. When the client goes away before, the speech is stopped. When several speak,
- * each one's end is told, and one that heard it all is enough.
- * @throws what it ended with, unless it completed
+ * Answers when the speech has ended. When the client disconnects before, the speech is stopped. With several agents each
+ * end is reported, and one completed speech is a success.
+ * @throws the speech's error, unless it completed
  */
 export async function answerFinished(request: AnswerRequest): Promise<void> {
   const { spoken, reply } = request;
@@ -113,7 +113,7 @@ export async function answerFinished(request: AnswerRequest): Promise<void> {
   await reply.send(answerOf(spoken, ends));
 }
 
-/** Tells everything live, a line of JSON each. When the client goes away, the speech is stopped. */
+/** Answers with all events live, one JSON line each. When the client disconnects, the speech is stopped. */
 export async function answerLive(request: AnswerRequest): Promise<void> {
   const { spoken, reply, context } = request;
   reply.hijack();
@@ -135,7 +135,7 @@ export async function answerLive(request: AnswerRequest): Promise<void> {
   forget();
   offs.forEach((off) => off());
   for (const { agent, speech } of spoken.members) {
-    // One that was left behind has not ended by itself.
+    // A speech that was left behind has no end of its own.
     if (!speech.end) tell(endedEvent(agent, speech, ends.get(agent)!));
   }
   lines.end();
@@ -146,20 +146,20 @@ function answerOf(spoken: Spoken, ends?: ReadonlyMap<string, SpeechEnd>): Speech
   return spoken.isGroup ? { speeches } : speeches[0]!;
 }
 
-/** Where it can be looked at and stopped; of several agents each one's speeches are listed. */
+/** Returns the URL for querying and stopping the speech; of several agents the URL of their speeches. */
 function locationOf({ name, isGroup, members }: Spoken): string {
   const path = `/api/agents/${encodeURIComponent(name)}/speeches`;
   return isGroup ? path : `${path}/${members[0]!.speech.id}`;
 }
 
-/** One that is heard is enough: only when all have failed is there nothing to answer but why. */
+/** Throws when all speeches have failed; a single heard speech is a success. */
 function throwFailure(ends: readonly (SpeechEnd | undefined)[]): void {
   const failed = ends.filter((end) => end?.how === 'failed' || end?.how === 'avatar-lost');
   if (failed.length < ends.length) return;
   throw failed[0]!.error ?? new BridgeError('INTERNAL', 'The speech failed.');
 }
 
-/** Whoever waits for a speech owns it: when they go, it stops. */
+/** Stops the speech when the client that waits for it disconnects. */
 function stopWhenGone({ reply, spoken, context }: AnswerRequest): () => void {
   const onClose = (): void => {
     if (goesOnWithout(reply.request.raw)) return;

@@ -23,13 +23,13 @@ import { linger, stayForAnswer, Upload } from './upload.js';
 
 const ANSWERS = { accepted: answerAccepted, started: answerStarted, finished: answerFinished };
 
-/** How long the first bytes of an upload are waited for before its request is answered, in ms. */
+/** Maximum wait for the first bytes of an upload before its request is answered, in ms. */
 const MAX_HEAD_WAIT_MS = 250;
 
-/** JSON bodies name what is to be spoken; they are small. */
+/** Maximum size of a JSON body that names the sound or text, in bytes. */
 const MAX_JSON_BYTES = 256 * 1024;
 
-/** What every route that speaks has in common. */
+/** Schema parts that all speaking routes share. */
 export const SPOKEN_SCHEMA = {
   tags: ['speeches'],
   params: TargetParams,
@@ -46,19 +46,19 @@ export const SPOKEN_SCHEMA = {
   },
 };
 
-/** What a request says of its answer and of its sound's name. */
+/** Options of a request about its answer and the label. */
 export interface AskedAnswer {
   readonly wait?: 'accepted' | 'started' | 'finished' | undefined;
   readonly label: string;
-  /** A live answer tells the samples too. */
+  /** True when a live answer includes the samples. */
   readonly sent?: boolean | undefined;
-  /** The body is a sound: what is none is refused at once and not when its turn comes. */
+  /** Set when the body is a sound: an invalid one is refused at once and not in its turn. */
   readonly sound?: { readonly format?: string | undefined } | undefined;
 }
 
 /**
- * A scope of its own, in which the raw stream is the sound or the text, whatever its type says.
- * @param options.json JSON is parsed all the same
+ * Makes a scope in which the raw stream is the sound or the text, whatever its type.
+ * @param options.json parses JSON anyway
  */
 export function streamedBodies(root: Api, options: { json: boolean }, add: (api: Api) => void): void {
   void root.register((scope, _options, done) => {
@@ -83,9 +83,9 @@ export function streamedBodies(root: Api, options: { json: boolean }, add: (api:
 }
 
 /**
- * Speaks what a request brings, and answers as it asked.
- * @param begin makes the speeches of the body, which is undefined when the request's JSON named what to speak
- * @throws what there is to refuse; what is still being sent is taken in for a moment, so that the answer is read
+ * Speaks the body of a request, and answers as requested.
+ * @param begin makes the speeches of the body, which is undefined when the request's JSON names the sound or text
+ * @throws any refusal; data still being sent is read for a moment, so that the client reads the answer
  */
 export async function takeSpeech(
   context: ServiceContext,
@@ -101,11 +101,11 @@ export async function takeSpeech(
     checkEncoding(request.headers['content-encoding']);
     leave = context.uploads.take();
     const live = request.headers.accept?.includes(NDJSON_TYPE) === true;
-    // A live answer is written all the time: it notices by itself that nobody is there.
+    // A live answer is written all the time, so that it notices a lost client by itself.
     if (wait !== 'accepted' && !live) leaveFar = context.farUploads.tryTake();
     const upload = isJson(request) ? undefined : openUpload(context, request, label, leaveFar !== undefined);
     const checked = upload && sound && checkedSound(upload, label, sound.format);
-    // A sound that is still to be made is not waited for: it tells in its turn.
+    // A sound that is still being made is not waited for; errors are reported in its turn.
     if (checked) await Promise.race([checked.checking, delay(context.bridge.clock, MAX_HEAD_WAIT_MS)]);
     const spoken = begin(checked?.body ?? upload);
     if (leaveFar) void spoken.finished.then(leaveFar);
@@ -136,8 +136,8 @@ export async function takeSpeech(
 }
 
 /**
- * Looks at the first bytes of an upload when they come, whenever its turn in the queue is.
- * @returns the same bytes, and what rejects when they are no sound
+ * Checks the first bytes of an upload when they arrive, before its turn in the queue.
+ * @returns the same bytes, and a promise that rejects when they are not a sound
  */
 function checkedSound(
   upload: Upload,
@@ -149,7 +149,7 @@ function checkedSound(
   const checking = checkSound(input, label, options);
   checking.catch(() => undefined);
   const body = (async function* () {
-    // Not both at once; what it found is found again by whoever reads on.
+    // Not both at once; the decoder finds the same error again.
     await checking.catch(() => undefined);
     yield* input;
   })();
@@ -165,12 +165,12 @@ function stopWhenNodeIsLost({ raw: { socket } }: FastifyRequest, spoken: Spoken)
   void spoken.finished.then(() => socket.off('close', onClose));
 }
 
-/** True when the body is JSON that was parsed. */
+/** True when the body was parsed as JSON. */
 export function isJson(request: FastifyRequest): boolean {
   return request.body !== undefined && request.body !== null && request.body !== request.raw;
 }
 
-/** Names an upload by where it comes from. */
+/** Returns a label for an upload from its origin. */
 export function uploadLabel(request: FastifyRequest): string {
   const { remoteAddress, remotePort } = request.raw.socket;
   return `the upload of ${remoteAddress ?? 'a client'}:${remotePort ?? 0}`;

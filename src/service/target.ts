@@ -7,15 +7,15 @@ import type { SayOptions } from '../agent/say.js';
 import type { Speech, SpeechEnd, SpeechOptions } from '../speech/speech.js';
 import { knownAgent, type ServiceContext } from './context.js';
 
-/** What a path's `:name` may stand for: one agent, several with commas between them, or all that are connected. */
+/** True for a `:name` of several agents: names separated by commas, or all connected agents. */
 export function isGroupName(name: string): boolean {
   return name === ALL_AGENTS || name.includes(',');
 }
 
 /**
- * The agents that a name stands for.
- * @param forOne what stands for a single name; a known agent by default
- * @throws BridgeError AGENT_UNKNOWN, which names the one that there is not, or says that nobody is connected
+ * Returns the agents of a name.
+ * @param forOne returns the agent of a single name; a known agent by default
+ * @throws BridgeError AGENT_UNKNOWN with the unknown name, or when none is connected
  */
 export function agentsOf(
   context: ServiceContext,
@@ -31,7 +31,7 @@ export function agentsOf(
 }
 
 /**
- * The names in a path's `:name`, each once, in their order.
+ * Returns the names in a path's `:name`, without duplicates, in their order.
  * @throws BridgeError AGENT_NAME_INVALID
  */
 export function namesOf(name: string): string[] | typeof ALL_AGENTS {
@@ -43,18 +43,18 @@ export function namesOf(name: string): string[] | typeof ALL_AGENTS {
   throw new BridgeError('AGENT_NAME_INVALID', `The list ${JSON.stringify(name.slice(0, 80))} has ${what}.`);
 }
 
-/** A speech by each of those who were to speak. */
+/** Speeches of one request, one per agent. */
 export interface Spoken {
-  /** As it stands in the path. */
+  /** Name as in the path. */
   readonly name: string;
-  /** Several were asked for, even if only one is there: then the answer is about several. */
+  /** True when several agents were requested, even if only one exists; the answer is then a list. */
   readonly isGroup: boolean;
   readonly members: readonly { readonly agent: string; readonly speech: Speech }[];
-  /** Settles when all have ended, with each one's end by the agent's name; see `GroupSpeech.finished`. Never rejects. */
+  /** Settles when all have ended, with each agent's end by name; see `GroupSpeech.finished`. Never rejects. */
   readonly finished: Promise<ReadonlyMap<string, SpeechEnd>>;
 }
 
-/** Who is to speak. */
+/** Agents that are to speak. */
 export interface Target {
   /** @throws as `Agent.speak` */
   speak(input: SoundInput, options: SpeechOptions & SoundInputOptions): Spoken;
@@ -65,8 +65,8 @@ export interface Target {
 }
 
 /**
- * Who a name stands for when something is to be spoken. A single agent need not be there yet: it is waited for. Of
- * several each has to be known, because the others cannot wait for it.
+ * Returns the target of a name. A single agent may be absent, and is waited for. Of several agents each has to be known,
+ * because the others cannot wait for it.
  * @throws BridgeError AGENT_UNKNOWN, AGENT_NAME_INVALID or AGENT_LIMIT
  */
 export function targetOf(context: ServiceContext, name: string): Target {

@@ -5,31 +5,31 @@ import { mediaType } from '../audio/content-type.js';
 import type { Clock } from '../base/clock.js';
 import { BridgeError, type ErrorCode } from '../base/errors.js';
 
-/** How long a client that still uploads may take to notice the answer, in ms. */
+/** Maximum time for a client that still uploads to notice the answer, in ms. */
 const LINGER_MS = 2000;
 
-/** How an upload is read. */
+/** Options of an upload. */
 export interface UploadOptions {
   readonly clock: Clock;
-  /** Bytes read ahead of whoever takes them; past them the uploader waits. */
+  /** Bytes read ahead of the consumer; then the uploader waits. */
   readonly aheadBytes: number;
-  /** How long it may be silent while more is wanted, in ms. */
+  /** Maximum silence while more data is wanted, in ms. */
   readonly idleMs: number;
-  /** How messages name it. */
+  /** Name in messages. */
   readonly label: string;
 }
 
 /**
- * The body of a request as the bytes of a sound: read as they are taken, with a small stretch ahead, so that TCP slows
- * the uploader. Not a stream, because ending the sound early must not end the connection on which the answer goes out.
+ * Body of a request as the bytes of a sound: read as they are taken, with a small part read ahead, so that TCP slows the
+ * uploader. Not a stream, because ending the sound early must not end the connection on which the answer is sent.
  */
 export class Upload implements AsyncIterable<Uint8Array> {
-  /** Settles when all of it came in, or nothing more will. */
+  /** Settles when everything was received, or nothing more will be. */
   readonly received: Promise<void>;
   readonly #request: IncomingMessage;
   readonly #options: UploadOptions;
   readonly #ahead: PassThrough;
-  /** What takes the request's bytes: what is ahead, or the parser of a form. */
+  /** Destination of the request's bytes: the read-ahead buffer, or the parser of a form. */
   readonly #target: Writable;
   #bytes = 0;
   #failure: BridgeError | undefined;
@@ -37,9 +37,9 @@ export class Upload implements AsyncIterable<Uint8Array> {
   constructor(request: IncomingMessage, options: UploadOptions) {
     this.#request = request;
     this.#options = options;
-    // One bound, not one on either side.
+    // One limit for both sides together.
     this.#ahead = new PassThrough({ readableHighWaterMark: options.aheadBytes, writableHighWaterMark: 1 });
-    // Its end is told by the iteration; nobody else need hear of it.
+    // The iteration reports its error; no other listener is needed.
     this.#ahead.on('error', () => undefined);
     this.received = new Promise((resolve) => {
       const { socket } = request;
@@ -49,7 +49,7 @@ export class Upload implements AsyncIterable<Uint8Array> {
       };
       request.once('end', settle);
       request.once('close', settle);
-      // Of a request that has been answered nothing more is told when its connection breaks.
+      // After the answer no further event comes when the connection breaks.
       socket.once('close', settle);
     });
     request.on('data', (chunk: Buffer) => (this.#bytes += chunk.length));
@@ -74,8 +74,8 @@ export class Upload implements AsyncIterable<Uint8Array> {
   }
 
   /**
-   * Wants no more of it. What still comes is swallowed for a moment, so that the client reads the answer before the
-   * connection is gone under it.
+   * Discards the rest. Data that still arrives is read for a moment, so that the client reads the answer before the
+   * connection closes.
    */
   discard(): void {
     this.#request.unpipe(this.#target);
@@ -83,7 +83,7 @@ export class Upload implements AsyncIterable<Uint8Array> {
     linger(this.#request);
   }
 
-  /** Takes the first file out of a form (`curl -F file=@x.wav`, a browser's FormData); its fields are passed over. */
+  /** Takes the first file out of a form (`curl -F file=@x.wav`, a browser's FormData); its fields are ignored. */
   #filePart(): Writable {
     const { label } = this.#options;
     let found = false;
@@ -117,13 +117,13 @@ export class Upload implements AsyncIterable<Uint8Array> {
     if (this.#request.complete) return;
     const what = `${this.#options.label} was cut off after ${this.#bytes} bytes`;
     const { errored } = this.#request.socket;
-    // A connection between nodes knows why it broke.
+    // A connection between nodes knows its own error.
     if (errored instanceof BridgeError)
       this.#fail(`${what}: ${errored.message.replace(/\.$/, '')}`, errored.code);
     else this.#fail(what);
   }
 
-  /** What came before is still spoken; then it fails. */
+  /** Fails after the data received before has been spoken. */
   #fail(what: string, code: ErrorCode = 'SOURCE_FAILED'): void {
     this.#failure ??= new BridgeError(code, `${what}.`);
     this.#ahead.end();
@@ -134,7 +134,7 @@ function isForm({ headers }: IncomingMessage): boolean {
   return mediaType(headers['content-type']) === 'multipart/form-data';
 }
 
-/** Swallows what a client still sends for a moment, then drops the connection. */
+/** Reads and discards data that a client still sends for a moment, then drops the connection. */
 export function linger(request: IncomingMessage): void {
   if (request.complete || request.destroyed) return;
   request.resume();
@@ -144,9 +144,9 @@ export function linger(request: IncomingMessage): void {
 }
 
 /**
- * Leaves the end of the connection to `linger` and to the client, also where the client asked for one that is closed: with
- * its answer written Node would cut it off at once, and who is still sending then learns of a broken connection instead of
- * what the answer says. To be called before the answer's head is written.
+ * Leaves the end of the connection to `linger` and to the client, even when the client asked for `Connection: close`:
+ * Node would close it right after the answer, and a client that is still sending would get a connection error instead of
+ * the answer. Call it before the answer's head is written.
  */
 export function stayForAnswer(request: IncomingMessage, response: ServerResponse): void {
   // Before HTTP/1.1 an answer ends with its connection.

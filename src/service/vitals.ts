@@ -2,14 +2,14 @@ import type { BridgeHandle } from '../bridge.js';
 import { eventTime, type AgentEventJson } from './events.js';
 import { agentJson } from './schemas.js';
 
-/** How often an avatar's measured state is looked at, in ms. */
+/** Interval of the measurements, in ms. */
 const EVERY_MS = 500;
 
 type Vitals = Extract<AgentEventJson, { type: 'vitals' }>;
 
 /**
- * Tells `tell` what every connected avatar holds, its lead, volume and round trip, twice a second, as far as they have
- * changed: an idle one says nothing.
+ * Calls `tell` with every connected avatar's unplayed audio, lead, volume and round trip, twice a second, as far as they
+ * have changed; nothing for an idle one.
  * @returns ends it
  */
 export function tellVitals(

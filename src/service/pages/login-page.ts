@@ -24,8 +24,8 @@ input, button { box-sizing: border-box; font: inherit; margin: 0.5rem 0; padding
 `;
 
 /**
- * The page that asks for the token.
- * @param options.next where to go then
+ * Returns the login page.
+ * @param options.next page after the login
  * @param options.language the Accept-Language header
  */
 export function loginPage(options: { next: string; wrong: boolean; language: string | undefined }): Page {
@@ -46,8 +46,8 @@ export function loginPage(options: { next: string; wrong: boolean; language: str
   };
 }
 
-/** Where a login leads: a path of this service and nothing else. */
+/** Returns the page after a login: always a path of this service. */
 export function safeNext(next: unknown): string {
-  // A second slash or a backslash would make another host of what follows.
+  // A second slash or a backslash would turn the rest into another host.
   return typeof next === 'string' && /^\/(?![/\\])[\w./?=&%#-]*$/.test(next) ? next : '/';
 }

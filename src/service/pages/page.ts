@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { FastifyReply } from 'fastify';
 
-/** A page that needs no other file: its style is in it, and it runs nothing. */
+/** A page without other files: its style is inline, and it runs no script. */
 export interface Page {
   readonly lang: string;
   readonly title: string;
-  /** CSS beside what every page has. */
+  /** CSS in addition to the common style. */
   readonly style?: string;
-  /** HTML. */
+  /** HTML of the body. */
   readonly body: string;
 }
 
@@ -17,7 +17,7 @@ body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 60rem; p
 code, pre { font: 0.9em/1.4 ui-monospace, monospace; }
 `;
 
-/** Answers with a page. What it may load is nothing but the style it carries, which the header names by its hash. */
+/** Answers with a page. Its Content-Security-Policy allows only its own style, by its hash. */
 export function sendPage(reply: FastifyReply, status: number, { lang, title, style = '', body }: Page): void {
   const css = STYLE + style;
   const hash = createHash('sha256').update(css).digest('base64');
@@ -36,7 +36,7 @@ export function sendPage(reply: FastifyReply, status: number, { lang, title, sty
     .send(html);
 }
 
-/** Text as it stands in HTML, in an attribute too. */
+/** Escapes text for HTML, including attributes. */
 export function escapeHtml(text: string): string {
   return text
     .replaceAll('&', '&amp;')

@@ -5,7 +5,7 @@ import { AgentParams } from '../params.js';
 import { ProblemSchema } from '../problem.js';
 import { agentJson, AgentSchema } from '../schemas.js';
 
-/** Who is there, and what they do. */
+/** Routes of the agents and their state. */
 export const agentRoutes: RouteFamily = (api, context) => {
   api.route({
     method: 'GET',
@@ -17,7 +17,7 @@ export const agentRoutes: RouteFamily = (api, context) => {
       response: { 200: z.object({ agents: z.array(AgentSchema) }), default: ProblemSchema },
     },
     handler: async (request) => {
-      // Another node asks for the agents of this one.
+      // Another node asks only for the agents of this one.
       if (nodeCallerOf(request.raw)) {
         return { agents: context.bridge.agents().map((agent) => agentJson(agent.snapshot())) };
       }

@@ -13,7 +13,7 @@ const ArgumentSchema = z.object({
   fallback: z.string().optional().describe('Written when a later one is given and this one is not.'),
 });
 
-/** The catalogue of commands as the API answers it. */
+/** Catalogue of commands in the API. */
 export const CatalogueSchema = z
   .object({
     commands: z.array(
@@ -33,7 +33,7 @@ export const CatalogueSchema = z
 
 type CatalogueJson = z.output<typeof CatalogueSchema>;
 
-/** What can be sent to an avatar, for programs that offer completions. */
+/** Route of the command catalogue, for programs that offer completions. */
 export const catalogueRoutes: RouteFamily = (api) => {
   api.route({
     method: 'GET',

@@ -11,7 +11,7 @@ const MAX_COMMANDS = 1000;
 
 const AgentResultsSchema = z.object({ agent: z.string(), results: z.array(CommandResultSchema) });
 
-/** Text commands. */
+/** Routes of text commands. */
 export const commandRoutes: RouteFamily = (api, context) => {
   api.route({
     method: 'POST',

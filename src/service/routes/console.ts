@@ -2,15 +2,15 @@ import { fileURLToPath } from 'node:url';
 import fastifyStatic from '@fastify/static';
 import type { RouteFamily } from '../context.js';
 
-/** Where the page's files lie, in the sources as in what is built from them. */
+/** Folder of the page's files, in the sources and in the build. */
 const FOLDER = fileURLToPath(new URL('../../console/', import.meta.url));
 
 const PAGE = 'index.html';
 
 /**
- * The console in the browser. Each file that is there at the start gets a route of its own, so that no request names a
- * path of the disk. Nothing is kept by browsers: files of a package all bear the same date, by which a new version of one
- * could not be told from the old.
+ * Routes of the browser console. Each file that exists at the start gets its own route, so that no request names a path
+ * of the disk. Browsers must not cache them: files of a package all have the same date, so that a new version could not be
+ * told from the old one.
  */
 export const consoleRoutes: RouteFamily = (api) => {
   void api.register(fastifyStatic, {

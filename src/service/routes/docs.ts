@@ -3,10 +3,10 @@ import type { RouteFamily } from '../context.js';
 
 const PREFIX = '/api/docs';
 
-/** The one style that the page's own script writes into it; a test tells when it changes. */
+/** Hash of the style that the page's own script inserts; a test reports a change. */
 const PAGE_STYLE = "'sha256-RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w='";
 
-/** The reference of the API as a page, from the service's own files: no other host is asked for anything. */
+/** Route of the API reference as a page, from the service's own files, without any other host. */
 export const docsRoutes: RouteFamily = (api) => {
   void api.register(async (scope) => {
     scope.addHook('onRoute', (route) => {

@@ -38,7 +38,7 @@ const MetersQuery = z.strictObject({
     .describe('For those who draw: `peaks` of what is spoken and `vitals` are told too.'),
 });
 
-/** Everything that happens, live. */
+/** Route of the live events. */
 export const eventRoutes: RouteFamily = (api, context) => {
   api.route({
     method: 'GET',
@@ -77,7 +77,7 @@ export const eventRoutes: RouteFamily = (api, context) => {
       const { name } = request.params;
       await context.nodes?.refresh();
       const shown = allAgents(context);
-      // Agents of other nodes are known here as well.
+      // Agents of other nodes are known here too.
       const elsewhere = name.split(',').every((one) => shown.some((agent) => concerns(one, about(agent))));
       if (!elsewhere) agentsOf(context, name);
       follow(context, request, reply, { ...request.query, agent: name });

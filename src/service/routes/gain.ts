@@ -4,7 +4,7 @@ import { AgentParams } from '../params.js';
 import { ProblemSchema } from '../problem.js';
 import { agentJson, AgentSchema } from '../schemas.js';
 
-/** The level of an agent. */
+/** Routes of an agent's gain. */
 export const gainRoutes: RouteFamily = (api, context) => {
   api.route({
     method: 'PUT',

@@ -5,11 +5,11 @@ import { ProblemSchema } from '../problem.js';
 const StatusSchema = z.object({ status: z.literal('ok') }).meta({ id: 'Status' });
 
 /**
- * For whoever watches over the process. They tell nothing else, and ask for no token.
+ * Routes for process supervisors. They reveal nothing else, and need no token.
  *
- * `/healthz` is to be asked before a process is killed: it answers as long as the event loop turns, to the very end.
- * `/readyz` is to be asked before requests are sent: it stops as soon as the service begins to end. Whether avatars are
- * there is neither's affair: they come and go, and speeches wait for them.
+ * `/healthz` tells whether to kill the process: it answers as long as the event loop runs, to the very end. `/readyz` tells
+ * whether to send requests: it fails as soon as the service begins to end. Neither depends on avatars: they come and go,
+ * and speeches wait for them.
  */
 export const healthRoutes: RouteFamily = (api) => {
   for (const [url, operationId, summary, toTheEnd] of [

@@ -9,7 +9,7 @@ import { ProblemSchema } from '../problem.js';
 const open = { gate: { public: true } };
 const tags = ['service'];
 
-/** Logging in and out, for browsers. */
+/** Login and logout for browsers. */
 export function loginRoutes(api: Api, context: ServiceContext): void {
   const { gate, bridge } = context;
   const { secure } = bridge.listener;

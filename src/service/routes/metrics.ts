@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { RouteFamily } from '../context.js';
 import { ProblemSchema } from '../problem.js';
 
-/** What Prometheus scrapes. It names the agents, so it asks for the token as the API does. */
+/** Route for Prometheus. It names the agents, so it needs the token like the API. */
 export const metricsRoutes: RouteFamily = (api, { metrics }) => {
   api.addHook('onResponse', (request, reply, next) => {
     metrics.answered(request.method, request.routeOptions.url, reply.statusCode);

@@ -5,7 +5,7 @@ import { ProblemSchema } from '../problem.js';
 
 const RestartSchema = z.object({ restarting: z.literal(true) }).meta({ id: 'Restart' });
 
-/** The service's own process, anew. */
+/** Route of a planned restart. */
 export const restartRoutes: RouteFamily = (api, { bridge }) => {
   api.route({
     method: 'POST',

@@ -3,7 +3,7 @@ import { PACKAGE_NAME, VERSION } from '../../base/version.js';
 import type { RouteFamily } from '../context.js';
 import { ProblemSchema } from '../problem.js';
 
-/** What the service says of itself; by its name a client knows that no other program answers. */
+/** Description of the service; clients recognise the service by its name. */
 export const AboutSchema = z
   .object({
     service: z.literal(PACKAGE_NAME),
@@ -22,10 +22,10 @@ export const AboutSchema = z
   })
   .meta({ id: 'About' });
 
-/** What the service says of itself. */
+/** Description of the service. */
 export type AboutJson = z.output<typeof AboutSchema>;
 
-/** The service about itself. */
+/** Route of the service's description. */
 export const rootRoutes: RouteFamily = (api, { bridge, gate, hub, uploads, streams, startedAt }) => {
   api.route({
     method: 'GET',

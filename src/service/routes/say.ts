@@ -10,7 +10,7 @@ import { sayOptions } from '../say-options.js';
 import { isJson, SPOKEN_SCHEMA, streamedBodies, takeSpeech } from '../take-speech.js';
 import { targetOf } from '../target.js';
 
-/** Text in the body of a request, spoken while it is being written. */
+/** Routes of text in the request body, spoken while it is being written. */
 export const sayRoutes: RouteFamily = (root, context) =>
   streamedBodies(root, { json: true }, (api) =>
     api.route({

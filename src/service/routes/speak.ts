@@ -29,7 +29,7 @@ const URL_DESCRIPTION =
   ' By POST a body of JSON names an address instead, `{"url": "https://…"}`, with the options beside it or in the query. ' +
   'For callers on other machines addresses inside the service’s machine and its private network are refused.';
 
-/** A sound in the body of a request, spoken while it arrives, or at an address that the body names. */
+/** Routes of a sound in the request body, spoken while it arrives, or at an address in the body. */
 export const speakRoutes: RouteFamily = (root, context) => {
   streamedBodies(root, { json: true }, (api) =>
     api.route({
@@ -96,7 +96,7 @@ function speak(
 
 declare module 'fastify' {
   interface FastifySchema {
-    /** What a JSON body says, where the body can be something else too; for the reference. */
+    /** Schema of a JSON body on a route that also accepts other bodies; for the reference. */
     'x-json-body'?: { readonly $ref: string };
   }
 }

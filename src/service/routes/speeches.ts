@@ -22,10 +22,10 @@ import { agentsOf, isGroupName, namesOf } from '../target.js';
 
 const tags = ['speeches'];
 
-/** How long an interruption's answer waits for the silence, in ms. */
+/** Maximum wait of an interruption's answer for the silence, in ms. */
 const SILENCE_MS = 3000;
 
-/** The speeches of an agent: what there is, stopping, pausing, cues. */
+/** Routes of an agent's speeches: list, stop, pause, cues. */
 export const speechesRoutes: RouteFamily = (api, context) => {
   api.route({
     method: 'GET',
@@ -169,7 +169,7 @@ export const speechesRoutes: RouteFamily = (api, context) => {
   }
 };
 
-/** A speech by its id, of one of the agents that a name stands for. @throws BridgeError SPEECH_UNKNOWN, RESTARTING, or as `agentsOf` */
+/** Returns a speech by its id, of one of the named agents. @throws BridgeError SPEECH_UNKNOWN, RESTARTING, or as `agentsOf` */
 function knownSpeech(context: ServiceContext, name: string, id: string): { agent: Agent; speech: Speech } {
   const agents = agentsOf(context, name);
   for (const agent of agents) {
@@ -182,7 +182,7 @@ function knownSpeech(context: ServiceContext, name: string, id: string): { agent
   throw new BridgeError('SPEECH_UNKNOWN', `Agent ${name} has no speech ${JSON.stringify(id.slice(0, 40))}.`);
 }
 
-/** Interrupts, and waits for the silence as long as there is one to be expected: an avatar that has stopped reading tells none. */
+/** Interrupts, and waits for the silence unless none can be expected: an avatar that has stopped reading reports none. */
 async function interrupt(
   { bridge }: ServiceContext,
   agent: Agent,

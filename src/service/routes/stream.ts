@@ -18,7 +18,7 @@ const DESCRIPTION =
   'A client that closes the socket with code 1000 has ended its speech; the unfinished speech of one that goes in any ' +
   'other way is stopped. A client that does not read what it is told is dropped.';
 
-/** Sound over a WebSocket, as it is made. */
+/** Route of sound over a WebSocket, as it is made. */
 export const streamRoutes: RouteFamily = (api, context) => {
   const sockets = new StreamSockets(context);
   context.takeStream = (upgrade) => takeUpgrade(context, sockets, upgrade);
@@ -49,7 +49,7 @@ export const streamRoutes: RouteFamily = (api, context) => {
 function takeUpgrade(context: ServiceContext, sockets: StreamSockets, upgrade: UpgradeRequest): boolean {
   const name = PATH.exec(upgrade.url.pathname)?.[1];
   if (name === undefined) return false;
-  // A stream lives and ends with this process: nobody is to hold its socket.
+  // A stream ends with this process, so that the keeper's copy of its socket is not needed.
   upgrade.heldSocket?.release();
   try {
     context.gate.admit(upgrade.request);
@@ -76,7 +76,7 @@ function decode(name: string): string {
 
 declare module 'fastify' {
   interface FastifySchema {
-    /** What is said over a WebSocket, in each direction; for the reference. */
+    /** Message schemas of a WebSocket, in each direction; for the reference. */
     'x-websocket'?: {
       readonly client: { readonly $ref: string };
       readonly server: { readonly $ref: string };

@@ -5,10 +5,10 @@ import { isLocalCaller } from '../guards.js';
 import { SayQuery } from '../params.js';
 import { ProblemSchema } from '../problem.js';
 
-/** How long an engine may take to tell its voices, in ms. */
+/** Maximum time for an engine to list its voices, in ms. */
 const VOICES_MS = 10_000;
 
-/** The voices of the engines. */
+/** Route of the engines' voices. */
 export const voiceRoutes: RouteFamily = (api, { bridge }) => {
   api.route({
     method: 'GET',

@@ -1,22 +1,22 @@
-/** The bounds of what one client may have sent and nobody has taken yet, in bytes. */
+/** Limits of one client's data that nobody has taken yet, in bytes. */
 export interface FlowBounds {
-  /** From here on the client is asked to wait. */
+  /** Bytes at which the client is asked to wait. */
   readonly pauseBytes: number;
-  /** From here on it is not read any more. */
+  /** Bytes at which the client is no longer read. */
   readonly shutBytes: number;
 }
 
-/** Told when the flow is to change. */
+/** Callbacks of the flow control. */
 export interface FlowListener {
-  /** Ask the client to wait (true), or to go on (false). */
+  /** Asks the client to wait (true), or to continue (false). */
   pause(paused: boolean): void;
-  /** Stop reading from it (true), or read again (false). */
+  /** Stops reading from the client (true), or reads again (false). */
   shut(shut: boolean): void;
 }
 
 /**
- * Holds a sender back in two steps. First it is asked to wait, and is still read, so that its words (an interruption
- * above all) come through. One that goes on all the same is read no more, and TCP holds it.
+ * Flow control of a client in two steps. First it is asked to wait, and is still read, so that its text messages
+ * (especially an interruption) arrive. If it continues to send, it is no longer read, and TCP stops it.
  */
 export class Flow {
   readonly #bounds: FlowBounds;
@@ -30,16 +30,16 @@ export class Flow {
     this.#listener = listener;
   }
 
-  /** What was sent and not taken yet, in bytes. */
+  /** Bytes received and not taken yet. */
   get heldBytes(): number {
     return this.#heldBytes;
   }
 
-  /** So much came in (above 0) or was taken (below 0). */
+  /** Adds received bytes (above 0) or removes taken ones (below 0). */
   add(bytes: number): void {
     this.#heldBytes += bytes;
     const { pauseBytes, shutBytes } = this.#bounds;
-    // Far enough apart that it does not flutter: on again at half.
+    // Continue only at half the limit, so that it does not toggle quickly.
     if (!this.#paused && this.#heldBytes >= pauseBytes) {
       this.#paused = true;
       this.#listener.pause(true);

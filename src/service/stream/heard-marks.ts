@@ -1,31 +1,31 @@
 import type { StreamMark } from './intake.js';
 
-/** A mark whose place in the sound is known. */
+/** A mark with a known position in the sound. */
 export interface HeardMark extends StreamMark {
-  /** Where in the sound, in ms. */
+  /** Position in the sound, in ms. */
   readonly atMs: number;
 }
 
-/** The marks of one speech that have not been heard yet, in order. */
+/** Marks of one speech that have not been heard yet, in order. */
 export class HeardMarks {
   #waiting: HeardMark[] = [];
 
-  /** How many wait. */
+  /** Number of waiting marks. */
   get size(): number {
     return this.#waiting.length;
   }
 
-  /** The place of the next one, in ms of the sound. */
+  /** Position of the next mark, in ms of the sound. */
   get nextMs(): number | undefined {
     return this.#waiting[0]?.atMs;
   }
 
-  /** Adds one behind those that wait. */
+  /** Adds a mark behind the waiting ones. */
   add(mark: HeardMark): void {
     this.#waiting.push(mark);
   }
 
-  /** Takes out those that have been heard. @param heardMs heard so far; Infinity when all of it was */
+  /** Removes and returns the marks that have been heard. @param heardMs position heard so far; Infinity for all */
   heard(heardMs: number): HeardMark[] {
     let count = 0;
     while (count < this.#waiting.length && this.#waiting[count]!.atMs <= heardMs) count += 1;

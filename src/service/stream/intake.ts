@@ -2,30 +2,30 @@ import type { Clock } from '../../base/clock.js';
 import { BridgeError } from '../../base/errors.js';
 import type { Flow } from './flow.js';
 
-/** What an entry costs beside its bytes: a client that sends single bytes must not fill the memory with their names. */
+/** Overhead of an entry beside its bytes: a client that sends single bytes must not fill the memory with entries. */
 const ENTRY_BYTES = 64;
 
-/** How one speech's sound is taken in. */
+/** Options of the intake of one speech's sound. */
 export interface IntakeOptions {
   readonly clock: Clock;
-  /** What is held counts here. */
+  /** Flow control that counts the held bytes. */
   readonly flow: Flow;
-  /** How messages name it. */
+  /** Name in messages. */
   readonly label: string;
-  /** How long it may be silent while more is wanted, in ms. */
+  /** Maximum silence while more data is wanted, in ms. */
   readonly idleMs: number;
   /**
-   * Live sound without a head that waits longer than its bound loses its oldest, in whole `frameBytes`, so that the
-   * rest stays in step. Other sound cannot be cut and is held back.
+   * Headerless live sound that waits longer than its limit loses its oldest part, in whole `frameBytes`, so that the rest
+   * stays aligned. Other sound cannot be cut, and its sender must wait.
    */
   readonly live?: { readonly maxBytes: number; readonly frameBytes: number };
-  /** A mark has been reached: all before it was taken. */
+  /** Called when everything before a mark was taken. */
   onMark(mark: StreamMark): void;
-  /** So many bytes of live sound were dropped. */
+  /** Called with the number of dropped bytes of live sound. */
   onDrop(bytes: number): void;
 }
 
-/** A mark of the client's, as it came. */
+/** A mark as the client sent it. */
 export interface StreamMark {
   readonly name: string;
   readonly ref: string | undefined;
@@ -33,12 +33,12 @@ export interface StreamMark {
 
 type Entry = Uint8Array | StreamMark;
 
-/** The bytes of one speech between a socket and whoever decodes them, with the client's marks in between. */
+/** Queue of one speech's bytes between a socket and the decoder, with the client's marks in between. */
 export class Intake implements AsyncIterable<Uint8Array> {
   readonly #options: IntakeOptions;
   #queue: Entry[] = [];
   #bytes = 0;
-  /** What it counts for in the flow. */
+  /** Bytes that it has added to the flow. */
   #heldBytes = 0;
   #state: 'open' | 'ended' | 'closed' = 'open';
   #failure: BridgeError | undefined;
@@ -48,12 +48,12 @@ export class Intake implements AsyncIterable<Uint8Array> {
     this.#options = options;
   }
 
-  /** True until its end: more may come. */
+  /** True until its end. */
   get isOpen(): boolean {
     return this.#state === 'open';
   }
 
-  /** Takes in sound. */
+  /** Adds sound. */
   push(bytes: Uint8Array): void {
     if (this.#state !== 'open' || bytes.length === 0) return;
     this.#add(bytes, bytes.length);
@@ -61,19 +61,19 @@ export class Intake implements AsyncIterable<Uint8Array> {
     if (live && this.#bytes > live.maxBytes) this.#dropOldest(live.maxBytes / 2, live.frameBytes);
   }
 
-  /** Sets a mark behind what has come so far. */
+  /** Adds a mark behind the sound so far. */
   mark(mark: StreamMark): void {
     if (this.#state === 'open') this.#add(mark, 0);
   }
 
-  /** Nothing more comes. */
+  /** Ends the sound. */
   end(): void {
     if (this.#state !== 'open') return;
     this.#state = 'ended';
     this.#wake?.();
   }
 
-  /** Nothing more is wanted: forgets what is held. @returns the marks that nobody came to */
+  /** Discards the queue. @returns the marks that were not reached */
   close(): StreamMark[] {
     const marks = this.#queue.filter((entry): entry is StreamMark => !(entry instanceof Uint8Array));
     this.#state = 'closed';
@@ -85,7 +85,7 @@ export class Intake implements AsyncIterable<Uint8Array> {
     return marks;
   }
 
-  /** @throws BridgeError SOURCE_FAILED when it was silent for too long */
+  /** @throws BridgeError SOURCE_FAILED after too long a silence */
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
     for await (const entry of this.entries()) {
       if (entry instanceof Uint8Array) yield entry;
@@ -93,7 +93,7 @@ export class Intake implements AsyncIterable<Uint8Array> {
     }
   }
 
-  /** The bytes with the marks in their places; `onMark` is not called. @throws as the iteration of the bytes */
+  /** Iterates over bytes and marks in order; `onMark` is not called. @throws as the iteration of the bytes */
   async *entries(): AsyncGenerator<Uint8Array | StreamMark, void, undefined> {
     for (;;) {
       const entry = this.#take();

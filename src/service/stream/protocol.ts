@@ -5,8 +5,8 @@ import { ProblemSchema } from '../problem.js';
 import { AgentSchema, CommandResultSchema, InterruptionSchema } from '../schemas.js';
 
 /*
- * What is said over `/api/agents/NAME/stream`. Text messages are JSON objects of these schemas; binary messages are
- * sound, any cut of it. This file is the protocol: the check of what comes in, the types and the reference are made of it.
+ * Protocol of `/api/agents/NAME/stream`. Text messages are JSON objects of these schemas; binary messages are sound, cut
+ * anywhere. The validation of incoming messages, the types and the reference are made from this file.
  */
 
 const ref = z
@@ -39,7 +39,7 @@ export const StartSchema = message('start', {
   cues: CuesSchema.optional().describe('Commands at moments of the sound.'),
 }).describe('Begins a speech. The binary messages after it are its sound, up to `end` or the next `start`.');
 
-/** Begins a speech of text: the `text` messages after it are its words, up to `end` or the next `start` or `say`. */
+/** Begins a speech of text: the `text` messages after it are its text, up to `end` or the next `start` or `say`. */
 export const SaySchema = message('say', {
   ...SayQuery.omit({ wait: true, sent: true, cues: true }).shape,
   text: z.string().optional().describe('The first piece, or all of it.'),
@@ -48,7 +48,7 @@ export const SaySchema = message('say', {
   'Begins a speech of text. The `text` messages after it are its words, as a language model gives them, up to `end` or the next `start` or `say`; the first sentence sounds while the next ones are to come.',
 );
 
-/** What a client may say. */
+/** Messages of a client. */
 export const StreamClientMessageSchema = z
   .discriminatedUnion('type', [
     StartSchema,
@@ -88,7 +88,7 @@ const reply = <Type extends string, Shape extends z.ZodRawShape>(
 ): z.ZodObject<{ type: z.ZodLiteral<Type>; ref: typeof ref } & Shape> =>
   z.object({ type: z.literal(type), ref, ...shape });
 
-/** What only a stream tells, beside what happens to its speeches. */
+/** Messages of a stream only, beside the events of its speeches. */
 export const StreamOwnMessageSchema = z
   .discriminatedUnion('type', [
     reply('hello', {
@@ -114,16 +114,16 @@ export const StreamOwnMessageSchema = z
   ])
   .meta({ id: 'StreamOwnMessage' });
 
-/** Everything the service may say. */
+/** Messages of the service. */
 export const StreamServerMessageSchema = z
   .union([SpeechEventSchema, StreamOwnMessageSchema])
   .meta({ id: 'StreamServerMessage' });
 
-/** What a client says. */
+/** Message of a client. */
 export type StreamClientMessage = z.output<typeof StreamClientMessageSchema>;
-/** How a client begins a speech. */
+/** Message that begins a speech. */
 export type StreamStart = z.output<typeof StartSchema>;
-/** How a client begins a speech of text. */
+/** Message that begins a speech of text. */
 export type StreamSay = z.output<typeof SaySchema>;
-/** What the service says. */
+/** Message of the service. */
 export type StreamServerMessage = z.output<typeof StreamServerMessageSchema>;

@@ -17,24 +17,24 @@ import {
 } from './protocol.js';
 import { StreamSpeech } from './stream-speech.js';
 
-/** The client's end of a stream, as its session sees it. */
+/** Client of a stream, as its session sees it. */
 export interface StreamPeer {
-  /** Who it is, for messages and logs. */
+  /** Address, for messages and logs. */
   readonly remote: string;
-  /** It is on the service's own machine. */
+  /** True when it is on the service's own machine. */
   readonly isLocal: boolean;
-  /** @throws BridgeError NODE_DENIED when it asks from another node that may not do this */
+  /** @throws BridgeError NODE_DENIED when it comes from a node without this permission */
   requireVerb(verb: NodeVerb): void;
-  /** What it has been sent and has not read, in bytes. */
+  /** Bytes sent that it has not read. */
   readonly unsentBytes: number;
   send(text: string): void;
-  /** Reads from it, or leaves its words and sound where they are. */
+  /** Reads from it, or stops reading. */
   read(on: boolean): void;
-  /** Cuts it off. */
+  /** Cuts it off at once. */
   drop(): void;
 }
 
-/** What a client of another node has to be allowed for a message. */
+/** Permission that a client of another node needs for a message. */
 const VERBS: Readonly<Partial<Record<StreamClientMessage['type'], NodeVerb>>> = {
   start: 'speak',
   say: 'say',
@@ -47,18 +47,18 @@ const VERBS: Readonly<Partial<Record<StreamClientMessage['type'], NodeVerb>>> = 
   gain: 'control',
 };
 
-/** One client's conversation over a stream: what it says, what is done about it, what it is told. */
+/** Session of one client on a stream: handles its messages and sends events. */
 export class StreamSession {
   readonly #context: ServiceContext;
   readonly #agentName: string;
   readonly #peer: StreamPeer;
   readonly #flow: Flow;
   readonly #speeches = new Map<string, StreamSpeech>();
-  /** The speech begun last; binary messages are its. */
+  /** Speech begun last, to which binary messages belong. */
   #last: StreamSpeech | undefined;
-  /** Sound that belongs to no speech is passed over: its `start` was refused, or its speech has ended. */
+  /** True while sound without a speech is ignored: its `start` was refused, or its speech has ended. */
   #passingOver = false;
-  /** The speech to which something of the other kind has come. */
+  /** Speech for which data of the wrong kind has arrived. */
   #mistaken: StreamSpeech | undefined;
   #commands = Promise.resolve();
   #gone = false;
@@ -82,12 +82,12 @@ export class StreamSession {
     });
   }
 
-  /** What was sent and nobody has taken yet, in bytes. */
+  /** Bytes received and not taken yet. */
   get heldBytes(): number {
     return this.#flow.heldBytes;
   }
 
-  /** Takes a text message. */
+  /** Handles a text message. */
   text(text: string): void {
     let ref: string | undefined;
     try {
@@ -99,15 +99,15 @@ export class StreamSession {
     }
   }
 
-  /** Takes a binary message: sound. */
+  /** Handles a binary message, which is sound. */
   sound(bytes: Uint8Array): void {
     if (this.#last?.isOpen && this.#last.takes === 'sound') return this.#last.push(bytes);
     this.#passOver('Sound', this.#last?.isOpen ? 'in the middle of a text' : 'without a start before it');
   }
 
   /**
-   * The client is gone. What it has sent whole goes on; a speech it had not ended is stopped, unless it closed the
-   * socket in good order, which says as much as `end`.
+   * Ends the session. Complete speeches continue; an incomplete one is stopped, unless the client closed the socket
+   * cleanly, which means the same as `end`.
    */
   leave(orderly: boolean): void {
     this.#gone = true;
@@ -200,7 +200,7 @@ export class StreamSession {
     this.#passOver('Text', this.#last?.isOpen ? 'in the middle of a sound' : 'without a say before it');
   }
 
-  /** What belongs to no speech, or to no speech of its kind, is passed over, and told once. */
+  /** Ignores data without a matching speech, with one warning. */
   #passOver(what: string, where: string): void {
     const speech = this.#last?.isOpen ? this.#last : undefined;
     if (speech ? speech === this.#mistaken : this.#passingOver) return;
@@ -210,7 +210,7 @@ export class StreamSession {
     this.#refuse(error, undefined, null);
   }
 
-  /** Sends in the order in which the messages came, even when the first of them have to wait. */
+  /** Sends commands in the order of their messages, even when the first of them have to wait. */
   #send(agent: Agent, commands: readonly string[], ref: string | undefined): void {
     for (const command of commands) agent.checkCommand(command);
     const { closing } = this.#context;
@@ -223,7 +223,7 @@ export class StreamSession {
   }
 
   get #agent(): Agent {
-    // Asked for each time: an agent that nobody needs is forgotten, and made anew under its name.
+    // Looked up each time: an unused agent is forgotten, and made again under its name.
     return this.#context.bridge.visitAgent(this.#agentName);
   }
 
@@ -259,7 +259,7 @@ export class StreamSession {
     if (this.#gone) return;
     const { unsentBytes } = this.#peer;
     const { maxFollowerBytes } = this.#context.limits;
-    // A position is soon stale; what does not fit any more ends it, as it does for every follower.
+    // Positions are dropped early, as they are soon outdated; any other message that does not fit ends the session.
     if (message.type === 'position' && unsentBytes > maxFollowerBytes / 4) return;
     if (unsentBytes <= maxFollowerBytes) return this.#peer.send(JSON.stringify(message));
     this.#context.bridge.logger.warn(

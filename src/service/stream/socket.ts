@@ -5,17 +5,17 @@ import { isLocalCaller } from '../guards.js';
 import { goesOnWithout, requireVerb } from '../nodes.js';
 import { StreamSession, type StreamPeer } from './session.js';
 
-/** What browsers ask for beside the token that they bring as a subprotocol. */
+/** Subprotocol that browsers request beside the one with their token. */
 const STREAM_SUBPROTOCOL = 'mmdagent-bridge';
-/** How often in a row a ping may stay unanswered while the client is read. */
+/** Maximum number of unanswered pings in a row while the client is read. */
 const MAX_UNANSWERED = 4;
-/** How long a client may take to close when the service ends, in ms. */
+/** Maximum time for clients to close when the service ends, in ms. */
 const CLOSE_MS = 500;
 
-/** Who opened a socket. */
+/** Client of a socket. */
 type Client = Pick<StreamPeer, 'remote' | 'isLocal' | 'requireVerb'> & { goesOnWithout(): boolean };
 
-/** The WebSockets of streams: takes them on, keeps watch that they live, closes them with the service. */
+/** WebSockets of streams: accepts them, pings them, and closes them with the service. */
 export class StreamSockets {
   readonly #context: ServiceContext;
   readonly #server: WebSocketServer;
@@ -28,12 +28,12 @@ export class StreamSockets {
       clientTracking: false,
       perMessageDeflate: false,
       maxPayload: context.limits.maxStreamMessageBytes,
-      // A browser's token comes among the subprotocols, and must not be said back.
+      // A browser's token is among the subprotocols, and must not be echoed.
       handleProtocols: (protocols) => (protocols.has(STREAM_SUBPROTOCOL) ? STREAM_SUBPROTOCOL : false),
     });
   }
 
-  /** Takes an upgrade on. @throws BridgeError STREAM_LIMIT, AGENT_NAME_INVALID or AGENT_LIMIT */
+  /** Accepts an upgrade. @throws BridgeError STREAM_LIMIT, AGENT_NAME_INVALID or AGENT_LIMIT */
   take({ request, socket, head }: UpgradeRequest, agentName: string): void {
     this.#context.bridge.visitAgent(agentName);
     const leave = this.#context.streams.take();
@@ -50,7 +50,7 @@ export class StreamSockets {
     });
   }
 
-  /** Closes every one, in good order, and cuts off who does not close. */
+  /** Closes every socket cleanly, and cuts off clients that do not close. */
   async close(): Promise<void> {
     const closing = [...this.#sockets].map(
       (webSocket) =>
@@ -87,7 +87,7 @@ export class StreamSockets {
     });
   }
 
-  /** A client that is silently gone answers no ping; one that is not read cannot, and is told by the write that fails. */
+  /** Pings a client to notice a silent loss. One that is not read cannot answer; a failed write reports its loss. */
   #watch(webSocket: WebSocket): () => void {
     let unanswered = 0;
     webSocket.on('pong', () => (unanswered = 0));
@@ -108,7 +108,7 @@ function peerOf(webSocket: WebSocket, client: Client): StreamPeer {
       return webSocket.bufferedAmount;
     },
     send: (text) => {
-      // Errors of a write come as the end of the socket.
+      // Write errors are reported by the end of the socket.
       if (webSocket.readyState === WebSocket.OPEN) webSocket.send(text, () => undefined);
     },
     read: (on) => (on ? webSocket.resume() : webSocket.pause()),

@@ -15,35 +15,35 @@ import { Intake, type StreamMark } from './intake.js';
 import type { StreamSay, StreamServerMessage, StreamStart } from './protocol.js';
 import { MarkTag, textPieces } from './text-pieces.js';
 
-/** Live sound that may wait for its turn, in ms; more is dropped, the oldest first. */
+/** Maximum live sound waiting for its turn, in ms; the oldest part of more is dropped. */
 const LIVE_WAIT_MS = 1000;
-/** Marks of one speech under way at once. */
+/** Maximum number of open marks of one speech. */
 const MAX_MARKS = 1000;
-/** Positions come about ten times a second; a mark due sooner than the next one gets a timer of its own. */
+/** Time to the next position, in ms; they come about ten times a second. An earlier mark gets its own timer. */
 const NEXT_POSITION_MS = 120;
-/** Drops of live sound are told no more often than this, in ms. */
+/** Minimum interval of warnings about dropped live sound, in ms. */
 const WARN_EVERY_MS = 1000;
 
-/** What a speech of a stream stands on. */
+/** Options of a stream's speech. */
 export interface StreamSpeechOptions {
   readonly agent: Agent;
   readonly start: StreamStart | StreamSay;
   readonly clock: Clock;
   readonly flow: Flow;
   readonly idleMs: number;
-  /** Live sound waits at the most in so many bytes, whatever its rate. */
+  /** Maximum waiting live sound in bytes, whatever its rate. */
   readonly maxLiveBytes: number;
-  /** How messages name it, unless its client names it. */
+  /** Name in messages, unless its client names it. */
   readonly label: string;
   tell(message: StreamServerMessage): void;
-  /** So much live sound was dropped before its turn. */
+  /** Called with the live sound that was dropped before its turn. */
   onDropped(ms: number): void;
 }
 
 /** One speech whose sound or text comes over a stream. */
 export class StreamSpeech {
   readonly speech: Speech;
-  /** What its client sends. */
+  /** Kind of data its client sends. */
   readonly takes: 'sound' | 'text';
   readonly #options: StreamSpeechOptions;
   readonly #intake: Intake;
@@ -51,7 +51,7 @@ export class StreamSpeech {
   #marksUnderWay = 0;
   #takenMs = 0;
   #markTimer: Timer | undefined;
-  /** Live sound dropped before its turn, in ms; what is dropped later the player counts. */
+  /** Live sound dropped before its turn, in ms; the player counts later drops. */
   #droppedMs = 0;
   #lastWarnedMs = -Infinity;
 
@@ -78,28 +78,28 @@ export class StreamSpeech {
     this.#follow(options.agent.name, start.ref);
   }
 
-  /** True while it takes sound or text. */
+  /** True while it accepts sound or text. */
   get isOpen(): boolean {
     return this.#intake.isOpen;
   }
 
-  /** Takes in sound. */
+  /** Adds sound. */
   push(bytes: Uint8Array): void {
     this.#intake.push(bytes);
   }
 
-  /** Takes in a piece of the text. */
+  /** Adds a piece of the text. */
   write(text: string): void {
     // As UTF-16, so that a piece may be cut even within a character.
     this.#intake.push(Buffer.from(text, 'utf16le'));
   }
 
-  /** Its sound or its text is complete. */
+  /** Ends its sound or text. */
   end(): void {
     this.#intake.end();
   }
 
-  /** Sets a mark behind the sound that has come so far. @throws BridgeError STREAM_LIMIT when too many wait */
+  /** Adds a mark behind the sound so far. @throws BridgeError STREAM_LIMIT when too many are open */
   mark(mark: StreamMark): void {
     if (this.#marksUnderWay >= MAX_MARKS) {
       throw new BridgeError(
@@ -133,7 +133,7 @@ export class StreamSpeech {
     });
   }
 
-  /** Counts what the decoder gave, so that a mark knows its place; and says that the sound is live, if it is. */
+  /** Counts decoded samples, so that marks get their positions; and marks the sound as live, if it is. */
   #counted(sound: Sound, live: boolean, burstMs: number): Sound {
     const count = (block: PcmBlock): void => {
       this.#takenMs += blockMs(block);
@@ -156,7 +156,7 @@ export class StreamSpeech {
     const { tell } = this.#options;
     tell({ ...acceptedEvent(agent, speech), ...(ref !== undefined && { ref }) });
     speech.on('position', ({ positionMs, droppedMs }) => this.#hear(positionMs + droppedMs));
-    // Before the end is told: a client that has heard of the end waits for no mark.
+    // Before the end is reported: a client that has received the end waits for no mark.
     speech.on('ended', (end) => this.#onEnded(end));
     followSpeech(agent, speech, (event) => {
       tell(
@@ -174,7 +174,7 @@ export class StreamSpeech {
     if (nextMs === undefined || nextMs - heardMs > NEXT_POSITION_MS) return;
     this.#markTimer = this.#options.clock.after(nextMs - heardMs, () => {
       const { positionMs, droppedMs } = this.speech.position;
-      // When it was paused meanwhile, the next position sets the timer anew.
+      // After a pause the next position sets the timer again.
       for (const mark of this.#marks.heard(positionMs + droppedMs)) this.#tellMark(mark, true, mark.atMs);
     });
   }

@@ -2,7 +2,7 @@ import type { TextPiece } from '../../tts/script.js';
 import type { Tag } from '../../tts/tags.js';
 import type { StreamMark } from './intake.js';
 
-/** A mark of the client's as a tag in its text: it does nothing, but its place in the sound is told. */
+/** A client's mark as a tag in its text: it does nothing, but its position in the sound is reported. */
 export class MarkTag implements Tag {
   readonly name = 'mark';
   readonly args = [];
@@ -16,8 +16,8 @@ export class MarkTag implements Tag {
 }
 
 /**
- * Text as it came over a stream.
- * @param entries UTF-16 in any cut, with marks between
+ * Returns the text of a stream.
+ * @param entries UTF-16, cut anywhere, with marks in between
  */
 export async function* textPieces(
   entries: AsyncIterable<Uint8Array | StreamMark>,
