@@ -44,6 +44,7 @@ const MAX_GAPS = 1_000;
  * Sound card of the avatar and the buffer before it (protocol.md §4). It is calculated from timestamps,
  * without timers: every call first catches up with the given time, so a thousand playbacks cost nothing
  * between frames.
+ *
  * At every moment received = heard + held + dropped. Times are milliseconds since the upgrade and must not go
  * backwards. A sample counts as heard once the card has taken it.
  */

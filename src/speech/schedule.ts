@@ -2,9 +2,11 @@ import { SAMPLES_PER_MS } from '../base/units.js';
 
 /**
  * Decides when samples may be sent, as a pure function of `now`, without timer or socket.
+ *
  * The agent plays in real time from the arrival of the first frame, so the played samples follow from the
  * clock. A frame may be sent while the agent holds at most the lead; just after, it holds at most lead + one
  * frame (protocol.md §4: the held sound protects against gaps but delays an interruption).
+ *
  * After the agent ran dry, because the process or the source was late, the next frame starts a new anchor:
  * lost time is not made up by a burst, and positions still count samples. All times are monotonic ms.
  */

@@ -21,6 +21,7 @@ const GRACE_MS = 1000;
  * - It emits a string as an 'error' of the output, also after a stop: a listener takes it, and the exit gives
  *   the reason.
  * - It has no option for buffer sizes, and no device for `rec`: both are set through SoX's environment.
+ *
  * The environment is changed only during the synchronous call that creates the process, and restored before
  * it returns.
  * @param path absolute path of the program
