@@ -1,6 +1,6 @@
 /**
- * What a character is to the segmenter. `extend` belongs to the grapheme cluster before it, so nothing may be cut in
- * front of it (UAX #29, GB9 and GB9a).
+ * Class of a character for the segmenter. `extend` belongs to the grapheme cluster before it, so there is no
+ * cut in front of it (UAX #29, GB9 and GB9a).
  */
 export type CharacterClass =
   'terminator' | 'clause' | 'dash' | 'opener' | 'closer' | 'quote' | 'space' | 'newline' | 'extend' | 'other';
@@ -24,7 +24,7 @@ const LETTER_OR_DIGIT = /[\p{L}\p{N}]/u;
 const LOWERCASE = /\p{Ll}/u;
 const UPPERCASE = /\p{Lu}/u;
 
-/** The class of one code point. */
+/** Returns the class of a code point. */
 export function classOf(character: string): CharacterClass {
   const known = CLASSES.get(character);
   if (known) return known;
@@ -33,17 +33,17 @@ export function classOf(character: string): CharacterClass {
   return EXTEND.test(character) ? 'extend' : 'other';
 }
 
-/** True for the scripts of Japanese and Chinese and their punctuation, which write no spaces between words. */
+/** True for the scripts of Japanese and Chinese and their punctuation, which have no spaces between words. */
 export function isCjk(character: string | undefined): boolean {
   return character !== undefined && character > '\u2e7f' && CJK.test(character);
 }
 
-/** True when an engine has something to say for it. */
+/** True when an engine can speak the character. */
 export function isSpoken(character: string): boolean {
   return LETTER_OR_DIGIT.test(character);
 }
 
-/** True for a lower-case letter: the sentence goes on. */
+/** True for a lower-case letter, which continues a sentence. */
 export function isLowercase(character: string): boolean {
   return LOWERCASE.test(character);
 }
@@ -53,21 +53,21 @@ export function isUppercase(character: string): boolean {
   return UPPERCASE.test(character);
 }
 
-/** True for bracket characters that count towards nesting: apostrophes and Markdown marks do not. */
+/** True for bracket characters that count towards nesting; apostrophes and Markdown marks do not. */
 export function isClosingBracket(character: string): boolean {
   return CLASSES.get(character) === 'closer' && !"'’*_`~".includes(character);
 }
 
-/** The last code point of a text, or undefined for an empty one. */
+/** Returns the last code point of a text, or undefined for an empty one. */
 export function lastCodePoint(text: string): string | undefined {
   const code = text.length > 1 ? text.codePointAt(text.length - 2)! : 0;
   return code > 0xffff ? text.slice(-2) : text.slice(-1) || undefined;
 }
 
 /**
- * How wide a character is as a terminal shows it: 2 for East Asian wide characters and emoji, 0 for what extends the
- * one before, else 1. It follows speaking time better than a count of characters does: a kana or an ideograph takes about as
- * long as two Latin letters.
+ * Returns the width of a character in a terminal: 2 for East Asian wide characters and emoji, 0 for
+ * characters that extend the one before, else 1. Width matches speaking time better than a count of
+ * characters: a kana or an ideograph takes about as long as two Latin letters.
  */
 export function columnsOf(character: string): 0 | 1 | 2 {
   if (character < '\u0300') return 1;
@@ -87,7 +87,7 @@ export function columnsOf(character: string): 0 | 1 | 2 {
 }
 
 /**
- * How wide a text is, by {@link columnsOf}.
+ * Returns the width of a text, by {@link columnsOf}.
  * @returns columns, 0 for an empty text
  */
 export function textColumns(text: string): number {

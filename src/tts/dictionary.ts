@@ -1,23 +1,26 @@
 import { BridgeError } from '../base/errors.js';
 import { readTextFile } from '../base/text-file.js';
 
-/** Longer entries than this are cut off, in UTF-16 units: no word is so long. */
+/** Maximum length of an entry, in UTF-16 units; longer ones are cut off. */
 const MAX_WRITTEN = 200;
-/** A word of these scripts is matched whole: `AI` is not found in `said`. Scripts without spaces have no such edges. */
+/**
+ * Scripts whose words are matched as a whole: `AI` is not found in `said`. Scripts without spaces have no
+ * word edges.
+ */
 const EDGED = /[\p{Script=Latin}\p{Script=Greek}\p{Script=Cyrillic}\p{N}]/u;
 
 /**
- * Replacements before synthesis: as it is written, as it is to be said. Case does not matter, the longest match wins.
- * Entries are looked up in a map by the lengths that their first character has, so the time for a text does not depend on
- * the number of entries.
+ * Replaces written words by their pronunciation before synthesis. Case is ignored, and the longest match
+ * wins. Entries are looked up in a map by the lengths that their first character has, so the time for a text
+ * does not depend on the number of entries.
  */
 export class Dictionary {
   readonly #readings = new Map<string, string>();
-  /** By an entry's first UTF-16 unit: the lengths of all entries that begin with it, the longest first. */
+  /** Lengths of all entries, longest first, by the first UTF-16 unit. */
   readonly #lengths = new Map<string, number[]>();
   #steps = 0;
 
-  /** @param entries pairs of what is written and how it is said */
+  /** @param entries pairs of the written word and its pronunciation */
   constructor(entries: Iterable<readonly [written: string, said: string]>) {
     const lengths = new Map<string, Set<number>>();
     for (const [written, said] of entries) {
@@ -37,7 +40,7 @@ export class Dictionary {
     }
   }
 
-  /** How each word is said; written words in lower case. */
+  /** Pronunciations by written word, in lower case. */
   get entries(): ReadonlyMap<string, string> {
     return this.#readings;
   }
@@ -47,12 +50,12 @@ export class Dictionary {
     return this.#readings.size;
   }
 
-  /** Look-ups so far: a measure of the work that does not depend on the machine. */
+  /** Number of look-ups so far: a measure of work that does not depend on the machine. */
   get steps(): number {
     return this.#steps;
   }
 
-  /** Replaces every entry in a text, once: a reading is not replaced again. */
+  /** Replaces every entry in a text, once: replacements are not replaced again. */
   apply(text: string): string {
     if (this.#readings.size === 0) return text;
     const key = folded(text);
@@ -86,9 +89,8 @@ export class Dictionary {
   }
 
   /**
-   * Reads a dictionary from a file: `written = said` or `written<Tab>said` a line, `#` begins a comment; or, by the
-   * ending .yaml, .yml or .json, one mapping.
-   * @throws BridgeError FILE_NOT_FOUND, FILE_UNREADABLE with the line at fault
+   * Reads a dictionary from a file: one `written = said` or `written<Tab>said` per line, with `#` for
+   * comments; or a mapping in a .yaml, .yml or .json file.
    */
   static async load(path: string): Promise<Dictionary> {
     const text = await readTextFile(path);
@@ -98,7 +100,7 @@ export class Dictionary {
   }
 }
 
-/** A text in lower case, character by character, so that every index stays the same. */
+/** Converts a text to lower case, character by character, so that every index stays the same. */
 function folded(text: string): string {
   const lower = text.toLowerCase();
   if (lower.length === text.length) return lower;

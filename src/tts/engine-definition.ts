@@ -6,21 +6,23 @@ import type { EngineHost, TtsEngine, Voice } from './engine.js';
 import { HttpClient } from './http-client.js';
 import type { HttpLimits } from './http-reply.js';
 
-/** One row of the table of engines. */
+/** A row of the table of engines. */
 export interface EngineDefinition {
   readonly name: string;
-  /** What it is, in a few words. */
+  /** Short description. */
   readonly summary: string;
-  /** Its options, from which help and checks derive. */
+  /** Options of the engine, from which help and validation are generated. */
   readonly options: z.ZodObject;
   /**
-   * Makes the engine.
+   * Creates the engine.
    * @throws BridgeError OPTION_INVALID that names the option, ENGINE_KEY_MISSING
    */
   create(options: unknown, host: EngineHost): TtsEngine;
 }
 
-/** Makes a row of the table: options are checked before `create` sees them, and an unknown one is an error. */
+/**
+ * Makes a row of the table. Options are validated before `create` receives them; an unknown one is an error.
+ */
 export function defineEngine<Schema extends z.ZodObject>(row: {
   readonly name: string;
   readonly summary: string;
@@ -51,7 +53,7 @@ function optionError(engine: string, error: z.ZodError): BridgeError {
   );
 }
 
-/** The options of every engine that is asked over HTTP. */
+/** Returns the options of an engine that is used over HTTP. */
 export function httpOptions(defaultBaseUrl: string) {
   return {
     baseUrl: z
@@ -83,7 +85,7 @@ export function httpOptions(defaultBaseUrl: string) {
   };
 }
 
-/** The option of engines that may send samples without a head. */
+/** Returns the option of an engine that may send samples without a header. */
 export function rawFormatOption(help: string) {
   return z
     .string()
@@ -99,7 +101,7 @@ export function rawFormatOption(help: string) {
     .describe(help);
 }
 
-/** The options of every engine that wants a key. */
+/** Returns the options of an engine that needs a key. */
 export function keyOptions(defaultName: string) {
   return {
     keyEnv: z
@@ -114,7 +116,7 @@ export function keyOptions(defaultName: string) {
 }
 
 /**
- * A key from the environment.
+ * Returns a key from the environment.
  * @throws BridgeError ENGINE_KEY_MISSING that names the variable
  */
 export function requiredKey(engine: string, host: EngineHost, name: string): string {
@@ -126,7 +128,7 @@ export function requiredKey(engine: string, host: EngineHost, name: string): str
   );
 }
 
-/** An HTTP client made of an engine's options. */
+/** Creates an HTTP client from an engine's options. */
 export function httpClient(
   engine: string,
   options: { readonly baseUrl: string } & { [Name in keyof HttpLimits]?: number | undefined },
@@ -146,8 +148,8 @@ export function httpClient(
 const MAX_SUGGESTIONS = 8;
 
 /**
- * The voice that a user means: by its id, else by its name in any case, else by the one name that begins so.
- * @throws BridgeError VOICE_UNKNOWN with some that there are
+ * Finds a voice by its id, else by its name in any case, else by the only name with that beginning.
+ * @throws BridgeError VOICE_UNKNOWN with some available voices
  */
 export function findVoice<V extends Voice>(
   engine: string,

@@ -4,55 +4,57 @@ import type { VoiceOptions, TtsEngine, Voice } from './engine.js';
 import { createEngine, type EngineChoice } from './engines.js';
 import type { Speaker } from './synthesis-job.js';
 
-/** Which voice speaks, and how. */
+/** Voice of a speech, and its settings. */
 export interface VoiceChoice {
-  /** A name of the engines' table, an engine, or a function; by default the best of this machine. */
+  /** A name of the engines' table, an engine, or a function; default: the best of this machine. */
   readonly engine?: EngineChoice | undefined;
-  /** The named engine's own options, such as `{ baseUrl }`. Never a key: keys come from the environment, by name. */
+  /**
+   * Options of the named engine, such as `{ baseUrl }`. Never a key: keys come from the environment, by name.
+   */
   readonly engineOptions?: object | undefined;
-  /** As the engine names it. */
+  /** Name of the voice, in the engine's own terms. */
   readonly voice?: string | undefined;
   /** A language tag such as `ja` or `en-US`. */
   readonly language?: string | undefined;
   /** Speed as a factor. */
   readonly rate?: number | undefined;
-  /** Up or down, in semitones. */
+  /** Speed as a factor; 1 is normal. */
   readonly pitchSemitones?: number | undefined;
-  /** Loudness as a linear factor. */
+  /** Pitch shift, in semitones. */
   readonly volume?: number | undefined;
-  /** Speaks what the engine cannot; `none` takes away the one there is by default. */
+  /** Speaks what the engine cannot; `none` disables the default fallback. */
   readonly fallback?: EngineChoice | FallbackVoice | undefined;
 }
 
-/** Who speaks what the engine cannot. */
+/** Engine and voice that speak what the main engine cannot. */
 export interface FallbackVoice {
   readonly engine: EngineChoice;
   readonly engineOptions?: object | undefined;
   readonly voice?: string | undefined;
 }
 
-/** What is kept of one engine of the table, whoever asks for it. */
+/** Settings of one engine of the table, for all requests. */
 export interface EngineSettings {
-  /** Its own options. */
+  /** Options of the engine. */
   readonly options?: object | undefined;
   readonly voice?: string | undefined;
   readonly language?: string | undefined;
 }
 
-/** How text is spoken unless a request says otherwise. */
+/** Voice settings for requests without their own. */
 export interface VoiceDefaults {
   readonly choice?: VoiceChoice | undefined;
-  /** By the engines' names. */
+  /** Settings by engine name. */
   readonly engines?: Readonly<Record<string, EngineSettings>> | undefined;
 }
 
-/** The engine when none is named. */
+/** Default engine. */
 export const DEFAULT_ENGINE = 'auto';
 
-/** Engines kept at once; beyond it the one that was made first is closed. */
+/** Maximum number of engines kept; beyond it the oldest is closed. */
 const MAX_ENGINES = 32;
 
-/** The engines of a bridge: made when they are first named, shared by all agents, closed with the bridge. */
+/** Engines of a bridge: created at their first use, shared by all agents, closed with the bridge. */
 export class EnginePool {
   readonly #host: {
     readonly environment: Readonly<Record<string, string | undefined>>;
@@ -61,7 +63,7 @@ export class EnginePool {
   readonly #defaults: VoiceDefaults;
   readonly #engines = new Map<string, TtsEngine>();
 
-  /** @param host.environment where keys come from */
+  /** @param host.environment source of the keys */
   constructor(
     host: { environment: Readonly<Record<string, string | undefined>>; clock: Clock },
     defaults: VoiceDefaults = {},
@@ -70,7 +72,7 @@ export class EnginePool {
     this.#defaults = defaults;
   }
 
-  /** What a named engine is used with unless a request brings options of its own. */
+  /** Returns the configured options of an engine, used when a request has none of its own. */
   configuredOptions(engine: string): object | undefined {
     const { choice = {}, engines = {} } = this.#defaults;
     const own = Object.hasOwn(engines, engine) ? engines[engine]?.options : undefined;
@@ -79,9 +81,9 @@ export class EnginePool {
   }
 
   /**
-   * A choice with what was left out filled in. The default voice and language belong to the default engine: another
-   * engine would not know them. Options that a request brings stand alone, so that no key goes along to an address that
-   * a request names.
+   * Completes a choice with the defaults. The default voice and language belong to the default engine;
+   * another engine would not know them. Options of a request are used alone, so that no configured key is
+   * sent to an address from a request.
    */
   settle(given: VoiceChoice): VoiceChoice & { readonly engine: EngineChoice } {
     const { choice = {}, engines = {} } = this.#defaults;
@@ -111,7 +113,7 @@ export class EnginePool {
   }
 
   /**
-   * The engine that was asked for.
+   * Returns the engine for a choice.
    * @throws BridgeError ENGINE_UNKNOWN, OPTION_INVALID or ENGINE_KEY_MISSING
    */
   engine(choice: EngineChoice = DEFAULT_ENGINE, options: object = {}): TtsEngine {
@@ -129,7 +131,7 @@ export class EnginePool {
     return made;
   }
 
-  /** Engine, voice and fallback of one speech. @throws as `engine` */
+  /** Returns the engine, voice and fallback of one speech. @throws as `engine` */
   choose(given: VoiceChoice): { engine: TtsEngine; speech: VoiceOptions; fallback: Speaker | undefined } {
     const choice = this.settle(given);
     const { rate, pitchSemitones, volume } = choice;
@@ -140,7 +142,10 @@ export class EnginePool {
     };
   }
 
-  /** The voices of an engine. @throws as `engine`, or the ENGINE_ codes when it cannot be asked */
+  /**
+   * Lists the voices of an engine. @throws as `engine`, or the ENGINE_ codes when the engine cannot be
+   * queried
+   */
   voices(choice: Pick<VoiceChoice, 'engine' | 'engineOptions'>, signal: AbortSignal): Promise<Voice[]> {
     const { engine, engineOptions } = this.settle(choice);
     return this.engine(engine, engineOptions).voices(signal);

@@ -21,7 +21,7 @@ import { aivisspeech, voicevox, voicevoxFamily } from './engines/voicevox.js';
 const openai = { baseUrl: 'https://api.openai.com', model: 'gpt-4o-mini-tts', voice: 'alloy', parallel: 2 };
 const kokoro = { baseUrl: 'http://127.0.0.1:8880', model: 'kokoro', voice: 'af_heart', parallel: 1 };
 
-/** Every engine. A new one is a file in `engines/` and a line here. */
+/** All engines. To add one, add a file in `engines/` and a line here. */
 export const ENGINES: readonly EngineDefinition[] = [
   auto,
   flite,
@@ -44,12 +44,12 @@ export const ENGINES: readonly EngineDefinition[] = [
   program,
 ];
 
-/** What `createEngine` takes: a name of the table with its options, an engine that is already made, or a function. */
+/** Input of `createEngine`: a name of the table, an existing engine, or a function. */
 export type EngineChoice = string | TtsEngine | SpeechFunction;
 
 /**
- * Makes an engine. Nothing is asked of it yet.
- * @param options of the named engine; a key is never among them
+ * Creates an engine without contacting it.
+ * @param options options of the named engine; never a key
  * @throws BridgeError ENGINE_UNKNOWN, OPTION_INVALID or ENGINE_KEY_MISSING
  */
 export function createEngine(

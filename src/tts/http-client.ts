@@ -2,7 +2,7 @@ import { delay, type Clock, type Timer } from '../base/clock.js';
 import { BridgeError, type ErrorCode } from '../base/errors.js';
 import { HttpReply, type HttpLimits } from './http-reply.js';
 
-/** The bounds that hold when nothing is said. */
+/** Default limits. */
 export const HTTP_LIMITS: HttpLimits = {
   firstByteMs: 30_000,
   idleMs: 15_000,
@@ -13,39 +13,41 @@ export const HTTP_LIMITS: HttpLimits = {
 const MAX_WAITS = 2;
 
 const MASK = '***';
-/** Shorter values are no keys, and masking them would make a message unreadable. */
+/**
+ * Minimum length of a secret: shorter values are not keys, and masking them would make a message unreadable.
+ */
 const MIN_SECRET_CHARS = 4;
-/** Services quote keys half masked: `sk-pr****abcd`. What is left of them is nobody's business either. */
+/** Matches half-masked keys as services quote them: `sk-pr****abcd`. The visible rest is masked too. */
 const HALF_MASKED = /[\w-]*\*{3,}[\w*-]*/g;
 
-/** What an HTTP client is made with. */
+/** Options of an HTTP client. */
 export interface HttpClientOptions {
-  /** The engine's name, for messages. */
+  /** Name of the engine in messages. */
   readonly engine: string;
-  /** `http://host:port`, with a path where the engine sits below one. */
+  /** `http://host:port`, with a path if the engine is below one. */
   readonly baseUrl: string;
-  /** Sent with every request. */
+  /** Headers of every request. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
-  /** Never shown in an error. */
+  /** Values that must not appear in an error. */
   readonly secrets?: readonly (string | undefined)[] | undefined;
   readonly limits?: Partial<HttpLimits> | undefined;
   readonly clock: Clock;
 }
 
-/** One request. */
+/** A request. */
 export interface HttpRequest {
   readonly method?: 'GET' | 'POST' | undefined;
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>> | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
-  /** An object is sent as JSON, a string as it stands; undefined sends no body. */
+  /** An object is sent as JSON, a string unchanged; undefined sends no body. */
   readonly body?: string | object | undefined;
-  /** Statuses that are handed back although they are errors, such as 404 for a path that older builds lack. */
+  /** Error statuses that are returned instead of thrown, such as 404 for a path that older builds lack. */
   readonly accept?: readonly number[] | undefined;
 }
 
 /**
- * Asks an engine over HTTP, by Node's own `fetch`. Every failure is a BridgeError that names the engine and shows no key.
- * Redirects are not followed: a key in a header of its own would go along to wherever they lead.
+ * HTTP client for an engine, using Node's own `fetch`. Every failure is a BridgeError that names the engine
+ * and contains no key. Redirects are not followed: a key in a custom header would be sent to their target.
  */
 export class HttpClient {
   readonly engine: string;
@@ -59,10 +61,11 @@ export class HttpClient {
   }
 
   /**
-   * Sends a request and waits for the reply's head. A 429 or 503 that says when to come back is waited for, within bounds.
-   * @returns the reply; its body is to be taken or cancelled
-   * @throws BridgeError ENGINE_UNREACHABLE, ENGINE_DENIED, ENGINE_BUSY, ENGINE_REFUSED, ENGINE_TIMEOUT or ENGINE_FAILED, or the
-   * signal's reason
+   * Sends a request and waits for the response head. After a 429 or 503 with a retry time it waits and
+   * retries, within limits.
+   * @returns the reply; its body must be read or cancelled
+   * @throws BridgeError ENGINE_UNREACHABLE, ENGINE_DENIED, ENGINE_BUSY, ENGINE_REFUSED, ENGINE_TIMEOUT or
+   * ENGINE_FAILED, or the signal's reason
    */
   async request(path: string, request: HttpRequest, signal: AbortSignal): Promise<HttpReply> {
     for (let waits = 0; ; waits++) {
@@ -78,17 +81,17 @@ export class HttpClient {
   }
 
   /**
-   * An error of this engine, without secrets.
-   * @param what what happened, to follow the engine's name
+   * Creates an error of this engine, without secrets.
+   * @param what description of the fault, to follow the engine's name
    */
   error(code: ErrorCode, what: string, cause?: unknown): BridgeError {
     const message = this.redact(`The engine ${this.engine} ${what}`);
     if (cause === undefined) return new BridgeError(code, message);
-    // The cause's own text can quote a header with the key in it, so only a clean copy is kept.
+    // The original message can quote a header with the key, so only a redacted copy is kept.
     return new BridgeError(code, message, { cause: new Error(this.redact(reasonOf(cause))) });
   }
 
-  /** A text without this engine's secrets. */
+  /** Returns a text without this engine's secrets. */
   redact(text: string): string {
     return redact(text, this.#options.secrets ?? []);
   }
@@ -118,7 +121,7 @@ export class HttpClient {
       const response = await fetch(this.#url(path, request.query), {
         method: request.method ?? 'POST',
         headers: {
-          // A compressed body has no length that could be checked, and sound does not shrink.
+          // A compressed body has no length that could be checked, and sound does not compress well.
           'accept-encoding': 'identity',
           ...(json ? { 'content-type': 'application/json' } : {}),
           ...headers,
@@ -176,7 +179,9 @@ export class HttpClient {
   }
 }
 
-/** The message of an error, or of what fetch hides below it: `connect ECONNREFUSED 127.0.0.1:50021`. */
+/**
+ * Returns the message of an error, or of the cause that fetch hides: `connect ECONNREFUSED 127.0.0.1:50021`.
+ */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { cause } = error;
@@ -184,7 +189,7 @@ function reasonOf(error: unknown): string {
   return cause instanceof Error && cause.message ? cause.message : error.message;
 }
 
-/** A `Retry-After` in seconds or as a date, in milliseconds. */
+/** Converts a `Retry-After`, in seconds or as a date, to milliseconds. */
 function retryAfterMs(value: string | undefined): number | undefined {
   if (value === undefined) return undefined;
   if (/^\d+(?:\.\d+)?$/.test(value)) return Number(value) * 1000;
@@ -193,7 +198,7 @@ function retryAfterMs(value: string | undefined): number | undefined {
 }
 
 /**
- * A text without the secrets in it, however a message came to quote them: as they are, in a URL, or half masked.
+ * Removes secrets from a text in any form: unchanged, in a URL, or half masked.
  * @param secrets keys and tokens; undefined ones and those under four characters are ignored
  */
 export function redact(text: string, secrets: readonly (string | undefined)[]): string {

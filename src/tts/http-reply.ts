@@ -9,41 +9,44 @@ import type { SynthesisPart } from './engine.js';
 
 const MAX_JSON_BYTES = 64 * 1024 * 1024;
 
-/** Bounds of a conversation with an engine. */
+/** Limits of the communication with an engine. */
 export interface HttpLimits {
-  /** From the request to the reply's head. An engine that answers with whole utterances needs time to make them. */
+  /**
+   * Timeout from the request to the response head. An engine that sends whole utterances needs time to make
+   * them.
+   */
   readonly firstByteMs: number;
-  /** Between two pieces of the reply. */
+  /** Timeout between two pieces of the response. */
   readonly idleMs: number;
-  /** Of one reply. */
+  /** Maximum size of a response. */
   readonly maxReplyBytes: number;
-  /** The longest `Retry-After` that is waited for; beyond it the request fails. */
+  /** Longest `Retry-After` that is waited for; with a longer one the request fails. */
   readonly maxRetryAfterMs: number;
 }
 
-/** Makes the errors of one engine, without its secrets. */
+/** Creates the errors of one engine, without its secrets. */
 export interface EngineErrors {
-  /** @param what what happened, to follow the engine's name */
+  /** @param what description of the fault, to follow the engine's name */
   error(code: ErrorCode, what: string, cause?: unknown): BridgeError;
   redact(text: string): string;
 }
 
-/** What a reply needs of the request that it answers. */
+/** State of the request that a reply belongs to. */
 export interface ReplyContext {
   readonly client: EngineErrors;
   /** Ends the request. */
   readonly controller: AbortController;
   readonly signal: AbortSignal;
-  /** The listener on `signal`, removed when the reply ends. */
+  /** Listener on `signal`, removed when the reply ends. */
   readonly onAbort: () => void;
   readonly clock: Clock;
   readonly limits: HttpLimits;
 }
 
-/** The reply of an engine, its body still to come. Take the body by one of the methods, or cancel it. */
+/** Response of an engine whose body is still to come. Read the body with one of the methods, or cancel it. */
 export class HttpReply {
   readonly status: number;
-  /** Without parameters, in lower case; empty when the engine does not say. */
+  /** Content type without parameters, in lower case; empty when absent. */
   readonly contentType: string;
   readonly #response: Response;
   readonly #context: ReplyContext;
@@ -55,15 +58,15 @@ export class HttpReply {
     this.contentType = mediaType(response.headers.get('content-type') ?? undefined);
   }
 
-  /** A header's value, undefined when it is not there. */
+  /** Returns the value of a header, or undefined. */
   header(name: string): string | undefined {
     return this.#response.headers.get(name) ?? undefined;
   }
 
   /**
-   * The body as it comes. Ending the iteration early ends the request.
-   * @throws BridgeError ENGINE_TIMEOUT when nothing came for too long, ENGINE_FAILED when it broke off or is too
-   * large, or the signal's reason
+   * Reads the body as it comes. Ending the iteration early ends the request.
+   * @throws BridgeError ENGINE_TIMEOUT when nothing came for too long, ENGINE_FAILED when it broke off or is
+   * too large, or the signal's reason
    */
   async *bytes(maxBytes = this.#context.limits.maxReplyBytes): AsyncGenerator<Uint8Array, void, undefined> {
     const { client, controller, signal, onAbort, clock, limits } = this.#context;
@@ -99,8 +102,9 @@ export class HttpReply {
   }
 
   /**
-   * The body as sound that has a head of its own.
-   * @throws BridgeError ENGINE_FAILED with the engine's words when it is a text: an error page with status 200
+   * Reads the body as sound with a header.
+   * @throws BridgeError ENGINE_FAILED with the engine's message when the body is text: an error page with
+   * status 200
    */
   async *audio(): AsyncGenerator<Uint8Array, void, undefined> {
     let head: Uint8Array | undefined = new Uint8Array(0);
@@ -109,7 +113,7 @@ export class HttpReply {
         yield chunk;
         continue;
       }
-      // A head can come byte by byte.
+      // A header can come byte by byte.
       head = Buffer.concat([head, chunk]);
       const enough = isText(head) || isTextType(this.contentType) ? MAX_TEXT_BYTES : TEXT_HEAD_BYTES;
       if (head.length < enough) continue;
@@ -121,9 +125,10 @@ export class HttpReply {
   }
 
   /**
-   * The body as sound that may be headerless samples: its first bytes and its label decide what it is.
-   * @param raw what the engine sends when it sends samples; its label (`audio/L16;rate=…`, `x-sample-rate`) counts for more
-   * @param stated what a user says that it sends: counts for more than the label
+   * Reads the body as sound that may be headerless samples; its first bytes and its label decide the format.
+   * @param raw usual format of the engine's samples; the label (`audio/L16;rate=…`, `x-sample-rate`) takes
+   * precedence
+   * @param stated format given by the user; takes precedence over the label
    * @throws BridgeError as `audio`
    */
   async *sound(raw: RawFormat, stated?: RawFormat): AsyncGenerator<SynthesisPart, void, undefined> {
@@ -134,8 +139,8 @@ export class HttpReply {
   }
 
   /**
-   * The body as JSON of a known shape.
-   * @throws BridgeError ENGINE_FAILED when it is none
+   * Reads the body as JSON of a known shape.
+   * @throws BridgeError ENGINE_FAILED when it does not match
    */
   async json<T>(schema: ZodType<T>): Promise<T> {
     const text = await this.#text(MAX_JSON_BYTES);
@@ -157,7 +162,7 @@ export class HttpReply {
     );
   }
 
-  /** The first words of a text body, for a message; empty for anything else. Ends the request. */
+  /** Returns the first words of a text body, for a message; empty for anything else. Ends the request. */
   async excerpt(): Promise<string> {
     const parts: Uint8Array[] = [];
     let length = 0;
@@ -197,7 +202,7 @@ export class HttpReply {
     return Buffer.concat(parts).toString('utf8');
   }
 
-  /** What a body says, as one short line without secrets. */
+  /** Returns the text of a body as one short line without secrets. */
   #words(bytes: Uint8Array): string {
     return this.#context.client.redact(wordsOf(bytes));
   }

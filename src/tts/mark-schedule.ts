@@ -4,25 +4,26 @@ import { markTimeMs, spanTimeMs } from './mark-times.js';
 import type { TextMark } from './script.js';
 import type { Tag } from './tags.js';
 
-/** How long a column of text sounds, in voices at their own speed: 14 to 16 Latin letters a second. */
+/** Duration of a column of text, in ms, at a voice's own speed: 14 to 16 Latin letters a second. */
 const MS_PER_COLUMN = 65;
 
-/** What a job knows of its utterance's time; it may know more later. */
+/** Timing that a job knows of its utterance; it may grow. */
 interface JobTiming {
   readonly info: { readonly durationMs?: number | undefined } | undefined;
   readonly phonemes: readonly PhonemeTiming[];
   readonly spans: readonly TextSpan[];
 }
 
-/** A tag and when it is heard, in milliseconds of the whole sound. */
+/** A tag and its time, in milliseconds of the whole sound. */
 export interface TimedMark {
   readonly tag: Tag;
   readonly atMs: number;
 }
 
 /**
- * When the tags of one segment are heard. Where the engine tells the utterance's length or its sounds, all are known before the
- * first block; where it streams without a word of time, each is told when the sound has come about so far.
+ * Computes the times of a segment's tags. If the engine reports the utterance's length or its sounds, all
+ * times are known before the first block; if it streams without timing, each tag is due when the sound has
+ * come about so far.
  */
 export class MarkSchedule {
   readonly #text: string;
@@ -30,7 +31,7 @@ export class MarkSchedule {
   readonly #startMs: number;
   readonly #job: JobTiming;
 
-  /** @param startMs where the segment begins in the whole sound */
+  /** @param startMs start of the segment in the whole sound */
   constructor(text: string, marks: readonly TextMark[], startMs: number, job: JobTiming) {
     this.#text = text;
     this.#waiting = [...marks];
@@ -38,7 +39,10 @@ export class MarkSchedule {
     this.#job = job;
   }
 
-  /** The marks whose time is known, or reached by the sound. @param untilMs of the segment, the coming block included */
+  /**
+   * Returns the marks whose time is known or reached. @param untilMs position in the segment, with the coming
+   * block
+   */
   due(untilMs: number): TimedMark[] {
     return this.#takeWhile((at) => {
       const known = this.#knownMs(at);
@@ -48,7 +52,7 @@ export class MarkSchedule {
     });
   }
 
-  /** The marks that are left when the segment's sound has ended. */
+  /** Returns the remaining marks after the end of the segment's sound. */
   rest(durationMs: number): TimedMark[] {
     return this.#takeWhile((at) => Math.min(durationMs, this.#knownMs(at) ?? durationMs));
   }

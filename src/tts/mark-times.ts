@@ -1,14 +1,14 @@
 import { textColumns } from './characters.js';
 import type { PhonemeTiming, TextSpan } from './engine.js';
 
-/** What is known of how an utterance lies in time. */
+/** Known timing of an utterance. */
 export interface UtteranceTiming {
   readonly durationMs: number;
   readonly phonemes?: readonly PhonemeTiming[] | undefined;
   readonly spans?: readonly TextSpan[] | undefined;
 }
 
-/** A place in the text and when it is heard; both rise together. */
+/** A position in the text and its time; both only increase. */
 interface Anchor {
   readonly at: number;
   readonly ms: number;
@@ -18,8 +18,9 @@ const SILENT = new Set(['sil', 'pau', 'sp']);
 const CLAUSE_END = /[、，,;；:：。！？!?…]\s*(?=\S)/gu;
 
 /**
- * When a place in a text is heard, in milliseconds from its utterance's start: by the engine's word or character times where
- * there are any; else between silences that match the text's clauses; else in proportion to the text's width.
+ * Returns the time of a position in a text, in milliseconds from the utterance's start: by the engine's word
+ * or character times if available; else between silences that match the text's clauses; else in proportion to
+ * the text's width.
  * @param at an index into the text, 0 to its length
  */
 export function markTimeMs(text: string, at: number, timing: UtteranceTiming): number {
@@ -34,8 +35,8 @@ export function markTimeMs(text: string, at: number, timing: UtteranceTiming): n
 }
 
 /**
- * The same by the engine's word or character times alone, while they are still coming.
- * @returns undefined while they do not reach the place
+ * Returns the time of a position by the engine's word or character times alone, while they are still coming.
+ * @returns undefined while they do not reach the position
  */
 export function spanTimeMs(text: string, at: number, spans: readonly TextSpan[]): number | undefined {
   const anchors = spanAnchors(text, spans);
@@ -44,7 +45,7 @@ export function spanTimeMs(text: string, at: number, spans: readonly TextSpan[])
   return markTimeMs(text, at, { durationMs: reached.ms, spans });
 }
 
-/** Follows the words or characters through the text; what the engine normalised away is stepped over. */
+/** Matches the words or characters to the text; words that the engine normalised away are skipped. */
 function spanAnchors(text: string, spans: readonly TextSpan[]): Anchor[] | undefined {
   const anchors: Anchor[] = [];
   let from = 0;
@@ -52,7 +53,7 @@ function spanAnchors(text: string, spans: readonly TextSpan[]): Anchor[] | undef
   for (const span of spans) {
     const word = span.text.trim();
     const at = word ? text.indexOf(word, from) : -1;
-    // A word found far ahead is another one of the same spelling.
+    // A match far ahead is another occurrence of the word.
     if (at === -1 || at - from > 40) continue;
     anchors.push({ at, ms: span.startMs }, { at: at + word.length, ms: span.endMs });
     from = at + word.length;

@@ -1,4 +1,4 @@
-/** Bounds of what is held until a line is judged, in UTF-16 units. */
+/** Maximum length held until a line is judged, in UTF-16 units. */
 const MAX_LINE = 2000;
 const MAX_LINE_HEAD = 80;
 const MAX_FENCE = 500;
@@ -14,7 +14,7 @@ const BULLET = /(?:[-*+][ \t]+|[•・‣▪][ \t\u3000]*|[●○◆◇■□][ 
 const DELIMITER_ROW = /^\|?:?-+:?(?:\|:?-+:?)*\|?$/;
 const DEFINITION = /\[[^\]\n]{1,100}\]:[ \t]*<?(?:https?:\/\/|\/|#|mailto:)[^\n]{0,1000}(?:\n|$)/y;
 
-/** Beginning of a line of Markdown; `length` counts the characters that it takes. */
+/** Beginning of a Markdown line; `length` is its length in characters. */
 export type LineStart =
   | { readonly kind: 'wait' }
   /** An empty line. */
@@ -25,11 +25,11 @@ export type LineStart =
   | { readonly kind: 'fence'; readonly length: number; readonly close: RegExp }
   /** The mark of a heading or of an item. */
   | { readonly kind: 'block'; readonly length: number }
-  /** A mark of a quotation; another beginning follows. */
+  /** A quotation mark; another line beginning follows. */
   | { readonly kind: 'quote'; readonly length: number }
   /** A line of dashes, stars or equals signs. */
   | { readonly kind: 'rule'; readonly length: number }
-  /** A whole line that tells the address of a link. */
+  /** A whole line that defines the address of a link. */
   | { readonly kind: 'definition'; readonly length: number }
   /** Plain text after the white space. */
   | { readonly kind: 'text'; readonly length: number };
@@ -37,11 +37,11 @@ export type LineStart =
 const WAIT: LineStart = { kind: 'wait' };
 
 /**
- * Judges the beginning of a line in a text that comes in pieces.
+ * Classifies the beginning of a line in a text that comes in pieces.
  * @param from index of the line's first character
- * @param final no more text comes
- * @param inTable the line above was a row of a table
- * @returns `wait` when more text must come first
+ * @param final true when no more text comes
+ * @param inTable true when the line above was a row of a table
+ * @returns `wait` when more text is needed
  */
 export function judgeLineStart(text: string, from: number, final: boolean, inTable: boolean): LineStart {
   const indent = lengthAt(INDENT, text, from);
@@ -82,7 +82,7 @@ export function judgeLineStart(text: string, from: number, final: boolean, inTab
   }
   const bullet = lengthAt(BULLET, text, at);
   if (bullet > 0) {
-    // A box of a task may follow.
+    // A task box may follow.
     if (!whole && bullet + 4 > left && /(?:^|[ \t])\[?[ xX]?\]?$/.test(line)) return WAIT;
     return { kind: 'block', length: indent + bullet };
   }
@@ -91,7 +91,7 @@ export function judgeLineStart(text: string, from: number, final: boolean, inTab
     if (definition > 0 && whole) return { kind: 'definition', length: indent + definition };
     if (!whole && left < MAX_DEFINITION && /^\[[^\]\n]{0,100}(?:\](?::[^\n]*)?)?$/.test(line)) return WAIT;
   }
-  // A table may begin without a bar: its second line tells.
+  // A table may begin without a bar; its second line decides.
   const head = lengthAt(LINE_HEAD, text, at);
   const stop = text.charAt(at + head);
   if (stop === '' && !final && head < MAX_LINE_HEAD) return WAIT;
@@ -112,7 +112,7 @@ export function isDelimiterRow(line: string): boolean {
   return DELIMITER_ROW.test(line.replace(/[ \t]/g, ''));
 }
 
-/** A row of a table without a bar at its head has one soon. */
+/** True when a bar comes early in the line, as in a table row without a leading bar. */
 function hasEarlyBar(line: string): boolean {
   return line.slice(0, MAX_LINE_HEAD).replaceAll('\\|', '').includes('|');
 }

@@ -8,22 +8,22 @@ const INLINE =
   /^(?:a|abbr|b|bdi|bdo|big|br|button|cite|code|data|del|dfn|em|font|i|img|input|ins|kbd|label|link|mark|meta|nobr|q|rb|rbc|ruby|s|samp|select|small|span|strike|strong|sub|sup|time|tt|u|var|wbr|option|textarea|video|picture|source|svg|answer|response|output|final|final_answer)$/i;
 /** Elements whose content is never text. */
 const SILENT = /^(?:script|style|rt|rp|template|noscript|svg|head)$/i;
-/** SSML §3.2.3, as lengths in the usual engines. */
+/** Break strengths of SSML §3.2.3, as lengths of common engines. */
 const BREAK_MS: Readonly<Record<string, number>> = {
   ...{ none: 0, 'x-weak': 100, weak: 250, medium: 500, strong: 750, 'x-strong': 1000 },
 };
 const MAX_BREAK_MS = 10_000;
 
 /**
- * What a tag of HTML, SSML or a language model's own means for speech: its content is reasoning or never text, a pause, a
- * break between sentences, nothing at all, or something that is left out with a warning.
+ * Meaning of a tag of HTML, SSML or a language model for speech: content that is not spoken, a pause, a
+ * sentence break, no effect, or a tag that is ignored with a warning.
  */
 export type TagMeaning =
   'reasoning' | 'pause' | 'silent' | 'code' | 'table' | 'line' | 'paragraph' | 'nothing' | 'ignored';
 
 /**
- * Judges a tag by its name.
- * @param bare it has neither attributes nor a slash at its end
+ * Returns the meaning of a tag.
+ * @param bare true without attributes and without a slash at its end
  */
 export function tagMeaning(name: string, bare: boolean): TagMeaning {
   if (REASONING.test(name)) return 'reasoning';
@@ -33,12 +33,12 @@ export function tagMeaning(name: string, bare: boolean): TagMeaning {
   if (/^table$/i.test(name)) return 'table';
   if (/^(?:li|h[1-6]|t[dhr]|p)$/i.test(name)) return 'paragraph';
   if (/^br$/i.test(name) || BLOCK.test(name)) return 'line';
-  // HTML has a `sub` and a `mark` of its own, without attributes.
+  // HTML also has `sub` and `mark`, without attributes.
   if (SSML.test(name) && !(bare && /^(?:sub|mark)$/i.test(name))) return 'ignored';
   return INLINE.test(name) ? 'nothing' : 'ignored';
 }
 
-/** Length of an SSML `<break>`. @param attributes as they stand in the tag */
+/** Returns the length of an SSML `<break>`. @param attributes attributes as in the tag */
 export function breakMs(attributes: string): number {
   const [, count, unit] = /\btime\s*=\s*["']?\+?(\d*\.?\d+)(ms|s)\b/i.exec(attributes) ?? [];
   if (count !== undefined)

@@ -1,35 +1,35 @@
 import { systemClock, type Clock, type Timer } from '../base/clock.js';
 
-/** Waits for a text that is being written. */
+/** Timeouts for a text that is being written. */
 export interface PaceOptions {
-  /** A writer silent for this long has finished the sentence that stands complete. 80 by default. */
+  /** Pause of the writer after which a complete sentence is final. Default 80. */
   readonly settleMs?: number | undefined;
-  /** A writer silent for this long is not waited for: what can be said is said. 2,000 by default. */
+  /** Pause of the writer after which everything speakable is spoken. Default 2,000. */
   readonly pauseMs?: number | undefined;
   readonly clock?: Clock | undefined;
-  /** Ends the iteration with its reason; the text's iterator is told to return. */
+  /** Ends the iteration with its reason and returns the text's iterator. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A step of text preparation: takes pieces and gives out what has become certain, in order. */
+/** A step of text preparation: takes pieces and returns results that are certain, in order. */
 export interface TextStage<Piece, Result> {
-  /** True while there is something to say that has not been given out. */
+  /** True while there is speech that has not been returned. */
   readonly hasSpeech: boolean;
   push(piece: Piece): Result[];
-  /** The writer paused for a moment. */
+  /** Handles a short pause of the writer. */
   settle(): Result[];
-  /** The writer paused for long. */
+  /** Handles a long pause of the writer. */
   drain(): Result[];
-  /** The text has ended. */
+  /** Handles the end of the text. */
   flush(): Result[];
 }
 
-/** After this many UTF-16 units of text, other work of the process has its turn. */
+/** UTF-16 units of text after which other work of the process gets a turn. */
 const SLICE_CHARS = 1024;
 
 /**
- * Feeds a text that is being written to a stage, and tells the stage of the writer's pauses. The text is pulled: nothing is
- * read ahead of who takes the results. A long piece does not hold up the event loop.
+ * Feeds a text that is being written to a stage and reports the writer's pauses. The text is pulled: nothing
+ * is read before the results are taken. A long piece does not block the event loop.
  */
 export async function* paced<Piece, Result>(
   text: AsyncIterable<Piece>,
@@ -61,7 +61,7 @@ export async function* paced<Piece, Result>(
     open = false;
     yield* stage.flush();
   } finally {
-    // Not waited for: a generator that is asked to return answers only after its pending piece.
+    // Not awaited: a generator returns only after its pending piece.
     if (open) void Promise.resolve(pieces.return?.()).catch(() => undefined);
   }
 }
@@ -74,7 +74,7 @@ function* slicesOf<Piece>(piece: Piece): Generator<Piece> {
   for (let at = 0; at < piece.length; at += SLICE_CHARS) yield piece.slice(at, at + SLICE_CHARS) as Piece;
 }
 
-/** A promise that can be waited for in steps, without one more reaction on it for each step. */
+/** A promise that can be awaited in steps without adding a reaction for each step. */
 class Arrival<Value> {
   readonly promise: Promise<Value>;
   readonly #clock: Clock;
@@ -95,8 +95,8 @@ class Arrival<Value> {
 
   /**
    * Waits for the promise.
-   * @param ms at most so long; without a bound when undefined
-   * @returns whether it has settled
+   * @param ms maximum wait; unlimited when undefined
+   * @returns true when it has settled
    * @throws the signal's reason when it is aborted
    */
   async within(ms: number | undefined): Promise<boolean> {

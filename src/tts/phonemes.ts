@@ -9,7 +9,9 @@ const mora = z.looseObject({
   pitch: z.number().nullish(),
 });
 
-/** The part of a VOICEVOX AudioQuery that this project reads or sets; all else passes through unchanged. */
+/**
+ * Part of a VOICEVOX AudioQuery that this project reads or sets; everything else passes through unchanged.
+ */
 export const audioQuerySchema = z.looseObject({
   accent_phrases: z.array(
     z.looseObject({
@@ -31,23 +33,27 @@ export const audioQuerySchema = z.looseObject({
 export type AudioQuery = z.output<typeof audioQuerySchema>;
 type Mora = z.output<typeof mora>;
 
-/** The engine makes sound in frames of 256 samples at 24 kHz and rounds every phoneme to whole ones. */
+/**
+ * Frame rate of the engine: it works in frames of 256 samples at 24 kHz and rounds every phoneme to whole
+ * frames.
+ */
 const FRAMES_PER_SECOND = 93.75;
-/** A question's last vowel is said once more, rising, for this long. */
+/** Length of the rising repetition of a question's last vowel, in seconds. */
 const UPSPEAK_SECONDS = 0.15;
 
-/** What the engine does beside the query. */
+/** Behaviour of the engine besides the query. */
 export interface AudioQueryTiming {
-  /** `enable_interrogative_upspeak`, true unless it was turned off. */
+  /** `enable_interrogative_upspeak`; default true. */
   readonly upspeak?: boolean | undefined;
   /** False for engines of the family that do not round phonemes to VOICEVOX's frames. */
   readonly frames?: boolean | undefined;
 }
 
 /**
- * The phonemes of a VOICEVOX-family utterance with their lengths, as `/synthesis` will speak them: pauses set and scaled,
- * all divided by the speed, each rounded to whole frames (to even at a half), so that nothing drifts.
- * @returns an empty list when the engine fills in no lengths (AivisSpeech gives zeros)
+ * Returns the phonemes of a VOICEVOX-family utterance with their lengths as `/synthesis` speaks them: pauses
+ * set and scaled, everything divided by the speed, each rounded to whole frames (half to even), so that
+ * nothing drifts.
+ * @returns an empty list when the engine reports no lengths (AivisSpeech sends zeros)
  */
 export function audioQueryPhonemes(query: AudioQuery, timing: AudioQueryTiming = {}): PhonemeTiming[] {
   const { upspeak = true, frames = true } = timing;
@@ -86,7 +92,10 @@ function roundHalfEven(value: number): number {
 
 const wavRange = z.looseObject({ start: z.number(), end: z.number() });
 
-/** COEIROINK's answer to `/v1/predict_with_duration`: a WAV and where in it each phoneme lies, in samples. */
+/**
+ * COEIROINK's response to `/v1/predict_with_duration`: a WAV and the position of each phoneme in it, in
+ * samples.
+ */
 export const wavWithDurationSchema = z.looseObject({
   wavBase64: z.string(),
   moraDurations: z.array(
@@ -102,8 +111,8 @@ export const wavWithDurationSchema = z.looseObject({
 export type MoraDurations = z.output<typeof wavWithDurationSchema>['moraDurations'];
 
 /**
- * The phonemes of a COEIROINK utterance with their lengths; what lies between two ranges is silence.
- * @param sampleRateHz of the WAV that came with them
+ * Returns the phonemes of a COEIROINK utterance with their lengths; gaps between ranges are silence.
+ * @param sampleRateHz rate of the WAV that came with them
  */
 export function moraDurationPhonemes(durations: MoraDurations, sampleRateHz: number): PhonemeTiming[] {
   const phonemes: PhonemeTiming[] = [];

@@ -4,27 +4,27 @@ import { BridgeError } from '../base/errors.js';
 
 /** A program that writes a sound to its standard output. */
 export interface ProgramCall {
-  /** The engine's name, for messages. */
+  /** Name of the engine in messages. */
   readonly engine: string;
-  /** A name on PATH, or a path. */
+  /** Program name on PATH, or a path. */
   readonly program: string;
   readonly args: readonly string[];
-  /** Written to its standard input; the input is empty without it. */
+  /** Text for its standard input; default: empty. */
   readonly stdin?: string | undefined;
-  /** How to get the program, for whom it is missing. */
+  /** Install instruction, for the error when it is missing. */
   readonly install?: string | undefined;
-  /** It writes its sound to a file, and nothing to its standard output. */
+  /** True when it writes its sound to a file and nothing to its standard output. */
   readonly writesFile?: boolean | undefined;
-  /** How long it may write nothing. */
+  /** Maximum time without output, in ms. */
   readonly idleMs: number;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
 
 /**
- * Runs a program, without a shell, and takes what it writes. Ending the iteration early stops it.
- * @throws BridgeError ENGINE_MISSING when it is not there; ENGINE_FAILED with its last words when it fails or writes nothing;
- * ENGINE_TIMEOUT; or the signal's reason
+ * Runs a program without a shell and returns its output. Ending the iteration early stops it.
+ * @throws BridgeError ENGINE_MISSING when it does not exist; ENGINE_FAILED with the end of its standard error
+ * when it fails or writes nothing; ENGINE_TIMEOUT; or the signal's reason
  */
 export async function* programSound(call: ProgramCall): AsyncGenerator<Uint8Array, void, undefined> {
   const { engine, program: name, args, idleMs, clock, signal } = call;
@@ -75,7 +75,7 @@ export async function* programSound(call: ProgramCall): AsyncGenerator<Uint8Arra
 
 /**
  * Finds a program.
- * @param install how to get it, for the advice
+ * @param install install instruction, for the advice
  * @throws BridgeError ENGINE_MISSING
  */
 export async function requireProgram(engine: string, name: string, install?: string): Promise<string> {

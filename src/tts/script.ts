@@ -6,36 +6,36 @@ import { TextCleaner, type CleanedPiece, type CleanerOptions, type SkipKind } fr
 /** A tag inside a segment. */
 export interface TextMark {
   readonly tag: Tag;
-  /** Where in the segment's text it stood: an index, up to its length. */
+  /** Index in the segment's text, up to its length. */
   readonly at: number;
 }
 
-/** A piece of a text that is being written; a tag may stand between two pieces as it stands in a text. */
+/** A piece of a text that is being written; a tag may come between two pieces as in a text. */
 export type TextPiece = string | Tag;
 
-/** One step of a spoken text. */
+/** A step of a spoken text. */
 export type ScriptItem =
   | { readonly kind: 'segment'; readonly text: string; readonly marks: readonly TextMark[] }
   | { readonly kind: 'pause'; readonly ms: number }
   | { readonly kind: 'mark'; readonly tag: Tag }
-  /** A part that is not to be spoken, by its first characters. */
+  /** A part that is not spoken, by its first characters. */
   | { readonly kind: 'skipped'; readonly what: SkipKind; readonly text: string };
 
 /** Options of a script. */
 export interface ScriptOptions extends SegmenterOptions, PaceOptions, CleanerOptions {
   readonly tags?: TagTable | undefined;
   readonly unknownTags?: UnknownTags | undefined;
-  /** Further placeholders of a tag's commands: `{ model: 'mei' }` fills `{model}`. */
+  /** Additional placeholders of a tag's commands: `{ model: 'mei' }` fills `{model}`. */
   readonly tagVariables?: Readonly<Record<string, string>> | undefined;
-  /** Told each tag that the table does not know and that is not spoken. */
+  /** Called with each unknown tag that is not spoken. */
   readonly onDropped?: ((tag: string) => void) | undefined;
-  /** Told each tag of SSML, or of another markup, that was left out, by its name. */
+  /** Called with the name of each tag of SSML or other markup that was ignored. */
   readonly onIgnored?: ((tag: string) => void) | undefined;
 }
 
 /**
- * Turns a text, whole or while it is being written, into what is said and done, in order: marks and parts that are not
- * spoken are taken out, tags are read, and the rest is cut into sentences.
+ * Turns a text, whole or while it is being written, into speech and actions, in order: markup and parts that
+ * are not spoken are removed, tags are read, and the rest is split into sentences.
  */
 export function scriptOf(
   text: string | AsyncIterable<TextPiece>,
@@ -49,9 +49,9 @@ class ScriptStage implements TextStage<TextPiece, ScriptItem> {
   readonly #cleaner: TextCleaner<Tag>;
   readonly #scanner: TagScanner;
   readonly #segmenter: TextSegmenter;
-  /** Tags whose segment is not complete, with their places in the text without tags. */
+  /** Tags whose segment is incomplete, with their positions in the text without tags. */
   readonly #waiting: { readonly at: number; readonly tag: Tag }[] = [];
-  /** Length of the text without tags so far, and of its segments so far. */
+  /** Length so far of the text without tags, and of its segments. */
   #at = 0;
   #segmentStart = 0;
   #out: ScriptItem[] = [];
@@ -125,7 +125,7 @@ class ScriptStage implements TextStage<TextPiece, ScriptItem> {
 
   #tag(tag: Tag): void {
     this.#waiting.push({ at: this.#at, tag });
-    // All before a pause is said before it.
+    // Everything before a pause is spoken before it.
     if (tag.pauseMs > 0) this.#segments(this.#segmenter.flush());
     if (tag.pauseMs > 0) this.#doDue();
   }
@@ -147,7 +147,7 @@ class ScriptStage implements TextStage<TextPiece, ScriptItem> {
     }
   }
 
-  /** Does what stands before the text that follows, up to the last pause there. */
+  /** Runs the actions before the next text, up to the last pause there. */
   #doDue(): void {
     const last = this.#waiting.findLastIndex(({ at, tag }) => at <= this.#segmentStart && tag.pauseMs > 0);
     for (const { tag } of this.#waiting.splice(0, last + 1)) this.#do(tag);

@@ -9,23 +9,29 @@ import {
 } from './characters.js';
 import { judgeSentenceEnd, type Boundary } from './sentence-rules.js';
 
-/** How a text is cut. Lengths are in columns: a wide (Japanese, Chinese, Korean) character counts two. */
+/**
+ * Options of text segmentation. Lengths are in columns: a wide (Japanese, Chinese, Korean) character counts
+ * two.
+ */
 export interface SegmenterOptions {
   /**
-   * A first segment this long may end at a clause (a comma), so that sound starts sooner. The bound doubles with each
-   * segment: once sound is ahead, whole sentences are worth more than an early cut. 24 by default.
+   * Length from which a first segment may end at a clause (a comma), so that sound starts sooner. It doubles
+   * with each segment: once sound is buffered, whole sentences are better than early cuts. Default 24.
    */
   readonly firstClauseColumns?: number | undefined;
-  /** No segment is longer: it is cut at a clause, else between words. 200 by default. */
+  /** Maximum length of a segment; it is cut at a clause, else between words. Default 200. */
   readonly maxColumns?: number | undefined;
 }
 
-/** A bracket that has not closed for so long was never half of a pair. */
+/** Length after which an open bracket is treated as not part of a pair. */
 const OPEN_BRACKET_COLUMNS = 120;
-/** Combining marks have no width but fill memory: a cut is tried at this many UTF-16 units per column. */
+/** UTF-16 units per column at which a cut is tried: combining marks have no width but use memory. */
 const MAX_UNITS_PER_COLUMN = 8;
 
-/** A line this long that ends without punctuation was wrapped by its writer: the sentence goes on in the next. */
+/**
+ * Length of a line without end punctuation from which it counts as wrapped: the sentence continues in the
+ * next line.
+ */
 const WRAPPED_LINE_COLUMNS = 50;
 const HEAD_CHARACTERS = 8;
 const LIST_MARKER = /^\s*(?:[-*+•・>#|]|\d{1,3}[.)])/u;
@@ -33,19 +39,20 @@ const LIST_MARKER = /^\s*(?:[-*+•・>#|]|\d{1,3}[.)])/u;
 const words = new Intl.Segmenter(undefined, { granularity: 'word' });
 const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 
-/** A place that only what follows can judge. */
+/** A position that only the following text can decide. */
 type Pending =
   | { readonly kind: 'end'; readonly startAt: number; run: string; closed: boolean; spaced: boolean }
   | { readonly kind: 'clause'; readonly needsSpace: boolean; readonly mark: string; spaced: boolean }
   | { readonly kind: 'wrap' };
 
 /**
- * Cuts a text that comes in pieces into utterances, as early as is natural. It works character by character, so every
- * chunking of a text gives the same segments, and the segments joined are the text. What holds nothing to say (white space,
- * a rule of dashes) goes with what follows it; only {@link flush} returns such a piece alone.
+ * Cuts a text that comes in pieces into utterances, as early as is natural. It works character by character,
+ * so every chunking of a text gives the same segments, and the joined segments are the text. Text without
+ * speech (white space, a rule of dashes) goes with the text after it; only {@link flush} returns such a piece
+ * alone.
  *
- * A boundary is certain once the character after it is known: `3.` may become `3.14`, `。` may be followed by `」`.
- * Who cuts while the writer writes calls {@link settle} and {@link drain} at the writer's pauses.
+ * A boundary is certain once the character after it is known: `3.` may become `3.14`, `。` may be followed by
+ * `」`. While a text is being written, call {@link settle} and {@link drain} at the writer's pauses.
  */
 export class TextSegmenter {
   readonly #firstClauseColumns: number;
@@ -56,12 +63,12 @@ export class TextSegmenter {
   #depth = 0;
   #openedAtColumn = 0;
   #pending: Pending | undefined;
-  /** Where the last clause of the segment ended, as an index into it; 0 for none. */
+  /** End of the last clause in the segment, as an index; 0 for none. */
   #clauseAt = 0;
   #line = new LineState();
   #lineAtStart = new LineState();
   #highSurrogate = '';
-  /** Segments since the start or the last pause of the writer. */
+  /** Number of segments since the start or the last pause of the writer. */
   #emitted = 0;
   #forceAtUnits: number;
   #out: string[] = [];
@@ -77,19 +84,22 @@ export class TextSegmenter {
     this.#forceAtUnits = this.#maxColumns * MAX_UNITS_PER_COLUMN;
   }
 
-  /** Characters handled so far, those included that a cut put back: a measure of the work that no machine changes. */
+  /**
+   * Number of characters processed so far, with those that a cut put back: a measure of work that does not
+   * depend on the machine.
+   */
   get steps(): number {
     return this.#steps;
   }
 
-  /** True while there is something to say that has not been returned. */
+  /** True while there is speech that has not been returned. */
   get hasSpeech(): boolean {
     return this.#spoken;
   }
 
   /**
    * Takes the next piece of text.
-   * @returns the segments that became certain: usually none or one
+   * @returns the segments that are now certain: usually none or one
    */
   push(text: string): string[] {
     let rest = this.#highSurrogate + text;
@@ -102,8 +112,8 @@ export class TextSegmenter {
   }
 
   /**
-   * The writer paused for a moment.
-   * @returns the sentence in hand when it is complete whatever follows; `3.` is not, it may be half a number
+   * Handles a short pause of the writer.
+   * @returns the current sentence if it is complete whatever follows; `3.` is not, it may be half a number
    */
   settle(): string[] {
     if (this.#pausedAtSentence()) {
@@ -114,8 +124,8 @@ export class TextSegmenter {
   }
 
   /**
-   * The writer paused for long.
-   * @returns what can be said: up to the last clause, else up to the last whole word, else all
+   * Handles a long pause of the writer.
+   * @returns everything speakable: up to the last clause, else up to the last whole word, else all
    */
   drain(): string[] {
     if (this.#spoken) {
@@ -126,8 +136,8 @@ export class TextSegmenter {
   }
 
   /**
-   * The text has ended.
-   * @returns all that is left
+   * Handles the end of the text.
+   * @returns the rest
    */
   flush(): string[] {
     for (const character of this.#highSurrogate) this.#step(character);
@@ -155,7 +165,7 @@ export class TextSegmenter {
     if (this.#columns > this.#maxColumns || this.#text.length > this.#forceAtUnits) this.#force();
   }
 
-  /** Adds one character to the segment and opens the question that it raises. */
+  /** Appends a character to the segment and records the boundary question that it raises. */
   #append(character: string): void {
     const kind = classOf(character);
     const wasBlank = this.#line.blank;
@@ -182,7 +192,7 @@ export class TextSegmenter {
     }
   }
 
-  /** What the character in hand tells of the place before it; `wait` when it belongs to that place. */
+  /** Decides a pending position by the current character; `wait` when the character belongs to it. */
   #resolve(pending: Pending, character: string): Boundary | 'wait' {
     const kind = classOf(character);
     if (pending.kind === 'wrap') {
@@ -214,7 +224,7 @@ export class TextSegmenter {
   }
 
   #judge(pending: Extract<Pending, { kind: 'end' }>, next: string | undefined): Boundary {
-    // Nothing is cut where there is nothing to say.
+    // Text without speech is not cut.
     if (!this.#spoken) return 'none';
     const verdict = judgeSentenceEnd({ ...pending, before: this.#text.slice(0, pending.startAt), next });
     const inBrackets = this.#depth > 0 && this.#columns - this.#openedAtColumn < OPEN_BRACKET_COLUMNS;
@@ -227,7 +237,7 @@ export class TextSegmenter {
     return this.#pending.kind === 'end' && this.#judge(this.#pending, undefined) === 'sentence';
   }
 
-  /** Cuts at the end of the text in hand when the boundary there is worth it. */
+  /** Cuts at the end of the current text when the boundary there is strong enough. */
   #mark(boundary: Boundary): void {
     if (boundary === 'none' || !this.#spoken) return;
     if (boundary === 'clause') {
@@ -245,7 +255,7 @@ export class TextSegmenter {
     else this.#forceAtUnits = this.#text.length * 2;
   }
 
-  /** Returns the text up to an index and takes the rest as if it came now. */
+  /** Returns the text up to an index and processes the rest again. */
   #cut(index: number): void {
     const segment = this.#text.slice(0, index);
     const rest = this.#text.slice(index);
@@ -269,7 +279,7 @@ export class TextSegmenter {
   }
 }
 
-/** Where the words that are surely whole end: a writer of spaces may be in the middle of the last one. */
+/** Returns the end of the complete words: in a script with spaces, the last word may be incomplete. */
 function wholeWordsEnd(text: string): number {
   const last = lastCodePoint(text) ?? '';
   if (!isSpoken(last) || isCjk(last)) return text.length;
@@ -277,15 +287,15 @@ function wholeWordsEnd(text: string): number {
 }
 
 /**
- * Where to cut a text that must be cut: behind its last white space, else at its last word boundary, else between two
- * grapheme clusters. A cut in the first third is worth no better than a later one of the next kind.
+ * Returns the index of a forced cut: after the last white space, else at the last word boundary, else between
+ * two grapheme clusters. A cut in the first third counts no more than a later one of the next kind.
  * @returns an index above 0 and below the length; undefined when the text is a single grapheme cluster
  */
 export function forcedCut(text: string): number | undefined {
   const least = text.length / 3;
   const space = lastSpaceEnd(text);
   if (space > least && isGraphemeBoundary(text, space)) return space;
-  // From the end: the last boundaries alone are of interest.
+  // Searched from the end, because only the last boundaries matter.
   const inWords = words.segment(text);
   for (let at = text.length; at > least;) {
     at = inWords.containing(at - 1)?.index ?? 0;
@@ -296,8 +306,8 @@ export function forcedCut(text: string): number | undefined {
 }
 
 /**
- * Where the last word of a text begins.
- * @returns the index behind its last white space that something follows, or 0 when there is none
+ * Returns the start of the last word of a text.
+ * @returns the index after its last white space that is followed by text, or 0 when there is none
  */
 function lastSpaceEnd(text: string): number {
   for (let at = text.length - 1; at > 0; at--) {
@@ -311,7 +321,7 @@ function isGraphemeBoundary(text: string, index: number): boolean {
   return index >= text.length || graphemes.segment(text).containing(index)?.index === index;
 }
 
-/** What a segmenter knows of the current line of text, which may have begun segments ago. */
+/** State of the current line of text, which may have begun some segments ago. */
 class LineState {
   #columns = 0;
   #head = '';
@@ -324,19 +334,19 @@ class LineState {
     return this.#quoteOpen;
   }
 
-  /** True when nothing visible stands on it yet. */
+  /** True while the line has no visible character. */
   get blank(): boolean {
     return this.#lastClass === undefined;
   }
 
-  /** True when the break after it is only a wrap: a long line, no list item, no punctuation at its end. */
+  /** True when the following break is only a wrap: a long line, no list item, no punctuation at its end. */
   get wrapped(): boolean {
     if (this.#columns < WRAPPED_LINE_COLUMNS || LIST_MARKER.test(this.#head)) return false;
     if (this.#lastClass === 'clause') return !/[:：]/.test(this.#lastCharacter);
     return this.#lastClass === 'other' || this.#lastClass === 'extend' || this.#lastClass === 'dash';
   }
 
-  /** Takes the next character; a newline begins a new line. */
+  /** Adds a character; a newline begins a new line. */
   add(character: string): void {
     const kind = classOf(character);
     if (kind === 'newline') {
@@ -355,7 +365,7 @@ class LineState {
     this.#lastCharacter = character;
   }
 
-  /** A copy that goes its own way. */
+  /** Returns an independent copy. */
   clone(): LineState {
     const copy = new LineState();
     copy.#columns = this.#columns;

@@ -1,9 +1,9 @@
 import { classOf, isCjk, isLowercase, isUppercase, lastCodePoint } from './characters.js';
 
-/** How good a place is to cut: at a sentence's end always, at a clause once the segment is long enough. */
+/** Strength of a boundary: a sentence end is always cut, a clause once the segment is long enough. */
 export type Boundary = 'sentence' | 'clause' | 'none';
 
-/** Abbreviations that a name or a number follows: never an end. */
+/** Abbreviations before a name or a number, which never end a sentence. */
 const NEVER_ENDS = new Set(
   (
     'mr mrs ms mx dr prof rev fr st mt ft gen col maj capt cmdr lt sgt gov sen rep hon pres messrs mme mlle ' +
@@ -19,32 +19,32 @@ const MAY_END = new Set(
   ),
 );
 
-/** Japanese characters that carry a quotation on: `「…。」と言った`. */
+/** Japanese characters that continue a sentence after a quotation: `「…。」と言った`. */
 const CARRIES_ON = new Set('とっはがをのにもでへやだなさよねらんけ、，。');
 
 const SURE_END = /[。！？｡।॥؟۔‽⁉‼❗❓❕❔]/u;
 const LAST_WORD = /[\p{L}\p{M}.]+$/u;
 const MAX_ITEM_CHARS = 20;
-/** `1.` at the head of a line, of a sentence or after a colon numbers an item. */
+/** Matches the number of an item: `1.` at the start of a line or a sentence, or after a colon. */
 const ITEM_NUMBER = /(?:^\s*|\n\s*|[:：.!?]\s+|[。！？]\s*)(?:\d{1,3}|\p{L})$/u;
 
-/** What is known of a place where one or more terminators stood. */
+/** Context of one or more terminators. */
 export interface SentenceEnd {
-  /** The segment's text up to and without the terminators. */
+  /** Text of the segment before the terminators. */
   readonly before: string;
-  /** The terminators, without closers: `.`, `?!`, `。`, `...`. */
+  /** Terminators without closing marks: `.`, `?!`, `。`, `...`. */
   readonly run: string;
-  /** A closing quote or bracket followed them. */
+  /** True when a closing quote or bracket followed. */
   readonly closed: boolean;
-  /** White space followed. */
+  /** True when white space followed. */
   readonly spaced: boolean;
-  /** The first visible character after all of it; undefined when the writer paused there. */
+  /** First visible character after all of it; undefined when the writer paused there. */
   readonly next: string | undefined;
 }
 
 /**
- * Whether a sentence ends at a run of terminators.
- * @returns `sentence`; `clause` when it is a fair place to pause all the same; or `none`
+ * Decides whether a sentence ends at a run of terminators.
+ * @returns `sentence`; `clause` when it is a good place for a pause; or `none`
  */
 export function judgeSentenceEnd(end: SentenceEnd): Boundary {
   const { run, closed, spaced, next } = end;
@@ -54,7 +54,7 @@ export function judgeSentenceEnd(end: SentenceEnd): Boundary {
   }
   if (/[!?]/.test(run)) {
     if (spaced) return closed && next !== undefined && isLowercase(next) ? 'clause' : 'sentence';
-    // `?q=1` in an address goes on in ASCII; an emoji or another script begins something new.
+    // `?q=1` in an address continues in ASCII; an emoji or another script begins something new.
     return next === undefined || next > '\u007e' ? 'sentence' : 'none';
   }
   if (run.length > 1 || /[…‥]/.test(run)) return judgeEllipsis(end);
@@ -72,7 +72,7 @@ function judgePeriod(end: SentenceEnd, last: string | undefined): Boundary {
   if (isCjk(last)) {
     return next === undefined || spaced || classOf(next) !== 'other' || isCjk(next) ? 'sentence' : 'none';
   }
-  // What numbers an item is short: a long text need not be looked through for it.
+  // Item numbers are short, so only the end of a long text is searched.
   const near = before.length > MAX_ITEM_CHARS ? `…${before.slice(-MAX_ITEM_CHARS)}` : before;
   if (!spaced || ITEM_NUMBER.test(near)) return 'none';
   const word = LAST_WORD.exec(before.slice(-24))?.[0] ?? '';

@@ -1,13 +1,13 @@
 const EMOJI =
   /(?:\p{RI}\p{RI}|\p{Extended_Pictographic}(?:\p{Emoji_Modifier}|\ufe0f|\u20e3|[\u{e0020}-\u{e007f}]+|\u200d\p{Extended_Pictographic})*|[#*0-9]\ufe0f?\u20e3)/gu;
-/** These are pictures by the standard but words to a reader. */
+/** Characters that Unicode classes as pictures and readers read as words. */
 const WORDS = new Set(['©', '®', '™']);
 const CJK = '[\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}';
 const CJK_LINE_END = new RegExp(`(?<=${CJK}。、！？])\n(?=${CJK}「])`, 'gu');
 
 /**
- * A cleaned text as an engine should read it: composed (NFC), without emoji, on one line. Words stay as they are; captions
- * show the text before this step.
+ * Prepares a cleaned text for an engine: composed (NFC), without emoji, on one line. Words are unchanged;
+ * captions show the text before this step.
  */
 export function speakableText(text: string): string {
   return text
@@ -20,7 +20,7 @@ export function speakableText(text: string): string {
     .replace(/^[\s,]+|\s+$/g, '');
 }
 
-/** True when an engine has something to say for a text: a letter or a digit. */
+/** True when a text has something to say: a letter or a digit. */
 export function hasSpeech(text: string): boolean {
   return /[\p{L}\p{N}]/u.test(text);
 }

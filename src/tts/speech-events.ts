@@ -3,32 +3,32 @@ import type { PhonemeTiming, TextSpan } from './engine.js';
 import type { Tag } from './tags.js';
 import type { SkipKind } from './text-cleaner.js';
 
-/** A segment whose sound begins. Times are milliseconds of the whole sound, from its start. */
+/** A segment whose sound begins. Times are milliseconds from the start of the whole sound. */
 export interface SpokenSegment {
-  /** Counts the segments that have something to say, from 0. */
+  /** Index among the segments with something to say, from 0. */
   readonly index: number;
-  /** As it was written, without marks and tags: for captions. */
+  /** Text as written, without markup and tags: for captions. */
   readonly text: string;
-  /** As the engine was given it. */
+  /** Text as given to the engine. */
   readonly said: string;
   readonly startMs: number;
   readonly engine: string;
-  /** Its length, when the engine answers with whole utterances. */
+  /** Length, if the engine sends whole utterances. */
   readonly durationMs: number | undefined;
-  /** Empty when the engine tells none: the avatar's own lip-sync moves the lips then. */
+  /** Phonemes; empty when the engine reports none: the avatar's own lip-sync then moves the lips. */
   readonly phonemes: readonly PhonemeTiming[];
 }
 
-/** What a spoken text tells as its sound is taken: before the sound that it is about, so that it can be scheduled. */
+/** Events of a spoken text. They come before the sound that they describe, so that it can be scheduled. */
 export interface SynthesisEvents {
   segment: SpokenSegment;
-  /** All of a segment's sound has been taken: it ends there, in ms of the whole sound. */
+  /** The whole sound of a segment has been taken; `endMs` is its end in the whole sound. */
   spoken: { readonly index: number; readonly endMs: number };
-  /** Words or characters of a segment with their times from that segment's start, as the engine tells them. */
+  /** Words or characters of a segment with the engine's times, from the segment's start. */
   spans: { readonly index: number; readonly startMs: number; readonly spans: readonly TextSpan[] };
-  /** A tag and when it is heard, in milliseconds of the whole sound. */
+  /** A tag and its time, in milliseconds of the whole sound. */
   mark: { readonly tag: Tag; readonly atMs: number };
-  /** A segment that could not be spoken, which is warned of as well, or a part that is not to be spoken. */
+  /** A segment that could not be spoken, which also gives a warning, or a part that is not to be spoken. */
   skipped: {
     readonly text: string;
     readonly reason: 'failed' | SkipKind;
@@ -36,7 +36,7 @@ export interface SynthesisEvents {
   };
 }
 
-/** What became of a text so far. */
+/** Counts of a text so far. */
 export interface SynthesisReport {
   /** Segments with something to say that were begun. */
   readonly segments: number;
@@ -46,8 +46,8 @@ export interface SynthesisReport {
   /** Segments whose end is missing: the engine broke off after their sound had begun. */
   readonly cutOff: number;
   readonly retries: number;
-  /** Segments that the fallback spoke. */
+  /** Segments spoken by the fallback. */
   readonly fallbacks: number;
-  /** Tags that the table does not know and that were not spoken. */
+  /** Unknown tags that were not spoken. */
   readonly droppedTags: number;
 }

@@ -14,30 +14,33 @@ import { cutToFit } from './text-limit.js';
 import type { SynthesisEvents, SynthesisReport } from './speech-events.js';
 import { blockMs, isLasting, SynthesisJob, type Speaker } from './synthesis-job.js';
 
-/** How a text is spoken. */
+/** Options of a spoken text. */
 export interface SpeechSoundOptions extends Omit<ScriptOptions, 'signal' | 'onDropped' | 'onIgnored'> {
   readonly engine: TtsEngine;
   readonly speech?: VoiceOptions | undefined;
-  /** Speaks what the engine cannot. It has a voice of its own. */
+  /** Speaks what the engine cannot, with a voice of its own. */
   readonly fallback?: Speaker | undefined;
   readonly dictionary?: Dictionary | undefined;
-  /** How many segments are synthesised or wait beyond the one that is heard: the price of an interruption. 3 by default. */
+  /**
+   * Maximum number of segments synthesised or waiting beyond the one that is heard; they are lost at an
+   * interruption. Default 3.
+   */
   readonly maxAheadSegments?: number | undefined;
-  /** No further segment is begun while so much sound waits, in milliseconds. 20,000 by default. */
+  /** Waiting sound above which no further segment is begun, in milliseconds. Default 20,000. */
   readonly maxAheadMs?: number | undefined;
-  /** How often an engine is tried again after a fault that can pass. 1 by default. */
+  /** Number of retries of an engine after a temporary fault. Default 1. */
   readonly retries?: number | undefined;
-  /** 250 by default. */
+  /** Delay before a retry, in milliseconds. Default 250. */
   readonly retryDelayMs?: number | undefined;
-  /** So many failed segments in a row end the speech with their error. 3 by default. */
+  /** Number of consecutive failed segments that ends the speech with their error. Default 3. */
   readonly maxFailures?: number | undefined;
-  /** How messages name it. */
+  /** Name of the speech in messages. */
   readonly label?: string | undefined;
 }
 
 type SpokenItem = Exclude<ScriptItem, { kind: 'skipped' }>;
 
-/** One step of the script with what is known of its sound. */
+/** A step of the script with the state of its sound. */
 interface Entry {
   readonly item: SpokenItem;
   /** Undefined for a step without speech. */
@@ -45,9 +48,9 @@ interface Entry {
   readonly index: number;
 }
 
-/** After so many segments in a row that only the fallback could speak, the rest is its own: one voice, no waiting. */
+/** Consecutive segments spoken by the fallback after which it also speaks the rest: one voice, no waiting. */
 const FALLBACKS_IN_A_ROW = 2;
-/** The segmenter's own longest length. */
+/** Maximum segment length of the segmenter. */
 const MAX_COLUMNS = 200;
 const SILENCE_BLOCK_MS = 100;
 const MAX_QUOTED_CHARS = 60;
@@ -60,7 +63,10 @@ const LEFT_OUT: Readonly<Record<SkipKind, readonly [one: string, many: string]>>
   direction: ['stage direction', 'stage directions'],
 };
 
-/** One opening of a spoken text: the script on one side, the sound on the other, a bounded queue of jobs between. */
+/**
+ * One opening of a spoken text: reads the script on one side and plays the sound on the other, with a bounded
+ * queue of jobs between them.
+ */
 export class SpeechRun {
   readonly #text: string | AsyncIterable<TextPiece>;
   readonly #options: SpeechSoundOptions & { readonly clock: Clock };
@@ -70,12 +76,12 @@ export class SpeechRun {
   readonly #soundBell = new Bell();
   readonly #scriptBell = new Bell();
   #report = { segments: 0, spoken: 0, skipped: 0, cutOff: 0, retries: 0, fallbacks: 0, droppedTags: 0 };
-  /** Parts that were not to be spoken, by what they are. */
+  /** Parts that were not spoken, by kind. */
   readonly #leftOut = new Map<SkipKind, number>();
   readonly #ignoredTags = new Set<string>();
   #scriptEnd: { readonly error?: unknown } | undefined;
   #positionMs = 0;
-  /** A tag or a pause came: then a text without words is no mistake. */
+  /** True after a tag or a pause: a text without words is then no error. */
   #hasDeeds = false;
   #failedInARow = 0;
   #fallbacksInARow = 0;
@@ -124,7 +130,10 @@ export class SpeechRun {
     }
   }
 
-  /** A text that is whole and that the engine cannot speak is refused before its first sentence sounds. */
+  /**
+   * Checks a whole text before its first sentence sounds, so that one that the engine cannot speak is
+   * refused.
+   */
   async #checkText(): Promise<void> {
     const { engine, speech = {}, fallback } = this.#options;
     if (typeof this.#text !== 'string' || this.#text.length > MAX_CHECKED_CHARS || fallback || !engine.check)
@@ -134,14 +143,14 @@ export class SpeechRun {
     await engine.check(pieces.map((piece) => (piece.kind === 'text' ? piece.text : '')).join(''), speech);
   }
 
-  /** The same for what is known of a text that is still being written, when its first sound is there. */
+  /** Checks the known part of a text that is still being written, when its first sound is available. */
   async #checkAhead(): Promise<void> {
     const { engine, speech = {}, fallback } = this.#options;
     if (fallback || !engine.check) return;
     for (const { job } of [...this.#queue]) if (job) await engine.check(job.text, speech);
   }
 
-  /** What was asked for and cannot be had is not left out in silence. */
+  /** Warns of requested settings that the engine cannot apply. */
   #warnOfLacks(context: SoundContext): void {
     const { engine, speech = {} } = this.#options;
     for (const key of engine.capabilities.lacks ?? []) {
@@ -151,7 +160,7 @@ export class SpeechRun {
     }
   }
 
-  /** The script's side: takes steps as long as there is room ahead. */
+  /** Reads the script: takes steps as long as there is room ahead. */
   async #readScript(context: SoundContext): Promise<void> {
     const { signal } = this.#abort;
     try {
@@ -178,7 +187,7 @@ export class SpeechRun {
     }
   }
 
-  /** No segment is longer than what every engine takes; columns are never fewer than characters. */
+  /** Returns the longest segment that every engine takes; columns are never fewer than characters. */
   #maxColumns(): number | undefined {
     const { engine, fallback, maxColumns } = this.#options;
     const bounds = [engine.capabilities.maxChars, fallback?.engine.capabilities.maxChars];
@@ -220,7 +229,7 @@ export class SpeechRun {
     this.#soundBell.ring();
   }
 
-  /** The words for the engine. */
+  /** Returns the text for the engine. */
   #saidOf(text: string): string {
     const { dictionary, verbatim } = this.#options;
     const clean = verbatim ? text : speakableText(text);
@@ -240,7 +249,8 @@ export class SpeechRun {
       clock,
       signal: this.#abort.signal,
       onChange: () => {
-        // As it is made, not as it is heard: what follows is made long before this one sounds.
+        // Counted when synthesised, not when heard: later segments are synthesised long before this one
+        // sounds.
         if (job.state.kind === 'done' && job.speaker === primary) this.#fallbacksInARow = 0;
         this.#startJobs();
         this.#soundBell.ring();
@@ -259,7 +269,7 @@ export class SpeechRun {
     }
     this.#report.fallbacks++;
     if (this.#fallbackOnly) return;
-    // A sentence in another language says nothing about the next one.
+    // A sentence in another language does not predict the next one.
     if (error.code === 'LANGUAGE_UNSUPPORTED') {
       if (this.#languageWarned) return;
       this.#languageWarned = true;
@@ -275,7 +285,7 @@ export class SpeechRun {
   }
 
   #roomAhead(): boolean {
-    // The head is the one that is heard; the others are ahead of it.
+    // The first one in the queue is being heard; the others are ahead of it.
     return this.#queue.length <= (this.#options.maxAheadSegments ?? 3) && !this.#enoughSound();
   }
 
@@ -298,7 +308,7 @@ export class SpeechRun {
     }
   }
 
-  /** The next step, when it has come. @returns undefined at the end of the script */
+  /** Returns the next step when it has come, or undefined at the end of the script. */
   async #next(signal: AbortSignal): Promise<Entry | undefined> {
     signal.throwIfAborted();
     while (!this.#queue[0] && !this.#scriptEnd) {
@@ -337,7 +347,7 @@ export class SpeechRun {
     let spansTold = 0;
     while (true) {
       while (!job.ready && !context.signal.aborted) await this.#soundBell.wait();
-      // A job that was given up looks like one that has ended.
+      // A cancelled job looks like a finished one.
       context.signal.throwIfAborted();
       if (index === 0 && !schedule) await this.#checkAhead();
       const block = job.take();
@@ -367,7 +377,7 @@ export class SpeechRun {
   #announce(index: number, text: string, job: SynthesisJob, context: SoundContext): void {
     const { info, engineName: engine, phonemes } = job;
     if (info && this.#report.spoken + this.#report.cutOff === 0) {
-      // Its length is that of the first sentence; that of the whole text is not known before its end.
+      // This length is that of the first sentence; that of the whole text is unknown before its end.
       context.info({ ...info, durationMs: undefined, format: `${engine}, ${info.format}` });
     }
     this.#events.emit('segment', {
@@ -422,7 +432,7 @@ function quote(text: string): string {
   return `'${line.length > MAX_QUOTED_CHARS ? `${line.slice(0, MAX_QUOTED_CHARS)}…` : line}'`;
 }
 
-/** Wakes one waiter. A ring while nobody waits is kept for the next wait, so none is missed. */
+/** Wakes one waiter. A ring without a waiter is kept for the next wait, so none is missed. */
 class Bell {
   #rung = false;
   #wake: (() => void) | undefined;

@@ -1,6 +1,6 @@
-/** Surroundings of a span in asterisks or parentheses. */
+/** Context of a span in asterisks or parentheses. */
 export interface SpanPlace {
-  /** Nothing of a sentence stands before it. */
+  /** True when no part of a sentence comes before it. */
   readonly startsSentence: boolean;
   /** The character after it; undefined at the end of the text. */
   readonly next: string | undefined;
@@ -15,7 +15,7 @@ const DEEDS = new Set(
     'stare stretch stutter tap tilt tremble turn twirl wag wave whimper whine whisper whistle wince wink yawn'
   ).split(' '),
 );
-/** Of these the base form alone is a direction too: `*sigh*`. */
+/** Verbs whose base form alone is also a direction: `*sigh*`. */
 const BARE = new Set(
   'blush bow burp chuckle clap cough gasp giggle grin groan gulp hug laugh nod pause shrug sigh smile smirk sniff sob wave wink yawn'.split(
     ' ',
@@ -25,7 +25,7 @@ const SOUNDS =
   /^(?:clear(?:s|ing) (?:(?:his|her|their|its|my) )?throat|look(?:s|ing) (?:around|away|up|down|at)|tak(?:es|ing) a (?:deep )?(?:breath|bow)|laughter|applause|deep breath)\b/i;
 const JAPANESE =
   /^(?:[爆苦微失大冷嘲]?笑(?:い|う|顔|って|いながら)?|号?泣(?:き|く)?|涙|汗|冷や汗|怒(?:り)?|照れ?|拍手|[た溜]め?(?:ため)?息|咳(?:払い)?|深呼吸|沈黙|無言|間|小声(?:で)?|棒読み?|震え声|ドヤ顔|キリッ|ニコッ|にっこり|ニヤリ|ぺこり|ペコリ|ゴホン|w+|ｗ+)[。、！!…]*$/u;
-/** A Japanese phrase that tells what somebody does ends as a verb or an attendant circumstance does. */
+/** Endings of a Japanese phrase that describes an action: of a verb or an attendant circumstance. */
 const JAPANESE_DEED = /(?:ながら|[うくぐすつぬぶむる]|して|って|んで)[。…]*$/u;
 const CJK = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]/u;
 const ENDS_SENTENCE = /[.!?。！？:：;]$/u;
@@ -35,8 +35,8 @@ const LOWERCASE = /^\p{Ll}/u;
 const MAX_WORDS = 8;
 
 /**
- * Tells whether a span in single asterisks is a stage direction (`*waves*`) and not an emphasis (`*really*`). A direction
- * stands between sentences, or is one of the usual deeds.
+ * True when a span in single asterisks is a stage direction (`*waves*`) and not an emphasis (`*really*`). A
+ * direction stands between sentences, or is one of the usual actions.
  * @param span the text between the asterisks
  */
 export function isStarDirection(span: string, { startsSentence, next }: SpanPlace): boolean {
@@ -54,7 +54,7 @@ export function isStarDirection(span: string, { startsSentence, next }: SpanPlac
 }
 
 /**
- * Tells whether parentheses hold a stage direction, such as （笑） or (laughs).
+ * True when parentheses hold a stage direction, such as （笑） or (laughs).
  * @param span the text between the parentheses
  */
 export function isParenthesisDirection(span: string, { startsSentence }: SpanPlace): boolean {
@@ -65,7 +65,7 @@ export function isParenthesisDirection(span: string, { startsSentence }: SpanPla
   return words.length <= MAX_WORDS && isDeed(verbOf(words));
 }
 
-/** The verb of `waves`, `softly laughs`, `she nods`. */
+/** Returns the verb of `waves`, `softly laughs`, `she nods`. */
 function verbOf(words: readonly string[]): string {
   const at = words.findIndex((word) => !/^(?:he|she|it|they)$|ly$/i.test(word));
   return (words[at] ?? '').replace(/[,.!…]+$/, '');

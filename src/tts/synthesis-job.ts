@@ -4,33 +4,33 @@ import type { PcmBlock, SoundInfo } from '../audio/pcm.js';
 import type { PhonemeTiming, VoiceOptions, TextSpan, TtsEngine } from './engine.js';
 import { utteranceBlocks } from './utterance.js';
 
-/** An engine with how it is to speak. */
+/** An engine and its voice settings. */
 export interface Speaker {
   readonly engine: TtsEngine;
   readonly speech: VoiceOptions;
 }
 
-/** What a job is made with. */
+/** Options of a job. */
 export interface JobOptions {
-  /** What the engine is given. */
+  /** Text for the engine. */
   readonly text: string;
-  /** The engines to try, in order. */
+  /** Engines to try, in order. */
   readonly speakers: readonly Speaker[];
-  /** How often each engine is tried again after a fault that can pass. */
+  /** Number of retries of each engine after a temporary fault. */
   readonly retries: number;
   readonly retryDelayMs: number;
-  /** The job reads on while it holds less than this. */
+  /** Limit of buffered sound above which the job stops reading, in ms. */
   readonly maxBufferedMs: number;
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** Called after every change: a block came, room is wanted, it ended. */
+  /** Called after every change: a block came, room is available, it ended. */
   onChange(): void;
   onWarning(message: string): void;
-  /** Called when an engine is tried again, or given up for the next. */
+  /** Called when an engine is retried or given up for the next. */
   onAttempt(event: 'retry' | 'fallback', error: BridgeError): void;
 }
 
-/** Where a job stands. `failed` after some sound came means that its end is missing. */
+/** State of a job. `failed` after some sound came means that its end is missing. */
 export type JobState =
   | { readonly kind: 'waiting' }
   | { readonly kind: 'running' }
@@ -53,8 +53,8 @@ export function isLasting(error: BridgeError): boolean {
 }
 
 /**
- * The synthesis of one segment: asks an engine, again when it fails, then the next engine, and holds the sound until it is
- * taken. Once sound has been taken a fault ends the job, since beginning anew would say words twice.
+ * Synthesis of one segment: calls an engine, retries on failure, then tries the next engine, and holds the
+ * sound until it is taken. Once sound has been taken a fault ends the job, since a retry would repeat words.
  */
 export class SynthesisJob {
   readonly text: string;
@@ -80,39 +80,40 @@ export class SynthesisJob {
     return this.#state;
   }
 
-  /** Sound that waits to be taken. */
+  /** Buffered sound, in milliseconds. */
   get bufferedMs(): number {
     return this.#bufferedMs;
   }
 
-  /** Who speaks it; undefined before the first attempt. */
+  /** Current speaker; undefined before the first attempt. */
   get speaker(): Speaker | undefined {
     return this.#speaker;
   }
 
-  /** Name of the engine that speaks it; that of the chosen one where an engine chooses among others. */
+  /** Name of the engine that speaks; of the chosen engine where an engine chooses among others. */
   get engineName(): string {
     return this.#engineName ?? this.#speaker?.engine.name ?? '';
   }
 
-  /** What the sound says of itself. */
+  /** Description from the sound's head. */
   get info(): SoundInfo | undefined {
     return this.#info;
   }
 
-  /** Empty when the engine tells none. */
+  /** Phonemes; empty when the engine reports none. */
   get phonemes(): readonly PhonemeTiming[] {
     return this.#phonemes;
   }
 
-  /** As many as have come. */
+  /** Word or character times that have come so far. */
   get spans(): readonly TextSpan[] {
     return this.#spans;
   }
 
   /**
-   * True when a block may be taken, or none will come any more. The sound of an engine that answers with whole utterances is
-   * held until it is whole: it comes at once anyway, and one that breaks off can still be tried again.
+   * True when a block may be taken, or none will come any more. The sound of an engine that sends whole
+   * utterances is held until it is complete: it comes at once anyway, and an incomplete one can still be
+   * retried.
    */
   get ready(): boolean {
     if (this.#state.kind === 'done' || this.#state.kind === 'failed') return true;
@@ -123,7 +124,7 @@ export class SynthesisJob {
     return this.#speaker?.engine.capabilities.streams === false;
   }
 
-  /** Begins; a second call does nothing. */
+  /** Starts the job; a second call does nothing. */
   start(): void {
     if (this.#state.kind !== 'waiting') return;
     this.#state = { kind: 'running' };
@@ -149,7 +150,7 @@ export class SynthesisJob {
     return block;
   }
 
-  /** Ends its request at once and forgets its sound. */
+  /** Ends its request at once and discards its sound. */
   cancel(): void {
     this.#abort.abort(new BridgeError('SPEECH_STOPPED', 'The rest of the text is not wanted.'));
     this.#blocks.length = 0;
@@ -221,7 +222,7 @@ export class SynthesisJob {
   }
 }
 
-/** How long a block sounds, in milliseconds. */
+/** Returns the duration of a block, in milliseconds. */
 export function blockMs({ samples, channels, sampleRateHz }: PcmBlock): number {
   return (samples.length / channels / sampleRateHz) * 1000;
 }

@@ -1,21 +1,26 @@
-/** What a tag in a text does, at the place where it stands as it is heard. */
+/** Action of a tag in a text, at its position as heard. */
 export interface TagAction {
-  /** Command lines for the agent. `{1}`, `{2}`… are the tag's words, `{args}` all of them, `{name}` its name. */
+  /**
+   * Command lines for the agent. `{1}`, `{2}`… are the tag's words, `{args}` all of them, `{name}` its name.
+   */
   readonly commands?: readonly string[] | undefined;
   /** Silence, in milliseconds. */
   readonly pauseMs?: number | undefined;
 }
 
-/** Tags by name, as a configuration holds them: a command line, several, or a whole action. */
+/** Tags by name, as in a configuration: a command line, several, or a whole action. */
 export type TagTable = Readonly<Record<string, string | readonly string[] | TagAction>>;
 
-/** What becomes of `[word]` when the table does not know it. Numbers such as `[1]` and Markdown links are no tags at all. */
+/**
+ * Treatment of `[word]` when the table does not know it. Numbers such as `[1]` and Markdown links are not
+ * tags.
+ */
 export type UnknownTags = 'speak' | 'drop';
 
-/** A tag that was found. */
+/** A tag found in a text. */
 export interface Tag {
   readonly name: string;
-  /** Its words after the name. */
+  /** Words after the name. */
   readonly args: readonly string[];
   readonly commands: readonly string[];
   readonly pauseMs: number;
@@ -27,21 +32,21 @@ export type TaggedPiece =
   | { readonly kind: 'tag'; readonly tag: Tag }
   | { readonly kind: 'dropped'; readonly text: string };
 
-/** A bracket that is not closed within so many characters was never a tag. */
+/** Maximum length of a tag; a bracket not closed within it is not a tag. */
 const MAX_TAG_CHARS = 100;
 const MAX_PAUSE_MS = 10_000;
 const USUAL_PAUSE_MS = 500;
 const TAG = /^\[\s*(\p{L}[\p{L}\p{N}_-]{0,31})((?:[\s:,=]+[^\s\]:,=]+)*)\s*\]$/u;
 
 /**
- * Takes tags out of a text that comes in pieces; a tag may be split anywhere. It works character by character, so every
- * chunking gives the same. `\[` is a plain bracket. `[pause 500]` is always known.
+ * Extracts tags from a text that comes in pieces; a tag may be split anywhere. It works character by
+ * character, so every chunking gives the same result. `\[` is a plain bracket. `[pause 500]` is always known.
  */
 export class TagScanner {
   readonly #table: ReadonlyMap<string, TagAction>;
   readonly #unknown: UnknownTags;
   readonly #variables: Readonly<Record<string, string>>;
-  /** A tag in the making, from its bracket on. */
+  /** Incomplete tag, from its bracket on. */
   #tag = '';
   #escaped = false;
   /** A whole tag that the table does not know: a `(` after it makes it a link. */
@@ -50,8 +55,8 @@ export class TagScanner {
   #out: TaggedPiece[] = [];
 
   /**
-   * @param options.unknown by default unknown tags are dropped, and told as dropped
-   * @param options.variables further placeholders of commands: `{ model: 'mei' }` fills `{model}`
+   * @param options.unknown default: unknown tags are dropped and reported
+   * @param options.variables additional placeholders of commands: `{ model: 'mei' }` fills `{model}`
    */
   constructor(
     table: TagTable = {},
@@ -67,13 +72,13 @@ export class TagScanner {
     );
   }
 
-  /** Takes the next piece of text. @returns what became certain, in order */
+  /** Takes the next piece of text. @returns the pieces that are now certain, in order */
   push(text: string): TaggedPiece[] {
     for (const character of text) this.#step(character);
     return this.#take();
   }
 
-  /** The text has ended or its writer paused: what looked like the start of a tag is text. @returns the rest */
+  /** Ends the text or handles a pause: an incomplete tag is text. @returns the rest */
   flush(): TaggedPiece[] {
     this.#settleUnsure(false);
     this.#text += (this.#escaped ? '\\' : '') + this.#tag;
@@ -188,7 +193,7 @@ function builtIn(name: string, args: readonly string[]): TagAction | undefined {
   return { pauseMs: Math.min(MAX_PAUSE_MS, ms) };
 }
 
-/** What a model writes into a tag must not become another argument or another line of the command. */
+/** Escapes a word of a tag, so that a model's output cannot add an argument or a line to the command. */
 function safe(word: string): string {
   return word.replace(/[|\r\n]/g, '');
 }

@@ -4,7 +4,7 @@ import { isDelimiterRow, judgeLineStart } from './markdown-lines.js';
 import { breakMs, tagMeaning } from './markup.js';
 import { isParenthesisDirection, isStarDirection } from './stage-directions.js';
 
-/** Parts of a text that are not to be spoken. */
+/** Kinds of parts that are not spoken. */
 export const SKIP_KINDS = ['code', 'think', 'table', 'direction'] as const;
 /** One of {@link SKIP_KINDS}: code blocks, reasoning in tags, tables, stage directions. */
 export type SkipKind = (typeof SKIP_KINDS)[number];
@@ -16,31 +16,31 @@ export type CleanedPiece<Token> =
   | { readonly kind: 'pause'; readonly ms: number }
   /** A part that is not spoken; `text` holds its first characters. */
   | { readonly kind: 'skipped'; readonly what: SkipKind; readonly text: string }
-  /** A tag of SSML or of an unknown language that was left out, by its name; its text is spoken. */
+  /** A tag of SSML or of unknown markup that was ignored, by its name; its text is spoken. */
   | { readonly kind: 'ignored'; readonly tag: string }
-  /** Passed through at its place. */
+  /** A token, passed through at its position. */
   | { readonly kind: 'token'; readonly token: Token };
 
 /** Options of a {@link TextCleaner}. */
 export interface CleanerOptions {
-  /** Parts to leave out; all of {@link SKIP_KINDS} by default. */
+  /** Parts to skip; default: all of {@link SKIP_KINDS}. */
   readonly skip?: readonly SkipKind[] | undefined;
-  /** Remove control characters and nothing else. */
+  /** True removes control characters and nothing else. */
   readonly verbatim?: boolean | undefined;
 }
 
-/** Bounds of what is held until it is decided, in UTF-16 units. What is longer is plain text. */
+/** Maximum length held until it is decided, in UTF-16 units. Anything longer is plain text. */
 const MAX_TAG = 500;
 const MAX_LINK = 1000;
 const MAX_STAR_SPAN = 100;
 const MAX_PARENTHESIS = 40;
 const MAX_ADDRESS = 2000;
 const MAX_EXCERPT = 60;
-/** Input is worked on in slices of this size, so that putting a link's text in its place stays cheap. */
+/** Size of the slices in which input is processed, so that replacing a link by its text stays cheap. */
 const SLICE = 2048;
 
 const PLAIN = /(?:(?!https?:\/\/|www\.)[^\n\\*_~`[\]!<&(（◁])+/iy;
-/** The start of an address at the end of what has come. */
+/** Matches the start of an address at the end of the input. */
 const ADDRESS_START = /(?<![a-z0-9])(?:h|ht|htt|https?|https?:|https?:\/|w|ww|www)$/i;
 const ADDRESS = /(?:https?:\/\/(?:www\.)?|www\.)([^\s/?#「」（）<>"、。）]*)[^\s「」（）、。<>"）]*/iy;
 const LINK =
@@ -62,23 +62,24 @@ const KIMI = /◁(\/?)think▷/y;
 /** A part of the text that ends at a pattern. */
 interface Region {
   readonly what: SkipKind | undefined;
-  /** Finds the end, or an inner start when its first group matched. Global. */
+  /** Finds the end, or an inner start if its first group matched. Global. */
   readonly end: RegExp;
   depth: number;
   excerpt: string;
 }
 
 /**
- * Takes Markdown, HTML, SSML and control characters out of a text that comes in pieces, and the parts that are not to be
- * spoken. A mark is taken out where it stands, without waiting for its counterpart, so that the first sentence can be
- * spoken at once. It holds at most some hundred characters, and every chunking of a text gives the same.
+ * Removes Markdown, HTML, SSML and control characters from a text that comes in pieces, and the parts that
+ * are not spoken. A mark is removed without waiting for its counterpart, so that the first sentence can be
+ * spoken at once. It holds at most some hundred characters, and every chunking of a text gives the same
+ * result.
  */
 export class TextCleaner<Token = never> {
   readonly #skip: ReadonlySet<SkipKind>;
   readonly #verbatim: boolean;
   #buffer = '';
   #at = 0;
-  /** Input positions of tokens that wait, counted like `#taken`. */
+  /** Input positions of waiting tokens, counted like `#taken`. */
   readonly #tokens: { readonly at: number; readonly token: Token }[] = [];
   /** Input characters taken into the buffer so far. */
   #taken = 0;
@@ -87,11 +88,11 @@ export class TextCleaner<Token = never> {
   #fence: { readonly close: RegExp; excerpt: string } | undefined;
   #table: string | undefined;
   #atLineStart = true;
-  /** A heading or an item of a list: its line ends a sentence however long it is. */
+  /** True in a heading or a list item, whose line always ends a sentence. */
   #blockLine = false;
   #underscoreOpen = false;
   #nestedLink = false;
-  /** The last characters given out. */
+  /** Last characters returned. */
   #tail = '';
   #text = '';
   #out: CleanedPiece<Token>[] = [];
@@ -102,17 +103,17 @@ export class TextCleaner<Token = never> {
     this.#verbatim = options.verbatim ?? false;
   }
 
-  /** True while something that may have to be spoken is held. */
+  /** True while text is held that may have to be spoken. */
   get holdsText(): boolean {
     return !this.#region && !this.#fence && /[\p{L}\p{N}]/u.test(this.#buffer.slice(this.#at));
   }
 
-  /** Decisions so far: a measure of the work that does not depend on the machine. */
+  /** Number of decisions so far: a measure of work that does not depend on the machine. */
   get steps(): number {
     return this.#steps;
   }
 
-  /** Takes the next piece of text. @returns what became certain, in order */
+  /** Takes the next piece of text. @returns the pieces that are now certain, in order */
   push(text: string): CleanedPiece<Token>[] {
     const whole = this.#carry + text;
     const held = undecidedLength(whole);
@@ -127,7 +128,7 @@ export class TextCleaner<Token = never> {
     return this.#take();
   }
 
-  /** Passes something through that stands between two pieces of text. */
+  /** Passes a token through between two pieces of text. */
   pass(token: Token): CleanedPiece<Token>[] {
     this.#tokens.push({ at: this.#taken, token });
     this.#releaseTokens();
@@ -135,21 +136,21 @@ export class TextCleaner<Token = never> {
   }
 
   /**
-   * The writer paused for a moment.
-   * @returns what is held when it is a mark behind a sentence, which then ends
+   * Handles a short pause of the writer.
+   * @returns the held text when it is a mark after a sentence, which then ends
    */
   settle(): CleanedPiece<Token>[] {
     if (/^(?:[*_~`]+|!)$/.test(this.#buffer.slice(this.#at))) this.#run(true);
     return this.#take();
   }
 
-  /** The writer paused for long: what is held is taken as it stands. */
+  /** Handles a long pause of the writer: the held text is taken as it is. */
   drain(): CleanedPiece<Token>[] {
     this.#run(true);
     return this.#take();
   }
 
-  /** The text has ended. @returns the rest */
+  /** Ends the text. @returns the rest */
   flush(): CleanedPiece<Token>[] {
     if (this.#carry === '\r') {
       this.#buffer += '\n';
@@ -184,7 +185,7 @@ export class TextCleaner<Token = never> {
 
   #emit(text: string): void {
     if (!text) return;
-    // Several blanks are one, also where something was taken out between them.
+    // Several blanks become one, also where something was removed between them.
     const single = text.replace(/[ \t]{2,}/g, ' ');
     const joined = /(?:^|[ \t\n])$/.test(this.#tail) ? single.replace(/^[ \t]/, '') : single;
     this.#text += joined;
@@ -228,7 +229,7 @@ export class TextCleaner<Token = never> {
     }
   }
 
-  /** @returns how many characters are done with; undefined when more must come first */
+  /** @returns the number of characters processed; undefined when more are needed */
   #step(final: boolean): number | undefined {
     if (this.#verbatim) {
       this.#text += this.#buffer.slice(this.#at);
@@ -245,7 +246,7 @@ export class TextCleaner<Token = never> {
     return pattern.exec(this.#buffer);
   }
 
-  /** True when the whole rest of the buffer may be the start of something that a pattern describes. */
+  /** True when the whole rest of the buffer may be the start of a match of the pattern. */
   #mayStart(pattern: RegExp, max: number, final: boolean): boolean {
     const length = this.#buffer.length - this.#at;
     return !final && length <= max && pattern.test(this.#buffer.slice(this.#at));
@@ -266,7 +267,7 @@ export class TextCleaner<Token = never> {
       return found.index + found[0].length - this.#at;
     }
     const length = this.#buffer.length - this.#at;
-    // The end may have begun.
+    // The end pattern may have begun.
     const begun = final ? -1 : this.#buffer.slice(-MAX_PARENTHESIS).search(/[<◁\-][^<◁]*$/);
     const done =
       begun === -1 ? length : Math.max(0, length - Math.min(MAX_PARENTHESIS, this.#buffer.length) + begun);
@@ -295,7 +296,7 @@ export class TextCleaner<Token = never> {
     return line.length + (end === -1 ? 0 : 1);
   }
 
-  /** Judges what a line begins with. */
+  /** Handles the beginning of a line. */
   #lineStart(final: boolean): number | undefined {
     const start = judgeLineStart(this.#buffer, this.#at, final, this.#table !== undefined);
     if (start.kind === 'wait') return undefined;
@@ -311,7 +312,7 @@ export class TextCleaner<Token = never> {
         this.#newline();
         break;
       case 'block':
-        // What stands above has ended, however long its line is.
+        // The text above has ended, however long its line is.
         if (this.#tail !== '' && !this.#tail.endsWith('\n\n')) this.#emit('\n');
         this.#blockLine = true;
         this.#atLineStart = false;
@@ -401,7 +402,7 @@ export class TextCleaner<Token = never> {
     return length;
   }
 
-  /** ◁think▷, as Kimi writes it. */
+  /** Handles ◁think▷, the form that Kimi uses. */
   #triangle(final: boolean): number | undefined {
     const tag = this.#match(KIMI);
     if (tag) return this.#reasoning('◁think▷', tag[1] === '/', tag[0].length);
@@ -418,7 +419,7 @@ export class TextCleaner<Token = never> {
     const found = this.#match(ADDRESS)!;
     const reachesEnd = this.#at + found[0].length === this.#buffer.length;
     if (reachesEnd && !final && found[0].length < MAX_ADDRESS) return undefined;
-    // A sentence's own marks behind an address are not part of it.
+    // Punctuation of the sentence after an address is not part of it.
     const trail = /[.,;:!?)\]'"*_~`]+$/.exec(found[0])?.[0].length ?? 0;
     const host = found[1]!.replace(/[.,;:!?)\]'"*_~`]+$/, '');
     this.#emit(host);
@@ -428,7 +429,7 @@ export class TextCleaner<Token = never> {
   #backslash(final: boolean): number | undefined {
     const next = this.#buffer.charAt(this.#at + 1);
     if (next === '' && !final) return undefined;
-    // Brackets are for the tags.
+    // Brackets belong to tags.
     if (next === '[' || next === ']') {
       this.#emit(`\\${next}`);
       return 2;
@@ -441,7 +442,9 @@ export class TextCleaner<Token = never> {
     return 1;
   }
 
-  /** Emphasis and inline code: a mark beside a word is taken out, one between numbers or blanks is text. */
+  /**
+   * Handles emphasis and inline code: a mark beside a word is removed, one between numbers or blanks is text.
+   */
   #mark(mark: string, final: boolean): number | undefined {
     let end = this.#at + 1;
     while (end < this.#buffer.length && this.#buffer.charAt(end) === mark) end++;
@@ -477,7 +480,7 @@ export class TextCleaner<Token = never> {
     return count >= 2 || !(/[a-z0-9]/i.test(before) && /[a-z0-9]/i.test(after));
   }
 
-  /** A stage direction in asterisks. @returns 0 when there is none */
+  /** Handles a stage direction in asterisks. @returns 0 when there is none */
   #direction(final: boolean): number | undefined {
     const end = this.#spanEnd('*', MAX_STAR_SPAN, final);
     if (end === undefined || end === -1) return end === undefined ? undefined : 0;
@@ -502,7 +505,7 @@ export class TextCleaner<Token = never> {
           isParenthesisDirection(span, { startsSentence: this.#startsSentence(), next: next || undefined })
         ) {
           this.#skipped('direction', span);
-          // （笑） stands where a sentence ends.
+          // （笑） comes at the end of a sentence.
           if (
             open === '（' &&
             /[^\s.!?。！？、，,…]$/.test(this.#tail) &&
@@ -518,15 +521,15 @@ export class TextCleaner<Token = never> {
   }
 
   /**
-   * Looks for the end of a short span on the same line, and one character behind it.
-   * @returns -1 when there is none; undefined when more must come first
+   * Finds the end of a short span on the same line, with one more character after it.
+   * @returns -1 when there is none; undefined when more text is needed
    */
   #spanEnd(mark: string, max: number, final: boolean): number | undefined {
     const limit = Math.min(this.#buffer.length, this.#at + 1 + max);
     for (let at = this.#at + 1; at < limit; at++) {
       const character = this.#buffer.charAt(at);
       if (character === '\n') return -1;
-      // A whole sentence inside is no direction, and need not wait.
+      // A span with a whole sentence is no direction, so it need not wait.
       if (mark === '*' && /[.!?]/.test(character) && /\s/.test(this.#buffer.charAt(at + 1))) return -1;
       if (mark === '*' && /[。！？]/.test(character) && at + 1 < limit && this.#buffer.charAt(at + 1) !== '*')
         return -1;
@@ -556,7 +559,7 @@ export class TextCleaner<Token = never> {
     return 1;
   }
 
-  /** Puts the text of a link in the place of the link, to be cleaned itself. */
+  /** Replaces a link by its text, which is then cleaned too. */
   #rebuffer(label: string, length: number): number {
     const rest = this.#buffer.slice(this.#at + length);
     this.#buffer = label + rest;
@@ -594,7 +597,7 @@ export class TextCleaner<Token = never> {
     const found = this.#match(ENTITY);
     if (found) {
       const text = decodeHTML(found[0]).replace(/\u00a0/g, ' ');
-      // A bracket that was written as an entity begins no tag.
+      // A bracket written as an entity does not begin a tag.
       this.#emit(text === '[' || text === ']' ? `\\${text}` : text);
       return found[0].length;
     }
@@ -633,7 +636,7 @@ export class TextCleaner<Token = never> {
   }
 
   #tag(name: string, closes: boolean, attributes: string, empty: boolean, length: number): number {
-    // `<example.org>` is meant as a link.
+    // `<example.org>` is a link.
     if (name.includes('.') && attributes === '' && !closes && !empty) return this.#rebuffer(name, length);
     const meaning = tagMeaning(name, attributes === '' && !empty);
     switch (meaning) {

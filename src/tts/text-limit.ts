@@ -4,9 +4,9 @@ import { forcedCut } from './segmenter.js';
 
 /** A part of a segment that every engine takes. */
 export interface FittingPart {
-  /** As it was written. The texts of all parts, joined, are the segment's. */
+  /** Text as written. The joined texts of all parts are the segment's text. */
   readonly text: string;
-  /** As the engine is given it. */
+  /** Text as given to the engine. */
   readonly said: string;
   readonly marks: readonly TextMark[];
 }
@@ -14,10 +14,10 @@ export interface FittingPart {
 const CLAUSE_END = /[。！？.!?、，,;；…](?:["'」』）)]|\s)*/gu;
 
 /**
- * Cuts what is to be said so that no part is longer than an engine takes, counted as the engine counts. A dictionary can
- * make a sentence longer than it was when it was cut.
- * @param segment the text as it was written, and the tags in it
- * @param said the same for the engine
+ * Cuts text for the engine so that no part is longer than an engine takes, by the engine's own count. A
+ * dictionary can make a sentence longer after segmentation.
+ * @param segment the text as written, with its tags
+ * @param said the same text for the engine
  */
 export function cutToFit(
   segment: { readonly text: string; readonly marks: readonly TextMark[] },
@@ -44,7 +44,7 @@ export function cutToFit(
   return [...parts, { text, said: rest, marks }];
 }
 
-/** Length of the longest start of a text that an engine takes, in UTF-16 units. */
+/** Returns the length of the longest start of a text that an engine takes, in UTF-16 units. */
 function prefixOf(text: string, { capabilities }: TtsEngine): number {
   const { maxChars = Number.POSITIVE_INFINITY, maxBytes = Number.POSITIVE_INFINITY } = capabilities;
   if (text.length <= maxChars && text.length * 3 <= maxBytes) return text.length;
@@ -60,21 +60,24 @@ function prefixOf(text: string, { capabilities }: TtsEngine): number {
   return units;
 }
 
-/** The best place to cut a text within a length: behind a clause, else between words, else between characters. */
+/**
+ * Returns the best position for a cut within a length: after a clause, else between words, else between
+ * characters.
+ */
 function cutBelow(text: string, room: number): number {
-  // A limit below a single character is of no use to anybody.
+  // A limit below one character cannot be met.
   const head = text.slice(0, Math.max(room, text.codePointAt(0)! > 0xffff ? 2 : 1));
   let clause = 0;
   for (const match of head.matchAll(CLAUSE_END)) {
     const end = match.index + match[0].length;
-    // A decimal point ends nothing.
+    // A decimal point is no boundary.
     if (end < head.length && !/[.,]\d/.test(text.slice(end - 1, end + 1))) clause = end;
   }
   if (clause > head.length / 3) return clause;
   return forcedCut(head) ?? head.length;
 }
 
-/** A place between words near an index, or between characters. */
+/** Returns a position between words near an index, or between characters. */
 function boundaryNear(text: string, index: number): number {
   const space = /\s\S/u.exec(text.slice(index, index + 12));
   if (space) return index + space.index + 1;

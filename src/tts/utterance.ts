@@ -10,21 +10,21 @@ import type {
   TtsEngine,
 } from './engine.js';
 
-/** What is told while an utterance is decoded. */
+/** Callbacks while an utterance is decoded. */
 export interface UtteranceContext extends SynthesisContext {
-  /** Before anything else, by engines that choose among others. */
+  /** Called first, by engines that choose among others. */
   engine?(name: string): void;
-  /** Before the first block, by engines that know. */
+  /** Called before the first block, by engines that report phonemes. */
   phonemes?(phonemes: readonly PhonemeTiming[]): void;
-  /** At any moment, in order of time. */
+  /** Called at any moment, in order of time. */
   spans?(spans: readonly TextSpan[]): void;
-  /** Before the first block. */
+  /** Called before the first block. */
   info?(info: SoundInfo): void;
 }
 
 /**
- * One utterance of an engine as PCM, of whatever format the engine sent. Ending the iteration early ends the request.
- * @throws what the engine throws; BridgeError ENGINE_FAILED when its bytes are no sound
+ * Returns one utterance of an engine as PCM, from any format. Ending the iteration early ends the request.
+ * @throws the engine's error; BridgeError ENGINE_FAILED when its bytes are not sound
  */
 export async function* utteranceBlocks(
   engine: TtsEngine,
@@ -62,7 +62,7 @@ interface Head {
   readonly format: Extract<SynthesisPart, { kind: 'format' }> | undefined;
 }
 
-/** Takes what comes before the sound. */
+/** Reads the parts before the audio. */
 async function untilAudio(parts: AsyncIterator<SynthesisPart>, context: UtteranceContext): Promise<Head> {
   let format: Head['format'];
   for (let next = await parts.next(); !next.done; next = await parts.next()) {
@@ -93,7 +93,7 @@ function tell(part: SynthesisPart, context: UtteranceContext): void {
   else if (part.kind === 'spans') context.spans?.(part.spans);
 }
 
-/** Floats may exceed full scale; the converter clamps them. */
+/** Scales a block. Floats may exceed full scale; the converter clamps them. */
 function louder({ samples, sampleRateHz, channels }: PcmBlock, factor: number): PcmBlock {
   const scaled = new Float32Array(samples.length);
   const unit = samples instanceof Int16Array ? factor / 32_768 : factor;

@@ -16,9 +16,10 @@ const LANGUAGES = [
 const MAX_DEPTH = 4;
 
 /**
- * Reads a list of voices in the forms that servers give it: an array, or one under `voices`, `data` and the like; an object
- * by the voices' ids; strings, or objects with `id`, `voice_id` or `name`; speakers with `styles` below them.
- * @returns each voice once; empty when there is none in it
+ * Reads a list of voices in the forms that servers use: an array, or one under `voices`, `data` and the like;
+ * an object by the voices' ids; strings, or objects with `id`, `voice_id` or `name`; speakers with `styles`
+ * below them.
+ * @returns each voice once; empty without any
  */
 export function voicesIn(answer: unknown): Voice[] {
   const voices = new Map<string, Voice>();
@@ -35,7 +36,7 @@ function listOf(value: unknown, depth: number): Voice[] {
   return Object.entries(value).flatMap(([key, item]) => voicesOf(item, key));
 }
 
-/** @param key under which an object holds it */
+/** @param key key of the item in its object */
 function voicesOf(item: unknown, key: string | undefined): Voice[] {
   if (typeof item === 'string' || typeof item === 'number')
     return [
@@ -59,7 +60,7 @@ function voicesOf(item: unknown, key: string | undefined): Voice[] {
   return id === undefined ? [] : [{ id, name: text(item, NAMES) ?? id, language }];
 }
 
-/** A number or a path beside an id is no name. */
+/** Returns the name of a voice. A number or a path beside an id is not a name. */
 function nameOf(item: string | number, key: string): string {
   return typeof item === 'string' && item !== '' && !/[\\/]|^\d+$/.test(item) ? item : key;
 }

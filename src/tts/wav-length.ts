@@ -2,14 +2,15 @@ import { isMadeUp } from '../audio/decode/wav.js';
 import type { SynthesisPart } from './engine.js';
 import type { HttpClient } from './http-client.js';
 
-/** Writers disagree on whether a pad byte or a last chunk's head belongs to the length. */
+/** Tolerance in bytes: writers disagree on whether a pad byte or a last chunk's header counts. */
 const TOLERANCE_BYTES = 8;
 const HEAD_BYTES = 8;
 
 /**
- * Hands a reply's sound on and holds a WAV file to the length that its head states (RIFF, bytes 4 to 7), so that an
- * utterance that was cut off is not taken for a short one. What is no WAV, or does not know its length, passes as it is.
- * @throws BridgeError ENGINE_FAILED at the end when bytes are missing, and what `chunks` throws
+ * Passes a reply's sound on and compares a WAV file with the length in its header (RIFF, bytes 4 to 7), so
+ * that a truncated utterance is not taken for a short one. Other formats, and WAV files of unknown length,
+ * pass unchanged.
+ * @throws BridgeError ENGINE_FAILED at the end when bytes are missing, and the errors of `chunks`
  */
 export async function* wavParts(
   chunks: AsyncIterable<Uint8Array>,

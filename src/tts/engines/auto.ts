@@ -7,7 +7,7 @@ import { espeak } from './espeak.js';
 import { findFlite, flite } from './flite.js';
 import { isJapanese, JapaneseEngines } from './japanese.js';
 
-/** Scripts that tell a language well enough for espeak-ng, the first that fits. */
+/** Scripts that identify a language for espeak-ng; the first match counts. */
 const SCRIPTS: readonly (readonly [RegExp, string])[] = [
   [/\p{Script=Hangul}/u, 'ko'],
   [/\p{Script=Han}/u, 'cmn'],
@@ -32,8 +32,8 @@ const optionsSchema = z.strictObject({
 });
 
 /**
- * The best engine found on this machine, for each sentence: a Japanese engine for Japanese, the built-in voice for English,
- * espeak-ng for other languages.
+ * Chooses the best engine on this machine for each sentence: a Japanese engine for Japanese, the built-in
+ * voice for English, espeak-ng for other languages.
  */
 export const auto = defineEngine({
   name: 'auto',
@@ -45,12 +45,12 @@ export const auto = defineEngine({
     const others = espeak.create({}, host);
     const japanese = new JapaneseEngines(host, options);
 
-    /** The engine for one text, and how it is to speak. */
+    /** Returns the engine and the voice settings for a text. */
     const choose = async (
       text: string,
       { volume: _volume, ...speech }: VoiceOptions,
     ): Promise<{ engine: TtsEngine; speech: VoiceOptions }> => {
-      // The volume is scaled by the caller, for all alike.
+      // The caller scales the volume, for all engines alike.
       const language = speech.language ?? languageOf(text);
       const builtIn = findFlite() === undefined ? [] : await english.voices(new AbortController().signal);
       const isBuiltIn = builtIn.some(({ id }) => id === speech.voice);
@@ -104,7 +104,7 @@ export const auto = defineEngine({
   },
 });
 
-/** The language that a text's script tells; nothing for Latin letters, which tell none. */
+/** Returns the language of a text by its script; undefined for Latin letters, which do not identify one. */
 export function languageOf(text: string): string | undefined {
   if (isJapanese(text)) return 'ja';
   return SCRIPTS.find(([script]) => script.test(text))?.[1];

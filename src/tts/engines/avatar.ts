@@ -2,12 +2,12 @@ import { z } from 'zod';
 import { BridgeError } from '../../base/errors.js';
 import { defineEngine } from '../engine-definition.js';
 
-/** A Japanese voice that the avatar's own example content brings. */
+/** Japanese voice in the avatar's own example content. */
 export const AVATAR_VOICE = 'mei_voice_normal';
 
 /**
- * The avatar's own speech plugins: it is sent the text, and makes the sound by itself. So this engine has no sound to
- * give, and can be no fallback; the narrator speaks with it sentence by sentence.
+ * Speech plugins of the avatar: it gets the text and makes the sound itself. So this engine has no sound to
+ * return and cannot be a fallback; the narrator speaks with it sentence by sentence.
  */
 export const avatar = defineEngine({
   name: 'avatar',

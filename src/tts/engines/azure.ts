@@ -21,7 +21,7 @@ const voicesSchema = z.array(
   z.looseObject({ ShortName: z.string(), LocalName: z.string().optional(), Locale: z.string().optional() }),
 );
 
-/** A voice for each language that is asked for without one. */
+/** Default voices by language. */
 const VOICES: Readonly<Record<string, string>> = {
   ja: 'ja-JP-NanamiNeural',
   en: 'en-US-JennyNeural',
@@ -77,7 +77,8 @@ export const azure = defineEngine({
 });
 
 /**
- * The SSML document for a text. The text and every attribute are escaped: what is spoken can never become markup.
+ * Returns the SSML document for a text. The text and every attribute are escaped, so text can never become
+ * markup.
  * @param style a speaking style, in Microsoft's own namespace
  */
 export function ssml(text: string, speech: VoiceOptions, style?: string): string {
@@ -109,7 +110,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": '&apos;',
 };
 
-/** Text for XML: the five markup characters escaped, and characters that XML cannot hold left out. */
+/** Escapes a text for XML, without the characters that XML cannot hold. */
 export function escapeXml(text: string): string {
   return text
 

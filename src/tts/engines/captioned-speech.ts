@@ -13,9 +13,9 @@ const lineSchema = z.looseObject({
 });
 
 /**
- * Reads Kokoro-FastAPI's `/dev/captioned_speech`: JSON objects, one a line, with a piece of sound in base64 and the times of
- * its words in seconds from the utterance's start.
- * @throws BridgeError ENGINE_FAILED when a line is something else
+ * Reads Kokoro-FastAPI's `/dev/captioned_speech`: one JSON object per line, with a piece of sound in base64
+ * and the times of its words in seconds from the utterance's start.
+ * @throws BridgeError ENGINE_FAILED for an invalid line
  */
 export async function* readCaptionedSpeech(
   reply: HttpReply,
@@ -42,8 +42,8 @@ export async function* readCaptionedSpeech(
 }
 
 /**
- * Reads JSON values, one a line, from bytes in any chunking; a whole body of one value is one line.
- * @throws BridgeError ENGINE_FAILED for a line that is no JSON or is too long
+ * Reads JSON values, one per line, from bytes in any chunking; a body with a single value counts as one line.
+ * @throws BridgeError ENGINE_FAILED for a line that is not JSON or is too long
  */
 async function* jsonLines(
   chunks: AsyncIterable<Uint8Array>,

@@ -63,7 +63,7 @@ class CoeiroinkEngine implements TtsEngine {
     const prosody = await this.#client.request('/v1/estimate_prosody', { body: { text } }, signal);
     const { detail } = await prosody.json(prosodySchema);
     const making = { speakerUuid, styleId, text, prosodyDetail: detail, speedScale: rate };
-    // The call that tells durations takes no pitch, intonation or volume.
+    // The API call that returns durations takes no pitch, intonation or volume.
     const plain = pitchSemitones === 0 && volume === 1 && this.#options.intonationScale === 1;
     if (this.#options.timing && plain) {
       yield* this.#withDurations(making, signal);
@@ -98,14 +98,15 @@ class CoeiroinkEngine implements TtsEngine {
   }
 
   async close(): Promise<void> {
-    // Nothing outlives a request.
+    // There is nothing to close.
   }
 
   async *#withDurations(body: object, signal: AbortSignal): AsyncGenerator<SynthesisPart, void, undefined> {
     const reply = await this.#client.request('/v1/predict_with_duration', { body }, signal);
     const { wavBase64, moraDurations } = await reply.json(wavWithDurationSchema);
     const bytes = Buffer.from(wavBase64, 'base64');
-    // The ranges count samples of the model's own rate, which the WAV's head tells (bytes 24 to 27 of a plain one).
+    // The ranges count samples at the model's own rate, which the WAV header states (bytes 24 to 27 of a
+    // plain one).
     const plainHead = bytes.length >= 44 && bytes.toString('latin1', 12, 16) === 'fmt ';
     const phonemes = plainHead ? moraDurationPhonemes(moraDurations, bytes.readUInt32LE(24)) : [];
     if (phonemes.length > 0) yield { kind: 'phonemes', phonemes };

@@ -25,18 +25,18 @@ const messageSchema = z.looseObject({
 });
 type Message = z.output<typeof messageSchema>;
 
-/** What a connection is made with. */
+/** Options of a connection. */
 export interface ElevenLabsSocketOptions {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
-  /** Makes the errors, without secrets. */
+  /** Creates the errors, without secrets. */
   readonly client: HttpClient;
   readonly clock: Clock;
-  /** How long an utterance may go without a message. */
+  /** Maximum time without a message within an utterance, in ms. */
   readonly idleMs: number;
 }
 
-/** One utterance on the connection. */
+/** An utterance on the connection. */
 interface Context {
   readonly messages: Message[];
   failure: Error | undefined;
@@ -44,8 +44,8 @@ interface Context {
 }
 
 /**
- * ElevenLabs's WebSocket with several contexts: one connection that is kept and opened again when the service has closed
- * it, one context an utterance. It counts an utterance's sound in 16 kHz mono s16le (`pcm_16000`).
+ * WebSocket of ElevenLabs with several contexts: one connection, reopened after the service closed it, with
+ * one context per utterance. It counts an utterance's sound in 16 kHz mono s16le (`pcm_16000`).
  */
 export class ElevenLabsSocket {
   readonly #options: ElevenLabsSocketOptions;
@@ -97,13 +97,13 @@ export class ElevenLabsSocket {
         throw this.#options.client.error('ENGINE_FAILED', 'ended an utterance without sound.');
     } finally {
       this.#contexts.delete(id);
-      // A context that was closed goes on to its end: only the connection's end stops what nobody wants.
+      // A closed context still runs to its end; only closing the connection stops unwanted sound.
       if (!finished && this.#contexts.size === 0) this.close();
       else if (!finished && socket.readyState === WebSocket.OPEN) send({ close_context: true });
     }
   }
 
-  /** Ends the connection and every utterance on it. */
+  /** Ends the connection and all its utterances. */
   close(): void {
     this.#socket?.terminate();
     this.#socket = undefined;
@@ -168,7 +168,7 @@ export class ElevenLabsSocket {
       return;
     }
     const context = this.#contexts.get(message.contextId ?? '');
-    // What comes for an utterance that was given up is nobody's.
+    // Messages for a cancelled utterance are ignored.
     if (!context) return;
     context.messages.push(message);
     context.wake?.();

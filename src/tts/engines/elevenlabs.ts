@@ -13,10 +13,10 @@ import { HTTP_LIMITS, type HttpClient } from '../http-client.js';
 import { voicesIn } from '../voice-list.js';
 import { ElevenLabsSocket } from './elevenlabs-socket.js';
 
-/** One of the service's own sample voices, which every account has. */
+/** Default voice: one of the service's sample voices, which every account has. */
 const DEFAULT_VOICE = 'JBFqnCBsd6RMkjVDRZzb';
 const OUTPUT_FORMAT = 'pcm_16000';
-/** The speeds that the service takes. */
+/** Speed range of the service. */
 const SPEED = { min: 0.7, max: 1.2 };
 
 const optionsSchema = z.strictObject({
@@ -46,7 +46,7 @@ class ElevenLabsEngine implements TtsEngine {
   readonly #client: HttpClient;
   readonly #host: EngineHost;
   readonly #key: string;
-  /** One connection a voice: the voice is part of its address. */
+  /** Connections by voice: the voice is part of the address. */
   readonly #sockets = new Map<string, ElevenLabsSocket>();
 
   constructor(options: z.output<typeof optionsSchema>, host: EngineHost) {

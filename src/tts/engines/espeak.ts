@@ -6,7 +6,7 @@ import { programSound, requireProgram } from '../program-sound.js';
 
 const INSTALL =
   "Install it: 'apt install espeak-ng', 'brew install espeak-ng' or 'winget install eSpeak-NG.eSpeak-NG'.";
-/** Its own speed in words a minute, pitch (0 to 99) and amplitude (0 to 200). */
+/** Default speed in words a minute, pitch (0 to 99) and amplitude (0 to 200). */
 const USUAL = { wordsPerMinute: 175, pitch: 50, amplitude: 100 };
 const PITCH_PER_SEMITONE = 4;
 
@@ -15,7 +15,7 @@ const optionsSchema = z.strictObject({
   idleMs: z.number().int().min(100).default(15_000).describe('How long it may be silent.'),
 });
 
-/** espeak-ng, where it is installed: over a hundred languages, offline. */
+/** espeak-ng, if installed: over a hundred languages, offline. */
 export const espeak = defineEngine({
   name: 'espeak',
   summary: 'espeak-ng, over 100 languages, a program on this machine',
@@ -24,7 +24,7 @@ export const espeak = defineEngine({
     const { clock } = host;
     const japanese = new JapaneseEngines(host);
     const refuseJapanese = async (text: string, voice: string): Promise<void> => {
-      // It spells kanji out as `Chinese letter`.
+      // espeak-ng reads each kanji as `Chinese letter`.
       if (isJapanese(text) && /\p{Script=Han}/u.test(text) && !/^(?:cmn|zh|yue|hak)/i.test(voice))
         throw await japanese.refusal('espeak', text);
     };
@@ -44,7 +44,7 @@ export const espeak = defineEngine({
           ...['-p', String(Math.round(clamp(USUAL.pitch + PITCH_PER_SEMITONE * pitchSemitones, 0, 99)))],
           ...['-a', String(Math.round(clamp(USUAL.amplitude * volume, 0, 200)))],
         ];
-        // Over standard input: a text that begins with a dash must not be read as an option.
+        // The text goes to standard input, so that one beginning with a dash is not read as an option.
         for await (const bytes of run(args, signal, text)) yield { kind: 'audio', bytes };
       },
       async voices(signal): Promise<Voice[]> {
@@ -59,8 +59,8 @@ export const espeak = defineEngine({
 });
 
 /**
- * Reads the table of `espeak-ng --voices`: priority, language, age and gender, name, file, other languages.
- * @returns one voice a line, with its language as the id
+ * Parses the table of `espeak-ng --voices`: priority, language, age and gender, name, file, other languages.
+ * @returns one voice per line, with its language as the id
  */
 export function parseVoices(table: string): Voice[] {
   return table
@@ -71,7 +71,7 @@ export function parseVoices(table: string): Voice[] {
     .map(([, language = '', , name = '']) => ({ id: language, name: name.replaceAll('_', ' '), language }));
 }
 
-/** A voice never looks like an option. */
+/** Checks that a voice does not look like an option. */
 function voiceArgument(voice: string): string {
   return voice.replace(/^-+/, '').toLowerCase();
 }

@@ -1,9 +1,10 @@
-// Runs in a worker thread: Flite computes for 40 to 300 ms a sentence, and the thread that paces the sound must not wait.
-// Plain JavaScript, because a worker is started from a file as it stands, also where the sources run without a build.
+// Runs in a worker thread: Flite computes for 40 to 300 ms per sentence, and must not hold up the thread that
+// paces the sound. Plain JavaScript, because a worker is started from an existing file, also when the sources
+// run without a build.
 import { readFile } from 'node:fs/promises';
 import { parentPort, workerData } from 'node:worker_threads';
-// Not Node's own node:wasi: its calls from WebAssembly corrupt the heap, and after some sentences the process dies of it
-// (https://github.com/nodejs/node/issues/53087).
+// Not Node's own node:wasi: its calls from WebAssembly corrupt the heap, and the process crashes after some
+// sentences (https://github.com/nodejs/node/issues/53087).
 import { File, OpenFile, PreopenDirectory, WASI } from '@bjorn3/browser_wasi_shim';
 
 /** @typedef {{ id: number, args: string[] }} FliteJob What to run: Flite's own arguments, without an output file. */
@@ -13,11 +14,11 @@ const port = /** @type {import('node:worker_threads').MessagePort} */ (parentPor
 const compiled = readFile(/** @type {{ wasmFile: string }} */ (workerData).wasmFile).then((bytes) =>
   WebAssembly.compile(bytes),
 );
-// Whoever asks first hears of a failure; it must not end the process before.
+// The first caller gets the error; until then it must not end the process.
 compiled.catch(() => undefined);
 
 /**
- * Flite is a command: each utterance is one run of it in a fresh instance, with files of its own, in memory.
+ * Flite is a command: each utterance is one run in a new instance, with its own files in memory.
  * @param {FliteJob} job
  * @returns {Promise<FliteResult>}
  */
@@ -34,7 +35,7 @@ async function run({ id, args }) {
       printed,
       new PreopenDirectory('/out', new Map([['speech.wav', speech]])),
     ],
-    // Left out, it writes all that it does to the output.
+    // Otherwise it writes debug lines to the output.
     { debug: false },
   );
   const instance = await WebAssembly.instantiate(module, { wasi_snapshot_preview1: wasi.wasiImport });

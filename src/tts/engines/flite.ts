@@ -27,7 +27,7 @@ const optionsSchema = z.strictObject({
   wasmFile: z.string().min(1).optional().describe(`A flite.wasm; the one of ${PACKAGE} when left out.`),
 });
 
-/** The built-in voice: CMU Flite as WebAssembly. English, offline, 16 kHz, and it tells the time of each phoneme. */
+/** Built-in voice: CMU Flite as WebAssembly. English, offline, 16 kHz, with the time of each phoneme. */
 export const flite = defineEngine({
   name: 'flite',
   summary: 'the built-in voice: English, offline',
@@ -36,7 +36,7 @@ export const flite = defineEngine({
 });
 
 /**
- * Where the voice's WebAssembly file is; its package is optional.
+ * Finds the voice's WebAssembly file, which comes from an optional package.
  * @returns undefined when the package is not installed
  */
 export function findFlite(): string | undefined {
@@ -129,7 +129,7 @@ class FliteEngine implements TtsEngine {
     if (this.#worker) return this.#worker;
     const worker = new Worker(new URL('./flite-worker.js', import.meta.url), {
       workerData: { wasmFile },
-      // It is a plain file: what this process was started with may not fit it.
+      // The worker is a plain file; the options of this process may not fit it.
       execArgv: [],
     });
     this.#worker = worker;
@@ -151,7 +151,7 @@ class FliteEngine implements TtsEngine {
     if (this.#waiting.size === 0) this.#worker?.unref();
   }
 
-  /** A run that is under way cannot be stopped; one whose result nobody wants is short. */
+  /** Runs Flite. A run in progress cannot be stopped, but is short. */
   #run(worker: Worker, args: string[], signal: AbortSignal): Promise<Result> {
     const id = ++this.#count;
     return new Promise((resolve, reject) => {
@@ -170,7 +170,10 @@ class FliteEngine implements TtsEngine {
   }
 }
 
-/** Flite reads ASCII: accents are dropped and typographic marks become plain ones, so that `naïve` stays a word. */
+/**
+ * Converts a text to ASCII, which is all that Flite reads: accents are dropped and typographic marks become
+ * plain ones, so that `naïve` stays a word.
+ */
 function toEnglish(text: string): string {
   return text
     .normalize('NFKD')
@@ -185,13 +188,13 @@ function toEnglish(text: string): string {
 }
 
 const HAN_OR_KANA = /[\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Han}]/u;
-/** Letters of other scripts than that of English. */
+/** Matches letters of non-Latin scripts. */
 const FOREIGN = /(?![\p{Script=Latin}\p{Script=Common}\p{Script=Inherited}])\p{L}/gu;
 const SYLLABIC = /^(?:aa|ae|ah|ao|aw|ax|axr|ay|eh|er|ey|ih|iy|ow|oy|uh|uw|pau)$/;
 
 /**
- * Reads what `-psdur` prints: `pau:0.164 hh:0.255 …`, each phoneme with the second at which it ends.
- * @returns phonemes with lengths; a line may be cut behind each vowel
+ * Parses the output of `-psdur`: `pau:0.164 hh:0.255 …`, each phoneme with the second at which it ends.
+ * @returns phonemes with lengths; a line may be cut after each vowel
  */
 export function parseSegments(printed: string): PhonemeTiming[] {
   const phonemes: PhonemeTiming[] = [];

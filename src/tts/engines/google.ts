@@ -68,7 +68,7 @@ async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
 }
 
-/** The service takes -96 to 16 dB. */
+/** Converts a volume to the range of the service, -96 to 16 dB. */
 function gainDb(volume: number): number {
   return Math.max(-96, Math.min(16, 20 * Math.log10(volume)));
 }

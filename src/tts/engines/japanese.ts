@@ -17,29 +17,29 @@ const SERVERS = [
   { key: 'coeiroink', title: 'COEIROINK', definition: coeiroink, url: 'http://127.0.0.1:50032' },
 ] as const;
 const PROBE_MS = 1500;
-/** A search that found nothing holds for this long. */
+/** Time for which a search without a result is not repeated, in ms. */
 const NOTHING_MS = 3000;
 
 const KANA = /[\p{Script=Hiragana}\p{Script=Katakana}]/u;
 const HAN = /\p{Script=Han}/u;
-/** Characters that Chinese uses all the time and Japanese does not. */
+/** Characters that are common in Chinese and not used in Japanese. */
 const CHINESE = /[你您她们們这這么吗嗎没說说吧呢啊哪很个对时从为谢请让给还过]/u;
 
-/** A Japanese engine of this machine. */
+/** A Japanese engine on this machine. */
 export interface FoundEngine {
   readonly engine: TtsEngine;
-  /** What it is and how it was found, for messages. */
+  /** Description and origin, for messages. */
   readonly what: string;
 }
 
-/** True for a text that only a Japanese voice can read. Kanji alone count as Japanese. */
+/** True for a text that only a Japanese voice can read. A text of kanji alone counts as Japanese. */
 export function isJapanese(text: string): boolean {
   return KANA.test(text) || (HAN.test(text) && !CHINESE.test(text));
 }
 
 /**
- * Finds the best Japanese engine of this machine: a server that answers at its usual port with its voices, else open_jtalk
- * with a dictionary and a voice.
+ * Finds the best Japanese engine on this machine: a server that lists its voices at its usual port, else
+ * open_jtalk with a dictionary and a voice.
  */
 export class JapaneseEngines {
   readonly #host: EngineHost;
@@ -52,7 +52,7 @@ export class JapaneseEngines {
     this.#servers = { ...host.japaneseServers, ...servers };
   }
 
-  /** @returns undefined when there is none; what was found is kept until {@link forget} */
+  /** @returns undefined when there is none; a result is kept until {@link forget} */
   async find(): Promise<FoundEngine | undefined> {
     const { clock } = this.#host;
     if (this.#nothingSinceMs !== undefined && clock.nowMs() - this.#nothingSinceMs > NOTHING_MS)
@@ -63,13 +63,13 @@ export class JapaneseEngines {
     return found;
   }
 
-  /** The engine is gone: the next search looks again. */
+  /** Discards the result, because the engine is gone: the next call searches again. */
   forget(): void {
     this.#search = undefined;
     this.#nothingSinceMs = undefined;
   }
 
-  /** Makes the error for Japanese that an engine cannot say, with what to do about it on this machine. */
+  /** Creates the error for Japanese that an engine cannot speak, with advice for this machine. */
   async refusal(engine: string, text: string): Promise<BridgeError> {
     const found = await this.find();
     return new BridgeError(

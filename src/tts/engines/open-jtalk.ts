@@ -19,7 +19,7 @@ import { programSound } from '../program-sound.js';
 const NAME = 'open-jtalk';
 const INSTALL =
   "Install it with a dictionary and a voice: 'apt install open-jtalk open-jtalk-mecab-naist-jdic hts-voice-nitech-jp-atr503-m001' or 'brew install open-jtalk'.";
-/** The program reads one line of 1,023 bytes (MAXBUFLEN in open_jtalk.c). */
+/** Maximum text in bytes: the program reads one line of 1,023 bytes (MAXBUFLEN in open_jtalk.c). */
 const MAX_BYTES = 1000;
 const MAX_VOICE_DEPTH = 3;
 
@@ -53,7 +53,7 @@ const optionsSchema = z.strictObject({
 });
 type Options = z.output<typeof optionsSchema>;
 
-/** Open JTalk, where it is installed: Japanese, offline. A voice is the name of an .htsvoice file. */
+/** Open JTalk, if installed: Japanese, offline. A voice is the name of an .htsvoice file. */
 export const openJtalk = defineEngine({
   name: NAME,
   summary: 'Open JTalk, Japanese, a program on this machine',
@@ -119,7 +119,7 @@ class OpenJtalkEngine implements TtsEngine {
   }
 
   async close(): Promise<void> {
-    // Nothing outlives an utterance.
+    // There is nothing to close.
   }
 
   #dictionary(): string {
@@ -134,7 +134,7 @@ class OpenJtalkEngine implements TtsEngine {
     });
   }
 
-  /** Voice files by name. */
+  /** Returns the voice files by name. */
   async #voiceFiles(): Promise<ReadonlyMap<string, string>> {
     const { voiceFolder } = this.#options;
     this.#files ??= findVoices([voiceFolder ?? VOICE_FOLDERS].flat());
@@ -152,7 +152,7 @@ function voicesOf(files: ReadonlyMap<string, string>): Voice[] {
   return [...files.keys()].map((id) => ({ id, name: id, language: 'ja' }));
 }
 
-/** Finds voices below some folders; that of the avatar's own character comes first. */
+/** Finds voices below folders; the voice of the avatar's own character comes first. */
 async function findVoices(folders: readonly string[]): Promise<ReadonlyMap<string, string>> {
   const found: [string, string][] = [];
   const search = async (folder: string, depth: number): Promise<void> => {

@@ -14,12 +14,12 @@ import type { HttpClient } from '../http-client.js';
 import { voicesIn } from '../voice-list.js';
 import { readCaptionedSpeech } from './captioned-speech.js';
 
-/** What the API calls `pcm`. */
+/** Format that the API calls `pcm`. */
 const PCM: RawFormat = { encoding: 's16le', sampleRateHz: 24_000, channels: 1 };
-/** The API's own bound on a request's text. */
+/** Maximum text of a request, set by the API. */
 const MAX_CHARS = 4096;
 const OPENAI_VOICES = 'alloy ash ballad coral echo fable nova onyx sage shimmer verse'.split(' ');
-/** Copies of the API list their voices at one of these. */
+/** Paths at which compatible servers list their voices. */
 const VOICE_PATHS = ['/v1/audio/voices', '/v1/voices', '/voices', '/v1/audio/speech/voices'];
 
 interface Flavour {
@@ -50,7 +50,7 @@ function optionsSchema(flavour: Flavour) {
   });
 }
 
-/** An engine that speaks OpenAI's `/v1/audio/speech`, as many servers do. */
+/** Makes an engine for OpenAI's `/v1/audio/speech`, which many servers implement. */
 export function openaiFamily(flavour: Flavour): EngineDefinition {
   return defineEngine({
     name: flavour.name,
@@ -83,7 +83,7 @@ class OpenAiEngine implements TtsEngine {
       maxChars: MAX_CHARS,
     };
     this.#isOpenAi = new URL(options.baseUrl).hostname.endsWith('.openai.com');
-    // A compatible server on one's own machine wants no key, but gets one that is there for it.
+    // A compatible server on the user's own machine needs no key, but gets one that is named for it.
     const key = this.#isOpenAi ? requiredKey(this.name, host, options.keyEnv) : this.#optionalKey(host);
     this.#client = httpClient(
       this.name,
@@ -131,11 +131,11 @@ class OpenAiEngine implements TtsEngine {
   }
 
   async close(): Promise<void> {
-    // Nothing outlives a request.
+    // There is nothing to close.
   }
 
   #optionalKey(host: EngineHost): string | undefined {
-    // The usual variable's key belongs to OpenAI: it is not shown to another host unless it was named for it.
+    // The key in the usual variable belongs to OpenAI: it is sent to another host only if the user named it.
     return this.#options.keyEnv === 'OPENAI_API_KEY'
       ? undefined
       : requiredKey(this.name, host, this.#options.keyEnv);

@@ -14,7 +14,7 @@ import { programSound } from '../program-sound.js';
 import { wavParts } from '../wav-length.js';
 
 const INSTALL = "Install it: 'pip install piper-tts', and download a voice.";
-/** What a voice's sound has when its description is not beside it: that of all voices of medium quality. */
+/** Sample rate of a voice without a description file: that of all voices of medium quality. */
 const USUAL_RATE_HZ = 22_050;
 
 const optionsSchema = z.strictObject({
@@ -38,7 +38,7 @@ const voicesSchema = z.record(
 );
 const modelSchema = z.looseObject({ audio: z.looseObject({ sample_rate: z.number().int().positive() }) });
 
-/** Piper: its server, or the program itself when a model is named. */
+/** Piper: its server, or the program itself when a model is given. */
 export const piper = defineEngine({
   name: 'piper',
   summary: 'Piper, many languages, on this machine, as a server or a program',
@@ -54,7 +54,7 @@ class PiperServer implements TtsEngine {
   readonly capabilities;
   readonly #options: Options;
   readonly #client: HttpClient;
-  /** Older builds answer at the top. */
+  /** Path of synthesis; older builds use the root. */
   #path = '/synthesize';
 
   constructor(options: Options, host: EngineHost) {
@@ -103,7 +103,7 @@ class PiperServer implements TtsEngine {
   }
 
   async close(): Promise<void> {
-    // Nothing outlives a request.
+    // There is nothing to close.
   }
 }
 
@@ -136,7 +136,7 @@ class PiperProgram implements TtsEngine {
     if (noiseWScale !== undefined) args.push('--noise-w-scale', String(noiseWScale));
     const sampleRateHz = await rateOf(this.#model);
     yield { kind: 'format', format: { encoding: 's16le', sampleRateHz, channels: 1 } };
-    // It speaks line by line: one utterance is one line.
+    // Piper speaks line by line, so one utterance must be one line.
     const stdin = `${text.replace(/\s*\n\s*/g, ' ').trim()}\n`;
     const { clock } = this.#host;
     const call = { engine: this.name, program, args, stdin, idleMs, clock, signal, install: INSTALL };
@@ -148,11 +148,11 @@ class PiperProgram implements TtsEngine {
   }
 
   async close(): Promise<void> {
-    // Nothing outlives an utterance.
+    // There is nothing to close.
   }
 }
 
-/** The rate that the description beside a voice (`voice.onnx.json`) states. */
+/** Returns the rate in the description file of a voice (`voice.onnx.json`). */
 async function rateOf(model: string): Promise<number> {
   try {
     return modelSchema.parse(JSON.parse(await readFile(`${model}.json`, 'utf8'))).audio.sample_rate;

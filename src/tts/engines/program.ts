@@ -94,16 +94,19 @@ function fill(word: string, text: string, speech: VoiceOptions): string {
   });
 }
 
-/** A text that would start with a dash would be read as an option by most programs; a space before it is not heard. */
+/**
+ * Adds a space before a text that starts with a dash: most programs would read it as an option, and the space
+ * is not heard.
+ */
 function asArgument(word: string, text: string): string {
   const clean = text.replaceAll('\0', '');
   return word.startsWith('{text}') && clean.trimStart().startsWith('-') ? ` ${clean.trimStart()}` : clean;
 }
 
 /**
- * Splits a command line into words as a shell would for plain words and quotes, and does nothing else that a shell does.
- * A backslash only escapes a quote, a space or itself, so Windows paths can be written as they are.
- * @throws BridgeError OPTION_INVALID for a quote that does not close or a line without a word
+ * Splits a command line into words like a shell, but handles only words and quotes. A backslash escapes only
+ * a quote, a space or itself, so Windows paths can be written unchanged.
+ * @throws BridgeError OPTION_INVALID for an unclosed quote or a line without a word
  */
 export function splitCommand(line: string): string[] {
   const words: string[] = [];

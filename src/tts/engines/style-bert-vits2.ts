@@ -4,7 +4,7 @@ import { defineEngine, httpClient, httpOptions } from '../engine-definition.js';
 import { wavParts } from '../wav-length.js';
 
 const NAME = 'style-bert-vits2';
-/** The server's own bound on a request's text. */
+/** Maximum text of a request, set by the server. */
 const MAX_CHARS = 100;
 
 const modelsSchema = z.record(
@@ -20,10 +20,10 @@ const optionsSchema = z.strictObject({
   autoSplit: z.boolean().default(true).describe('Let the server split at line breaks.'),
 });
 
-/** The server's names of languages by the first part of a language tag. */
+/** Language names of the server by the first part of a language tag. */
 const LANGUAGES: Readonly<Record<string, string>> = { ja: 'JP', en: 'EN', zh: 'ZH' };
 
-/** Style-Bert-VITS2's own server. A voice is a model's number, or `model:speaker`. */
+/** Style-Bert-VITS2's own server. A voice is the number of a model, or `model:speaker`. */
 export const styleBertVits2 = defineEngine({
   name: NAME,
   summary: 'Style-Bert-VITS2, Japanese and more, on this machine',

@@ -17,7 +17,7 @@ const speakersSchema = z.array(
   z.looseObject({ name: z.string(), styles: z.array(z.looseObject({ name: z.string(), id: z.number() })) }),
 );
 
-/** What older builds answer for a path that they do not have. */
+/** Status codes of older builds for an unknown path. */
 const NO_SUCH_PATH = [404, 405];
 
 function optionsSchema(port: number) {
@@ -38,10 +38,10 @@ function optionsSchema(port: number) {
 type Options = z.output<ReturnType<typeof optionsSchema>>;
 
 /**
- * An engine that speaks VOICEVOX's API: VOICEVOX itself and its relatives on ports of their own.
- * @param name how it is called in options and messages
- * @param port where it listens unless told otherwise
- * @param timed whether its mora lengths are those of its sound
+ * Makes an engine for VOICEVOX's API: VOICEVOX itself and its relatives, on their own ports.
+ * @param name name in options and messages
+ * @param port default port
+ * @param timed true when its mora lengths match its sound
  */
 export function voicevoxFamily(name: string, port: number, summary: string, timed = true): EngineDefinition {
   return defineEngine({
@@ -68,7 +68,7 @@ class VoicevoxEngine implements TtsEngine {
   readonly #options: Options;
   readonly #client: HttpClient;
   readonly #timed: boolean;
-  /** Paths that this build turned out not to have. */
+  /** Paths that this build does not have. */
   readonly #missing = new Set<string>();
   #voices: Voice[] | undefined;
 
@@ -104,7 +104,7 @@ class VoicevoxEngine implements TtsEngine {
   }
 
   async close(): Promise<void> {
-    // Nothing outlives a request.
+    // There is nothing to close.
   }
 
   async #speaker(voice: string | undefined, signal: AbortSignal): Promise<string> {
@@ -113,7 +113,7 @@ class VoicevoxEngine implements TtsEngine {
     try {
       return findVoice(this.name, this.#voices, voice).id;
     } catch (error) {
-      // Asked again next time: a voice may have been added.
+      // Listed again next time, because a voice may have been added.
       this.#voices = undefined;
       throw error;
     }
@@ -145,7 +145,7 @@ class VoicevoxEngine implements TtsEngine {
       ...query,
       ...defined(set),
       speedScale: query.speedScale * rate,
-      // The engine multiplies the pitch by 2 to the power of this.
+      // The engine multiplies the pitch by 2 to the power of this value.
       pitchScale: query.pitchScale + pitchSemitones / 12,
       volumeScale: query.volumeScale * volume,
       outputSamplingRate: 16_000,
@@ -153,7 +153,7 @@ class VoicevoxEngine implements TtsEngine {
     };
   }
 
-  /** The best way to sound that this build has; what it lacks is not asked for again. */
+  /** Synthesises by the best endpoint of this build; a missing one is not tried again. */
   async #synthesis(speaker: string, query: AudioQuery, signal: AbortSignal): Promise<HttpReply> {
     const common = { speaker, enable_interrogative_upspeak: this.#options.upspeak };
     const ways: [string, Record<string, string | number | boolean | undefined>][] = [];
@@ -165,7 +165,7 @@ class VoicevoxEngine implements TtsEngine {
       if (this.#missing.has(path)) continue;
       const request = { query: parameters, body: query, accept: NO_SUCH_PATH };
       const reply = await this.#client.request(path, request, signal);
-      // Early builds of streaming_synthesis answered in parts of a multipart message.
+      // Early builds of streaming_synthesis sent a multipart message.
       if (reply.status < 300 && !reply.contentType.startsWith('multipart/')) return reply;
       await reply.cancel();
       this.#missing.add(path);
