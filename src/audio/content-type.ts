@@ -1,14 +1,14 @@
 import { MAX_RAW_CHANNELS, MAX_RAW_RATE_HZ, MIN_RAW_RATE_HZ, type RawFormat } from './decode/raw.js';
 
-/** What a sender says of the bytes that it sends, as in the head of an HTTP message. */
+/** Description of bytes by their sender, as in the head of an HTTP message. */
 export interface SoundLabel {
-  /** With its parameters: `audio/L16;rate=16000`. */
+  /** Content type with parameters: `audio/L16;rate=16000`. */
   readonly contentType?: string | undefined;
-  /** Rate that is stated beside it, in Hz, such as in `x-sample-rate`. */
+  /** Sample rate stated separately, in Hz, such as in `x-sample-rate`. */
   readonly sampleRateHz?: number | undefined;
 }
 
-/** Types of headerless samples, with what they mean by themselves. */
+/** Types of headerless samples, with the format that each implies. */
 const RAW_TYPES: Readonly<Record<string, Partial<RawFormat>>> = {
   'audio/basic': { encoding: 'mulaw', sampleRateHz: 8000, channels: 1 },
   'audio/pcmu': { encoding: 'mulaw', sampleRateHz: 8000, channels: 1 },
@@ -18,7 +18,7 @@ const RAW_TYPES: Readonly<Record<string, Partial<RawFormat>>> = {
   'audio/x-alaw': { encoding: 'alaw', sampleRateHz: 8000 },
   'audio/alaw': { encoding: 'alaw', sampleRateHz: 8000 },
   'audio/l8': { encoding: 'u8' },
-  // RFC 2586 writes it in network byte order, but many servers do not.
+  // RFC 2586 specifies network byte order, but many servers do not use it.
   'audio/l16': { encoding: 's16le', byteOrder: 'detect' },
   'audio/pcm': {},
   'audio/x-pcm': {},
@@ -31,24 +31,27 @@ export function mediaType(contentType: string | undefined): string {
   return (contentType ?? '').split(';')[0]!.trim().toLowerCase();
 }
 
-/** Whether a content type is that of a text: an error page, JSON, a form. */
+/** Returns true for the content type of a text: an error page, JSON, a form. */
 export function isTextType(contentType: string | undefined): boolean {
   return /^(?:text\/|application\/(?:.*\+)?(?:json|xml|javascript)$|application\/(?:x-)?ndjson$|multipart\/)/.test(
     mediaType(contentType),
   );
 }
 
-/** Whether a content type names a format that has a head of its own, such as `audio/mpeg`: its bytes are no samples. */
+/**
+ * Returns true for a content type whose format has a header, such as `audio/mpeg`: its bytes are not samples.
+ */
 export function isHeadedType(contentType: string | undefined): boolean {
   const type = mediaType(contentType);
   return /^(?:audio|video)\//.test(type) && !(type in RAW_TYPES) && type !== 'audio/*';
 }
 
 /**
- * Reads the format of headerless samples off their label.
- * @param label of which `audio/L16;rate=16000;channels=1`, `audio/pcm;rate=…`, `audio/basic` and a stated rate count
- * @param usual what the sender is known to send; fills in what the label leaves open
- * @returns undefined when neither says it
+ * Reads the format of headerless samples from their label.
+ * @param label label; `audio/L16;rate=16000;channels=1`, `audio/pcm;rate=…`, `audio/basic` and a stated rate
+ * are read
+ * @param usual usual format of the sender; fills in what the label leaves open
+ * @returns undefined when neither gives a format
  */
 export function labelledRaw(label: SoundLabel, usual?: RawFormat): RawFormat | undefined {
   const ofType = RAW_TYPES[mediaType(label.contentType)];

@@ -5,15 +5,15 @@ import { MAX_CHANNELS, MAX_RATE_HZ, MIN_RATE_HZ, type PcmBlock } from './pcm.js'
 import { MAX_MAGNITUDE, quantise } from './quantise.js';
 import { loadSpeex, Resampler, type Speex } from './resample.js';
 
-/** Floats that are quantised at a time when nothing needs resampling. */
+/** Maximum number of floats quantised at once when nothing needs resampling. */
 const SLICE = 4096;
 
 const EMPTY = new Int16Array(0);
 
 /**
- * Any blocks to the avatar's format, 16 kHz mono 16-bit (protocol.md §4). What already is in it passes bit for bit.
- * In all, `round(duration × 16,000)` samples come out, and how the sound is cut into blocks makes no difference to
- * them. The format may change between blocks.
+ * Converts blocks of any format to the avatar's, 16 kHz mono 16-bit (protocol.md §4). Sound in that format
+ * passes unchanged. In total, `round(duration × 16,000)` samples come out, however the sound is cut into
+ * blocks. The format may change between blocks.
  */
 export class Converter {
   readonly #speex: Speex;
@@ -22,7 +22,7 @@ export class Converter {
   #weights: Float64Array | undefined;
   #channelMask: number | undefined;
   readonly #limiter = new PeakLimiter();
-  /** Length of the sound so far in samples at 16 kHz, with its fraction, up to the last change of rate. */
+  /** Length of the sound up to the last change of rate, in samples at 16 kHz, with its fraction. */
   #dueBefore = 0;
   /** Frames since the last change of rate, and that rate. */
   #frames = 0;
@@ -36,7 +36,7 @@ export class Converter {
     this.#label = label;
   }
 
-  /** Sound that has gone in and not come out yet, in ms: up to 4, which the filter looks ahead. */
+  /** Sound that has gone in and not come out yet, in ms: at most 4, the look-ahead of the filter. */
   get pendingMs(): number {
     return samplesToMs(
       Math.max(0, this.#dueBefore + (this.#frames * SAMPLE_RATE_HZ) / this.#rateHz - this.#put),
@@ -44,9 +44,9 @@ export class Converter {
   }
 
   /**
-   * Converts a block. Some of its sound may come out at the next call: the filter looks 4 ms ahead.
+   * Converts a block. Some of its sound may come out at the next call, because the filter looks 4 ms ahead.
    * @returns samples at 16 kHz, mono; the block's own array when it needs no change
-   * @throws BridgeError SOUND_BROKEN when it holds what is not a number or is far beyond full scale; CLOSED
+   * @throws BridgeError SOUND_BROKEN when a value is not a number or far beyond full scale; CLOSED
    */
   push(block: PcmBlock): Int16Array {
     const { samples, sampleRateHz, channels } = block;
@@ -69,7 +69,7 @@ export class Converter {
   }
 
   /**
-   * The end of the sound: what the filter still holds. The converter is then as new.
+   * Ends the sound and returns the samples in the filter. The converter can then be used again.
    * @throws BridgeError SOUND_BROKEN, as `push`
    */
   flush(): Int16Array {
@@ -80,7 +80,7 @@ export class Converter {
     return tail;
   }
 
-  /** Frees what it holds outside JavaScript's memory; safe to call again. */
+  /** Frees memory outside the JavaScript heap; safe to call again. */
   close(): void {
     this.#closed = true;
     this.#resampler?.free();
@@ -120,14 +120,14 @@ export class Converter {
     return at;
   }
 
-  /** Ends the stream at the old rate, to the sample at which it is due to end. */
+  /** Ends the stream at the old rate, at the exact sample. */
   #changeRate(rateHz: number): Int16Array {
     this.#dueBefore += (this.#frames * SAMPLE_RATE_HZ) / this.#rateHz;
     this.#frames = 0;
     this.#rateHz = rateHz;
     const resampler = this.#resampler;
     if (!resampler) return EMPTY;
-    // Counted over the whole sound, so that many changes of rate do not add up their roundings.
+    // Counted over the whole sound, so that roundings of many rate changes do not add up.
     const missing = Math.max(0, Math.round(this.#dueBefore) - this.#put);
     const tail = new Int16Array(missing);
     let at = 0;
@@ -171,8 +171,8 @@ function join(a: Int16Array, b: Int16Array): Int16Array {
 }
 
 /**
- * A converter to 16 kHz mono. Close it: a part of its memory is not the garbage collector's.
- * @param label how messages name the sound
+ * Creates a converter to 16 kHz mono. It must be closed: part of its memory is not garbage-collected.
+ * @param label name of the sound in messages
  * @throws BridgeError INTERNAL when the resampler cannot be loaded
  */
 export async function createConverter(label = 'the sound'): Promise<Converter> {

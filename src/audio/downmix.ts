@@ -1,14 +1,15 @@
-/** An Int16 sample of -32768 is -1 as a float. */
+/** Scale of Int16 samples: -32768 is -1 as a float. */
 export const INT16_SCALE = 32_768;
 
-/** The channel for effects below 120 Hz, which carries no voice, as a bit of a channel mask. */
+/** Bit of the LFE channel in a channel mask: effects below 120 Hz, without voice. */
 const LFE = 0x8;
 const SURROUND = 0.5;
 
 /**
- * What each speaker gives to one channel after ITU-R BS.775-4, by its place in a channel mask: front left, front right,
- * centre, LFE, back left, back right, left of centre, right of centre, back centre, side left, side right. The speakers
- * above count as surround. None is below -6 dB, for the voice can be in any one of them.
+ * Weights of the speakers in a downmix to one channel after ITU-R BS.775-4, in the order of the channel mask:
+ * front left, front right, centre, LFE, back left, back right, left of centre, right of centre, back centre,
+ * side left, side right. Overhead speakers count as surround. None is below -6 dB, because the voice can be
+ * in any of them.
  */
 const SPEAKERS = [
   Math.SQRT1_2,
@@ -25,11 +26,12 @@ const SPEAKERS = [
 ];
 
 /**
- * The weights of a downmix to mono. Those of one and of two channels sum to 1, so that two equal ones come out as they
- * were; more of them can exceed full scale together, which {@link PeakLimiter} prevents.
+ * Returns the weights of a downmix to mono. The weights of one and of two channels sum to 1, so that two
+ * equal channels stay unchanged. Sums of more channels can exceed full scale, which {@link PeakLimiter}
+ * prevents.
  * @param channels 1 or more
- * @param channelMask the speakers, see `PcmBlock`. Where nobody says, no channel is taken for an LFE: a voice might be
- * in it
+ * @param channelMask the speakers, see `PcmBlock`. Without a mask no channel counts as LFE, since it might
+ * hold a voice
  */
 export function downmixWeights(channels: number, channelMask = 0): Float64Array {
   if (channels === 1) return Float64Array.of(1);
@@ -43,7 +45,10 @@ export function downmixWeights(channels: number, channelMask = 0): Float64Array 
   return channels === 2 && heard === 2 ? weights.fill(0.5) : weights;
 }
 
-/** The speakers of FLAC's channels by their count (RFC 9639 §9.1.3), which are those of Vorbis and Opus in another order. */
+/**
+ * Speaker masks of FLAC by channel count (RFC 9639 §9.1.3); Vorbis and Opus use the same speakers in another
+ * order.
+ */
 export const USUAL_MASKS: readonly number[] = [
   0,
   0x4,
@@ -56,14 +61,14 @@ export const USUAL_MASKS: readonly number[] = [
   0x637 | LFE,
 ];
 
-/** How fast a limiter lets go, in samples: a second of 48 kHz brings it two thirds of the way back. */
+/** Release of the limiter per sample: a second at 48 kHz recovers two thirds. */
 const RELEASE = 1 / 48_000;
 
-/** Turns a sum of channels down where it would exceed full scale, at once, and slowly up again. */
+/** Reduces a sum of channels at once where it would exceed full scale, and restores it slowly. */
 export class PeakLimiter {
   #gain = 1;
 
-  /** @param samples changed in place; what no sound can be (not a number, far beyond full scale) stays as it is */
+  /** @param samples changed in place; invalid values (not a number, far beyond full scale) stay unchanged */
   limit(samples: Float32Array, count: number, maxMagnitude: number): void {
     let gain = this.#gain;
     for (let i = 0; i < count; i++) {
@@ -78,13 +83,13 @@ export class PeakLimiter {
 }
 
 /**
- * Interleaved samples to mono floats.
+ * Mixes interleaved samples down to mono floats.
  * @param samples interleaved; whole frames
  * @param channels interleaved channels
  * @param weights of `downmixWeights(channels)`
  * @param from the first frame to take, counted in frames
- * @param frames how many frames to take
- * @param out takes `frames` floats, nominally -1 to 1, from its start
+ * @param frames number of frames to take
+ * @param out receives `frames` floats, nominally -1 to 1, from its start
  */
 export function downmix(
   samples: Float32Array | Int16Array,
@@ -94,7 +99,7 @@ export function downmix(
   frames: number,
   out: Float32Array,
 ): void {
-  // One loop a type of array: a loop that sees both runs several times slower.
+  // One loop per array type: a loop that sees both types runs several times slower.
   if (samples instanceof Int16Array) downmixInt16(samples, channels, weights, from, frames, out);
   else downmixFloat(samples, channels, weights, from, frames, out);
 }

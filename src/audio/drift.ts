@@ -1,41 +1,48 @@
 import { loadSpeex } from './resample.js';
 import { FineResampler } from './fine-resampler.js';
 
-/** How drift is corrected. */
+/** Options of drift correction. */
 export interface DriftOptions {
   /**
-   * The fill to hold, in milliseconds: how much sound lies between the source and the ear on average. Read anew each time:
-   * it may change.
+   * Target fill, in milliseconds: the average amount of sound between the source and the ear. Read at each
+   * use, because it may change.
    */
   readonly targetFillMs: number;
-  /** The most by which the sound is stretched or squeezed, in millionths; 5,000 is 9 cents of pitch, unheard in speech. */
+  /** Maximum change of speed, in millionths; 5,000 is 9 cents of pitch, inaudible in speech. */
   readonly maxPpm?: number;
 }
 
-/** How fast a reading of the fill is believed: single readings jump by a capture period and by the system's jitter. */
+/**
+ * Smoothing time of the fill, in ms: single readings vary by a capture period and by the jitter of the
+ * system.
+ */
 const SMOOTHING_MS = 5_000;
-/** Without a reading for so long the sound was interrupted (a gate): the old smoothed fill says nothing any more. */
+/**
+ * Time without a reading, in ms, after which the sound was interrupted (a gate) and the smoothed fill is
+ * discarded.
+ */
 const FORGET_AFTER_MS = 1_000;
 /**
- * The loop's pace. With fill' = drift - correction it is a second-order system; these two make it critically damped
- * with a time constant of 40 s: ten times slower than the smoothing, so that it cannot swing.
+ * Time constant of the loop. With fill' = drift - correction it is a second-order system; the two gains below
+ * make it critically damped. At 40 s it is several times slower than the smoothing, so that it cannot
+ * oscillate.
  */
 const TIME_CONSTANT_S = 40;
-/** Correction for each millisecond of error: 2 / T, in millionths per millisecond. */
+/** Proportional gain: 2 / T, in millionths per millisecond of error. */
 const PROPORTIONAL_PPM = 2_000 / TIME_CONSTANT_S;
-/** The same for each millisecond and second: 1 / T². This is what learns the clock's true error. */
+/** Integral gain: 1 / T², in millionths per millisecond and second. It learns the true error of the clock. */
 const INTEGRAL_PPM = 1_000 / TIME_CONSTANT_S ** 2;
-/** No real clock is further off than this. */
+/** Maximum clock error that is learnt, in millionths; real clocks are more accurate. */
 const MAX_LEARNT_PPM = 1_000;
 /**
- * Further from the target than this it is not the clock that is to blame but a stall, or the pre-roll of a gate, and
- * nothing is learnt. The clock alone never gets there: 1,000 ppm are held off by the proportional part at 20 ms.
+ * Maximum error of the fill at which the loop learns, in ms. A larger error comes from a stall or a gate's
+ * pre-roll, not from the clock: the proportional part holds 1,000 ppm off at 20 ms.
  */
 const LEARN_WITHIN_MS = 30;
 
 /**
- * Decides by how much live sound must be squeezed so that the fill stays at its target: a proportional-integral loop
- * on the smoothed fill. Pure; the time is an argument.
+ * Calculates the change of speed that keeps the fill of a live sound at its target: a proportional-integral
+ * loop on the smoothed fill. Pure; the time is an argument.
  */
 export class DriftControl {
   readonly #options: DriftOptions;
@@ -50,24 +57,24 @@ export class DriftControl {
     this.#maxPpm = options.maxPpm ?? 5_000;
   }
 
-  /** The correction to apply, in millionths: above 0 the source runs fast or too much is buffered. */
+  /** Correction to apply, in millionths: above 0 the source is fast or too much is buffered. */
   get ppm(): number {
     return this.#ppm;
   }
 
-  /** The source's clock against ours as far as it is known, in millionths. */
+  /** Learnt error of the source's clock, in millionths. */
   get learntPpm(): number {
     return this.#learntPpm;
   }
 
-  /** The fill without its jitter, in milliseconds. */
+  /** Smoothed fill, in milliseconds. */
   get smoothedFillMs(): number {
     return this.#smoothedMs;
   }
 
   /**
-   * Takes a reading.
-   * @param fillMs sound taken in and not yet heard, in milliseconds
+   * Records a reading.
+   * @param fillMs sound received and not yet heard, in milliseconds
    * @param nowMs monotonic milliseconds
    */
   observe(fillMs: number, nowMs: number): void {
@@ -87,7 +94,7 @@ export class DriftControl {
       );
   }
 
-  /** Forgets the fill but not the clock: for after sound was dropped or interrupted. */
+  /** Resets the fill but keeps the learnt clock error, after sound was dropped or interrupted. */
   restart(): void {
     this.#lastMs = undefined;
     this.#ppm = this.#learntPpm;
@@ -98,12 +105,12 @@ function clamp(value: number, limit: number): number {
   return Math.max(-limit, Math.min(limit, value));
 }
 
-/** The ratio is set at most so often: a finer step would be below what one reading can tell. */
+/** Interval of changes of the ratio, in ms: a finer step would be below the resolution of one reading. */
 const SET_EVERY_MS = 500;
 
 /**
- * Live 16 kHz mono sound on the bridge's own clock: feed it what comes in, tell it how much is buffered, and hours of
- * a microphone whose clock is a little fast or slow neither pile up nor starve.
+ * Adapts live 16 kHz mono sound to the bridge's clock. Given the sound and the readings of the fill, it keeps
+ * a microphone with a slightly fast or slow clock from filling or emptying the buffer over hours.
  */
 export class DriftCorrector {
   readonly #control: DriftControl;
@@ -116,19 +123,19 @@ export class DriftCorrector {
     this.#resampler = resampler;
   }
 
-  /** The correction in force, in millionths; above 0 the sound is being squeezed. */
+  /** Current correction, in millionths; above 0 the sound is shortened. */
   get ppm(): number {
     return this.#resampler.ppm;
   }
 
-  /** What it has learnt of the source's clock, in millionths; above 0 it runs fast. */
+  /** Learnt error of the source's clock, in millionths; above 0 it is fast. */
   get learntPpm(): number {
     return this.#control.learntPpm;
   }
 
   /**
-   * Takes a reading of the fill; see DriftControl.
-   * @param fillMs sound taken in and not yet heard, in milliseconds
+   * Records a reading of the fill; see DriftControl.
+   * @param fillMs sound received and not yet heard, in milliseconds
    * @param nowMs monotonic milliseconds
    */
   observe(fillMs: number, nowMs: number): void {
@@ -138,25 +145,25 @@ export class DriftCorrector {
     this.#resampler.setPpm(this.#control.ppm);
   }
 
-  /** @returns the samples on the bridge's clock; 4 ms stay behind in the filter */
+  /** @returns the samples on the bridge's clock; 4 ms stay in the filter */
   push(samples: Int16Array): Int16Array {
     return this.#resampler.push(samples);
   }
 
-  /** Forgets the fill but not the clock: for after sound was dropped or interrupted. */
+  /** Resets the fill but keeps the learnt clock error, after sound was dropped or interrupted. */
   restart(): void {
     this.#control.restart();
     this.#resampler.setPpm(this.#control.ppm);
   }
 
-  /** Frees what it holds outside JavaScript's memory; safe to call again. */
+  /** Frees memory outside the JavaScript heap; safe to call again. */
   close(): void {
     this.#resampler.free();
   }
 }
 
 /**
- * A corrector for one live sound. Close it.
+ * Creates a corrector for one live sound. It must be closed.
  * @throws BridgeError INTERNAL when the resampler cannot be loaded
  */
 export async function createDriftCorrector(options: DriftOptions): Promise<DriftCorrector> {

@@ -4,20 +4,23 @@ import { INT16_SCALE } from './downmix.js';
 import { quantise } from './quantise.js';
 import type { Speex } from './resample.js';
 
-/** As for every other conversion; here it adds no distortion above that of 16 bits (-92 dB at half scale, measured). */
+/**
+ * Quality as for all other conversions; here its distortion is below that of 16 bits (-92 dB at half scale,
+ * measured).
+ */
 const QUALITY = 7;
-/** Samples in a call of the library: what comes out of it must fit the shared scratch space of 4,096. */
+/** Samples per call of the library: the output must fit the shared scratch space of 4,096. */
 const SLICE = 2048;
-/** How far its filter looks ahead, in samples; so many stay behind in it. */
+/** Look-ahead of the filter, in samples; this many stay in it. */
 export const FINE_LOOKAHEAD_SAMPLES = 64;
-/** The largest term of a ratio that the library can change to without losing its place (see speex.d.ts). */
+/** Largest term of a ratio that the library can change to without losing its position (see speex.d.ts). */
 const MAX_TERM = 65_535;
-/** The library also must not be asked for 1/1, so this is the least correction, up or down: 1 ms in 65 s. */
+/** Smallest correction, up or down: 1 ms in 65 s. The library must not be set to 1/1. */
 const MIN_PPM = 1e6 / MAX_TERM;
 
 /**
- * Makes 16 kHz mono sound a little longer or shorter, by a ratio that may change at any time without a click. The
- * delay of its filter (4 ms) is taken out at the start. Its memory is not the garbage collector's: `free()` it.
+ * Makes 16 kHz mono sound slightly longer or shorter, by a ratio that can change at any time without a click.
+ * The delay of its filter (4 ms) is removed at the start. Its memory is not garbage-collected: call `free()`.
  */
 export class FineResampler {
   readonly #speex: Speex;
@@ -26,8 +29,8 @@ export class FineResampler {
   #denominator: number;
 
   /**
-   * @param speex of `loadSpeex()`
-   * @throws BridgeError INTERNAL when there is no memory left for it
+   * @param speex result of `loadSpeex()`
+   * @throws BridgeError INTERNAL when there is not enough memory
    */
   constructor(speex: Speex) {
     this.#speex = speex;
@@ -45,12 +48,12 @@ export class FineResampler {
     speex.module._speex_resampler_skip_zeros(this.#state);
   }
 
-  /** The correction in force, in millionths; never exactly 0, at least 15 up or down. */
+  /** Current correction, in millionths; never exactly 0, at least 15 up or down. */
   get ppm(): number {
     return (this.#numerator / this.#denominator - 1) * 1e6;
   }
 
-  /** @param ppm so many millionths more samples go in than come out; below 0, fewer */
+  /** @param ppm excess of input samples over output samples, in millionths; negative for fewer */
   setPpm(ppm: number): void {
     const [numerator, denominator] = ratioOfPpm(ppm);
     if (numerator === this.#numerator && denominator === this.#denominator) return;
@@ -67,7 +70,7 @@ export class FineResampler {
     this.#denominator = denominator;
   }
 
-  /** @returns the corrected samples that are ready; 4 ms stay behind in the filter */
+  /** @returns the corrected samples that are ready; 4 ms stay in the filter */
   push(samples: Int16Array): Int16Array {
     const out = new Int16Array(Math.ceil(samples.length * 1.01) + 8);
     let made = 0;
@@ -76,7 +79,7 @@ export class FineResampler {
     return out.subarray(0, made);
   }
 
-  /** Gives its memory back; safe to call again. */
+  /** Frees its memory; safe to call again. */
   free(): void {
     if (this.#state !== 0) this.#speex.module._speex_resampler_destroy(this.#state);
     this.#state = 0;
@@ -98,7 +101,7 @@ export class FineResampler {
   }
 }
 
-/** The fraction nearest to `1 + ppm / 1e6` that the library takes. */
+/** Returns the fraction nearest to `1 + ppm / 1e6` that the library accepts. */
 function ratioOfPpm(ppm: number): [numerator: number, denominator: number] {
   const size = Math.max(Math.abs(ppm), MIN_PPM);
   const difference = Math.max(1, Math.floor((size * MAX_TERM) / 1e6));

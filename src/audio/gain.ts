@@ -1,8 +1,8 @@
 import { dbToFactor, SAMPLE_RATE_HZ } from '../base/units.js';
 
 /**
- * Makes a sound louder or quieter. A change comes as a ramp, because a jump clicks; what would exceed 16 bits is
- * clamped and counted.
+ * Changes the volume of a sound. A change is a ramp, because a jump clicks; values beyond 16 bits are clamped
+ * and counted.
  */
 export class Gain {
   readonly #rampStepsPerUnit: number;
@@ -12,9 +12,9 @@ export class Gain {
   #clippedSamples = 0;
 
   /**
-   * @param options.gainDb in decibels, 0 is unchanged; it applies from the first sample on
-   * @param options.rampMs how long a later change takes, in milliseconds
-   * @param options.sampleRateHz samples a second of what is pushed, all channels together
+   * @param options.gainDb in decibels, 0 is unchanged; applies from the first sample on
+   * @param options.rampMs duration of a later change, in milliseconds
+   * @param options.sampleRateHz samples per second of the input, all channels together
    */
   constructor(options: { gainDb?: number; rampMs?: number; sampleRateHz?: number } = {}) {
     const rampSamples = ((options.rampMs ?? 20) * (options.sampleRateHz ?? SAMPLE_RATE_HZ)) / 1000;
@@ -22,18 +22,18 @@ export class Gain {
     this.#factor = this.#target = dbToFactor(options.gainDb ?? 0);
   }
 
-  /** Samples that had to be clamped so far. */
+  /** Samples clamped so far. */
   get clippedSamples(): number {
     return this.#clippedSamples;
   }
 
-  /** Heads for another gain, in decibels, from where it is now. `-Infinity` mutes. */
+  /** Ramps to another gain, in decibels. `-Infinity` mutes. */
   setGainDb(gainDb: number): void {
     this.#target = dbToFactor(gainDb);
     this.#step = (this.#target - this.#factor) * this.#rampStepsPerUnit;
   }
 
-  /** @returns the samples with the gain applied; the same array when there is nothing to do */
+  /** @returns the samples with the gain applied; the same array when nothing changes */
   push(samples: Int16Array): Int16Array {
     if (this.#factor === 1 && this.#target === 1) return samples;
     const out = new Int16Array(samples.length);

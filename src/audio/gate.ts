@@ -2,54 +2,65 @@ import { BridgeError } from '../base/errors.js';
 import { msToSamples, SAMPLE_RATE_HZ, samplesToMs } from '../base/units.js';
 import { SILENCE_DBFS, toDbfs } from './level.js';
 
-/** How a gate decides. Every value has a default that suits a headset or a desk microphone. */
+/** Options of a voice gate. The defaults suit a headset or a desk microphone. */
 export interface GateOptions {
-  /** Sound from before the opening that is sent along, in milliseconds: it holds the first syllable. */
+  /** Sound from before the opening that is also sent, in milliseconds: it holds the first syllable. */
   readonly preRollMs?: number;
-  /** How long it stays open after the voice has gone quiet, in milliseconds: it bridges pauses between words. */
+  /**
+   * Time the gate stays open after the voice has stopped, in milliseconds: it bridges pauses between words.
+   */
   readonly hangOverMs?: number;
-  /** How far above the room's noise a voice must be, in dB. */
+  /** Level above the room's noise at which the gate opens, in dB. */
   readonly thresholdDb?: number;
-  /** What is quieter than this never opens it, however quiet the room, in dBFS. */
+  /** Minimum level that opens the gate, however quiet the room, in dBFS. */
   readonly minLevelDbfs?: number;
 }
 
-/** What a gate lets through, in the order in which it happened. */
+/** Output of a gate, in order. */
 export type GateEvent =
   | {
       readonly type: 'open';
-      /** Where the first sample sent stood in the input. */ readonly atSample: number;
+      /** Position of the first sent sample in the input. */ readonly atSample: number;
     }
   | { readonly type: 'audio'; readonly samples: Int16Array }
   | {
       readonly type: 'close';
-      /** Where the first sample held back stood in the input. */ readonly atSample: number;
+      /** Position of the first sample held back in the input. */ readonly atSample: number;
     };
 
-/** The longest pre-roll: it is as much delay for as long as the gate stays open. */
+/** Maximum pre-roll: it delays the sound while the gate is open. */
 export const MAX_PRE_ROLL_MS = 2_000;
-/** The longest hang-over. */
+/** Maximum hang-over. */
 export const MAX_HANG_OVER_MS = 60_000;
 const PRE_ROLL_MS = 200;
 const HANG_OVER_MS = 700;
 
-/** Energy is judged in windows of 10 ms: two pitch periods of a low voice, and far shorter than a syllable. */
+/**
+ * Window of the energy, in samples: 10 ms holds two pitch periods of a low voice and is far shorter than a
+ * syllable.
+ */
 const WINDOW_SAMPLES = msToSamples(10);
-/** So many of the last five windows must be loud to open it: a voice passes, a click of 20 ms does not. */
+/**
+ * Number of the last five windows that must be loud to open the gate: a voice passes, a click of 20 ms does
+ * not.
+ */
 const LOUD_WINDOWS = 3;
 const RECENT_WINDOWS = 5;
-/** The floor is the quietest moment of the last 4 s, in 8 parts: speech has pauses within that, a fan has none. */
+/**
+ * Parts of the 4 s in which the quietest moment is the floor: speech has pauses within that time, a fan does
+ * not.
+ */
 const FLOOR_PARTS = 8;
 const FLOOR_PART_WINDOWS = 50;
-/** A quiet room, assumed until the true floor is known: opening too easily at first loses nothing. */
+/** Assumed floor until it is known: a quiet room, because opening too easily at first loses nothing. */
 const INITIAL_FLOOR_DBFS = -65;
-/** An open gate counts a window as voice down to this much below the opening threshold. */
+/** Level below the opening threshold, in dB, down to which an open gate counts a window as voice. */
 const HYSTERESIS_DB = 3;
 
 /**
- * Lets sound through only while someone speaks: opens on energy above the room's noise, which it keeps learning, and
- * closes when the voice has been gone for the hang-over. What it lets through is the input unchanged; every stretch
- * begins with the pre-roll. Takes 16 kHz mono; the chunking of the input makes no difference.
+ * Lets sound pass only during speech: opens on energy above the room's noise, which it tracks, and closes
+ * when the voice has been absent for the hang-over. Sound passes unchanged; every stretch begins with the
+ * pre-roll. Takes 16 kHz mono in any chunking.
  */
 export class VoiceGate {
   readonly #preRollSamples: number;
@@ -58,7 +69,7 @@ export class VoiceGate {
   readonly #minLevelDbfs: number;
   readonly #detector = new EnergyDetector();
   readonly #floor = new NoiseFloor();
-  /** Held back while closed, oldest first: never more than the pre-roll and one window. */
+  /** Sound held back while closed, oldest first: at most the pre-roll and one window. */
   #held: Int16Array[] = [];
   #heldSamples = 0;
   #seenSamples = 0;
@@ -68,7 +79,7 @@ export class VoiceGate {
   #windowFill = 0;
   #open = false;
 
-  /** @throws BridgeError OPTION_INVALID when the pre-roll or the hang-over is out of its range */
+  /** @throws BridgeError OPTION_INVALID when the pre-roll or the hang-over is out of range */
   constructor(options: GateOptions = {}) {
     const { preRollMs = PRE_ROLL_MS, hangOverMs = HANG_OVER_MS } = options;
     checkRange('preRollMs', preRollMs, MAX_PRE_ROLL_MS);
@@ -79,7 +90,7 @@ export class VoiceGate {
     this.#minLevelDbfs = options.minLevelDbfs ?? -50;
   }
 
-  /** The most that comes out at once, in ms: what it held back, and the windows that opened it. */
+  /** Maximum output of one call, in ms: the held sound and the windows that opened the gate. */
   get burstMs(): number {
     return samplesToMs(this.#preRollSamples + (RECENT_WINDOWS + 1) * WINDOW_SAMPLES);
   }
@@ -89,14 +100,14 @@ export class VoiceGate {
     return this.#open;
   }
 
-  /** The room's noise as it knows it, in dBFS. */
+  /** Estimated noise of the room, in dBFS. */
   get floorDbfs(): number {
     return this.#floor.dbfs;
   }
 
   /**
-   * Takes the next samples in. Sound comes out at most one window (10 ms) later than it went in, and while the gate
-   * is closed, the pre-roll later.
+   * Takes the next samples. Output is delayed by at most one window (10 ms), and by the pre-roll when the
+   * gate opens.
    */
   push(samples: Int16Array): GateEvent[] {
     const events: GateEvent[] = [];
@@ -114,7 +125,7 @@ export class VoiceGate {
     return events;
   }
 
-  /** Ends the input: what an open gate still holds comes out, and it closes. */
+  /** Ends the input: an open gate returns its remaining sound and closes. */
   end(): GateEvent[] {
     if (!this.#open) return [];
     const rest = this.#window.subarray(0, this.#windowFill);
@@ -138,7 +149,7 @@ export class VoiceGate {
       return;
     }
     this.#hold(window);
-    // The newest window is the lowest bit; the oldest falls out at the top.
+    // The newest window is the lowest bit; the oldest is shifted out at the top.
     this.#recentLoud = ((this.#recentLoud << 1) | (dbfs >= threshold ? 1 : 0)) & ((1 << RECENT_WINDOWS) - 1);
     if (countBits(this.#recentLoud) >= LOUD_WINDOWS) this.#release(events);
   }
@@ -160,13 +171,16 @@ export class VoiceGate {
   #hold(window: Int16Array): void {
     this.#held.push(window);
     this.#heldSamples += window.length;
-    // The windows that open the gate belong to the voice: the pre-roll is what lies before them.
+    // The windows that open the gate belong to the voice; the pre-roll is the sound before them.
     const most = this.#preRollSamples + RECENT_WINDOWS * WINDOW_SAMPLES;
     while (this.#heldSamples > most) this.#heldSamples -= this.#held.shift()!.length;
   }
 }
 
-/** The energy of a window without what is below a voice: a microphone's constant offset and the mains' hum. */
+/**
+ * Measures the energy of a window without frequencies below a voice: a microphone's constant offset and mains
+ * hum.
+ */
 class EnergyDetector {
   /** One pole at 100 Hz. */
   readonly #pole = Math.exp((-2 * Math.PI * 100) / SAMPLE_RATE_HZ);
@@ -176,7 +190,7 @@ class EnergyDetector {
   measure(window: Int16Array): number {
     let sumOfSquares = 0;
     for (const sample of window) {
-      // The first sample is its own previousWorker: an offset must not begin with a step.
+      // The first sample has no predecessor and is compared with itself: an offset must not cause a step.
       this.#lastOut = this.#pole * (this.#lastOut + sample - (this.#lastIn ?? sample));
       this.#lastIn = sample;
       sumOfSquares += this.#lastOut * this.#lastOut;
@@ -185,7 +199,7 @@ class EnergyDetector {
   }
 }
 
-/** The room's noise by minimum tracking: the quietest smoothed moment of the last seconds. */
+/** Tracks the room's noise: the quietest smoothed moment of the last seconds. */
 class NoiseFloor {
   readonly #parts: number[] = new Array<number>(FLOOR_PARTS).fill(INITIAL_FLOOR_DBFS);
   #smoothed: number | undefined;
@@ -197,9 +211,10 @@ class NoiseFloor {
   }
 
   learn(dbfs: number): void {
-    // Unsmoothed, the minimum would be the one window in which the noise happens to cancel out.
+    // Unsmoothed, the minimum would be a window in which the noise happens to cancel out.
     this.#smoothed = this.#smoothed === undefined ? dbfs : this.#smoothed + (dbfs - this.#smoothed) * 0.2;
-    // Digital silence (a muted microphone, a monitor without sound) is no room: it would make any hiss a voice.
+    // Digital silence (a muted microphone, a monitor without sound) is not room noise: it would make any hiss
+    // a voice.
     if (this.#smoothed > SILENCE_DBFS + 10) this.#current = Math.min(this.#current, this.#smoothed);
     if (++this.#windows < FLOOR_PART_WINDOWS) return;
     this.#parts.shift();

@@ -3,7 +3,7 @@ import type { ReadableStream } from 'node:stream/web';
 import type { Sound } from './pcm.js';
 
 /**
- * Anything that can be spoken:
+ * Any input that can be spoken:
  * - a string: the path of a file, or an address that begins with `http://` or `https://`
  * - a `URL`: `http:`, `https:` or `file:`
  * - a Node stream, a web stream or any async iterable of bytes: an encoded sound, spoken while it arrives
@@ -22,27 +22,27 @@ export type SoundInput =
   | Int16Array
   | Sound;
 
-/** The most live sound that may come at once, in ms. */
+/** Maximum live sound that may come at once, in ms. */
 export const MAX_BURST_MS = 5_000;
 
-/** What the bytes alone do not tell. */
+/** Options for what the bytes do not tell. */
 export interface SoundInputOptions {
-  /** How messages name it; by default the file's name or the kind of input. */
+  /** Name in messages; default: the file's name or the kind of input. */
   readonly label?: string | undefined;
-  /** Headerless data: `encoding:rate:channels`, such as `s16le:24000:1`. */
+  /** Format of headerless data: `encoding:rate:channels`, such as `s16le:24000:1`. */
   readonly format?: string | undefined;
-  /** Rate of a `Float32Array` or `Int16Array`, in Hz. */
+  /** Sample rate of a `Float32Array` or `Int16Array`, in Hz. */
   readonly sampleRateHz?: number;
   /** Interleaved channels of a `Float32Array` or `Int16Array`; default 1. */
   readonly channels?: number;
   /**
-   * Live sound: how much of it may come at once, in ms, 0 to 5,000; by default none. For a sound that its sender keeps
-   * back at times, such as the pre-roll of a gate: else what comes too fast is dropped.
+   * Maximum live sound that may come at once, in ms, 0 to 5,000; default 0. For a sound that its sender holds
+   * back at times, such as the pre-roll of a gate; without it the excess is dropped.
    */
   readonly burstMs?: number;
-  /** False refuses an address inside this machine or its private network: for what a remote caller asks for. */
+  /** False refuses an address of this machine or its private network, for requests of remote callers. */
   readonly allowPrivate?: boolean;
 }
 
-/** Turns what a caller gives into a sound. @throws BridgeError when it is nothing that can be spoken */
+/** Makes a sound of any input. @throws BridgeError when the input cannot be spoken */
 export type OpenSound = (input: SoundInput, options: SoundInputOptions) => Sound;

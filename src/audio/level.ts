@@ -1,18 +1,18 @@
-/** The lowest level that is told: about one bit of 16, and what digital silence reads as. */
+/** Lowest reported level: about one bit of 16, and the value of digital silence. */
 export const SILENCE_DBFS = -96;
 
-/** What a meter saw since it was last read. */
+/** Level since the last reading. */
 export interface Level {
-  /** The loudest sample, in dB below full scale (0 is full scale), never below -96. */
+  /** Loudest sample, in dB below full scale (0 is full scale), at least -96. */
   readonly peakDbfs: number;
-  /** The mean power, in the same unit: a full-scale sine reads -3.0, a full-scale square 0. */
+  /** Mean power, in the same unit: a full-scale sine reads -3.0, a full-scale square 0. */
   readonly rmsDbfs: number;
-  /** Samples at full scale: the sound is probably clipped already where it was captured. */
+  /** Samples at full scale: the sound was probably clipped when it was captured. */
   readonly clippedSamples: number;
 }
 
 /**
- * Measures how loud a sound is, for a meter on a terminal or a page. Any rate; channels count together.
+ * Measures the level of a sound, for a meter on a terminal or a page. Any rate; channels count together.
  */
 export class LevelMeter {
   #peak = 0;
@@ -20,7 +20,7 @@ export class LevelMeter {
   #samples = 0;
   #clippedSamples = 0;
 
-  /** Takes the next samples in. */
+  /** Takes the next samples. */
   push(samples: Int16Array): void {
     for (const sample of samples) {
       const magnitude = Math.abs(sample);
@@ -31,7 +31,7 @@ export class LevelMeter {
     this.#samples += samples.length;
   }
 
-  /** The level since the last reading; begins anew. */
+  /** Returns the level since the last reading and starts again. */
   read(): Level {
     const level = {
       peakDbfs: toDbfs(this.#peak),
@@ -44,7 +44,7 @@ export class LevelMeter {
 }
 
 /**
- * An amplitude of 16-bit sound as a level.
+ * Converts an amplitude of 16-bit sound to a level.
  * @param amplitude 0 to 32,768
  * @returns dB below full scale, from -96 to 0
  */

@@ -1,9 +1,9 @@
 import { SampleQueue } from './sample-queue.js';
 
 /**
- * Sound that comes in its own time on its way to somebody who may not keep up: a bounded queue that drops the oldest
- * and counts it. When it overflows it drops down to what is worth keeping, not just by what is too much: a queue that
- * stays full is a delay that never goes away.
+ * Bounded queue for live sound and a consumer that may be too slow: it drops the oldest samples and counts
+ * them. On overflow it drops down to `keepSamples`, not just by the excess, because a queue that stays full
+ * is a permanent delay.
  */
 export class LiveQueue {
   readonly #maxSamples: number;
@@ -16,15 +16,15 @@ export class LiveQueue {
   #wake: (() => void) | undefined;
 
   /**
-   * @param options.maxSamples the most it holds
-   * @param options.keepSamples what is left after it overflowed; by default half
+   * @param options.maxSamples maximum number of samples
+   * @param options.keepSamples samples kept after an overflow; default: half
    */
   constructor(options: { maxSamples: number; keepSamples?: number }) {
     this.#maxSamples = options.maxSamples;
     this.#keepSamples = Math.min(options.keepSamples ?? options.maxSamples / 2, options.maxSamples);
   }
 
-  /** Samples that wait. */
+  /** Number of waiting samples. */
   get queuedSamples(): number {
     return this.#queue.samples;
   }
@@ -34,14 +34,14 @@ export class LiveQueue {
     return this.#dropped;
   }
 
-  /** Where the samples that were taken last begin, counted in all that was ever pushed. */
+  /** Position of the last taken samples, counted in all samples ever pushed. */
   get takenFromSample(): number {
     return this.#takenFrom;
   }
 
   /**
-   * Adds samples, which then belong to the queue; after the end nothing.
-   * @returns how many samples were dropped for it
+   * Adds samples, which then belong to the queue; does nothing after the end.
+   * @returns the number of samples dropped for it
    */
   push(samples: Int16Array): number {
     if (this.#end || samples.length === 0) return 0;
@@ -53,22 +53,28 @@ export class LiveQueue {
     return dropped;
   }
 
-  /** Ends it: what is queued can still be taken, then comes the error, if there is one. Only the first end counts. */
+  /**
+   * Ends the queue: waiting samples can still be taken, then the error is thrown, if any. Only the first call
+   * counts.
+   */
   end(error?: Error): void {
     this.#end ??= { error };
     this.#notify();
   }
 
-  /** @returns the oldest samples, at most so many and never across a block; undefined when there are none now */
+  /**
+   * @returns the oldest samples, at most `maxSamples` and never across a block; undefined when there are none
+   * now
+   */
   take(maxSamples = Infinity): Int16Array | undefined {
     this.#takenFrom = this.#pushed - this.#queue.samples;
     return this.#queue.takeBlock(maxSamples);
   }
 
   /**
-   * The same, but waits. For one taker at a time.
+   * Returns the oldest samples, and waits for some when there are none. Only one consumer may wait.
    * @returns undefined at the end
-   * @throws the error it was ended with
+   * @throws the error of the end
    */
   async next(maxSamples = Infinity): Promise<Int16Array | undefined> {
     for (;;) {

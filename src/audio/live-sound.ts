@@ -3,8 +3,8 @@ import { MAX_BURST_MS, type SoundInputOptions } from './input.js';
 import type { Sound } from './pcm.js';
 
 /**
- * The same sound as one that comes in its own time and cannot wait.
- * @param options whose `burstMs` says how much may come at once, in the place of what the sound says itself
+ * Returns the sound as a live one, which comes in real time and cannot wait.
+ * @param options its `burstMs` limits the sound that may come at once, in place of the sound's own value
  * @throws BridgeError OPTION_INVALID when that is not 0 to 5,000 ms
  */
 export function liveSound(sound: Sound, options: Pick<SoundInputOptions, 'burstMs'>): Sound {

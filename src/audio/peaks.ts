@@ -1,35 +1,36 @@
 import { SAMPLE_RATE_HZ, samplesToMs } from '../base/units.js';
 
-/** Samples that one peak stands for: 20 ms, fine enough for a waveform. */
+/** Samples per peak: 20 ms, fine enough for a waveform. */
 export const PEAK_SAMPLES = SAMPLE_RATE_HZ / 50;
 
-/** The loudest moments of a stretch of sound, one after the other. */
+/** Consecutive peaks of a sound. */
 export interface PeakStretch {
-  /** Where in the sound the first of them begins, in ms. */
+  /** Position of the first peak in the sound, in ms. */
   readonly fromMs: number;
-  /** What each of them stands for, in ms. */
+  /** Duration of each peak, in ms. */
   readonly stepMs: number;
-  /** The loudest sample of each, from 0 to 255, which is full scale. */
+  /** Loudest sample of each interval, from 0 to 255 (full scale). */
   readonly peaks: readonly number[];
 }
 
-/** Reduces a sound to its outline, for whoever draws it: one number for 20 ms. */
+/** Reduces a sound to its outline for drawing: one number per 20 ms. */
 export class PeakMeter {
   readonly #stretchPeaks: number;
   #peaks: number[] = [];
-  /** Where the sample after the last one lies. */
+  /** Position after the last sample. */
   #atSample = -1;
   #loudest = 0;
 
-  /** @param stretchPeaks peaks that are gathered before they are handed over together */
+  /** @param stretchPeaks number of peaks returned together */
   constructor(stretchPeaks: number) {
     this.#stretchPeaks = stretchPeaks;
   }
 
   /**
-   * Takes samples in. Where they do not follow those before them (a sound that was sent again), it begins anew.
-   * @param atSample the place of the first one in the sound
-   * @returns the next stretch, once it is whole
+   * Takes samples. When they do not continue the samples before (a sound that was sent again), it starts
+   * anew.
+   * @param atSample position of the first one in the sound
+   * @returns the next stretch, once it is complete
    */
   push(atSample: number, samples: Int16Array): PeakStretch | undefined {
     if (atSample !== this.#atSample) {
@@ -46,7 +47,7 @@ export class PeakMeter {
     return this.#peaks.length >= this.#stretchPeaks ? this.#take() : undefined;
   }
 
-  /** The end of the sound, or of what is known of it. @returns what had not been handed over, the last peak cut short */
+  /** Ends the sound, or its known part. @returns the remaining peaks, the last one shortened */
   flush(): PeakStretch | undefined {
     const part = this.#atSample % PEAK_SAMPLES;
     if (part > 0 && this.#atSample > 0) {

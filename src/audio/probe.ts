@@ -7,35 +7,35 @@ import { FORMATS, type SoundFormat } from './decode/table.js';
 import type { Decode, EncodedChunk, PcmBlock, SoundContext } from './pcm.js';
 import { isMarkup, isText, MAX_TEXT_BYTES, wordsOf } from './text.js';
 
-/** Bytes that every format gets to see, unless the sound is shorter. */
+/** Bytes that every format can examine, unless the sound is shorter. */
 const MIN_HEAD_BYTES = 64;
-/** Bytes that are held back at the most while a format asks for more. */
+/** Maximum bytes held back while a format asks for more. */
 const MAX_HEAD_BYTES = 4096;
-/** Decoders get no more at once, so that their blocks stay bounded whatever the source hands over. */
+/** Maximum chunk for a decoder, so that its blocks stay bounded for any source. */
 const MAX_CHUNK_BYTES = 65_536;
 
-/** How a sound is to be read. */
+/** Options of decoding. */
 export interface DecodeOptions extends SoundLabel {
   /**
-   * Format of data without a head. The first bytes decide all the same: what has a head of its own is read as what it
-   * is, with a warning, for as samples it would be noise at full level.
+   * Format of data without a header. The first bytes still decide: data with a header is decoded as its own
+   * format, with a warning, because as samples it would be noise at full level.
    */
   readonly raw?: RawFormat | undefined;
-  /** `raw` is only what the sender usually sends, so that nothing needs to be said of anything else. */
+  /** True when `raw` is only the sender's usual format, so that another format gives no warning. */
   readonly rawIsGuess?: boolean | undefined;
-  /** Absolute path of the file whose bytes these are: what needs ffmpeg is read from there. */
+  /** Absolute path of the file whose bytes these are; ffmpeg reads the file from there. */
   readonly path?: string | undefined;
-  /** The formats to tell apart; the whole table by default. */
+  /** Formats to recognise; default: the whole table. */
   readonly formats?: readonly SoundFormat[] | undefined;
 }
 
 /**
- * Decodes encoded bytes of any format of the table, which is recognised by the first bytes and never by a name. Data
- * without a head is read as `raw` or its label (`contentType`, `sampleRateHz`) says.
- * @param chunks the bytes in any chunking; ended early when the blocks are
- * @param label how messages name the sound
- * @throws BridgeError SOUND_EMPTY, SOUND_UNKNOWN with what it starts with or says, what the decoder throws, or what
- * `chunks` throws
+ * Decodes encoded bytes of any format of the table. The format is recognised by the first bytes, never by a
+ * name. Data without a header is read by `raw` or its label (`contentType`, `sampleRateHz`).
+ * @param chunks the bytes in any chunking; ended early with the blocks
+ * @param label name of the sound in messages
+ * @throws BridgeError SOUND_EMPTY, SOUND_UNKNOWN with the beginning of the data, the decoder's error, or the
+ * error of `chunks`
  */
 export async function* decodeSound(
   chunks: AsyncIterable<EncodedChunk>,
@@ -54,8 +54,8 @@ export async function* decodeSound(
 }
 
 /**
- * Refuses at once what is no sound. Takes nothing of it.
- * @throws BridgeError SOUND_EMPTY, SOUND_UNKNOWN, as `decodeSound` would when it comes to it, or what the source throws
+ * Checks that the input is sound, without consuming it.
+ * @throws BridgeError SOUND_EMPTY, SOUND_UNKNOWN, as `decodeSound` would later, or the source's error
  */
 export async function checkSound(
   input: Lookahead,
@@ -65,14 +65,15 @@ export async function checkSound(
   await recognise(input, label, options);
 }
 
-/** Looks at the first bytes until they tell how the sound is to be decoded. Takes nothing of it. */
+/** Examines the first bytes until they identify the decoder. Consumes nothing. */
 async function recognise(
   input: Lookahead,
   label: string,
   options: DecodeOptions,
 ): Promise<{ decode: Decode; warning?: string | undefined }> {
   const raw = labelledRaw(options, options.raw);
-  // A stream that is joined midway is found by looking for frames anywhere, which headerless samples may hold by chance.
+  // A stream joined midway is recognised by frames at any position, which headerless samples may contain by
+  // chance.
   const all = options.formats ?? FORMATS;
   const formats = raw && !isHeadedType(options.contentType) ? all.filter(({ isSure = true }) => isSure) : all;
   const isDeclared = options.raw !== undefined && options.rawIsGuess !== true;
@@ -120,8 +121,8 @@ function choose(
 }
 
 /**
- * Whether the first bytes are those of a format that is known.
- * @param head best 4,096 bytes of it
+ * Returns true when the first bytes are those of a known format.
+ * @param head first bytes, preferably 4,096
  */
 export function isKnownSound(head: Uint8Array): boolean {
   return (

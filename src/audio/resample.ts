@@ -1,20 +1,20 @@
 import { SAMPLE_RATE_HZ } from '../base/units.js';
 import { BridgeError } from '../base/errors.js';
 
-/** Distortion below -130 dB and 4 ms of delay at a fifth of the cost of quality 10 (measured). */
+/** Quality 7: distortion below -130 dB and 4 ms of delay, at a fifth of the cost of quality 10 (measured). */
 const QUALITY = 7;
 
-/** Samples that go in, or come out, in one call of the library. */
+/** Maximum samples of input or output in one call of the library. */
 const SLICE = 4096;
 
-/** The part of @echogarden/speex-resampler-wasm (speexdsp's resampler in WebAssembly) that is used here. */
+/** Part of @echogarden/speex-resampler-wasm (speexdsp's resampler in WebAssembly) that is used here. */
 export interface SpeexModule {
-  /** Views of the one heap. They detach when it grows: read them anew after every call. */
+  /** Views of the heap. They detach when it grows: read them again after every call. */
   readonly HEAPF32: Float32Array;
   readonly HEAPU32: Uint32Array;
   _malloc(bytes: number): number;
   _free(pointer: number): void;
-  /** @returns the state's address, 0 when there is no memory */
+  /** @returns the state's address, 0 when there is not enough memory */
   _speex_resampler_init(
     channels: number,
     inputHz: number,
@@ -23,9 +23,10 @@ export interface SpeexModule {
     errorPointer: number,
   ): number;
   /**
-   * The ratio of the rates as a fraction. Its terms must stay below 65,536: a change of the denominator is computed in
-   * 32 bits, and the reduced fraction 1/1 loses the position between two samples.
-   * @returns the state's address, 0 when there is no memory
+   * Creates a resampler with the ratio of the rates as a fraction. Its terms must stay below 65,536: a change
+   * of the denominator is computed in 32 bits, and the reduced fraction 1/1 loses the position between two
+   * samples.
+   * @returns the state's address, 0 when there is not enough memory
    */
   _speex_resampler_init_frac(
     channels: number,
@@ -36,7 +37,7 @@ export interface SpeexModule {
     quality: number,
     errorPointer: number,
   ): number;
-  /** Changes the ratio from the next sample on. @returns 0 when all went well */
+  /** Changes the ratio from the next sample on. @returns 0 on success */
   _speex_resampler_set_rate_frac(
     state: number,
     numerator: number,
@@ -45,7 +46,7 @@ export interface SpeexModule {
     outputHz: number,
   ): number;
   _speex_resampler_destroy(state: number): void;
-  /** @returns 0 when all went well; the two lengths come back as what was taken in and put out */
+  /** @returns 0 on success; the two lengths then hold the samples consumed and produced */
   _speex_resampler_process_float(
     state: number,
     channel: number,
@@ -60,7 +61,7 @@ export interface SpeexModule {
 }
 
 /**
- * The library with the scratch space that all resamplers share: calls are synchronous, so one set is enough for any
+ * The library and the scratch space shared by all resamplers: calls are synchronous, so one set serves any
  * number of streams.
  */
 export interface Speex {
@@ -74,7 +75,7 @@ export interface Speex {
 let loading: Promise<Speex> | undefined;
 
 /**
- * Loads the WebAssembly module, once for the whole process.
+ * Loads the WebAssembly module once per process.
  * @throws BridgeError INTERNAL when it cannot be loaded; the next call tries again
  */
 export function loadSpeex(): Promise<Speex> {
@@ -89,7 +90,7 @@ async function load(): Promise<Speex> {
   const options = { printErr: () => undefined };
   const module = (await import('@echogarden/speex-resampler-wasm/simd')
     .then((library) => library.default(options))
-    // A processor without WebAssembly's vector instructions.
+    // For a processor without WebAssembly's vector instructions.
     .catch(async () => (await import('@echogarden/speex-resampler-wasm')).default(options))) as SpeexModule;
   return {
     module,
@@ -99,13 +100,13 @@ async function load(): Promise<Speex> {
   };
 }
 
-/** Takes a piece of output: `count` floats at the start of `block`, valid only during the call. */
+/** Receives a piece of output: `count` floats at the start of `block`, valid only during the call. */
 export type Emit = (block: Float32Array, count: number) => void;
 
 /**
- * One mono stream from any rate to 16 kHz. Its delay is taken out: output sample k is the sound at k / 16,000 seconds.
- * How the input is cut into calls makes no difference to the output. Its memory is not the garbage collector's:
- * `free()` must be called.
+ * Resamples one mono stream from any rate to 16 kHz. Its delay is removed: output sample k is the sound at k
+ * / 16,000 seconds. The output does not depend on the chunking of the input. Its memory is not
+ * garbage-collected: call `free()`.
  */
 export class Resampler {
   readonly sampleRateHz: number;
@@ -113,9 +114,9 @@ export class Resampler {
   #state: number;
 
   /**
-   * @param speex of `loadSpeex()`
+   * @param speex result of `loadSpeex()`
    * @param sampleRateHz the input's rate, a whole number
-   * @throws BridgeError INTERNAL when there is no memory left for it
+   * @throws BridgeError INTERNAL when there is not enough memory
    */
   constructor(speex: Speex, sampleRateHz: number) {
     this.sampleRateHz = sampleRateHz;
@@ -128,9 +129,9 @@ export class Resampler {
   }
 
   /**
-   * Feeds `count` samples.
-   * @param fill writes samples `from` to `from + length` of the input into `target`, called once a slice
-   * @param emit is handed each piece of output
+   * Resamples `count` samples.
+   * @param fill writes samples `from` to `from + length` of the input into `target`, called once per slice
+   * @param emit receives each piece of output
    */
   process(
     count: number,
@@ -140,27 +141,27 @@ export class Resampler {
     const { module, input } = this.#speex;
     for (let from = 0; from < count; from += SLICE) {
       const length = Math.min(SLICE, count - from);
-      // The heap's views are read anew at each use: they detach when it grows.
+      // The heap's views are read again at each use, because they detach when the heap grows.
       fill(from, length, module.HEAPF32.subarray(input >> 2, (input >> 2) + length));
       this.#run(length, emit);
     }
   }
 
-  /** Pushes out what the filter still holds, with silence after it; more than is due, so the caller cuts. */
+  /** Flushes the filter with silence. The output is longer than needed, so the caller must cut it. */
   drain(emit: Emit): void {
     const latency = this.#speex.module._speex_resampler_get_input_latency(this.#state);
-    // A few more than the latency, for the sample that is between two.
+    // A few more than the latency, for the sample that lies between two.
     const extra = Math.ceil(this.sampleRateHz / SAMPLE_RATE_HZ) + 1;
     this.process(latency + extra, (_from, length, target) => target.fill(0, 0, length), emit);
   }
 
-  /** Gives its memory back; safe to call again. */
+  /** Frees its memory; safe to call again. */
   free(): void {
     if (this.#state !== 0) this.#speex.module._speex_resampler_destroy(this.#state);
     this.#state = 0;
   }
 
-  /** Resamples what stands in the scratch space. Low rates come out longer than they went in, in several pieces. */
+  /** Resamples the scratch space. Low rates give more output than input, in several pieces. */
   #run(length: number, emit: Emit): void {
     const { module, input, output, lengths } = this.#speex;
     let taken = 0;

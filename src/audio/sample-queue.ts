@@ -1,16 +1,16 @@
-/** Samples that wait, in the order in which they came. Copies only what is taken across the blocks that came. */
+/** Queue of samples. It copies only samples that are taken across blocks. */
 export class SampleQueue {
   #blocks: Int16Array[] = [];
   /** Samples of the first block that have been taken. */
   #taken = 0;
   #samples = 0;
 
-  /** Samples that wait. */
+  /** Number of waiting samples. */
   get samples(): number {
     return this.#samples;
   }
 
-  /** Adds samples at the end; they belong to the queue from then on. */
+  /** Appends samples, which then belong to the queue. */
   push(samples: Int16Array): void {
     if (samples.length === 0) return;
     this.#blocks.push(samples);
@@ -26,7 +26,9 @@ export class SampleQueue {
     this.#samples += samples.length;
   }
 
-  /** @returns the oldest samples, at most so many and never across a block; undefined when none are there */
+  /**
+   * @returns the oldest samples, at most `maxSamples` and never across a block; undefined when there are none
+   */
   takeBlock(maxSamples = Infinity): Int16Array | undefined {
     const first = this.#blocks[0];
     if (first === undefined || maxSamples < 1) return undefined;
@@ -38,7 +40,7 @@ export class SampleQueue {
     return to - from === first.length ? first : first.subarray(from, to);
   }
 
-  /** @returns the oldest samples, so many or as many as there are; undefined when none are there */
+  /** @returns the oldest samples, up to `maxSamples`; undefined when there are none */
   take(maxSamples: number): Int16Array | undefined {
     const count = Math.min(maxSamples, this.#samples);
     const first = this.takeBlock(count);
@@ -53,7 +55,7 @@ export class SampleQueue {
     return taken;
   }
 
-  /** Drops the oldest until at most so many are left. @returns how many were dropped */
+  /** Drops the oldest until at most `maxSamples` are left. @returns the number of dropped samples */
   dropTo(maxSamples: number): number {
     const before = this.#samples;
     const keep = Math.max(0, Math.floor(maxSamples));
@@ -61,7 +63,7 @@ export class SampleQueue {
     return before - this.#samples;
   }
 
-  /** Drops all. */
+  /** Drops all samples. */
   clear(): void {
     this.#blocks = [];
     this.#taken = 0;

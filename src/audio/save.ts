@@ -4,29 +4,29 @@ import { systemClock, type Clock } from '../base/clock.js';
 import { BridgeError, toBridgeError } from '../base/errors.js';
 import { SAMPLE_RATE_HZ } from '../base/units.js';
 
-/** How a recording is kept. */
+/** Options of a recording. */
 export interface SaveOptions {
   readonly sampleRateHz?: number;
   readonly channels?: number;
-  /** The most that waits for a slow disk, in bytes; what comes beyond is left out, counted and reported. */
+  /** Maximum data waiting for a slow disk, in bytes; further sound is left out, counted and reported. */
   readonly maxBufferedBytes?: number;
-  /** How much of the end a cut-off file may lack, in milliseconds. */
+  /** Interval at which the header is updated, in milliseconds: the most that a file lacks after a crash. */
   readonly headerEveryMs?: number;
-  /** Told once when the recording has failed and ended, and once for each time sound had to be left out. */
+  /** Called once when the recording has failed and ended, and once for each time sound was left out. */
   readonly onError?: (error: BridgeError) => void;
   readonly clock?: Clock;
 }
 
-/** Offsets of the two sizes in the header that the wav package writes: of all that follows, and of the samples. */
+/** Offsets of the two sizes in the header of the wav package: of the rest of the file, and of the samples. */
 const RIFF_SIZE_AT = 4;
 const DATA_SIZE_AT = 40;
 const HEADER_BYTES = 44;
-/** A WAV file counts in 32 bits; 37 hours of the agent's format. */
+/** Maximum samples of a WAV file, in bytes, whose sizes have 32 bits: 37 hours in the agent's format. */
 const MAX_DATA_BYTES = 0xffff_ffff - HEADER_BYTES;
 
 /**
- * Writes samples to a WAV file that is whole at every moment: whoever reads it, or finds it after a crash, finds a
- * header that fits what is there, at most a second behind. Nothing here makes the caller wait or throws at them.
+ * Writes samples to a WAV file that is valid at every moment: a reader, also after a crash, finds a header
+ * that matches the data, at most a second behind. No method blocks or throws.
  */
 export class WavRecording {
   readonly path: string;
@@ -36,7 +36,7 @@ export class WavRecording {
   readonly #headerEveryMs: number;
   readonly #onError: (error: BridgeError) => void;
   readonly #clock: Clock;
-  /** All samples have come out of the writer. */
+  /** Settles when all samples have come out of the writer. */
   readonly #ended: Promise<void>;
   readonly #closed: Promise<void>;
   #header = Buffer.alloc(0);
@@ -70,8 +70,8 @@ export class WavRecording {
   }
 
   /**
-   * Makes the file, in place of one that is there.
-   * @throws BridgeError SAVE_FAILED when it cannot be made
+   * Creates the file and replaces an existing one.
+   * @throws BridgeError SAVE_FAILED when it cannot be created
    */
   static async open(path: string, options: SaveOptions = {}): Promise<WavRecording> {
     let file: FileHandle;
@@ -88,7 +88,7 @@ export class WavRecording {
     return this.#droppedSamples;
   }
 
-  /** Takes samples at once; copied, so they may change afterwards. Ignored after `close()`. */
+  /** Takes samples and copies them, so they may change afterwards. Ignored after `close()`. */
   write(samples: Int16Array): void {
     if (this.#state === 'closing' || samples.length === 0) return;
     if (this.#state === 'failed') {
@@ -106,7 +106,7 @@ export class WavRecording {
     );
   }
 
-  /** Writes what is left and closes the file. Never rejects: a failure goes to `onError`. Safe to call again. */
+  /** Writes the rest and closes the file. Never rejects: a failure goes to `onError`. Safe to call again. */
   close(): Promise<void> {
     if (this.#state === 'open') {
       this.#state = 'closing';
@@ -115,7 +115,7 @@ export class WavRecording {
     return this.#closed;
   }
 
-  /** The writer's first bytes are its header, the rest is sound. */
+  /** Separates the writer's first bytes, its header, from the sound. */
   #take(bytes: Buffer): void {
     if (this.#header.length === 0) this.#header = Buffer.from(withSizes(bytes, 0));
     this.#pending.push(bytes);
@@ -128,7 +128,7 @@ export class WavRecording {
         const bytes = Buffer.concat(this.#pending.splice(0));
         await this.#writeFully(bytes, this.#fileBytes);
         this.#fileBytes += bytes.length;
-        // After the samples, so that it never promises what is not there.
+        // Written after the samples, so that the header never exceeds the data.
         if (this.#clock.nowMs() - this.#headerAtMs >= this.#headerEveryMs) await this.#writeHeader();
       }
     } catch (error) {
@@ -150,12 +150,12 @@ export class WavRecording {
     }
   }
 
-  /** @param header the wav package's own at the end, with the sizes filled in */
+  /** @param header the final header of the wav package, with the sizes filled in */
   async #finish(header: Buffer): Promise<void> {
     try {
       await this.#ended;
       await this.#writing;
-      // A full disk still has room for a header that is there already.
+      // A full disk still has room for the header, which exists already.
       if (this.#state === 'failed') return await this.#writeHeader().catch(() => undefined);
       await this.#writeFully(header, 0);
     } catch (error) {

@@ -1,14 +1,17 @@
-/** So many bytes tell whether data is a text: every format of sound has a byte among them that no text has. */
+/**
+ * Bytes that decide whether data is text: within them every format of sound has a byte that text does not
+ * have.
+ */
 export const TEXT_HEAD_BYTES = 64;
-/** Of a longer text only so much is looked at for its words. */
+/** Maximum bytes of a text that are searched for its words. */
 export const MAX_TEXT_BYTES = 4096;
 const MAX_WORDS_CHARS = 300;
 
 const MARKUP = /^\s*(?:<(?:!doctype|\?xml|html|head|body)\b|[{[]\s*["{[\]}])/i;
 
 /**
- * Tells a text (a server's error page, JSON, HTML) from sound.
- * @param head the first bytes, best TEXT_HEAD_BYTES of them; a character may be cut at the end
+ * Distinguishes a text (a server's error page, JSON, HTML) from sound.
+ * @param head first bytes, preferably TEXT_HEAD_BYTES; the last character may be incomplete
  */
 export function isText(head: Uint8Array): boolean {
   if (head.length === 0) return false;
@@ -23,7 +26,7 @@ export function isText(head: Uint8Array): boolean {
   }
 }
 
-/** Whether a text is HTML, XML or JSON: what a server answers, and never samples. */
+/** Returns true for HTML, XML or JSON, which servers send as error messages and which is never samples. */
 export function isMarkup(head: Uint8Array): boolean {
   return MARKUP.test(
     Buffer.from(head)
@@ -33,9 +36,10 @@ export function isMarkup(head: Uint8Array): boolean {
 }
 
 /**
- * Reads what a text says, as one line for a message: the message inside JSON, or the words of a page without its tags.
+ * Returns the words of a text as one line for a message: the message inside JSON, or the words of a page
+ * without its tags.
  * @param bytes the text's start
- * @returns at most 300 characters; empty when it is no text
+ * @returns at most 300 characters; empty when it is not text
  */
 export function wordsOf(bytes: Uint8Array): string {
   const head = bytes.subarray(0, MAX_TEXT_BYTES);
@@ -51,7 +55,7 @@ export function wordsOf(bytes: Uint8Array): string {
   return line.length > MAX_WORDS_CHARS ? `${line.slice(0, MAX_WORDS_CHARS)}…` : line.replace(/\.$/, '');
 }
 
-/** The message inside the JSON shapes that servers use for errors. */
+/** Returns the message in the JSON shapes that servers use for errors. */
 function messageOf(text: string): string | undefined {
   let value: unknown;
   try {

@@ -1,20 +1,20 @@
 import type { SoundContext } from '../pcm.js';
 
 /**
- * No sound that was ever encoded decodes to this: clipped music overshoots to about 1.5. Damaged data decodes to
- * values of tens and hundreds, which would be noise at full scale.
+ * Maximum plausible peak. Clipped music overshoots to about 1.5; damaged data decodes to values of tens and
+ * hundreds, which would be noise at full scale.
  */
 const MAX_PEAK = 4;
 
-/** Muted in one piece around a value that cannot be, in frames (samples of every channel). */
+/** Length of the silenced piece around an impossible value, in frames (samples of every channel). */
 const PIECE_FRAMES = 256;
 
-/** Silences what a decoder made of damaged data, and counts it. */
+/** Silences the output of damaged data and counts it. */
 export class DamageGuard {
   #mutedMs = 0;
 
   /**
-   * Looks through decoded samples and overwrites the impossible (above MAX_PEAK, not a number) with silence.
+   * Overwrites impossible samples (above MAX_PEAK, not a number) with silence.
    * @param samples interleaved; changed in place
    */
   check(samples: Float32Array | Int16Array, channels: number, sampleRateHz: number): void {
@@ -23,7 +23,7 @@ export class DamageGuard {
     for (let start = 0; start < samples.length; start += piece) {
       const end = Math.min(start + piece, samples.length);
       let fine = true;
-      // The comparison is false for NaN as well.
+      // The comparison is false for NaN too.
       for (let i = start; i < end && fine; i++) fine = Math.abs(samples[i]!) <= MAX_PEAK;
       if (fine) continue;
       samples.fill(0, start, end);

@@ -2,19 +2,19 @@ import type { Transform } from 'node:stream';
 import { BridgeError } from '../../base/errors.js';
 
 /**
- * One of prism-media's demuxers, step by step: bytes in, the packets in them out of the same call. (They work as they
- * are written to; only their errors come later.)
+ * Synchronous wrapper of a prism-media demuxer: `push` takes bytes and returns their packets. (The demuxers
+ * work synchronously; only their errors are emitted later.)
  */
 export class Demuxer {
   readonly #stream: Transform;
 
   constructor(stream: Transform) {
     this.#stream = stream;
-    // It would be an uncaught exception; `push` throws it instead.
+    // Without a listener the error would be an uncaught exception; `push` throws it instead.
     stream.on('error', () => undefined);
   }
 
-  /** @throws BridgeError INTERNAL: whoever feeds it gives it nothing that it could object to */
+  /** @throws BridgeError INTERNAL; does not happen with the input that the callers pass */
   push(bytes: Uint8Array): Uint8Array[] {
     const packets: Uint8Array[] = [];
     this.#stream.write(bytes);

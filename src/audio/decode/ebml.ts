@@ -1,12 +1,12 @@
-/** One element of a Matroska or WebM file (RFC 8794): its head. */
+/** Header of an element in a Matroska or WebM file (RFC 8794). */
 export interface EbmlElement {
   readonly id: number;
-  /** Bytes of its content; Infinity when it goes on until something follows that cannot be in it. */
+  /** Size of its content in bytes; Infinity when it lasts until an element that cannot be inside it. */
   readonly size: number;
   readonly headBytes: number;
 }
 
-/** The elements that are looked at (RFC 9559 §5). */
+/** Elements that are read (RFC 9559 §5). */
 export const EBML = {
   head: 0x1a45dfa3,
   segment: 0x18538067,
@@ -41,8 +41,8 @@ export const EBML = {
 } as const;
 
 /**
- * Reads an element's head.
- * @returns undefined when none can stand here; 'more' when the bytes end within it
+ * Reads an element's header.
+ * @returns undefined when it is invalid; 'more' when the bytes end within it
  */
 export function readElement(bytes: Uint8Array, at: number): EbmlElement | 'more' | undefined {
   if (at >= bytes.length) return 'more';
@@ -68,7 +68,7 @@ export function readElement(bytes: Uint8Array, at: number): EbmlElement | 'more'
   };
 }
 
-/** The elements that stand in the content of another one, as far as they are whole. */
+/** Returns the complete child elements of a content. */
 export function* children(content: Uint8Array): Generator<{ id: number; content: Uint8Array }> {
   for (let at = 0; at < content.length;) {
     const element = readElement(content, at);
@@ -80,24 +80,24 @@ export function* children(content: Uint8Array): Generator<{ id: number; content:
   }
 }
 
-/** An unsigned number of up to eight bytes. */
+/** Reads an unsigned number of up to eight bytes. */
 export function readUint(content: Uint8Array): number {
   return content.reduce((value, byte) => value * 256 + byte, 0);
 }
 
-/** A signed number of up to eight bytes. */
+/** Reads a signed number of up to eight bytes. */
 export function readInt(content: Uint8Array): number {
   const value = readUint(content);
   return content[0]! & 0x80 ? value - 256 ** content.length : value;
 }
 
-/** A float of four or eight bytes; 0 for anything else. */
+/** Reads a float of four or eight bytes; 0 for any other length. */
 export function readFloat(content: Uint8Array): number {
   const view = new DataView(content.buffer, content.byteOffset, content.length);
   return content.length === 4 ? view.getFloat32(0) : content.length === 8 ? view.getFloat64(0) : 0;
 }
 
-/** An element of the given content, with a size of eight bytes. */
+/** Returns an element with the given content and a size of eight bytes. */
 export function writeElement(id: number, ...content: readonly Uint8Array[]): Buffer {
   const idBytes = id > 0xff_ffff ? 4 : id > 0xffff ? 3 : id > 0xff ? 2 : 1;
   const head = Buffer.alloc(idBytes + 8);

@@ -1,6 +1,6 @@
 import type { SoundInfo } from '../pcm.js';
 
-/** `[aac @ 0x55f…] [error] text`, as ffmpeg writes with `-loglevel level+info`. */
+/** Matches `[aac @ 0x55f…] [error] text`, ffmpeg's format with `-loglevel level+info`. */
 const LINE = /^(?:\[[^\]]+ @ [^\]]+\] )*\[(panic|fatal|error|warning|info)\] (.*)$/;
 const DURATION = /^ {2}Duration: (\d+):(\d+):(\d+(?:\.\d+)?)(?:, start: (-?\d+\.\d+))?/;
 const AUDIO = /^ {2}Stream #0:\d+[^:]*(?:\([^)]*\))?: Audio: ([\w-]+).*?, (\d+) Hz, ([^,]+)/;
@@ -15,11 +15,11 @@ const LAYOUTS: Readonly<Record<string, number>> = {
   octagonal: 8,
 };
 
-/** Reads what ffmpeg says on its standard error: what the sound is, and what was wrong with it. */
+/** Parses ffmpeg's standard error: the description of the sound, and its faults. */
 export class FfmpegLog {
-  /** Lines of level error or worse. */
+  /** Number of lines of level error or worse. */
   errors = 0;
-  /** The last of them, without the addresses that change from run to run. */
+  /** Last of these lines, without addresses, which change from run to run. */
   lastError = '';
   readonly #container: string;
   #inInput = false;
@@ -27,15 +27,15 @@ export class FfmpegLog {
   #isEstimated = false;
   #startMs = 0;
   #sound: Omit<SoundInfo, 'durationMs'> | undefined;
-  /** There are other streams beside the sound, of which the container's length may be. */
+  /** True when there are other streams beside the sound, which may determine the container's length. */
   #hasOthers = false;
 
-  /** @param container the format's name for people, such as `MP4` */
+  /** @param container name of the format for people, such as `MP4` */
   constructor(container: string) {
     this.#container = container;
   }
 
-  /** What it said of the input's first audio stream; absent when it was never opened. */
+  /** Description of the input's first audio stream; undefined when it was not opened. */
   get info(): SoundInfo | undefined {
     return (
       this.#sound && {
@@ -45,7 +45,7 @@ export class FfmpegLog {
     );
   }
 
-  /** The least that there has to be of the sound, in ms, where its length is known: it may begin late. */
+  /** Minimum length of the sound, in ms, if its length is known: it may begin late. */
   get expectedMs(): number {
     return (this.info?.durationMs ?? 0) - Math.max(0, this.#startMs);
   }
@@ -55,7 +55,7 @@ export class FfmpegLog {
     const match = LINE.exec(text);
     if (!match) return;
     const [, level, said] = match as unknown as [string, string, string];
-    // Of a stream without a head ffmpeg only guesses how long it is.
+    // For a stream without a header ffmpeg only estimates the length.
     if (said.startsWith('Estimating duration from bitrate')) this.#isEstimated = true;
     else if (level === 'info') this.#readInfo(said);
     else if (level !== 'warning') {
@@ -77,7 +77,7 @@ export class FfmpegLog {
     if (!/^ {2}Stream #0:/.test(said)) return;
     const audio = AUDIO.exec(said);
     if (!audio || this.#sound) {
-      // A cover is no video.
+      // A cover image is not video.
       if (!said.includes('(attached pic)')) this.#hasOthers = true;
       return;
     }
@@ -90,7 +90,7 @@ export class FfmpegLog {
   }
 }
 
-/** `stereo`, `5.1(side)`, `3 channels`. */
+/** Parses `stereo`, `5.1(side)`, `3 channels`. */
 function channelCount(layout: string): number {
   const named = LAYOUTS[layout.replace(/\(.*/, '').trim()];
   if (named) return named;

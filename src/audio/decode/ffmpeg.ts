@@ -11,35 +11,43 @@ import { toTemporaryFile, type TemporaryFile } from './temporary-file.js';
 import { WavParser } from './wav.js';
 
 /**
- * Reads no further ahead than it must: AAC sounds after 80 ms of input instead of 670. `-fflags nobuffer`, often seen
- * beside these two, throws away what was read to find the format: the first packet, and with it the first syllable.
+ * Options for minimal read-ahead: AAC starts after 80 ms of input instead of 670. `-fflags nobuffer`, often
+ * used with these two, discards the data read to find the format: the first packet, and with it the first
+ * syllable.
  */
 const LOW_LATENCY = ['-probesize', '32', '-analyzeduration', '0'];
-/** For containers that do not list their streams in a head: the sound may begin behind some of the picture. */
+/**
+ * Options for containers without a list of streams in their header: the sound may begin after some of the
+ * picture.
+ */
 const LATE_STREAMS = ['-probesize', '500000'];
 const WITHOUT_LIST = new Set(['flv', 'mpeg', 'mpegts']);
 
 /**
- * 16 kHz, because ffmpeg's resampler is good (-138 dB; -99 dB for aliases), costs next to nothing, and spares a pipe of
- * 384 kB/s. Floats, because AAC, Vorbis and Opus are decoded to floats: they are then rounded once, at the end, and their
- * overshoots survive a gain. WAV, because its head tells which channel is for which speaker.
+ * Output format of ffmpeg. 16 kHz, because ffmpeg's resampler is good (-138 dB; -99 dB for aliases), costs
+ * next to nothing, and saves a pipe of 384 kB/s. Floats, because AAC, Vorbis and Opus are decoded to floats:
+ * they are rounded once, at the end, and their overshoots survive a gain. WAV, because its header maps
+ * channels to speakers.
  */
 const OUTPUT = [
   ...['-ar', String(SAMPLE_RATE_HZ), '-c:a', 'pcm_f32le', '-f', 'wav', '-bitexact'],
   ...['-flush_packets', '1', 'pipe:1'],
 ];
 
-/** A sound may miss this much of the length it claims before it counts as cut off: codecs pad, containers round. */
+/**
+ * Length, in ms, by which a sound may be shorter than claimed before it counts as cut off: codecs pad,
+ * containers round.
+ */
 const SLACK_MS = 150;
 
-/** Parts of a container are looked at so far for its index. */
+/** Bytes that are searched for a container's index. */
 const MAX_INDEX_AT_BYTES = 65_536;
 
 /**
- * Any format that the installed ffmpeg knows, of those in {@link foreignFormat}. ffmpeg runs as a child process, with the
- * reader of that format forced, and is allowed nothing but a pipe or a file: playlists and references that would have it
- * open other files or addresses do not work. A file is read by its path; what comes as bytes goes through a pipe, or
- * through a temporary file where the format needs it.
+ * Decodes any format of {@link foreignFormat} that the installed ffmpeg knows. ffmpeg runs as a child process
+ * with the reader of that format forced, and may use only a pipe or a file, so that playlists and references
+ * to other files or addresses do not work. A file is read by its path; bytes go through a pipe, or through a
+ * temporary file where the format needs it.
  * @throws BridgeError SOUND_UNKNOWN, FFMPEG_MISSING, SOUND_EMPTY, SOUND_BROKEN, SOUND_TOO_LARGE
  */
 export const decodeWithFfmpeg: Decode = async function* (chunks, label, context, path) {
@@ -72,11 +80,11 @@ export const decodeWithFfmpeg: Decode = async function* (chunks, label, context,
   }
 };
 
-/** Whether ffmpeg can read these bytes from front to back. */
+/** Returns true when ffmpeg can read these bytes from front to back. */
 async function canBePiped(input: Lookahead, { fromPipe }: ForeignFormat): Promise<boolean> {
   if (fromPipe === 'always' || fromPipe === 'never') return fromPipe === 'always';
   const { headBytes, parts, index, sound } = fromPipe;
-  // Packets of one size, as those of plain samples in a CAF, need no index.
+  // Packets of equal size, as those of plain samples in a CAF, need no index.
   if (parts === 'name-size64' && (await input.peek(40)).subarray(36, 40).some((byte) => byte !== 0))
     return true;
   for (let at = headBytes; at < MAX_INDEX_AT_BYTES;) {
@@ -100,7 +108,10 @@ async function canBePiped(input: Lookahead, { fromPipe }: ForeignFormat): Promis
   return false;
 }
 
-/** Follows the pages of an Ogg stream on its way: ffmpeg tells neither a missing end nor that a link of a chain is fine. */
+/**
+ * Tracks the pages of an Ogg stream: ffmpeg reports neither a missing end nor that a link of a chain is
+ * intact.
+ */
 class OggWatch {
   readonly #pages = new OggPages();
   readonly #open = new Set<number>();
@@ -132,7 +143,7 @@ class OggWatch {
   }
 }
 
-/** One run of ffmpeg. */
+/** A run of ffmpeg. */
 interface Run {
   readonly program: string;
   readonly args: readonly string[];
@@ -159,7 +170,7 @@ async function* decode(run: Run): AsyncGenerator<PcmBlock> {
   const parser = new WavParser(label, { info: () => undefined, warn: () => undefined });
   for await (const bytes of program.stdout) {
     for (const block of parser.push(bytes)) {
-      // Both pipes are read in the same turn of the event loop, and the words came first.
+      // Both pipes are read in the same turn of the event loop, and the log was written first.
       if (!told) await new Promise((resolve) => setImmediate(resolve));
       if (!told && log.info) context.info(log.info);
       told = true;
@@ -172,7 +183,7 @@ async function* decode(run: Run): AsyncGenerator<PcmBlock> {
   guard.report(label, context);
 }
 
-/** Says how it went; throws when it went so badly that the sound must not pass for a whole one. */
+/** Reports the result; throws when the sound must not count as complete. */
 async function judge(
   program: Program,
   log: FfmpegLog,

@@ -1,23 +1,23 @@
-/** What the first metadata block of a FLAC stream says (RFC 9639 §8.2). */
+/** First metadata block of a FLAC stream, STREAMINFO (RFC 9639 §8.2). */
 export interface FlacInfo {
   readonly sampleRateHz: number;
   readonly channels: number;
   readonly bits: number;
-  /** Samples of each channel in the whole stream; 0 when its writer did not know. */
+  /** Samples of each channel in the whole stream; 0 when unknown to its writer. */
   readonly totalSamples: number;
 }
 
-/** The head of a frame (RFC 9639 §9.1), its own checksum found right. */
+/** Header of a frame (RFC 9639 §9.1) with a valid checksum. */
 export interface FlacFrameHeader {
   readonly sampleRateHz: number;
   readonly channels: number;
   readonly bits: number;
   /** Samples of each channel. */
   readonly samples: number;
-  /** Which frame it is, or for streams of variable block size, at which sample it begins. */
+  /** Number of the frame, or of its first sample in streams of variable block size. */
   readonly number: number;
   readonly headerBytes: number;
-  /** More than the frame can have, whatever is in it. */
+  /** Upper bound of the frame's size. */
   readonly maxBytes: number;
 }
 
@@ -26,7 +26,7 @@ export /**
  */
 const STREAM_INFO_BYTES = 34;
 
-/** More than any frame's head has. */
+/** Upper bound of a frame header's size. */
 export const MAX_FRAME_HEADER_BYTES = 16;
 
 /** @param bytes the content of a STREAMINFO block */
@@ -45,9 +45,10 @@ const RATES_HZ = [0, 88_200, 176_400, 192_000, 8_000, 16_000, 22_050, 24_000, 32
 const BITS = [0, 8, 12, -1, 16, 20, 24, 32];
 
 /**
- * Reads a frame's head.
- * @param info fills in what the head leaves to the stream's
- * @returns undefined when there is none here; the bytes must reach MAX_FRAME_HEADER_BYTES or the end of the stream
+ * Reads a frame's header.
+ * @param info supplies values that the header leaves to the stream
+ * @returns undefined when there is none here; the bytes must reach MAX_FRAME_HEADER_BYTES or the end of the
+ * stream
  */
 export function parseFlacFrame(bytes: Uint8Array, at: number, info: FlacInfo): FlacFrameHeader | undefined {
   if (bytes[at] !== 0xff || (bytes[at + 1]! & 0xfe) !== 0xf8 || at + 6 > bytes.length) return undefined;
@@ -56,7 +57,7 @@ export function parseFlacFrame(bytes: Uint8Array, at: number, info: FlacInfo): F
   const bits = BITS[(fourth >> 1) & 7]! || info.bits;
   if (blockCode === 0 || rateCode === 15 || channelCode > 10 || bits < 0 || fourth & 1) return undefined;
 
-  // The number is written as UTF-8 writes characters, with up to seven bytes.
+  // The number is coded like a UTF-8 character, with up to seven bytes.
   const first = bytes[at + 4]!;
   const extra = first < 0x80 ? 0 : Math.clz32(~(first << 24)) - 1;
   if (extra < 0 || first === 0xff || (first >= 0x80 && extra === 0)) return undefined;
@@ -86,7 +87,7 @@ export function parseFlacFrame(bytes: Uint8Array, at: number, info: FlacInfo): F
   if (next >= bytes.length || crc8(bytes, at, next) !== bytes[next]) return undefined;
   const channels = channelCode < 8 ? channelCode + 1 : 2;
   const headerBytes = next + 1 - at;
-  // Verbatim, with the one bit more that the difference of two channels takes.
+  // Verbatim coding, with one more bit for the difference of two channels.
   const maxBytes = headerBytes + 2 + channels * (8 + Math.ceil((samples * (bits + 1)) / 8));
   return { sampleRateHz, channels, bits, samples, number, headerBytes, maxBytes };
 }
@@ -109,7 +110,7 @@ const CRC16_TABLE = Uint16Array.from({ length: 256 }, (_, byte) => {
   return crc;
 });
 
-/** Carries a frame's checksum on (RFC 9639 §9.3): it is 0 behind a frame's last byte. */
+/** Updates a frame's checksum (RFC 9639 §9.3): it is 0 after a frame's last byte. */
 export function flacCrc16(crc: number, bytes: Uint8Array, from: number, to: number): number {
   let value = crc;
   for (let i = from; i < to; i++) value = ((value << 8) & 0xff00) ^ CRC16_TABLE[(value >> 8) ^ bytes[i]!]!;

@@ -9,7 +9,7 @@ import {
 } from './flac-frame.js';
 import { TAG_HEAD_BYTES, tagBytes } from './id3.js';
 
-/** What comes out: the head of a stream, or one frame whose checksum is right. */
+/** Output: the header of a stream, or one frame with a valid checksum. */
 export type FlacPiece =
   | {
       readonly kind: 'stream';
@@ -25,48 +25,48 @@ export type FlacPiece =
 
 const MAGIC = [0x66, 0x4c, 0x61, 0x43];
 const BLOCK_HEAD_BYTES = 4;
-/** The type of a metadata block with comments. */
+/** Type of a metadata block with comments. */
 const VORBIS_COMMENT = 4;
-/** Longer ones hold pictures; a layout stands in short ones. */
+/** Maximum comment that is read; longer ones hold pictures, and a layout is in short ones. */
 const MAX_COMMENT_BYTES = 16_384;
-/** Bytes that must be there before a place is looked at, unless the stream ends. */
+/** Bytes needed to examine a position, unless the stream ends. */
 const AHEAD_BYTES = Math.max(TAG_HEAD_BYTES, MAX_FRAME_HEADER_BYTES);
-/** Searching may read every byte so many times before the data counts as made to keep us busy. */
+/** Number of times that a search may read each byte before the data counts as malicious. */
 const MAX_EFFORT = 8;
 
-/** Thrown when a search would not end in reasonable time. */
+/** Thrown when a search would take too long. */
 export class EffortError extends Error {}
 
 /**
- * Bytes of FLAC in any chunking to frames. The format does not say how long a frame is: it ends where the next one
- * begins and its checksum comes out. A damaged frame is left out, and it alone. Metadata of any size is passed over;
+ * Splits FLAC bytes in any chunking into frames. The format has no frame length: a frame ends where the next
+ * one begins and its checksum is valid. Only damaged frames are left out. Metadata of any size is skipped;
  * files may follow one another. Holds back one frame.
  */
 export class FlacSplitter {
   #held: Uint8Array = new Uint8Array(0);
   #state: 'magic' | 'block' | 'frames' = 'magic';
-  /** Bytes to pass over. */
+  /** Bytes to skip. */
   #skip = 0;
   #isLastBlock = false;
   #info: FlacInfo | undefined;
   #channelMask: number | undefined;
-  /** The frame that is being searched for its end: how far, and the checksum up to there. */
+  /** Frame whose end is being searched: the position, and the checksum up to there. */
   #scan: { readonly header: FlacFrameHeader; bytes: number; crc: number } | undefined;
   #strayBytes = 0;
-  /** Damage since the last frame. */
+  /** True when damage came since the last frame. */
   #astray = false;
-  /** The stream ended where the last frame did not. */
+  /** True when the stream ended within a frame. */
   #unfinished = false;
   #lostFrames = 0;
   #received = 0;
   #effort = 0;
 
-  /** Bytes that belonged to no frame. */
+  /** Bytes that belong to no frame. */
   get strayBytes(): number {
     return this.#strayBytes;
   }
 
-  /** Frames whose checksum was wrong. */
+  /** Frames with a wrong checksum. */
   get lostFrames(): number {
     return this.#lostFrames;
   }
@@ -77,7 +77,7 @@ export class FlacSplitter {
     return this.#run(bytes, false);
   }
 
-  /** The end of the stream. @returns the last frames, and whether what came last was cut off */
+  /** Ends the stream. @returns the last frames, and whether the end was cut off */
   end(): { pieces: FlacPiece[]; cutOff: boolean } {
     const pieces = this.#run(new Uint8Array(0), true);
     return { pieces, cutOff: this.#unfinished || this.#held.length > 0 || this.#skip > 0 };
@@ -96,12 +96,12 @@ export class FlacSplitter {
       if (taken === 'more') break;
       at += taken;
     }
-    // A copy: the source may use its memory again.
+    // A copy, because the source may reuse its memory.
     this.#held = new Uint8Array(bytes.subarray(at));
     return pieces;
   }
 
-  /** @returns how many bytes are dealt with */
+  /** @returns the number of bytes processed */
   #step(bytes: Uint8Array, at: number, atEnd: boolean, pieces: FlacPiece[]): number | 'more' {
     if (this.#state === 'block') return this.#block(bytes, at, atEnd, pieces);
     if (!this.#scan) {
@@ -109,7 +109,7 @@ export class FlacSplitter {
         this.#state = 'block';
         return MAGIC.length;
       }
-      // A word in the middle of damage is no tag: its length would swallow the sound behind it.
+      // A tag word within damage is not trusted: its length would skip the sound after it.
       if (!this.#astray) this.#skip = tagBytes(bytes.subarray(at, at + TAG_HEAD_BYTES));
       if (this.#skip > 0) return 0;
       const header = this.#info && parseFlacFrame(bytes, at, this.#info);
@@ -137,7 +137,7 @@ export class FlacSplitter {
       const content = bytes.subarray(at + BLOCK_HEAD_BYTES, at + BLOCK_HEAD_BYTES + STREAM_INFO_BYTES);
       this.#info = parseStreamInfo(content);
       this.#channelMask = undefined;
-      // 0x80: the last block, for nothing else of the head goes to the decoder.
+      // 0x80 marks the last block: the decoder gets no other metadata.
       const head = Buffer.concat([Uint8Array.from([...MAGIC, 0x80, 0, 0, STREAM_INFO_BYTES]), content]);
       pieces.push({ kind: 'stream', info: this.#info, head });
     }
@@ -145,7 +145,7 @@ export class FlacSplitter {
     return BLOCK_HEAD_BYTES;
   }
 
-  /** Encoders state a layout that is not the usual one of its count in a comment. */
+  /** Reads the speaker layout from a comment, where encoders state an unusual one. */
   #readMask(comment: Uint8Array): void {
     const mask = /WAVEFORMATEXTENSIBLE_CHANNEL_MASK=0x([0-9a-f]{1,8})/i.exec(
       Buffer.from(comment).toString('latin1'),
@@ -186,7 +186,7 @@ export class FlacSplitter {
     this.#effort += end - start;
     if (this.#effort > MAX_EFFORT * (this.#received + 2 ** 20)) throw new EffortError();
     if (end - at > header.maxBytes || atEnd) {
-      // It was no frame's head, or the next one's is damaged too, or the stream was cut off in it.
+      // It was not a frame's header, or the next one is damaged too, or the stream was cut off in it.
       this.#scan = undefined;
       if (end - at <= header.maxBytes) this.#unfinished = true;
       this.#stray();
@@ -204,7 +204,7 @@ export class FlacSplitter {
 }
 
 /**
- * Whether a sound is FLAC.
+ * Returns true when a sound is FLAC.
  * @param head the first bytes
  */
 export function isFlac(head: Uint8Array): boolean {
@@ -215,7 +215,7 @@ function isMagic(bytes: Uint8Array, at: number): boolean {
   return MAGIC.every((value, i) => bytes[at + i] === value);
 }
 
-/** Whether a frame can end here: something follows that may, or nothing does. */
+/** Returns true when a frame can end here: followed by a valid start, or by nothing. */
 function mayEnd(bytes: Uint8Array, at: number): boolean {
   if (at === bytes.length) return true;
   const byte = bytes[at]!;
@@ -225,7 +225,10 @@ function mayEnd(bytes: Uint8Array, at: number): boolean {
   return isMagic(bytes, at) || tagBytes(bytes.subarray(at, at + TAG_HEAD_BYTES)) > 0;
 }
 
-/** Whether a head is that of a later frame of the same stream: then the one before it is damaged. */
+/**
+ * Returns true for the header of a later frame of the same stream, which means that the one before it is
+ * damaged.
+ */
 function isLater(next: FlacFrameHeader, before: FlacFrameHeader): boolean {
   return (
     next.number > before.number &&

@@ -9,12 +9,12 @@ import { interleave, quietly } from './wasm.js';
 type StreamPiece = Extract<FlacPiece, { kind: 'stream' }>;
 type FramePiece = Extract<FlacPiece, { kind: 'frame' }>;
 
-/** Decoded in one go: about a second of a voice, a tenth of one of studio sound. */
+/** Bytes decoded at once: about a second of voice, a tenth of a second of studio sound. */
 const SLICE_BYTES = 16_384;
 
 /**
- * FLAC by libFLAC. Only whole frames with the right checksum reach the decoder; metadata of any size and files one
- * behind the other are dealt with here.
+ * Decodes FLAC with libFLAC. Only whole frames with a valid checksum reach the decoder; metadata of any size
+ * and consecutive files are handled here.
  * @throws BridgeError SOUND_EMPTY, SOUND_BROKEN
  */
 export const decodeFlac: Decode = async function* (chunks, label, context) {
@@ -36,7 +36,7 @@ export const decodeFlac: Decode = async function* (chunks, label, context) {
   }
 };
 
-/** What is being decoded: one decoder a stream. */
+/** Decoder of one stream. */
 class FlacTrack {
   readonly #label: string;
   readonly #context: SoundContext;
@@ -71,7 +71,7 @@ class FlacTrack {
     yield* this.#decode(frames);
   }
 
-  /** Says how it went. @throws BridgeError SOUND_EMPTY or SOUND_BROKEN when there was no sound */
+  /** Reports the result. @throws BridgeError SOUND_EMPTY or SOUND_BROKEN when there was no sound */
   end(splitter: FlacSplitter, cutOff: boolean): void {
     this.#endStream();
     const lost = splitter.lostFrames + this.#undecoded;
@@ -148,14 +148,17 @@ class FlacTrack {
     this.#decoder = new FLACDecoder();
     const decoder = this.#decoder;
     await decoder.ready;
-    // Frames may leave their rate and size of samples to it.
+    // Frames may leave their rate and sample size to it.
     const head = this.#stream!.head;
     await quietly(() => decoder.decodeFrames([head]));
     return decoder;
   }
 }
 
-/** The decoder divides by the largest sample and not by full scale, which would spoil what is lossless. */
+/**
+ * Restores exact samples: the decoder divides by the largest sample instead of full scale, which is not
+ * lossless.
+ */
 function exact(samples: Float32Array, bits: number): Float32Array | Int16Array {
   const largest = 2 ** (bits - 1) - 1;
   if (bits === 16) {

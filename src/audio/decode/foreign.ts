@@ -1,21 +1,24 @@
-/** A format that ffmpeg decodes for us. */
+/** A format that is decoded by ffmpeg. */
 export interface ForeignFormat {
-  /** As people call it. */
+  /** Name for people. */
   readonly name: string;
-  /** ffmpeg's name of its reader, which is forced: nothing else in ffmpeg is to look at the bytes. */
+  /** Name of ffmpeg's reader, which is forced, so that no other part of ffmpeg reads the bytes. */
   readonly demuxer: string;
   /**
-   * How ffmpeg can read it from a pipe. `always`; `never` for what it reads wrongly without seeking; or only when its
-   * index stands before its sound.
+   * Condition for reading it from a pipe: `always`; `never` for formats that are read wrongly without
+   * seeking; or a layout, when the index must come before the sound.
    */
   readonly fromPipe: 'always' | 'never' | IndexedLayout;
 }
 
-/** A container of parts in a row, each with its size. */
+/** A container of consecutive parts, each with its size. */
 export interface IndexedLayout {
   /** Bytes before the first part. */
   readonly headBytes: number;
-  /** `size32-name`: a size with its own head, then the name (MP4); the others have the name first and the size without. */
+  /**
+   * `size32-name`: size including the part's header, then name (MP4); the others: name, then size without the
+   * header.
+   */
   readonly parts: 'size32-name' | 'name-size32' | 'name-size64';
   readonly index: readonly string[];
   readonly sound: string;
@@ -25,14 +28,14 @@ const MP4: IndexedLayout = { headBytes: 0, parts: 'size32-name', index: ['moov',
 const CAF: IndexedLayout = { headBytes: 8, parts: 'name-size64', index: ['pakt'], sound: 'data' };
 const AIFF: IndexedLayout = { headBytes: 12, parts: 'name-size32', index: ['COMM'], sound: 'SSND' };
 
-/** Bytes of a sound's start that {@link foreignFormat} wants to see; fewer will do for a shorter sound. */
+/** Bytes at a sound's start that {@link foreignFormat} needs; fewer for a shorter sound. */
 export const FOREIGN_HEAD_BYTES = 512;
 
 interface Row extends ForeignFormat {
   readonly matches: (head: Uint8Array) => boolean;
 }
 
-/** Tests for one of several magic words at an offset; a word's characters stand for bytes. */
+/** Tests for one of several magic words at an offset; each character stands for a byte. */
 function at(offset: number, ...words: string[]) {
   return (head: Uint8Array): boolean =>
     words.some((word) =>
@@ -49,7 +52,7 @@ function row(
   return { name, demuxer, matches, fromPipe };
 }
 
-/** In the order in which they are tried; formats with strong magic come before those with a weak one. */
+/** Formats in the order of the tests; strong magic comes before weak. */
 const ROWS: readonly Row[] = [
   row(
     'MP4',
@@ -104,16 +107,16 @@ const ROWS: readonly Row[] = [
 ];
 
 /**
- * The format of a sound that ffmpeg decodes, by its first bytes.
- * @param head the sound's start, best FOREIGN_HEAD_BYTES of it
- * @returns undefined when it is none that is known
+ * Returns the format of a sound for ffmpeg, by its first bytes.
+ * @param head the sound's start, preferably FOREIGN_HEAD_BYTES
+ * @returns undefined for an unknown format
  */
 export function foreignFormat(head: Uint8Array): ForeignFormat | undefined {
   return ROWS.find((candidate) => candidate.matches(head));
 }
 
 /**
- * Whether ffmpeg is to decode a sound, for the table of formats.
+ * Returns true when ffmpeg is to decode a sound; for the table of formats.
  * @param head the first bytes
  */
 export function isForeign(head: Uint8Array): boolean | 'more' {
@@ -125,13 +128,19 @@ function both(...tests: ((head: Uint8Array) => boolean)[]) {
   return (head: Uint8Array): boolean => tests.every((test) => test(head));
 }
 
-/** Whether an ADTS frame is followed by another one, or is all there is; headerless samples can look like the first. */
+/**
+ * Returns true when an ADTS frame is followed by another one or is all there is; samples can look like the
+ * first.
+ */
 function isSureAdts(head: Uint8Array): boolean | 'more' {
   const next = adtsFrameBytes(head) + 3;
   return next <= head.length || head.length === next - 3 ? true : 'more';
 }
 
-/** An ADTS frame, followed by a second one when the head reaches that far: the sync word alone is 12 bits. */
+/**
+ * Returns true for an ADTS frame, followed by a second one if the head reaches that far: the sync word has
+ * only 12 bits.
+ */
 function isAdts(head: Uint8Array): boolean {
   const isFrame = (offset: number): boolean =>
     head[offset] === 0xff && (head[offset + 1]! & 0xf6) === 0xf0 && (head[offset + 2]! & 0x3c) <= 0x30;

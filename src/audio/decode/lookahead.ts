@@ -1,8 +1,8 @@
 import type { EncodedChunk } from '../pcm.js';
 
 /**
- * A stream of bytes whose start can be looked at before it is read. What was looked at is still delivered, once.
- * Closing it (ending its iteration early does so too) frees the source.
+ * A stream of bytes whose start can be examined before it is read. Examined bytes are still delivered, once.
+ * Closing it, or ending its iteration early, frees the source.
  */
 export class Lookahead implements AsyncIterable<EncodedChunk> {
   readonly #source: AsyncIterator<EncodedChunk>;
@@ -13,14 +13,14 @@ export class Lookahead implements AsyncIterable<EncodedChunk> {
     this.#source = chunks[Symbol.asyncIterator]();
   }
 
-  /** Bytes that have been looked at and are still to be taken. */
+  /** Bytes that were examined and not yet taken. */
   get heldBytes(): number {
     return this.#held.length;
   }
 
   /**
-   * The next `bytes` bytes, without taking them; fewer when the stream ends before.
-   * @throws what the source throws
+   * Returns the next `bytes` bytes without taking them; fewer when the stream ends before.
+   * @throws the source's error
    */
   async peek(bytes: number): Promise<EncodedChunk> {
     if (this.#held.length < bytes && !this.#ended) {
@@ -35,7 +35,7 @@ export class Lookahead implements AsyncIterable<EncodedChunk> {
     return this.#held.subarray(0, bytes);
   }
 
-  /** Takes `bytes` bytes away unseen; fewer when the stream ends before. */
+  /** Skips `bytes` bytes; fewer when the stream ends before. */
   async skip(bytes: number): Promise<void> {
     for (let left = bytes; left > 0;) {
       const chunk = await this.take(left);
@@ -44,7 +44,7 @@ export class Lookahead implements AsyncIterable<EncodedChunk> {
     }
   }
 
-  /** The next chunk, of any size but zero and `maxBytes` at the most, or undefined at the end. */
+  /** Returns the next chunk, of 1 to `maxBytes` bytes, or undefined at the end. */
   async take(maxBytes = Infinity): Promise<EncodedChunk | undefined> {
     while (this.#held.length === 0) {
       if (this.#ended) return undefined;
@@ -55,7 +55,7 @@ export class Lookahead implements AsyncIterable<EncodedChunk> {
     return chunk;
   }
 
-  /** Puts bytes back before all that is still to come. */
+  /** Puts bytes back in front. */
   unread(bytes: EncodedChunk): void {
     this.#held = this.#held.length > 0 ? Buffer.concat([bytes, this.#held]) : bytes;
   }
@@ -84,7 +84,7 @@ export class Lookahead implements AsyncIterable<EncodedChunk> {
 }
 
 /**
- * A chunk in pieces that are no larger than told: what is decoded in one go holds the event loop up, and with it every
+ * Splits a chunk into pieces of at most `maxBytes`: decoding at once blocks the event loop, and with it every
  * other avatar.
  */
 export function* slices(chunk: EncodedChunk, maxBytes: number): Generator<EncodedChunk, void, undefined> {

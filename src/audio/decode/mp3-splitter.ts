@@ -2,14 +2,14 @@ import { TAG_HEAD_BYTES, tagBytes } from './id3.js';
 import { MPEG_HEADER_BYTES, parseMpegHeader, type MpegHeader } from './mpeg-header.js';
 import { parseXing, type XingTag } from './xing.js';
 
-/** One encoder's run of frames. A stream has several when files were put one behind the other. */
+/** Consecutive frames of one encoder. A stream has several segments when files were concatenated. */
 export interface Mp3Segment {
   readonly header: MpegHeader;
-  /** What its first frame says of it; absent when it is sound already. */
+  /** Tag in its first frame; undefined when that frame is sound. */
   readonly tag: XingTag | undefined;
 }
 
-/** Whole frames of one segment, one behind the other. */
+/** Consecutive whole frames of one segment. */
 export interface Mp3Frames {
   readonly segment: Mp3Segment;
   readonly bytes: Uint8Array;
@@ -17,23 +17,26 @@ export interface Mp3Frames {
 }
 
 /**
- * Bytes of MPEG audio in any chunking to whole frames. A frame counts when it stands where the one before it ends, or
- * when another of its kind follows at its end; everything else never reaches a decoder, which would make noise of it.
- * Tags are passed over wherever they stand. Holds back at most two frames.
+ * Splits MPEG audio bytes in any chunking into whole frames. A frame counts when it starts at the end of the
+ * one before, or when another of its kind follows; anything else would be decoded to noise and is left out.
+ * Tags are skipped at any position. Holds back at most two frames.
  */
 export class Mp3Splitter {
   #held: Uint8Array = new Uint8Array(0);
   /** Bytes of a tag that are still to come. */
   #skip = 0;
   #segment: Mp3Segment | undefined;
-  /** The last header, while frames follow without a gap. */
+  /** Last header, while frames follow without a gap. */
   #locked: MpegHeader | undefined;
   #leadInBytes: number;
-  /** Damage since the last frame or tag. */
+  /** True when damage came since the last frame or tag. */
   #astray = false;
   #strayBytes = 0;
 
-  /** @param leadInBytes of damage that are no damage: a stream that is joined midway starts with part of a frame */
+  /**
+   * @param leadInBytes leading bytes that do not count as damage: a stream joined midway starts with part of
+   * a frame
+   */
   constructor(leadInBytes: number) {
     this.#leadInBytes = leadInBytes;
   }
@@ -43,17 +46,17 @@ export class Mp3Splitter {
     return this.#strayBytes;
   }
 
-  /** Bytes that a tag claims and that have not come. */
+  /** Bytes of a tag that have not come. */
   get missingTagBytes(): number {
     return this.#skip;
   }
 
-  /** Adds bytes. @returns the frames that are now whole, in order */
+  /** Adds bytes. @returns the frames that are now complete, in order */
   push(bytes: Uint8Array): Mp3Frames[] {
     return this.#run(bytes, false);
   }
 
-  /** The end of the stream. @returns the last frames, and whether the very last one is cut off */
+  /** Ends the stream. @returns the last frames, and whether the last one is cut off */
   end(): { frames: Mp3Frames[]; cutOff: boolean } {
     const frames = this.#run(new Uint8Array(0), true);
     const cutOff = this.#held.length > 0;
@@ -71,7 +74,7 @@ export class Mp3Splitter {
       at += skipped;
       const left = bytes.length - at;
       if (left === 0 || (!atEnd && left < TAG_HEAD_BYTES)) break;
-      // A word in the middle of damage is no tag: its length would swallow the sound behind it.
+      // A tag word within damage is not trusted: its length would skip the sound after it.
       if (!this.#astray) this.#skip = tagBytes(bytes.subarray(at, at + TAG_HEAD_BYTES));
       if (this.#skip > 0) {
         this.#locked = undefined;
@@ -83,12 +86,12 @@ export class Mp3Splitter {
       else this.#count(bytes[at]!);
       at += length || 1;
     }
-    // A copy: the source may use its memory again.
+    // A copy, because the source may reuse its memory.
     this.#held = new Uint8Array(bytes.subarray(at));
     return out;
   }
 
-  /** Length of the frame that starts here; 0 when none does; 'more' when that cannot be told yet. */
+  /** Returns the length of the frame that starts here; 0 without one; 'more' when more bytes are needed. */
   #frameAt(bytes: Uint8Array, at: number, atEnd: boolean): number | 'more' {
     const header = this.#locked ? this.#fits(bytes, at) : parseMpegHeader(bytes, at);
     if (!header) {
@@ -96,13 +99,13 @@ export class Mp3Splitter {
       this.#locked = undefined;
       return this.#frameAt(bytes, at, atEnd);
     }
-    // What cannot be whole any more is left as it is when it belongs to the stream: the stream was cut off there.
+    // At the end, an incomplete frame of the stream is kept as it is: the stream was cut off there.
     const more = (): number | 'more' => (atEnd && !this.#locked ? 0 : 'more');
     const length = header.frameBytes;
     const next = at + length;
     if (next > bytes.length) return more();
     if (!this.#locked) {
-      // Another frame of the same kind must follow, or the stream must end right here.
+      // Another frame of the same kind must follow, or the stream must end here.
       if (next + MPEG_HEADER_BYTES > bytes.length && !(atEnd && next === bytes.length)) return more();
       const follower = parseMpegHeader(bytes, next);
       const tagFollows = tagBytes(bytes.subarray(next, next + TAG_HEAD_BYTES)) > 0;
@@ -113,7 +116,7 @@ export class Mp3Splitter {
     return length;
   }
 
-  /** The header here, if it is one of the stream that we are in. */
+  /** Returns the header here, if it belongs to the current stream. */
   #fits(bytes: Uint8Array, at: number): MpegHeader | undefined {
     const header = parseMpegHeader(bytes, at);
     return header?.kind === this.#locked?.kind ? header : undefined;
@@ -148,9 +151,9 @@ export class Mp3Splitter {
 }
 
 /**
- * Whether a sound starts with frames of MPEG audio.
+ * Returns true when a sound starts with frames of MPEG audio.
  * @param head the first bytes
- * @returns 'more' when a head stands there and the next one cannot be seen yet
+ * @returns 'more' when there is a header and the next one is not yet visible
  */
 export function isMp3(head: Uint8Array): boolean | 'more' {
   const header = parseMpegHeader(head, 0);
@@ -160,9 +163,9 @@ export function isMp3(head: Uint8Array): boolean | 'more' {
 }
 
 /**
- * Whether frames of MPEG audio start somewhere near: an internet radio can be joined in the middle of one.
+ * Looks for frames of MPEG audio near the start: an internet radio can be joined within a frame.
  * @param head the first bytes
- * @returns true with three heads in the right places, else 'more': nobody can tell what comes
+ * @returns true with three headers at the right distances, otherwise 'more': later bytes may contain them
  */
 export function holdsMp3(head: Uint8Array): true | 'more' {
   for (let at = head.indexOf(0xff); at >= 0; at = head.indexOf(0xff, at + 1)) {

@@ -7,25 +7,25 @@ import { slices } from './lookahead.js';
 import { Trim } from './trim.js';
 import { interleave, quietly } from './wasm.js';
 
-/** The part of a frame with which a stream can start that is joined midway: the longest frame and some. */
+/** Maximum part of a frame at the start of a stream joined midway: the longest frame with a margin. */
 const LEAD_IN_BYTES = 2048;
 
-/** Decoded in one go: a second at 32 kbit/s. */
+/** Bytes decoded at once: a second at 32 kbit/s. */
 const SLICE_BYTES = 4096;
 
 /**
- * MP3 (and MPEG audio of layers I and II) by mpg123. Tags of any size, files one behind the other and encoder delays
- * (LAME) are dealt with here; only whole frames reach the decoder.
+ * Decodes MP3 (and MPEG audio of layers I and II) with mpg123. Tags of any size, concatenated files and
+ * encoder delays (LAME) are handled here; only whole frames reach the decoder.
  *
- * An end that is missing is told where it can be known: with a tag of its encoder (Xing, Info, VBRI) that counts the
- * frames, and without one when the cut lies within a frame. A stream without such a tag that ends between two frames is
- * a whole MP3: nothing in the format says how much was to come. What carries it may know better: an answer or an upload
- * that is shorter than its Content-Length, or lacks the end of its chunks, fails with SOURCE_FAILED.
- * @throws BridgeError SOUND_BROKEN when there is not one frame in it
+ * A missing end is reported where it can be detected: with an encoder's tag (Xing, Info, VBRI) that counts
+ * the frames, and without one when the cut is within a frame. A stream without such a tag that ends between
+ * two frames counts as complete: the format does not state its length. The transport may know it: a response
+ * or an upload that is shorter than its Content-Length, or lacks its last chunks, fails with SOURCE_FAILED.
+ * @throws BridgeError SOUND_BROKEN when it contains no frame
  */
 export const decodeMp3: Decode = (chunks, label, context) => decode(chunks, label, context, 0);
 
-/** The same for a stream that is joined midway, such as an internet radio's: it may start with part of a frame. */
+/** Decodes MP3 that is joined midway, such as an internet radio: it may start with part of a frame. */
 export const decodeMp3Midway: Decode = (chunks, label, context) =>
   decode(chunks, label, context, LEAD_IN_BYTES);
 
@@ -51,7 +51,7 @@ async function* decode(
   }
 }
 
-/** What is being decoded: one decoder a segment, for nothing of one may reach into the next. */
+/** Decoder of one segment; each segment has its own, so that no state carries over. */
 class Mp3Track {
   readonly #label: string;
   readonly #context: SoundContext;
@@ -70,7 +70,7 @@ class Mp3Track {
     this.#context = context;
   }
 
-  /** Decodes a run of frames. */
+  /** Decodes consecutive frames. */
   async *push(run: Mp3Frames): AsyncGenerator<PcmBlock> {
     const { header } = run.segment;
     if (run.segment !== this.#segment) {
@@ -80,7 +80,7 @@ class Mp3Track {
     if (run.frames === 0) return;
     this.#segmentFrames += run.frames;
     if (!this.#decoder) {
-      // The splitter has the delays from the tag, which it does not hand on: two would trim twice.
+      // The splitter has the delays from the tag and does not pass the tag on: trimming twice would be wrong.
       this.#decoder = new MPEGDecoder({ enableGapless: false });
       await this.#decoder.ready;
     }
@@ -98,7 +98,7 @@ class Mp3Track {
     }
     if (samples === 0) return;
     const block: PcmBlock = {
-      // mpg123 makes two channels of one.
+      // mpg123 turns one channel into two.
       samples: interleave(planes, header.channels, 0, samples),
       sampleRateHz: header.sampleRateHz,
       channels: header.channels,
@@ -107,7 +107,9 @@ class Mp3Track {
     yield* this.#deliver(this.#trim.push(block));
   }
 
-  /** The end of one encoder's run: where frames are missing, the samples that it added at the end are missing too. */
+  /**
+   * Ends a segment. When frames are missing, the samples that the encoder added at the end are missing too.
+   */
   *endSegment(): Generator<PcmBlock> {
     if (!this.#segment) return;
     const { header, tag } = this.#segment;
@@ -122,7 +124,7 @@ class Mp3Track {
     yield* blocks;
   }
 
-  /** Says how it went. @throws BridgeError SOUND_BROKEN when there was no sound */
+  /** Reports the result. @throws BridgeError SOUND_BROKEN when there was no sound */
   end(splitter: Mp3Splitter, cutOff: boolean): void {
     if (!this.#delivered) {
       const why =

@@ -1,15 +1,15 @@
-/** What the four bytes at the head of an MPEG audio frame say (ISO/IEC 11172-3 §2.4.1.3, 13818-3). */
+/** Four-byte header of an MPEG audio frame (ISO/IEC 11172-3 §2.4.1.3, 13818-3). */
 export interface MpegHeader {
   readonly layer: 1 | 2 | 3;
   readonly sampleRateHz: number;
   readonly channels: 1 | 2;
-  /** Samples of each channel that the frame decodes to. */
+  /** Samples of each channel in the frame. */
   readonly samples: number;
-  /** The whole frame, head included. */
+  /** Size of the whole frame, header included. */
   readonly frameBytes: number;
-  /** Where a Xing or Info tag stands in a layer III frame. */
+  /** Offset of a Xing or Info tag in a layer III frame. */
   readonly tagOffset: number;
-  /** The same for all frames of a stream: version, layer, rate, mono or not. */
+  /** Value shared by all frames of a stream: version, layer, rate, mono or not. */
   readonly kind: number;
 }
 
@@ -20,7 +20,10 @@ const MPEG_HEADER_BYTES = 4;
 
 const RATES_HZ = [44_100, 48_000, 32_000] as const;
 
-/** kbit/s by bitrate index; rows: MPEG-1 layers I, II, III, then MPEG-2 and 2.5 layer I, layers II and III. */
+/**
+ * Bitrates in kbit/s by index; rows: MPEG-1 layers I, II, III, then MPEG-2 and 2.5 layer I, layers II and
+ * III.
+ */
 const BITRATES_KBPS = [
   [32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448],
   [32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384],
@@ -30,9 +33,9 @@ const BITRATES_KBPS = [
 ] as const;
 
 /**
- * Reads a frame's head. The free format, whose frames do not tell their length, counts as none: neither mpg123 as we
- * have it nor ffmpeg decodes it.
- * @returns undefined when these four bytes are none
+ * Reads a frame's header. The free format, whose frames have no length, is rejected: neither the mpg123 build
+ * nor ffmpeg decodes it.
+ * @returns undefined when the four bytes are not a header
  */
 export function parseMpegHeader(bytes: Uint8Array, at: number): MpegHeader | undefined {
   if (at + MPEG_HEADER_BYTES > bytes.length || bytes[at] !== 0xff) return undefined;

@@ -5,12 +5,15 @@ import { OPUS_SAMPLES_PER_SAMPLE, OpusPackets } from './opus.js';
 import { OPUS_RATE_HZ, opusPacketSamples, type OpusHead } from './opus-packet.js';
 import { buildPage, WholePackets } from './whole-packets.js';
 
-/** A gap below this is a rounding of the encoder's, in samples at 48 kHz: 2.5 ms, the shortest frame. */
+/**
+ * Minimum gap, in samples at 48 kHz; a smaller one is rounding by the encoder: 2.5 ms, the shortest frame.
+ */
 const GAP_SAMPLES = 120;
 
 /**
- * One logical Opus stream of an Ogg file (RFC 7845): its pages to sound at 16 kHz, without the encoder's lead-in
- * (pre-skip) and without what its last packet holds beyond the end. A chained file has several, one behind the other.
+ * Decodes one logical Opus stream of an Ogg file (RFC 7845): its pages to sound at 16 kHz, without the
+ * encoder's lead-in (pre-skip) and without the part of its last packet beyond the end. A chained file has
+ * several in a row.
  */
 export class OggOpusLink {
   readonly serial: number;
@@ -20,13 +23,13 @@ export class OggOpusLink {
   readonly #whole = new WholePackets();
   #state: 'comments' | 'sound' | 'ended' = 'comments';
   #skip: number;
-  /** Position in samples at 48 kHz at the end of the last page that told one. */
+  /** Position at the end of the last page that stated one, in samples at 48 kHz. */
   #position: number | undefined;
-  /** Samples at 48 kHz since then. */
+  /** Samples at 48 kHz since that position. */
   #since = 0;
   #missing = 0;
 
-  /** @param page the one with the head; the stream's first */
+  /** @param page first page of the stream, with the header */
   constructor(head: OpusHead, page: OggPage) {
     this.serial = page.serial;
     this.channels = head.channels;
@@ -36,22 +39,22 @@ export class OggOpusLink {
     this.#whole.push(page);
   }
 
-  /** Sound may still come: the head pages of other streams may stand here, but no new link begins. */
+  /** True before the sound: header pages of other streams may come here, but no new link begins. */
   get isInHead(): boolean {
     return this.#state === 'comments';
   }
 
-  /** Its last page has come. */
+  /** True when its last page has come. */
   get ended(): boolean {
     return this.#state === 'ended';
   }
 
-  /** Milliseconds that are missing by the stream's own count. */
+  /** Missing milliseconds, by the stream's own count. */
   get missingMs(): number {
     return (this.#missing / OPUS_RATE_HZ) * 1000;
   }
 
-  /** Packets that were there and could not be decoded. */
+  /** Number of packets that could not be decoded. */
   get lostPackets(): number {
     return this.#packets.lostPackets + this.#whole.lostPackets;
   }
@@ -88,7 +91,7 @@ export class OggOpusLink {
     this.#demuxer.close();
   }
 
-  /** Comments can be longer than many pages (cover art); nothing in them is wanted. */
+  /** Skips comments, which can span many pages (cover art). */
   #passComments(page: OggPage): OggPage | undefined {
     const isComments = page.continued || String.fromCharCode(...page.body.subarray(0, 8)) === 'OpusTags';
     if (!isComments) {
@@ -111,8 +114,8 @@ export class OggOpusLink {
   }
 
   /**
-   * Compares the position that a page tells with what has been decoded.
-   * @returns samples at 48 kHz that the last page has beyond the end
+   * Compares the position of a page with the decoded samples.
+   * @returns the samples at 48 kHz in the last page beyond the end
    */
   #follow({ granule, last }: OggPage): number {
     if (granule === undefined || (this.#position === undefined && this.#since === 0)) return 0;

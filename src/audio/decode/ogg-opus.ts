@@ -7,9 +7,9 @@ import { OggPages, type OggPage } from './ogg-pages.js';
 import { OPUS_RATE_HZ, parseOpusHead } from './opus-packet.js';
 
 /**
- * Opus in Ogg, to 16 kHz. Chained files play through; other streams beside the sound are passed over. Surround
- * sound goes to ffmpeg, as does a link of a chain that is not Opus, from its first page on.
- * @throws BridgeError SOUND_EMPTY, SOUND_BROKEN, and what ffmpeg's decoder throws
+ * Decodes Opus in Ogg to 16 kHz. Chained files play through; other streams beside the sound are skipped.
+ * Surround sound goes to ffmpeg, and so does a link of a chain that is not Opus, from its first page on.
+ * @throws BridgeError SOUND_EMPTY, SOUND_BROKEN, and the errors of the ffmpeg decoder
  */
 export const decodeOggOpus: Decode = async function* (chunks, label, context) {
   const stream = new PageStream(chunks);
@@ -30,7 +30,7 @@ export const decodeOggOpus: Decode = async function* (chunks, label, context) {
   }
 };
 
-/** The links of a chain, one after the other. */
+/** Decodes the links of a chain in order. */
 class OggOpus {
   readonly #label: string;
   readonly #context: SoundContext;
@@ -45,7 +45,7 @@ class OggOpus {
     this.#context = context;
   }
 
-  /** @returns sound, or nothing, or 'foreign' when the page begins a stream that is not for us */
+  /** @returns sound, or undefined, or 'foreign' when the page begins a stream that is not supported here */
   push(page: OggPage): PcmBlock | 'foreign' | undefined {
     if (page.first && page.intact && !this.#link?.isInHead) {
       const head = parseOpusHead(page.body);
@@ -64,14 +64,14 @@ class OggOpus {
     return { samples, sampleRateHz: SAMPLE_RATE_HZ, channels: this.#link.channels };
   }
 
-  /** For the decoder that takes over: what the sound is has been told. */
+  /** Returns the context for the next decoder; the description of the sound has already been reported. */
   contextForRest(): SoundContext {
     if (!this.#told) return this.#context;
     const { signal } = this.#context;
     return { signal, info: () => undefined, warn: (message) => this.#context.warn(message) };
   }
 
-  /** Says how it went. @throws BridgeError SOUND_EMPTY or SOUND_BROKEN when there was no sound */
+  /** Reports the result. @throws BridgeError SOUND_EMPTY or SOUND_BROKEN when there was no sound */
   end(stream: PageStream): void {
     const cutOff = stream.cutOff || this.#link?.ended === false;
     this.#closeLink();
@@ -108,7 +108,7 @@ class OggOpus {
   }
 }
 
-/** Pages one at a time, from a stream of bytes. */
+/** Reads single pages from a stream of bytes. */
 class PageStream {
   readonly #source: AsyncIterator<EncodedChunk>;
   readonly #pages = new OggPages();
@@ -143,7 +143,7 @@ class PageStream {
     return this.#queue.shift();
   }
 
-  /** The bytes of a page and of all that follow. */
+  /** Returns the bytes of a page and of all that follow. */
   async *bytesFrom(first: OggPage): AsyncGenerator<EncodedChunk> {
     for (let page: OggPage | undefined = first; page; page = await this.next()) yield page.bytes;
   }

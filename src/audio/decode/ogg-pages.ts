@@ -1,16 +1,16 @@
 /** A page of an Ogg stream (RFC 3533 §6). */
 export interface OggPage {
-  /** The whole page. */
+  /** Bytes of the whole page. */
   readonly bytes: Uint8Array;
-  /** Its checksum is right. */
+  /** True when its checksum is valid. */
   readonly intact: boolean;
-  /** It begins with the rest of a packet of the page before. */
+  /** True when it begins with the rest of a packet of the page before. */
   readonly continued: boolean;
   readonly first: boolean;
   readonly last: boolean;
   /**
-   * Where the stream is at the page's end, in the codec's units; undefined when no packet ends in it, or when the
-   * page's checksum is wrong.
+   * Position at the end of the page, in the codec's units; undefined when no packet ends in it, or when the
+   * checksum of the page is wrong.
    */
   readonly granule: number | undefined;
   readonly serial: number;
@@ -25,31 +25,31 @@ const CAPTURE = [0x4f, 0x67, 0x67, 0x53];
 const NO_GRANULE = 0xffff_ffff_ffff_ffffn;
 
 /**
- * Bytes in any chunking to pages. What is no page is passed over up to the next one. A page whose checksum is wrong is
- * taken all the same when another one follows where it ends: losing a second of speech for a wrong bit would be worse.
- * Holds back at most one page (64 KiB).
+ * Splits bytes in any chunking into pages. Other data is skipped up to the next page. A page with a wrong
+ * checksum is accepted when another one follows at its end: losing a second of speech for a wrong bit would
+ * be worse. Holds back at most one page (64 KiB).
  */
 export class OggPages {
   #held: Uint8Array = new Uint8Array(0);
   #strayBytes = 0;
   #wrongChecksums = 0;
 
-  /** Bytes that belonged to no page. */
+  /** Bytes that belong to no page. */
   get strayBytes(): number {
     return this.#strayBytes;
   }
 
-  /** Pages that were taken in spite of their checksum. */
+  /** Pages accepted with a wrong checksum. */
   get wrongChecksums(): number {
     return this.#wrongChecksums;
   }
 
-  /** Adds bytes. @returns the pages that are now whole */
+  /** Adds bytes. @returns the pages that are now complete */
   push(bytes: Uint8Array): OggPage[] {
     return this.#run(bytes, false);
   }
 
-  /** The end of the stream. @returns the last pages, and whether a page is cut off */
+  /** Ends the stream. @returns the last pages, and whether a page is cut off */
   end(): { pages: OggPage[]; cutOff: boolean } {
     const stray = this.#strayBytes;
     const pages = this.#run(new Uint8Array(0), true);
@@ -69,12 +69,12 @@ export class OggPages {
       else this.#strayBytes += 1;
       at += length || 1;
     }
-    // A copy: the source may use its memory again.
+    // A copy, because the source may reuse its memory.
     this.#held = new Uint8Array(bytes.subarray(at));
     return pages;
   }
 
-  /** Length of the page that starts here; 0 when none does; 'more' when that cannot be told yet. */
+  /** Returns the length of the page that starts here; 0 without one; 'more' when more bytes are needed. */
   #lengthAt(bytes: Uint8Array, at: number, atEnd: boolean): number | 'more' {
     const more = atEnd ? 0 : 'more';
     const captured = startsPage(bytes, at);
@@ -95,7 +95,7 @@ export class OggPages {
   }
 }
 
-/** Whether 'OggS' and version 0 stand here; 'more' when the bytes end before that is clear. */
+/** Returns true for 'OggS' and version 0 at a position; 'more' when the bytes end before that is clear. */
 function startsPage(bytes: Uint8Array, at: number): boolean | 'more' {
   for (let i = 0; i < 5; i++) {
     if (at + i >= bytes.length) return 'more';
@@ -122,7 +122,7 @@ function parsePage(bytes: Uint8Array, intact: boolean): OggPage {
   };
 }
 
-/** CRC-32 with the polynomial 0x04c11db7, not reflected, from 0 (RFC 3533 §6, 6). */
+/** Table of the CRC-32 with the polynomial 0x04c11db7, not reflected, from 0 (RFC 3533 §6, 6). */
 const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   let crc = byte << 24;
   for (let i = 0; i < 8; i++) crc = (crc << 1) ^ (crc < 0 ? 0x04c1_1db7 : 0);
@@ -132,7 +132,7 @@ const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
 function checksum(bytes: Uint8Array, from: number, to: number): number {
   let crc = 0;
   for (let i = from; i < to; i++) {
-    // The checksum's own place counts as zeros.
+    // The checksum field itself counts as zeros.
     const byte = i - from >= 22 && i - from < 26 ? 0 : bytes[i]!;
     crc = (crc << 8) ^ CRC_TABLE[(crc >>> 24) ^ byte]!;
   }

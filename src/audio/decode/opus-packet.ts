@@ -1,17 +1,17 @@
-/** Opus counts time in samples at 48 kHz, whatever it was recorded or is decoded at (RFC 7845 §4). */
+/** Rate in which Opus counts time, whatever the rate of recording or decoding (RFC 7845 §4). */
 export const OPUS_RATE_HZ = 48_000;
 
-/** The longest packet: 120 ms (RFC 6716 §3.2.5, R5). */
+/** Longest packet: 120 ms (RFC 6716 §3.2.5, R5). */
 const MAX_PACKET_SAMPLES = 5760;
 
-/** Samples of one frame at 48 kHz for each group of configurations (RFC 6716 §3.1, table 2). */
+/** Samples per frame at 48 kHz for each group of configurations (RFC 6716 §3.1, table 2). */
 const SILK = [480, 960, 1920, 2880];
 const HYBRID = [480, 960];
 const CELT = [120, 240, 480, 960];
 
 /**
- * How long a packet lasts, from its first bytes.
- * @returns samples at 48 kHz; 0 when it is no Opus packet
+ * Returns the duration of a packet, from its first bytes.
+ * @returns samples at 48 kHz; 0 when it is not an Opus packet
  */
 export function opusPacketSamples(packet: Uint8Array): number {
   if (packet.length === 0) return 0;
@@ -24,18 +24,18 @@ export function opusPacketSamples(packet: Uint8Array): number {
   return samples <= MAX_PACKET_SAMPLES ? samples : 0;
 }
 
-/** The identification header of a stream (RFC 7845 §5.1); WebM has the same in its CodecPrivate. */
+/** Identification header of a stream (RFC 7845 §5.1); WebM has the same in its CodecPrivate. */
 export interface OpusHead {
   readonly channels: number;
   /** Samples at 48 kHz to drop at the start. */
   readonly preSkip: number;
-  /** To be applied to the decoded sound, in 1/256 dB. */
+  /** Gain to apply to the decoded sound, in 1/256 dB. */
   readonly gainQ8: number;
-  /** True for plain mono and stereo, which one decoder plays; surround sound takes several. */
+  /** True for plain mono and stereo, which need one decoder; surround sound needs several. */
   readonly isSimple: boolean;
 }
 
-/** @returns undefined when it is none, or of a version that is not known */
+/** @returns undefined when it is not a header, or of an unknown version */
 export function parseOpusHead(bytes: Uint8Array): OpusHead | undefined {
   if (bytes.length < 19 || String.fromCharCode(...bytes.subarray(0, 8)) !== 'OpusHead') return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -50,7 +50,7 @@ export function parseOpusHead(bytes: Uint8Array): OpusHead | undefined {
 }
 
 /**
- * Whether a sound is Opus in Ogg.
+ * Returns true when a sound is Opus in Ogg.
  * @param head the first bytes
  */
 export function isOggOpus(head: Uint8Array): boolean {

@@ -3,18 +3,18 @@ import { BridgeError } from '../../base/errors.js';
 import { SAMPLE_RATE_HZ } from '../../base/units.js';
 import { OPUS_RATE_HZ, opusPacketSamples, type OpusHead } from './opus-packet.js';
 
-/** Samples at 48 kHz in one of ours. */
+/** Samples at 48 kHz per sample at 16 kHz. */
 export const OPUS_SAMPLES_PER_SAMPLE = OPUS_RATE_HZ / SAMPLE_RATE_HZ;
 
 /** OPUS_SET_GAIN of libopus. */
 const SET_GAIN = 4034;
 
-/** Samples of each channel that a packet gives at the most: 120 ms. */
+/** Maximum samples of each channel in a packet: 120 ms. */
 const MAX_SAMPLES = 0.12 * SAMPLE_RATE_HZ;
 
 /**
- * One stream's decoder, at 16 kHz: libopus makes that as it decodes, at no cost in quality. It could make one channel
- * of two as well, but spoils frames of 2.5 ms that way.
+ * Decoder of one stream, at 16 kHz: libopus decodes to that rate directly, without loss of quality. It could
+ * also mix two channels to one, but damages frames of 2.5 ms then.
  */
 interface PacketDecoder {
   decode(packet: Uint8Array): Int16Array;
@@ -22,7 +22,7 @@ interface PacketDecoder {
   free(): void;
 }
 
-/** The native libopus, where its package is installed. */
+/** Native libopus, if its package is installed. */
 interface NativeOpus {
   readonly OpusEncoder: new (
     rateHz: number,
@@ -30,7 +30,7 @@ interface NativeOpus {
   ) => { decode(packet: Buffer): Buffer; applyDecoderCTL(request: number, value: number): void };
 }
 
-/** The WASM inside opusscript 0.0.8. Every size and address counts bytes. */
+/** WASM module of opusscript 0.0.8. All sizes and addresses count bytes. */
 interface ScriptModule {
   readonly HEAPU8: Uint8Array;
   readonly OpusScriptHandler: (new (
@@ -43,7 +43,7 @@ interface ScriptModule {
   _malloc(bytes: number): number;
 }
 
-/** One instance for all decoders, with the buffers that they share: a packet is decoded in one go. */
+/** One instance for all decoders with shared buffers: a packet is decoded in one synchronous call. */
 interface Script {
   readonly script: ScriptModule;
   readonly input: number;
@@ -56,9 +56,9 @@ interface ScriptHandler {
   _decoder_ctl(request: number, value: number): number;
 }
 
-/** Opus as it is found on this machine. */
+/** Opus implementation found on this machine. */
 export interface OpusLibrary {
-  /** The package's name, for `doctor`. */
+  /** Name of the package, for `doctor`. */
   readonly name: string;
   readonly createDecoder: (channels: number) => PacketDecoder;
 }
@@ -67,8 +67,8 @@ const require = createRequire(import.meta.url);
 let library: OpusLibrary | undefined;
 
 /**
- * The native Opus where it is installed (`npm install @discordjs/opus`), opusscript otherwise.
- * @param load looks a package up
+ * Loads the native Opus if it is installed (`npm install @discordjs/opus`), opusscript otherwise.
+ * @param load loads a package by name
  * @throws BridgeError INTERNAL when neither can be loaded
  */
 export function loadOpus(load: (name: string) => unknown = require): OpusLibrary {
@@ -91,7 +91,7 @@ export function loadOpus(load: (name: string) => unknown = require): OpusLibrary
       },
     };
   } catch {
-    // Not installed, or built for another Node: nothing is lost but speed.
+    // Not installed, or built for another Node: only speed is lost.
   }
   try {
     const create = load('opusscript/build/opusscript_native_wasm.js') as () => ScriptModule;
@@ -104,22 +104,24 @@ export function loadOpus(load: (name: string) => unknown = require): OpusLibrary
   }
 }
 
-/** The largest packet: 48 frames of 1,275 bytes, and their lengths (RFC 6716 §3.4). */
+/** Largest packet: 48 frames of 1,275 bytes, and their lengths (RFC 6716 §3.4). */
 const MAX_PACKET_BYTES = 48 * 1277 + 2;
 
-/** OPUS_APPLICATION_AUDIO: for the encoder, which stands idle beside every decoder. */
+/**
+ * OPUS_APPLICATION_AUDIO, for the encoder that opusscript creates with every decoder and that is not used.
+ */
 const APPLICATION_AUDIO = 2049;
 
 /**
- * The WASM of opusscript without its JavaScript. That has its output written to twice the address that it allocated,
- * memory of nobody; beyond the end of the memory from the thirtieth decoder on, so that nothing comes back; and what it
- * allocates is too small for packets above 60 ms.
+ * Decodes with opusscript's WASM directly, because its JavaScript has faults: it writes output to twice the
+ * allocated address, which is unallocated memory and from the thirtieth decoder on beyond the end of memory,
+ * so that nothing is returned; and its buffers are too small for packets above 60 ms.
  */
 function scriptDecoder({ script, input, output }: Script, channels: number): PacketDecoder {
   const handler = new script.OpusScriptHandler(SAMPLE_RATE_HZ, channels, APPLICATION_AUDIO);
   return {
     decode: (packet) => {
-      // The views are taken anew each time: the memory moves when it grows.
+      // The views are read again each time, because the memory moves when it grows.
       script.HEAPU8.set(packet, input);
       const samples = handler._decode(input, packet.length, output);
       if (samples < 0) throw new RangeError(`libopus error ${samples}`);
@@ -133,13 +135,13 @@ function scriptDecoder({ script, input, output }: Script, channels: number): Pac
   };
 }
 
-/** The packets of one stream to 16 kHz. A packet that cannot be decoded becomes silence of its length. */
+/** Decodes the packets of one stream to 16 kHz. An undecodable packet becomes silence of its length. */
 export class OpusPackets {
   readonly #decoder: PacketDecoder;
   readonly #channels: number;
   #lostPackets = 0;
 
-  /** @param head the stream's, of a kind that is simple */
+  /** @param head header of the stream; must be simple */
   constructor(head: OpusHead) {
     library ??= loadOpus();
     this.#channels = head.channels;
@@ -147,16 +149,16 @@ export class OpusPackets {
     if (head.gainQ8 !== 0) this.#decoder.setGain(head.gainQ8);
   }
 
-  /** Packets that could not be decoded. */
+  /** Number of packets that could not be decoded. */
   get lostPackets(): number {
     return this.#lostPackets;
   }
 
-  /** @returns samples at 16 kHz, interleaved; as many as the packet's head says */
+  /** @returns samples at 16 kHz, interleaved; as many as the packet's header says */
   decode(packet: Uint8Array): Int16Array {
     const wanted = (opusPacketSamples(packet) / OPUS_SAMPLES_PER_SAMPLE) * this.#channels;
     try {
-      // Nothing at all would be concealed as a lost packet of the longest length.
+      // An empty packet would be concealed as a lost packet of the longest length.
       if (wanted === 0 || packet.length > MAX_PACKET_BYTES) throw new RangeError('no Opus packet');
       const samples = this.#decoder.decode(packet);
       if (samples.length === wanted) return samples;

@@ -3,18 +3,20 @@ import type { Decode, EncodedChunk } from '../pcm.js';
 import { Lookahead } from './lookahead.js';
 import { SampleReader, type Encoding } from './samples.js';
 
-/** What must be said of data that has no head to say it. */
+/** Format of data without a header. */
 export interface RawFormat {
   readonly encoding: RawEncoding;
-  /** 4,000 to 384,000. */
+  /** Sample rate, 4,000 to 384,000. */
   readonly sampleRateHz: number;
-  /** 1 to 8, interleaved. */
+  /** Interleaved channels, 1 to 8. */
   readonly channels: number;
-  /** `detect` for 16-bit samples that some senders write one way and some the other: the sound itself tells. */
+  /**
+   * `detect` for 16-bit samples whose byte order varies between senders: it is read from the sound itself.
+   */
   readonly byteOrder?: 'detect' | undefined;
 }
 
-/** The encodings that can be named for headerless data. */
+/** Encodings of headerless data. */
 export const RAW_ENCODINGS = [
   's16le',
   's16be',
@@ -36,18 +38,21 @@ export const MAX_RAW_RATE_HZ = 384_000;
 /** The most channels of headerless data. */
 export const MAX_RAW_CHANNELS = 8;
 
-/** Bytes of sound that tell the order of its bytes. */
+/** Bytes of sound needed to detect the byte order. */
 const ORDER_BYTES = 1024;
-/** Bytes that tell noise from sound. */
+/** Bytes needed to distinguish noise from sound. */
 export const NOISE_BYTES = 512;
-/** Random bytes have a mean step of 21,845 between neighbouring samples; loud speech stays below a third of it. */
+/**
+ * Minimum mean step of noise: random bytes have a mean step of 21,845 between neighbouring samples, loud
+ * speech less than a third of it.
+ */
 const MIN_NOISE_STEP = 14_000;
-/** Silence in front of a sound is looked through so far for its byte order. */
+/** Maximum leading silence that is searched for the byte order, in bytes. */
 const MAX_SILENCE_BYTES = 64 * 1024;
 
 /**
- * Reads `encoding:rate:channels`, such as `s16le:24000:1`; the channels may be left out for one.
- * @throws BridgeError OPTION_INVALID that says which part is wrong and what it can be
+ * Parses `encoding:rate:channels`, such as `s16le:24000:1`; without channels it is mono.
+ * @throws BridgeError OPTION_INVALID that names the wrong part and its valid values
  */
 export function parseRawFormat(text: string): RawFormat {
   const invalid = (what: string): BridgeError =>
@@ -71,7 +76,7 @@ function wholeNumber(text: string): number {
   return /^\d{1,9}$/.test(text) ? Number(text) : NaN;
 }
 
-/** A decoder of headerless data of this format. */
+/** Returns a decoder of headerless data in this format. */
 export function rawDecoder(format: RawFormat): Decode {
   return async function* (chunks, label, context) {
     const { sampleRateHz, channels } = format;
@@ -96,7 +101,7 @@ export function rawDecoder(format: RawFormat): Decode {
   };
 }
 
-/** Holds back the first bytes that are not silence and reads the order of 16-bit samples off them. */
+/** Holds back the first bytes that are not silence and detects the order of 16-bit samples from them. */
 async function detectOrder(
   chunks: AsyncIterable<EncodedChunk>,
 ): Promise<{ encoding: RawEncoding; bytes: AsyncIterable<EncodedChunk> }> {
@@ -112,15 +117,16 @@ async function detectOrder(
 }
 
 /**
- * Whether 16-bit samples would be noise at full level in either byte order: they are compressed sound, or no sound.
- * @param head best NOISE_BYTES of it
+ * Returns true when 16-bit samples would be noise at full level in either byte order: the data is compressed
+ * or not sound.
+ * @param head first bytes, preferably NOISE_BYTES
  */
 export function isNoise(head: Uint8Array): boolean {
   const steps = Math.max(1, Math.floor(head.length / 2) - 1);
   return Math.min(meanStep(head, true), meanStep(head, false)) / steps > MIN_NOISE_STEP;
 }
 
-/** How far neighbouring samples lie apart: in the wrong order it is that of noise. */
+/** Returns the mean step between neighbouring samples; in the wrong order it is that of noise. */
 function meanStep(bytes: Uint8Array, littleEndian: boolean): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   let sum = 0;

@@ -1,7 +1,7 @@
 import { INT16_SCALE } from '../downmix.js';
 import type { PcmBlock } from '../pcm.js';
 
-/** How one sample is written: sign or kind, bits, byte order. */
+/** Encoding of a sample: sign or kind, bits, byte order. */
 export type Encoding =
   | 'u8'
   | 's16le'
@@ -17,15 +17,15 @@ export type Encoding =
   | 'alaw'
   | 'mulaw';
 
-/** Bytes of one sample in an encoding. */
+/** Returns the bytes of one sample in an encoding. */
 export function bytesPerSample(encoding: Encoding): number {
   if (encoding === 'u8' || encoding === 'alaw' || encoding === 'mulaw') return 1;
   return Number(encoding.slice(1, 3)) / 8;
 }
 
 /**
- * Bytes of headerless samples, in any chunks, to blocks. Holds back less than one frame; 16-bit samples stay integers,
- * everything else becomes floats.
+ * Converts bytes of headerless samples, in any chunks, to blocks. Holds back less than one frame. 16-bit
+ * samples stay integers; others become floats.
  */
 export class SampleReader {
   readonly frameBytes: number;
@@ -56,7 +56,7 @@ export class SampleReader {
 
   /**
    * Adds bytes, which are copied.
-   * @returns the frames that are now whole, or nothing when there are none
+   * @returns the frames that are now complete, or undefined without any
    */
   push(bytes: Uint8Array): PcmBlock | undefined {
     const frames = Math.floor((this.#held + bytes.length) / this.frameBytes);
@@ -87,7 +87,7 @@ export class SampleReader {
 
 const HOST_IS_LITTLE = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
-/** Whole samples in `bytes` to `out` from index `at` on. */
+/** Reads the whole samples in `bytes` into `out` from index `at` on. */
 function read(encoding: Encoding, bytes: Uint8Array, out: Int16Array | Float32Array, at: number): void {
   switch (encoding) {
     case 's16le':
@@ -108,7 +108,7 @@ function read(encoding: Encoding, bytes: Uint8Array, out: Int16Array | Float32Ar
     case 's24be': {
       const [high, low] = encoding === 's24le' ? [2, 0] : [0, 2];
       for (let i = 0; i < bytes.length; i += 3, at++)
-        // At the top of 32 bits, so that the sign comes out by itself.
+        // Placed in the top of 32 bits, so that the sign is extended.
         out[at] = ((bytes[i + high]! << 24) | (bytes[i + 1]! << 16) | (bytes[i + low]! << 8)) / 2 ** 31;
       return;
     }
@@ -122,7 +122,7 @@ function read(encoding: Encoding, bytes: Uint8Array, out: Int16Array | Float32Ar
   }
 }
 
-/** Copies samples that are written as memory holds them, byte order apart. */
+/** Copies samples that have the memory's format, except for the byte order. */
 function copyNative(bytes: Uint8Array, out: Int16Array | Float32Array, at: number, sameOrder: boolean): void {
   const target = Buffer.from(out.buffer, out.byteOffset + at * out.BYTES_PER_ELEMENT, bytes.length);
   target.set(bytes);
@@ -131,7 +131,7 @@ function copyNative(bytes: Uint8Array, out: Int16Array | Float32Array, at: numbe
   else target.swap32();
 }
 
-/** ITU-T G.711, A-law: every byte's sample as a float. */
+/** Float values of all A-law bytes (ITU-T G.711). */
 const A_LAW = Float32Array.from({ length: 256 }, (_, byte) => {
   const code = byte ^ 0x55;
   const exponent = (code >> 4) & 7;
@@ -140,7 +140,7 @@ const A_LAW = Float32Array.from({ length: 256 }, (_, byte) => {
   return (code & 0x80 ? magnitude : -magnitude) / INT16_SCALE;
 });
 
-/** ITU-T G.711, mu-law: every byte's sample as a float. */
+/** Float values of all mu-law bytes (ITU-T G.711). */
 const MU_LAW = Float32Array.from({ length: 256 }, (_, byte) => {
   const code = ~byte & 0xff;
   const magnitude = ((((code & 15) << 3) + 0x84) << ((code >> 4) & 7)) - 0x84;

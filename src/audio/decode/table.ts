@@ -9,27 +9,27 @@ import { isOggOpus } from './opus-packet.js';
 import { isWebm } from './webm-head.js';
 import { decodeWav, isForeignWav, isWav } from './wav.js';
 
-/** One row of the table of formats. */
+/** A row of the table of formats. */
 export interface SoundFormat {
-  /** As messages name it: `WAV`. */
+  /** Name in messages: `WAV`. */
   readonly name: string;
   /**
-   * Whether a sound that starts like this is the row's.
-   * @param head the first bytes: 64 to 4,096 of them, fewer only when the sound is no longer than that
-   * @returns 'more' when that cannot be told without more bytes; the rows below wait. At the end of the sound, and at
+   * Returns true when a sound with this beginning has the row's format.
+   * @param head the first bytes: 64 to 4,096 of them, fewer only when the sound is shorter
+   * @returns 'more' when more bytes are needed; the rows below then wait. At the end of the sound, and at
    * 4,096 bytes, it counts as no
    */
   readonly matches: (head: Uint8Array) => boolean | 'more';
   readonly decode: Decode;
-  /** False when it takes sounds that have no beginning of their own. */
+  /** False for a row that accepts sounds joined midway, without a beginning of their own. */
   readonly isSure?: boolean;
 }
 
-/** Bytes behind a tag that tell the format. */
+/** Bytes after a tag that identify the format. */
 const BEHIND_BYTES = 512;
 
 /**
- * A decoder whose code is loaded when it is first needed.
+ * Returns a decoder whose code is loaded at its first use.
  * @param load such as `async () => (await import('./mp3.js')).decodeMp3`
  */
 export function lazy(load: () => Promise<Decode>): Decode {
@@ -45,7 +45,7 @@ const decodeWebmOpus = lazy(async () => (await import('./webm-opus.js')).decodeW
 const decodeMp3 = lazy(async () => (await import('./mp3.js')).decodeMp3);
 const decodeMp3Midway = lazy(async () => (await import('./mp3.js')).decodeMp3Midway);
 
-/** A sound behind ID3 tags: passes over them, for they stand before formats that know nothing of them. */
+/** Decodes a sound after ID3 tags, which it skips: they also come before formats that do not define them. */
 export const decodeTagged: Decode = async function* (chunks, label, context) {
   const rest = new Lookahead(chunks);
   try {
@@ -62,8 +62,8 @@ export const decodeTagged: Decode = async function* (chunks, label, context) {
 };
 
 /**
- * Every format that is known by its first bytes; the first row that matches takes the sound, so the certain ones come
- * first. A decoder is one file in this folder and one line here.
+ * Formats recognised by their first bytes. The first matching row wins, so certain ones come first. To add a
+ * decoder, add a file in this folder and a line here.
  */
 export const FORMATS: readonly SoundFormat[] = [
   { name: 'WAV of another codec, through ffmpeg', matches: isForeignWav, decode: decodeWithFfmpeg },

@@ -8,26 +8,26 @@ import type { EncodedChunk } from '../pcm.js';
 const MIB = 2 ** 20;
 const PREFIX = 'mmdagent-bridge-sound-';
 
-/** The bounds of what is written. */
+/** Limits of temporary files. */
 export interface TemporaryLimits {
-  /** Of one sound. */
+  /** Maximum size of one sound. */
   readonly maxBytes: number;
-  /** Of all sounds of this process that are open at once. */
+  /** Maximum size of all open sounds of this process. */
   readonly maxInAllBytes: number;
 }
 
 const LIMITS: TemporaryLimits = { maxBytes: 64 * MIB, maxInAllBytes: 256 * MIB };
 
-/** A sound in a file of its own. */
+/** A sound in a temporary file. */
 export interface TemporaryFile {
   readonly path: string;
-  /** Deletes it; safe to call again. */
+  /** Deletes the file; safe to call again. */
   remove(): Promise<void>;
 }
 
-/** What lies on the disk for this process, in bytes. */
+/** Size of all temporary files of this process, in bytes. */
 let writtenInAll = 0;
-/** Made when it is first needed; only this user can look into it. */
+/** Folder of the files, created at the first use; only this user can access it. */
 let folder: Promise<string> | undefined;
 let count = 0;
 
@@ -38,10 +38,10 @@ async function create(): Promise<{ file: FileHandle; path: string }> {
 }
 
 /**
- * Writes a whole sound to a temporary file, for a program that has to jump in it. The file is deleted by `remove`, at the
- * end of this process, or, if that is killed, by the next one.
- * @param label how messages name the sound
- * @throws BridgeError SOUND_TOO_LARGE, SOURCE_FAILED when the disk refuses, and what `chunks` throws
+ * Writes a whole sound to a temporary file, for a program that must seek in it. The file is deleted by
+ * `remove`, at the end of this process, or, if that is killed, by the next process.
+ * @param label name of the sound in messages
+ * @throws BridgeError SOUND_TOO_LARGE, SOURCE_FAILED when writing fails, and the errors of `chunks`
  */
 export async function toTemporaryFile(
   chunks: AsyncIterable<EncodedChunk>,
@@ -50,7 +50,7 @@ export async function toTemporaryFile(
 ): Promise<TemporaryFile> {
   const { file, path } = await create()
     .catch((cause: unknown) => {
-      // The folder may have been cleared away.
+      // The folder may have been deleted.
       if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
       folder = undefined;
       return create();
@@ -83,7 +83,7 @@ export async function toTemporaryFile(
   }
 }
 
-/** Deletes what killed processes of this user have left behind. */
+/** Deletes files left behind by killed processes of this user. */
 export async function sweepTemporaryFiles(): Promise<void> {
   const names = await readdir(tmpdir()).catch(() => []);
   for (const name of names) {

@@ -1,8 +1,8 @@
 import type { PcmBlock } from '../pcm.js';
 
 /**
- * Takes off what an encoder added: frames at the start, and frames at the end, for which it holds back as many.
- * A frame is one sample of each channel.
+ * Removes frames that an encoder added at the start and at the end; it holds back as many as it removes at
+ * the end. A frame is one sample of each channel.
  */
 export class Trim {
   #dropStart: number;
@@ -36,7 +36,7 @@ export class Trim {
     return out;
   }
 
-  /** @returns what is held back, for an end that is not the encoder's */
+  /** @returns the held frames, for an end that is not the encoder's */
   rest(): PcmBlock[] {
     const held = this.#held;
     this.#held = [];

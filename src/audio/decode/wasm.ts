@@ -1,7 +1,7 @@
 /**
- * Runs a decoder that writes its throttled straight to the console. They come back as errors as well, and a library
- * must not write to the terminal of the program that it is part of. The call is synchronous, so nobody else's words
- * are lost.
+ * Runs a decoder that writes its warnings straight to the console, and discards them. They are also returned
+ * as errors, and a library must not write to its host's terminal. The call is synchronous, so no other output
+ * is lost.
  */
 export function quietly<T>(decode: () => T): T {
   /* eslint-disable no-console -- put back as it was */
@@ -16,9 +16,9 @@ export function quietly<T>(decode: () => T): T {
 }
 
 /**
- * One array a channel to one array for all.
+ * Interleaves the planes of several channels.
  * @param planes of the same length each
- * @param channels how many of them to take
+ * @param channels number of planes to take
  * @param from the first frame to take
  * @param to the frame after the last one
  */

@@ -2,21 +2,21 @@ import { BridgeError } from '../../base/errors.js';
 import { MAX_CHANNELS, MAX_RATE_HZ, MIN_RATE_HZ } from '../pcm.js';
 import type { Encoding } from './samples.js';
 
-/** What the `fmt ` chunk of a WAV file says. */
+/** Content of the `fmt ` chunk of a WAV file. */
 export interface WavFormat {
-  /** As people call it: `16-bit PCM`. */
+  /** Name for people: `16-bit PCM`. */
   readonly name: string;
   readonly encoding: Encoding;
   readonly sampleRateHz: number;
   readonly channels: number;
-  /** Speakers of the channels, see `PcmBlock`; undefined when the file does not say. */
+  /** Speakers of the channels, see `PcmBlock`; undefined when the file does not state them. */
   readonly channelMask: number | undefined;
 }
 
-/** Bytes of a `fmt ` chunk that mean anything: WAVEFORMATEXTENSIBLE is the longest. */
+/** Meaningful bytes of a `fmt ` chunk: WAVEFORMATEXTENSIBLE is the longest. */
 export const FMT_BYTES = 40;
 
-/** What a `fmt ` chunk can be at the least: WAVEFORMAT, without bits. */
+/** Minimum size of a `fmt ` chunk: WAVEFORMAT, without bits. */
 const MIN_FMT_BYTES = 14;
 
 const PCM = 0x0001;
@@ -25,7 +25,7 @@ const A_LAW = 0x0006;
 const MU_LAW = 0x0007;
 const EXTENSIBLE = 0xfffe;
 
-/** Other codecs that are met in WAV files, for the message. */
+/** Names of other codecs found in WAV files, for the message. */
 const FOREIGN: Readonly<Record<number, string>> = {
   0x0002: 'Microsoft ADPCM',
   0x0011: 'IMA ADPCM',
@@ -38,16 +38,16 @@ const FOREIGN: Readonly<Record<number, string>> = {
   0x1610: 'AAC',
 };
 
-/** The last 12 bytes of the GUID that stands for a classic format code in WAVE_FORMAT_EXTENSIBLE; the code is in front. */
+/** Last 12 bytes of the GUID of a classic format code in WAVE_FORMAT_EXTENSIBLE; the code comes first. */
 const GUID_TAIL = '00001000800000aa00389b71';
 const GUID_TAIL_BIG_ENDIAN = '00000010800000aa00389b71';
 
 /**
- * Reads a `fmt ` chunk.
+ * Parses a `fmt ` chunk.
  * @param bytes the chunk's content; only the first FMT_BYTES matter
  * @param littleEndian false for RIFX
- * @param label how messages name the sound
- * @throws BridgeError SOUND_UNKNOWN for a codec that is not PCM, SOUND_BROKEN for a format that cannot be
+ * @param label name of the sound in messages
+ * @throws BridgeError SOUND_UNKNOWN for a codec that is not PCM, SOUND_BROKEN for an impossible format
  */
 export function parseWavFormat(bytes: Uint8Array, littleEndian: boolean, label: string): WavFormat {
   const broken = (what: string): BridgeError => new BridgeError('SOUND_BROKEN', `${label} ${what}.`);
@@ -86,7 +86,7 @@ function formatCode(view: DataView, littleEndian: boolean): { code: number; guid
   const code = view.getUint16(0, littleEndian);
   if (code !== EXTENSIBLE || view.byteLength < FMT_BYTES) return { code };
   const guid = Buffer.from(view.buffer, view.byteOffset + 24, 16).toString('hex');
-  // Writers of RIFX disagree on whether the GUID's numbers turn round too, and sox turns the code alone.
+  // Writers of RIFX disagree on whether the GUID's numbers are swapped too, and sox swaps only the code.
   if (guid.endsWith(GUID_TAIL)) {
     const inside = view.getUint32(24, true);
     return { code: !littleEndian && (inside & 0xff) === 0 ? inside >> 8 : inside };
@@ -102,7 +102,7 @@ function encodingOf(
   littleEndian: boolean,
 ): { name: string; encoding: Encoding } | undefined {
   const order = littleEndian ? 'le' : 'be';
-  // The bits decide: many writers get the size of a block wrong, and nobody the bits.
+  // The bits decide, because many writers get the block size wrong but not the bits.
   if (code === A_LAW) return bits === 8 ? { name: 'A-law', encoding: 'alaw' } : undefined;
   if (code === MU_LAW) return bits === 8 ? { name: 'mu-law', encoding: 'mulaw' } : undefined;
   const name = code === FLOAT ? `${bits}-bit float` : `${bits}-bit PCM`;
@@ -110,7 +110,7 @@ function encodingOf(
     if (bits === 32) return { name, encoding: `f32${order}` };
     return bits === 64 ? { name, encoding: `f64${order}` } : undefined;
   }
-  // Odd counts of bits stand at the top of the next whole bytes, and so do 24 bits that take up four.
+  // Odd bit counts are stored in the top bits of the next whole bytes, and so are 24 bits in four bytes.
   if (bits >= 1 && bits <= 8) return { name, encoding: 'u8' };
   if (bits > 8 && bits <= 16) return { name, encoding: `s16${order}` };
   if (bits > 16 && bits <= 24 && bytesInBlock !== 4) return { name, encoding: `s24${order}` };

@@ -4,8 +4,8 @@ import { SampleReader } from './samples.js';
 import { FMT_BYTES, parseWavFormat, type WavFormat } from './wav-format.js';
 
 /**
- * Where the parser is. `riff`, `chunk`, `fmt` and `ds64` collect a few bytes into the head; `skip`, `data` and `stray`
- * let bytes pass and keep none.
+ * State of the parser. `riff`, `chunk`, `fmt` and `ds64` collect a few bytes into the head; `skip`, `data`
+ * and `stray` let bytes pass and keep none.
  *
  *     riff ─► chunk ─► fmt, ds64 ─► skip ─► chunk ─► … ─► data ─► chunk ─► skip or stray
  *      ▲                                                    │               │
@@ -26,52 +26,54 @@ const RIFF_BYTES = 12;
 const CHUNK_BYTES = 8;
 const DS64_BYTES = 16;
 
-/** So much behind the sound may be anything: what programs leave there by mistake, or a tag (ID3v1 has 128 bytes). */
+/**
+ * Maximum bytes after the sound that may be anything: data left by mistake, or a tag (ID3v1 has 128 bytes).
+ */
 const MAX_STRAY_BYTES = 256;
 
-/** Chunks that are met behind the samples. */
+/** Chunks found after the samples. */
 const TAIL_CHUNKS =
   /^(?:LIST|fact|cue |plst|labl|note|ltxt|smpl|inst|bext|iXML|JUNK|junk|PAD |FLLR|PEAK|acid|afsp|DISP|umid|minf|elm1|regn|cart|axml|chna|id3 |ID3 |levl|strc|_PMX|LGWV|SAUR|Fake|ResU)$/;
 
-/** What `end` and the warnings need of a sound's context. */
+/** Part of the context used for the description and the warnings. */
 type Report = Pick<SoundContext, 'info' | 'warn'>;
 
 /**
- * A WAV file in pieces of any size, to blocks of PCM as soon as they are whole. RIFF, RIFX (big endian), RF64 and
- * BW64; PCM of 8 to 32 bits, floats, A-law and mu-law, plain or WAVE_FORMAT_EXTENSIBLE; chunks in any order around
- * `fmt ` and before `data`. Holds back less than a frame, and of the head only the bytes that it reads. Files that
- * follow one another in one stream are read through, also where the first ones do not know their length, are cut off, or
- * have other bytes between them.
+ * Parses a WAV file in pieces of any size to blocks of PCM as soon as they are complete. RIFF, RIFX (big
+ * endian), RF64 and BW64; PCM of 8 to 32 bits, floats, A-law and mu-law, plain or WAVE_FORMAT_EXTENSIBLE;
+ * chunks in any order around `fmt ` and before `data`. Holds back less than a frame, and only the header
+ * bytes that it reads. Consecutive files in one stream are all read, also when earlier ones have no known
+ * length, are cut off, or have other bytes between them.
  */
 export class WavParser {
   readonly #label: string;
   readonly #report: Report;
   readonly #head = new Uint8Array(FMT_BYTES);
   #held = 0;
-  /** The end of the last chunk, when it may be the start of another file's head. */
+  /** End of the last chunk, when it may be the start of another file's header. */
   #maybeHead: Uint8Array = new Uint8Array(0);
   #state: State = { at: 'riff' };
   #littleEndian = true;
   #riffBytes = 0;
-  /** Content of the RIFF chunk that has gone by, to tell an empty `data` from an unknown length. */
+  /** Bytes of the RIFF chunk read so far, to tell an empty `data` from an unknown length. */
   #riffRead = 0;
   #ds64DataBytes: number | undefined;
   #format: WavFormat | undefined;
   #reader: SampleReader | undefined;
-  /** A `data` chunk of size 0 in a file that is longer: what follows is a chunk, or the sound. */
+  /** True after a `data` chunk of size 0 in a longer file: a chunk or the sound may follow. */
   #isUndecided = false;
-  /** The chunk before had an odd size, so a byte of padding may come. */
+  /** True after a chunk of odd size, when a byte of padding may come. */
   #mayPad = false;
   #told = false;
   #frames = 0;
-  /** This file's samples have gone by. */
+  /** True after the samples of this file. */
   #spoken = false;
   #strayBytes = 0;
   #missingMs = 0;
 
   /**
-   * @param label how messages name the sound
-   * @param report told once what the sound is, and of what is odd about it
+   * @param label name of the sound in messages
+   * @param report receives the description of the sound once, and warnings
    */
   constructor(label: string, report: Report) {
     this.#label = label;
@@ -80,8 +82,8 @@ export class WavParser {
 
   /**
    * Adds bytes.
-   * @returns the PCM that is now whole
-   * @throws BridgeError SOUND_UNKNOWN, SOUND_BROKEN; the parser is then of no more use
+   * @returns the PCM that is now complete
+   * @throws BridgeError SOUND_UNKNOWN, SOUND_BROKEN; the parser cannot be used afterwards
    */
   push(chunk: Uint8Array): PcmBlock[] {
     let bytes = this.#maybeHead.length > 0 ? Buffer.concat([this.#maybeHead, chunk]) : chunk;
@@ -92,14 +94,14 @@ export class WavParser {
       const state = this.#state;
       if (state.at === 'skip' || state.at === 'data' || state.at === 'stray') {
         const end = Math.min(bytes.length, at + state.rest);
-        // A head in front of the samples is no other file's: all kinds of things are in those chunks.
+        // A header before the samples is not another file's: those chunks can contain anything.
         const head = state.at === 'data' || this.#spoken ? findHead(bytes, at) : bytes.length;
         const part = bytes.subarray(at, Math.min(head, end));
         at += part.length;
         this.#pass(state, part, blocks);
         if (head < end) {
           if (bytes.length - head < RIFF_BYTES) {
-            // A copy: the source may use its memory again.
+            // A copy, because the source may reuse its memory.
             this.#maybeHead = new Uint8Array(bytes.subarray(head));
             break;
           }
@@ -129,7 +131,7 @@ export class WavParser {
   }
 
   /**
-   * The stream has ended.
+   * Ends the stream.
    * @returns the last of the PCM
    * @throws BridgeError SOUND_EMPTY when it held no samples, SOUND_BROKEN when it was cut off before them
    */
@@ -149,7 +151,7 @@ export class WavParser {
     return blocks;
   }
 
-  /** What the `fmt ` chunk said, once it has come. */
+  /** Content of the `fmt ` chunk, once it has come. */
   get format(): WavFormat | undefined {
     return this.#format;
   }
@@ -176,14 +178,14 @@ export class WavParser {
     blocks.push(block);
   }
 
-  /** Counts what is missing where samples end before their size says so. */
+  /** Counts the missing bytes when samples end before their stated size. */
   #endData(state: State): void {
     if (state.at !== 'data' || !Number.isFinite(state.rest) || state.rest === 0) return;
     if (isMadeUp(state.claimed, state.claimed - state.rest)) return;
     this.#missingMs += (state.rest / this.#reader!.frameBytes / this.#format!.sampleRateHz) * 1000;
   }
 
-  /** The bytes that the state waited for are here. */
+  /** Processes the bytes that the state waited for. */
   #step(state: Collecting, head: Uint8Array, blocks: PcmBlock[]): void {
     if (state.at === 'riff') return this.#onRiff(head);
     if (state.at === 'chunk') return this.#onChunk(head, blocks);
@@ -226,7 +228,7 @@ export class WavParser {
       return;
     }
     this.#isUndecided = false;
-    // Not every writer pads: a chunk that starts at once is taken as it stands.
+    // Not every writer pads, so a chunk that starts at once is accepted.
     if (this.#mayPad && id !== 'fmt ' && id !== 'data' && !isRiff(id)) {
       this.#mayPad = false;
       this.#head.copyWithin(0, 1, CHUNK_BYTES);
@@ -276,19 +278,25 @@ export class WavParser {
     return state;
   }
 
-  /** What a `data` chunk holds: Infinity when its writer did not know, as a program that writes to a pipe. */
+  /**
+   * Returns the size of a `data` chunk: Infinity when its writer did not know it, as a program that writes to
+   * a pipe.
+   */
   #dataBytes(claimed: number): number {
     if (claimed === UNKNOWN_BYTES && this.#ds64DataBytes !== undefined)
       return this.#ds64DataBytes > 0 && Number.isSafeInteger(this.#ds64DataBytes)
         ? this.#ds64DataBytes
         : Infinity;
     if (isPlaceholderSize(claimed)) return Infinity;
-    // Zero is both 'none' and 'not known yet'. Where the file is longer, what comes next tells.
+    // Zero means both 'none' and 'not known yet'. In a longer file the next bytes decide.
     const ends = this.#riffBytes <= this.#riffRead || isPlaceholderSize(this.#riffBytes);
     return claimed === 0 && ends ? Infinity : claimed;
   }
 
-  /** Chunks behind the samples do not matter, but another file does: streams of joined files are met in the wild. */
+  /**
+   * Handles a chunk after the samples. It is skipped, unless it is the header of another file in a joined
+   * stream.
+   */
   #onChunkAfterData(id: string, bytes: number, head: Uint8Array): void {
     if (isRiff(id)) {
       this.#head.set(head);
@@ -301,7 +309,7 @@ export class WavParser {
 
   #onStray(head: Uint8Array): void {
     this.#state = { at: 'stray', rest: Infinity };
-    // The head of a file can begin within these.
+    // The header of a file can begin within these bytes.
     this.#maybeHead = new Uint8Array(head);
   }
 
@@ -312,16 +320,19 @@ export class WavParser {
 
 const UNKNOWN_BYTES = 0xffffffff;
 const MIB = 2 ** 20;
-/** A size that is round to so many bytes is one that nobody counted: heads of 8 to 44 bytes are taken off or not. */
+/**
+ * Maximum distance from a round number at which a size counts as not counted: writers may subtract a header
+ * of 8 to 44 bytes.
+ */
 const ROUND_WITHIN_BYTES = 64;
-/** The smallest size that is taken for made up without a look at what comes. */
+/** Minimum size that counts as a placeholder before the data has come. */
 const MIN_PLACEHOLDER_BYTES = 2 ** 28;
-/** The same when it is known how much came. */
+/** Minimum size that counts as made up once the received size is known. */
 const MIN_MADE_UP_BYTES = 500_000;
 
 /**
- * Whether a size in a head is one that writers put where they do not know it: round or near a power of two, and large.
- * Zero is not: it can mean 'none'.
+ * Returns true for a size that writers use when they do not know it: round or near a power of two, and large.
+ * False for zero, which can mean 'none'.
  */
 export function isPlaceholderSize(bytes: number): boolean {
   const isTop = (bytes >= 0x7fff0000 && bytes <= 0x80000000) || bytes >= 0xffff0000;
@@ -329,8 +340,8 @@ export function isPlaceholderSize(bytes: number): boolean {
 }
 
 /**
- * Whether a size is made up, now that all of the sound has come.
- * @param came bytes that did come
+ * Returns true when a size is made up, judged after all of the sound has come.
+ * @param came received bytes
  */
 export function isMadeUp(claimed: number, came: number): boolean {
   return (
@@ -347,8 +358,8 @@ function isRound(bytes: number, ...units: readonly number[]): boolean {
 }
 
 /**
- * Looks for the head of a WAV file.
- * @returns where it begins, or where it may begin that the bytes end in; the end of the bytes when there is none
+ * Searches for the header of a WAV file.
+ * @returns its position, or that of a possible incomplete header at the end; the end of the bytes without one
  */
 function findHead(bytes: Uint8Array, from: number): number {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -383,18 +394,18 @@ function isRiff(id: string): boolean {
   return RIFF_IDS.includes(id);
 }
 
-/** Whether these four characters can be the name of a chunk. */
+/** Returns true when four characters can be the name of a chunk. */
 function isName(id: string): boolean {
   return /^[A-Za-z0-9_ ]{4}$/.test(id);
 }
 
-/** A chunk's name as it can be shown. */
+/** Returns the printable form of a chunk's name. */
 function printable(id: string): string {
   return id.replace(/[^ -~]/g, '?');
 }
 
 /**
- * Whether these bytes start a WAV file, and so are `decodeWav`'s.
+ * Returns true when the bytes start a WAV file that `decodeWav` decodes.
  * @param head 12 bytes or more
  */
 export function isWav(head: Uint8Array): boolean {
@@ -402,7 +413,7 @@ export function isWav(head: Uint8Array): boolean {
 }
 
 /**
- * Whether these bytes start a WAV file that holds another codec than PCM, for a decoder that can do more.
+ * Returns true when the bytes start a WAV file with a codec other than PCM, for another decoder.
  * @returns 'more' when its format has not come yet
  */
 export function isForeignWav(head: Uint8Array): boolean | 'more' {
@@ -416,7 +427,7 @@ export function isForeignWav(head: Uint8Array): boolean | 'more' {
   return parser.format ? false : 'more';
 }
 
-/** Decodes a WAV file as `WavParser` does; a file that is cut off is spoken up to there, with a warning. */
+/** Decodes a WAV file as `WavParser` does; a truncated file is spoken up to its end, with a warning. */
 export const decodeWav: Decode = async function* (chunks, label, context) {
   const parser = new WavParser(label, context);
   for await (const chunk of chunks) yield* parser.push(chunk);

@@ -1,29 +1,29 @@
 import { children, EBML, readElement, readInt, readUint, writeElement } from './ebml.js';
 import { splitLaces } from './webm-laces.js';
 
-/** One packet of the track, as an element that prism-media understands. */
+/** A packet of the track, as an element that prism-media reads. */
 export interface WebmBlock {
   /** A SimpleBlock without lacing. */
   readonly element: Uint8Array;
-  /** When it is due, in units of the file; the same for all packets that one block held. */
+  /** Timestamp in units of the file; the same for all packets of a block. */
   readonly timestamp: number;
-  /** Nanoseconds of it that are not the sound's: at its end, or below 0, at its start. */
+  /** Nanoseconds to discard: at its end, or if negative, at its start. */
   readonly discardNs: number;
 }
 
-/** What can stand in a segment or a cluster. Anything else there is damage, or of a size that says that it is none. */
+/** Elements allowed in a segment or a cluster. Others are damage, or valid only with a plausible size. */
 const KNOWN: ReadonlySet<number> = new Set(Object.values(EBML));
 const CLUSTER = [0x1f, 0x43, 0xb6, 0x75];
 
-/** The largest block that is kept; no packet of Opus fills half of it. */
+/** Maximum block that is kept; an Opus packet is less than half of it. */
 const MAX_BLOCK_BYTES = 2 ** 17;
-/** An element that is not known may have so much in it; with more it is taken for damage. */
+/** Maximum size of an unknown element; a larger one counts as damage. */
 const MAX_UNKNOWN_BYTES = 2 ** 20;
 
 /**
- * A WebM or Matroska file in any chunks to the packets of one track. Blocks in groups and laced blocks, which
- * prism-media loses without a word, are made into simple ones. Where the elements make no sense it goes on at the next
- * cluster. Holds back one block.
+ * Splits a WebM or Matroska file in any chunks into the packets of one track. Blocks in groups and laced
+ * blocks, which prism-media drops silently, are converted to simple ones. After invalid elements it continues
+ * at the next cluster. Holds back one block.
  */
 export class WebmBlocks {
   readonly #track: number;
@@ -35,29 +35,29 @@ export class WebmBlocks {
   #strayBytes = 0;
   #lostBlocks = 0;
 
-  /** @param track the number of the track that is wanted */
+  /** @param track number of the wanted track */
   constructor(track: number) {
     this.#track = track;
   }
 
-  /** Bytes that made no sense. */
+  /** Number of invalid bytes. */
   get strayBytes(): number {
     return this.#strayBytes;
   }
 
-  /** Blocks that were there and could not be read. */
+  /** Number of blocks that could not be read. */
   get lostBlocks(): number {
     return this.#lostBlocks;
   }
 
-  /** The stream ends in the middle of an element. */
+  /** True when the stream ends within an element. */
   get isUnfinished(): boolean {
     return this.#held.length > 0 || this.#skip > 0;
   }
 
   /**
    * Adds bytes.
-   * @returns the packets in them; `rest` is where another file begins, and this one ends
+   * @returns their packets; `rest` starts where this file ends and another one begins
    */
   push(chunk: Uint8Array): { blocks: WebmBlock[]; rest?: Uint8Array } {
     const bytes = this.#held.length > 0 ? Buffer.concat([this.#held, chunk]) : chunk;
@@ -92,12 +92,12 @@ export class WebmBlocks {
       }
       at += taken === 'astray' ? 1 : taken;
     }
-    // A copy: the source may use its memory again.
+    // A copy, because the source may reuse its memory.
     this.#held = new Uint8Array(bytes.subarray(at));
     return { blocks };
   }
 
-  /** @returns how many bytes are dealt with */
+  /** @returns the number of bytes processed */
   #take(
     bytes: Uint8Array,
     at: number,
@@ -112,7 +112,7 @@ export class WebmBlocks {
     const isOurs = id !== EBML.simpleBlock || bytes[start] === (0x80 | this.#track);
     if (id === EBML.simpleBlock && start === bytes.length) return 'more';
     const isRead = id === EBML.simpleBlock || id === EBML.blockGroup || id === EBML.timestamp;
-    // A picture can be of any size; a block of ours that is not kept shows as a gap.
+    // A picture can be of any size; a block of our track that is not kept appears as a gap.
     if (!isRead || !isOurs || size > MAX_BLOCK_BYTES) {
       this.#skip = size;
       return headBytes;
@@ -132,7 +132,7 @@ export class WebmBlocks {
     return end - at;
   }
 
-  /** @param simple the block as it stands, when it is a simple one */
+  /** @param simple the original block, when it is a simple one */
   #block(content: Uint8Array, discardNs: number, blocks: WebmBlock[], simple?: Uint8Array): void {
     if (content.length < 4 || content[0] !== (0x80 | this.#track)) return;
     const relative = ((content[1]! << 24) | (content[2]! << 16)) >> 16;
@@ -160,7 +160,10 @@ export class WebmBlocks {
   }
 }
 
-/** Where a cluster begins, or may begin when the bytes end; the end when there is none. */
+/**
+ * Returns the position of a cluster, or of a possible incomplete one at the end; the end of the bytes without
+ * one.
+ */
 function nextCluster(bytes: Uint8Array, from: number): number {
   for (let at = bytes.indexOf(CLUSTER[0]!, from); at >= 0; at = bytes.indexOf(CLUSTER[0]!, at + 1))
     if (CLUSTER.every((value, i) => at + i >= bytes.length || bytes[at + i] === value)) return at;

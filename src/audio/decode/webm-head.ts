@@ -1,23 +1,23 @@
 import { children, EBML, readElement, readFloat, readUint } from './ebml.js';
 import { OPUS_RATE_HZ, parseOpusHead, type OpusHead } from './opus-packet.js';
 
-/** The sound in a WebM or Matroska file that we decode. */
+/** Sound track of a WebM or Matroska file. */
 export interface WebmTrack {
   readonly number: number;
   readonly head: OpusHead;
-  /** Nanoseconds in one unit of the file's timestamps. */
+  /** Nanoseconds per unit of the file's timestamps. */
   readonly timestampScale: number;
-  /** The file's length in milliseconds, when it tells and the sound is all that is in it. */
+  /** Length of the file in milliseconds, if it is stated and the sound is the only track. */
   readonly durationMs: number | undefined;
 }
 
-/** What a track's type says of sound. */
+/** Track type of sound. */
 export const TRACK_TYPE_AUDIO = 2;
-/** prism-media looks at the low four bits of a track's number. */
+/** Maximum track number: prism-media reads only the low four bits. */
 const MAX_NUMBER = 15;
 
 /**
- * Whether a sound is WebM or Matroska.
+ * Returns true for WebM or Matroska.
  * @param head the first bytes
  */
 export function isWebm(head: Uint8Array): boolean {
@@ -25,9 +25,9 @@ export function isWebm(head: Uint8Array): boolean {
 }
 
 /**
- * Looks for the first track of sound.
+ * Searches for the first sound track.
  * @param head the file from its start
- * @returns 'foreign' when it is not plain Opus; 'more' when the list of tracks is not there yet
+ * @returns 'foreign' when it is not plain Opus; 'more' when the list of tracks has not come yet
  */
 export function parseWebmHead(head: Uint8Array): WebmTrack | 'foreign' | 'more' {
   let timestampScale = 1e6;
@@ -77,7 +77,7 @@ function chooseTrack(tracks: Uint8Array, timestampScale: number, duration: numbe
   return 'foreign';
 }
 
-/** Some writers leave the codec's own head out; the container's words take its place. */
+/** Returns the codec's header from the container's fields; some writers leave the header out. */
 function headWithout(fields: ReadonlyMap<number, Uint8Array>): OpusHead {
   const audio = new Map(
     [...children(fields.get(EBML.audio) ?? new Uint8Array(0))].map((c) => [c.id, c.content]),

@@ -1,12 +1,12 @@
-/** How a block's packets are measured (RFC 9559 §10.3). */
+/** Lacing types of a block (RFC 9559 §10.3). */
 const XIPH = 1;
 const FIXED = 2;
 
 /**
- * The packets of a laced block.
- * @param content the block behind its head of four bytes
- * @param lacing the two bits of its flags, 1 to 3
- * @returns undefined when the sizes do not come out
+ * Returns the packets of a laced block.
+ * @param content the block after its header of four bytes
+ * @param lacing the two lacing bits of its flags, 1 to 3
+ * @returns undefined when the sizes do not add up
  */
 export function splitLaces(content: Uint8Array, lacing: number): Uint8Array[] | undefined {
   const count = (content[0] ?? 0) + 1;
@@ -32,7 +32,7 @@ interface Size {
   readonly bytes: number;
 }
 
-/** A row of 255s and what is left. */
+/** Reads a size coded as a row of 255s and a rest. */
 function xiphSize(content: Uint8Array, at: number): Size | undefined {
   let value = 0;
   for (let i = at; i < content.length; i++) {
@@ -42,7 +42,10 @@ function xiphSize(content: Uint8Array, at: number): Size | undefined {
   return undefined;
 }
 
-/** The first as it is, the others as the difference from the one before, around the middle of their range. */
+/**
+ * Reads a size: the first is absolute, the others are the difference from the one before, offset by half
+ * their range.
+ */
 function ebmlSize(content: Uint8Array, at: number, before: number | undefined): Size | undefined {
   const bytes = Math.clz32(content[at] ?? 0) - 23;
   if (bytes > 8 || at + bytes > content.length) return undefined;

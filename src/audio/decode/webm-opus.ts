@@ -11,22 +11,22 @@ import { OPUS_RATE_HZ } from './opus-packet.js';
 import { WebmBlocks, type WebmBlock } from './webm-blocks.js';
 import { parseWebmHead, TRACK_TYPE_AUDIO, type WebmTrack } from './webm-head.js';
 
-/** Bytes of a file's start that are kept to find its tracks; nothing of its sound has been played until then. */
+/** Maximum bytes at a file's start that are kept to find its tracks; no sound is played before. */
 const MAX_HEAD_BYTES = 2 ** 20;
 const FIRST_HEAD_BYTES = 512;
 
-/** Decoded in one go: a second at 32 kbit/s. */
+/** Bytes decoded at once: a second at 32 kbit/s. */
 const SLICE_BYTES = 4096;
 
-/** A gap in the timestamps below this is rounding, or a writer's jitter. */
+/** Minimum gap in the timestamps; a smaller one is rounding or jitter of the writer. */
 const GAP_MS = 100;
-/** A sound may miss this much of the length it claims before it counts as cut off. */
+/** Length, in ms, by which a sound may be shorter than claimed before it counts as cut off. */
 const SLACK_MS = 150;
 
 /**
- * Opus in WebM or Matroska, to 16 kHz. Files that follow one another play through. Everything else that can be in such
- * a file goes to ffmpeg: other codecs, surround sound, encryption.
- * @throws BridgeError SOUND_EMPTY, SOUND_BROKEN, and what ffmpeg's decoder throws
+ * Decodes Opus in WebM or Matroska to 16 kHz. Consecutive files play through. Other content goes to ffmpeg:
+ * other codecs, surround sound, encryption.
+ * @throws BridgeError SOUND_EMPTY, SOUND_BROKEN, and the errors of the ffmpeg decoder
  */
 export const decodeWebmOpus: Decode = async function* (chunks, label, context, path) {
   const input = new Lookahead(chunks);
@@ -67,7 +67,7 @@ async function findTrack(input: Lookahead): Promise<WebmTrack | 'foreign'> {
   return 'foreign';
 }
 
-/** One file, up to its end or to where the next one begins. */
+/** Decodes one file, up to its end or to the start of the next one. */
 async function* decodeFile(input: Lookahead, track: WebmTrack, report: WebmReport): AsyncGenerator<PcmBlock> {
   const blocks = new WebmBlocks(track.number);
   const sound = new WebmOpus(track);
@@ -89,13 +89,13 @@ async function* decodeFile(input: Lookahead, track: WebmTrack, report: WebmRepor
   }
 }
 
-/** The packets of one track to sound. */
+/** Decodes the packets of one track. */
 class WebmOpus {
   readonly #track: WebmTrack;
   readonly #packets: OpusPackets;
   readonly #demuxer = new Demuxer(new prism.opus.WebmDemuxer());
   #skip: number;
-  /** Where the first block stands, and how far the sound has come since, without anything taken off. */
+  /** Timestamp of the first block, and the length of the sound since then, before any trimming. */
   #startMs: number | undefined;
   #frames = 0;
   #missingMs = 0;
@@ -116,7 +116,7 @@ class WebmOpus {
     return this.#packets.lostPackets;
   }
 
-  /** Milliseconds that are missing by the file's own timestamps. */
+  /** Missing milliseconds, by the file's own timestamps. */
   get missingMs(): number {
     return this.#missingMs;
   }
@@ -174,7 +174,7 @@ class WebmOpus {
   }
 }
 
-/** What was wrong, over all files of a stream. */
+/** Faults over all files of a stream. */
 class WebmReport {
   readonly #label: string;
   readonly #context: SoundContext;
@@ -197,7 +197,7 @@ class WebmReport {
     if (cutOffMs > SLACK_MS) this.#cutOffMs += cutOffMs;
   }
 
-  /** Says how it went. @throws BridgeError SOUND_EMPTY or SOUND_BROKEN when there was no sound */
+  /** Reports the result. @throws BridgeError SOUND_EMPTY or SOUND_BROKEN when there was no sound */
   end(): void {
     const isBroken = this.#isUnfinished || this.#damage > 0 || this.#cutOffMs > 0;
     if (!this.delivered)

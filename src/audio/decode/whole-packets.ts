@@ -1,12 +1,12 @@
 import type { OggPage } from './ogg-pages.js';
 
 const HEADER_BYTES = 27;
-/** What fits on a page; more than any packet of Opus has. */
+/** Maximum packet on a page; larger than any Opus packet. */
 const MAX_PACKET_BYTES = 254 * 255;
 
 /**
- * Makes pages in which every packet is whole, as prism-media's demuxer needs them: it waits for ever at a page whose
- * last packet goes on in the next. Such a packet is put together and gets a page of its own.
+ * Makes pages in which every packet is complete, because prism-media's demuxer waits forever at a page whose
+ * last packet continues on the next. Such a packet is joined and gets its own page.
  */
 export class WholePackets {
   #part: Uint8Array[] = [];
@@ -14,17 +14,17 @@ export class WholePackets {
   #sequence: number | undefined;
   #lostPackets = 0;
 
-  /** Packets of which a part was missing. */
+  /** Number of packets with a missing part. */
   get lostPackets(): number {
     return this.#lostPackets;
   }
 
-  /** Takes note of a page that is dealt with elsewhere. */
+  /** Records a page that is handled elsewhere. */
   pass(page: OggPage): void {
     this.#sequence = page.sequence;
   }
 
-  /** @returns the page itself when its packets are whole, or what takes its place */
+  /** @returns the page itself when its packets are complete, otherwise its replacement */
   push(page: OggPage): Uint8Array[] {
     const expected = this.#sequence === undefined ? page.sequence : (this.#sequence + 1) >>> 0;
     this.#sequence = page.sequence;
@@ -76,7 +76,10 @@ export class WholePackets {
   }
 }
 
-/** A page like another one, with other packets. Its checksum is not set: prism-media does not look. */
+/**
+ * Returns a copy of a page with other packets. Its checksum is not set, because prism-media does not check
+ * it.
+ */
 export function buildPage(like: OggPage, lacing: Uint8Array, parts: readonly Uint8Array[]): Uint8Array {
   const head = Buffer.from(like.bytes.subarray(0, HEADER_BYTES));
   head[26] = lacing.length;

@@ -1,15 +1,15 @@
 import type { MpegHeader } from './mpeg-header.js';
 
-/** What the silent first frame of an MP3 stream tells (the tags of Xing, LAME and Fraunhofer). */
+/** Content of the silent first frame of an MP3 stream (tags of Xing, LAME and Fraunhofer). */
 export interface XingTag {
-  /** Frames of sound that follow, if it says so. */
+  /** Number of sound frames that follow, if stated. */
   readonly frames?: number;
-  /** Samples that are the encoder's and not the sound's: to drop at the start and at the end. */
+  /** Samples added by the encoder, to drop at the start and at the end. */
   readonly dropStart: number;
   readonly dropEnd: number;
 }
 
-/** Samples by which every layer III decoder is late. */
+/** Delay of every layer III decoder, in samples. */
 const DECODER_DELAY = 529;
 
 /** Encoders whose delay fields can be trusted. */
