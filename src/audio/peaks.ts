@@ -28,7 +28,7 @@ export class PeakMeter {
 
   /**
    * Takes samples. When they do not continue the samples before (a sound that was sent again), it starts
-   * anew.
+   * again.
    * @param atSample position of the first one in the sound
    * @returns the next stretch, once it is complete
    */

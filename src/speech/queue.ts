@@ -64,7 +64,7 @@ export class SpeechQueue {
     this.#waiting.unshift(...runs);
   }
 
-  /** Forgets one. */
+  /** Removes a run. */
   remove(run: ActiveSpeech): void {
     this.#waiting = this.#waiting.filter((other) => other !== run);
     if (this.#preparing === run) this.#leave();
