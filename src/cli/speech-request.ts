@@ -43,16 +43,20 @@ export class SpeechRequest {
   readonly #ids: string[] = [];
   #over = false;
   #stopped: Promise<unknown> | undefined;
+  readonly #taken: Promise<void>;
+  #settleTaken!: () => void;
   #settleUploaded!: () => void;
   #settleStarted!: () => void;
 
   constructor(client: ServiceClient, speech: SpeechToSpeak) {
     this.#client = client;
     this.#speech = speech;
+    this.#taken = new Promise((resolve) => (this.#settleTaken = resolve));
     this.uploaded = new Promise((resolve) => (this.#settleUploaded = resolve));
     this.started = new Promise((resolve) => (this.#settleStarted = resolve));
     this.ended = this.#run().finally(() => {
       this.#over = true;
+      this.#settleTaken();
       this.#settleUploaded();
       this.#settleStarted();
     });
@@ -77,6 +81,7 @@ export class SpeechRequest {
 
   /** Adds a command at a moment of it, once the service has taken it on. @throws BridgeError as the service answers it */
   async cue(cue: Cue): Promise<void> {
+    await this.#taken;
     await Promise.all(
       this.#ids.map((id) => this.#client.post(`${this.#path}/speeches/${id}/cues`, { cues: [cue] })),
     );
@@ -96,7 +101,7 @@ export class SpeechRequest {
   }
 
   async #run(): Promise<SpeechEnded> {
-    const { label, query = {}, route = 'speeches', onEvent } = this.#speech;
+    const { label, query = {}, cues = [], route = 'speeches', onEvent } = this.#speech;
     const search = new URLSearchParams(route === 'say' ? {} : { label });
     for (const [key, value] of Object.entries(query)) {
       if (value !== undefined) search.set(key, String(value));
@@ -105,9 +110,17 @@ export class SpeechRequest {
       accept: 'application/x-ndjson',
       'content-type': route === 'say' ? 'text/plain; charset=utf-8' : 'application/octet-stream',
     });
-    // The head alone: the sound follows once it is known that somebody wants it.
     open.request.flushHeaders();
     let source: BridgeError | undefined;
+    const watch = (sent: Promise<void>): void => {
+      void sent.catch((error: unknown) => {
+        source = toBridgeError(error, 'SOURCE_FAILED', `${label} could not be read`);
+        open.request.destroy();
+      });
+    };
+    // The service looks at the first bytes before it takes the sound on. Cues have to be there before the sound is.
+    const uploadsFirst = cues.length === 0;
+    if (uploadsFirst) watch(this.#upload(open.request));
     let ended: SpeechEnded | undefined;
     let endings = 0;
     try {
@@ -116,12 +129,10 @@ export class SpeechRequest {
         const event = line as SpeechEventJson;
         if (event.type === 'accepted') {
           this.#ids.push(event.speech);
+          this.#settleTaken();
           const taken = this.#sendCues(event.speech);
-          const sent = this.#ids.length > 1 ? taken : taken.then(() => this.#upload(open.request));
-          void sent.catch((error: unknown) => {
-            source = toBridgeError(error, 'SOURCE_FAILED', `${label} could not be read`);
-            open.request.destroy();
-          });
+          const uploads = !uploadsFirst && this.#ids.length === 1;
+          watch(uploads ? taken.then(() => this.#upload(open.request)) : taken);
         }
         if (event.type === 'state' && event.state === 'speaking') this.#settleStarted();
         onEvent(event);

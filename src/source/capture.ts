@@ -1,6 +1,6 @@
 import { CaptureClock } from '../audio/capture-clock.js';
 import { LiveQueue } from '../audio/live-queue.js';
-import { SampleReader } from '../audio/decode/samples.js';
+import { SampleReader } from '../audio/samples.js';
 import type { SoundContext } from '../audio/pcm.js';
 import type { Program } from '../base/child.js';
 import type { Clock, Timer } from '../base/clock.js';

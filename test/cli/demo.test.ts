@@ -14,7 +14,7 @@ describe('demo', () => {
     expect(out).toMatch(/^samples expected {2}70504\nsamples heard {5}70504 /m);
     expect(out).toMatch(/^first sound {7}\d+ ms after the first frame$/m);
     expect(out.trimEnd().split('\n').at(-1)).toBe('The avatar heard every sample.');
-    const shown = /ends by saying what the avatar heard:\n\n```\n([^`]*)```/.exec(
+    const shown = /what the avatar heard:\n\n```\n([^`]*)```/.exec(
       readFileSync(inProject('README.md'), 'utf8'),
     );
     expect(steady(out), 'what the README shows').toContain(steady(shown![1]!));

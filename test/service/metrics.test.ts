@@ -34,7 +34,9 @@ describe('the metrics', () => {
     const avatar = await rig.avatar();
     await speak(10_240);
     await speak(1_000);
-    await rig.ask('POST', '/api/agents/default/speeches?wait=finished', { body: 'no sound' });
+    await rig.ask('POST', '/api/agents/default/speeches?wait=finished', {
+      body: wavOf(new Int16Array(0)),
+    });
     await rig.ask('POST', '/api/agents/default/commands', { json: { commands: ['A|1', 'B|2'] } });
     await until(() => avatar.report().commands.at(-1)?.line === 'B|2');
     const { audioFrames, samplesReceived } = avatar.report();

@@ -1,7 +1,7 @@
 import { BridgeError } from '../../base/errors.js';
 import type { Decode, EncodedChunk } from '../pcm.js';
 import { Lookahead } from './lookahead.js';
-import { SampleReader, type Encoding } from './samples.js';
+import { SampleReader, type Encoding } from '../samples.js';
 
 /** Format of data without a header. */
 export interface RawFormat {

@@ -1,6 +1,6 @@
 import { BridgeError } from '../../base/errors.js';
 import { MAX_CHANNELS, MAX_RATE_HZ, MIN_RATE_HZ } from '../pcm.js';
-import type { Encoding } from './samples.js';
+import type { Encoding } from '../samples.js';
 
 /** Content of the `fmt ` chunk of a WAV file. */
 export interface WavFormat {

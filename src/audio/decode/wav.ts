@@ -1,6 +1,6 @@
 import { BridgeError } from '../../base/errors.js';
 import type { Decode, PcmBlock, SoundContext } from '../pcm.js';
-import { SampleReader } from './samples.js';
+import { SampleReader } from '../samples.js';
 import { FMT_BYTES, parseWavFormat, type WavFormat } from './wav-format.js';
 
 /**

@@ -1,6 +1,6 @@
 import type { Agent } from '../../agent/agent.js';
 import { parseRawFormat, type RawFormat } from '../../audio/decode/raw.js';
-import { bytesPerSample } from '../../audio/decode/samples.js';
+import { bytesPerSample } from '../../audio/samples.js';
 import { blockMs, type PcmBlock, type Sound } from '../../audio/pcm.js';
 import type { Clock, Timer } from '../../base/clock.js';
 import { BridgeError } from '../../base/errors.js';

@@ -52,7 +52,11 @@ export async function startNode(
     port,
     run,
     async avatar(agent) {
-      const avatar = new SimulatedAvatar({ url: `ws://127.0.0.1:${port}/chat/${agent}`, readyAfterMs: 60 });
+      const avatar = new SimulatedAvatar({
+        url: `ws://127.0.0.1:${port}/chat/${agent}`,
+        readyAfterMs: 60,
+        audioOpenMs: 0,
+      });
       avatars.push(avatar);
       await avatar.connect();
       await nodeShows(node, agent);

@@ -1,5 +1,5 @@
-import { INT16_SCALE } from '../downmix.js';
-import type { PcmBlock } from '../pcm.js';
+import { INT16_SCALE } from './downmix.js';
+import type { PcmBlock } from './pcm.js';
 
 /** Encoding of a sample: sign or kind, bits, byte order. */
 export type Encoding =
