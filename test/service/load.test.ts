@@ -114,7 +114,7 @@ describe('clients that are slow, half open or gone', () => {
     const say = (text: string): void => {
       const socket = openSocket();
       opened.push(socket);
-      socket.write(text);
+      socket.write(text, 'latin1');
       // Nobody reads what it is told.
       socket.pause();
     };
