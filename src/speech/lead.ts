@@ -68,7 +68,7 @@ export class AdaptiveLead {
     return this.#braced ? Math.max(this.#leadMs, clamp(BRACED_MS, this.#range)) : this.#leadMs;
   }
 
-  /** Raises the lead while a task that uses the processor starts (true) until it has ended (false). */
+  /** Raises the lead (true) before a task that loads the processor, and lowers it again (false) after it. */
   brace(on: boolean): void {
     this.#braced = on;
   }

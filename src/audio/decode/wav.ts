@@ -321,8 +321,7 @@ export class WavParser {
 const UNKNOWN_BYTES = 0xffffffff;
 const MIB = 2 ** 20;
 /**
- * Maximum distance from a round number at which a size counts as not counted: writers may subtract a header
- * of 8 to 44 bytes.
+ * Maximum distance of a made-up size from a round number: writers may subtract a header of 8 to 44 bytes.
  */
 const ROUND_WITHIN_BYTES = 64;
 /** Minimum size that counts as a placeholder before the data has come. */
