@@ -4,7 +4,7 @@ import { EXIT } from './exit-codes.js';
 import { addClientOptions } from './flags.js';
 import { printable, seconds, table } from './terminal.js';
 
-/** `agents`: who is connected. */
+/** `agents`: lists connected agents. */
 export const addAgents: AddCommand = (program, run) => {
   const command = program
     .command('agents')
@@ -31,7 +31,7 @@ export const addAgents: AddCommand = (program, run) => {
 
 const HEADS = ['NAME', 'STATE', 'MODEL', 'SPEAKING', 'POSITION', 'HELD', 'WAITING', 'FROM', 'RELAYS'];
 
-/** The lines of the table; with the node of each where nodes are joined. */
+/** Returns the lines of the table; with a node column when nodes are joined. */
 function listing(agents: readonly AgentJson[]): string[] {
   const rows = [HEADS, ...agents.map(row)];
   if (agents.every(({ node }) => node === undefined)) return table(rows);

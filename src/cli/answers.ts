@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 
-/** Parts of a text answer between a separator, as they come. A part that the answer breaks off in is left out. */
+/** Splits a text answer at a separator. An incomplete last part is left out. */
 async function* parts(response: IncomingMessage, separator: string): AsyncGenerator<string, void, undefined> {
   let rest = '';
   for await (const chunk of response.setEncoding('utf8')) {
@@ -10,18 +10,18 @@ async function* parts(response: IncomingMessage, separator: string): AsyncGenera
   }
 }
 
-/** The objects of an answer with one JSON object a line. */
+/** Parses an answer with one JSON object a line. */
 export async function* jsonLines(response: IncomingMessage): AsyncGenerator<unknown, void, undefined> {
   for await (const line of parts(response, '\n')) if (line !== '') yield JSON.parse(line) as unknown;
 }
 
-/** One server-sent event, with its id where it has one. */
+/** One server-sent event, with its id if any. */
 export interface SentEvent {
   readonly id: string | undefined;
   readonly data: unknown;
 }
 
-/** Server-sent events, each with one line of JSON, as the service sends them; comments are passed over. */
+/** Parses the service's server-sent events, each with one line of JSON; comments are skipped. */
 export async function* serverSentEvents(
   response: IncomingMessage,
 ): AsyncGenerator<SentEvent, void, undefined> {

@@ -3,15 +3,15 @@ import { connect } from 'node:tls';
 import { BridgeError } from '../base/errors.js';
 import { readPem } from '../transport/tls.js';
 
-/** How a command speaks TLS. There is no way to speak it without a look at the certificate. */
+/** TLS settings of a command. The certificate is always verified. */
 export interface ClientTls {
-  /** Trusted instead of what the machine trusts, in PEM. */
+  /** Trusted authority instead of the machine's own, in PEM. */
   readonly ca?: Buffer;
 }
 
 /**
- * What the options `--tls` and `--tls-ca` ask for.
- * @returns nothing when neither is given
+ * Reads the TLS settings of `--tls` and `--tls-ca`.
+ * @returns undefined when neither is given
  * @throws BridgeError TLS_INVALID, FILE_NOT_FOUND or FILE_UNREADABLE
  */
 export function readClientTls(options: {
@@ -33,8 +33,8 @@ export function readClientTls(options: {
 }
 
 /**
- * What is wrong with the TLS of a service, if that is what an error tells of.
- * @param at where the service is looked for
+ * Returns the TLS error of a service, if a connection error is one.
+ * @param at address of the service
  */
 export function tlsFailure(error: NodeJS.ErrnoException, at: string): BridgeError | undefined {
   const { code = '', message } = error;
@@ -65,8 +65,7 @@ export function tlsFailure(error: NodeJS.ErrnoException, at: string): BridgeErro
 }
 
 /**
- * Whether what listens there speaks TLS: a handshake, after which nothing is sent. To tell a person what is wrong, and
- * for nothing else.
+ * Checks by a handshake whether a server uses TLS; sends nothing after it. Used only for a helpful error message.
  */
 export function speaksTls(host: string, port: number, signal: AbortSignal): Promise<boolean> {
   return new Promise((resolve) => {

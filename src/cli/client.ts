@@ -7,29 +7,29 @@ import type { AboutJson } from '../service/routes/root.js';
 import { jsonLines, serverSentEvents } from './answers.js';
 import { speaksTls, tlsFailure, type ClientTls } from './client-tls.js';
 
-/** How long a program may take to say that it is the service, in ms. */
+/** Maximum time for a program to identify itself as the service, in ms. */
 const HELLO_MS = 5000;
 
-/** How to reach the service. */
+/** Connection settings of the service. */
 export interface ClientSettings {
   readonly host: string;
   readonly port: number;
-  /** What the service asks for, when it does. */
+  /** Token, if the service requires one. */
   readonly token?: string | undefined;
-  /** When given, it speaks HTTPS. */
+  /** When set, HTTPS is used. */
   readonly tls?: ClientTls | undefined;
-  /** Ends every wait, with its reason as the error. */
+  /** Ends every wait, with the signal's reason as the error. */
   readonly signal: AbortSignal;
 }
 
-/** A request that is open: its body is the caller's to send. */
+/** An open request, whose body the caller sends. */
 export interface OpenRequest {
   readonly request: ClientRequest;
-  /** Settles with the head of the answer; rejects with what went wrong. */
+  /** Settles with the head of the answer; rejects with the error. */
   readonly response: Promise<IncomingMessage>;
 }
 
-/** The control API, from the side of those who use it. */
+/** Client of the control API. */
 export class ServiceClient {
   readonly #settings: ClientSettings;
 
@@ -37,14 +37,14 @@ export class ServiceClient {
     this.#settings = settings;
   }
 
-  /** Where the service is looked for: `127.0.0.1:9001`. */
+  /** Address of the service: `127.0.0.1:9001`. */
   get at(): string {
     const { host, port } = this.#settings;
     return `${host.includes(':') ? `[${host}]` : host}:${port}`;
   }
 
   /**
-   * Makes sure that it is the service that answers.
+   * Checks that the service answers at the address.
    * @throws BridgeError SERVICE_NOT_RUNNING, SERVICE_PROTOCOL, TLS_UNTRUSTED or TLS_MISMATCH
    */
   async check(): Promise<AboutJson> {
@@ -64,7 +64,7 @@ export class ServiceClient {
     return about as AboutJson;
   }
 
-  /** @throws BridgeError as the service answers it, SERVICE_NOT_RUNNING, SERVICE_LOST or SERVICE_PROTOCOL */
+  /** @throws BridgeError as answered by the service, SERVICE_NOT_RUNNING, SERVICE_LOST or SERVICE_PROTOCOL */
   async get<Answer>(path: string): Promise<Answer> {
     return (await this.#json(this.open('GET', path), undefined)) as Answer;
   }
@@ -81,9 +81,9 @@ export class ServiceClient {
   }
 
   /**
-   * Everything that happens, as it happens, until the service ends; over its restarts too.
-   * @param agent only what happens to this one
-   * @throws BridgeError SERVICE_LOST when it ends without a word
+   * Yields all events live until the service ends, also across its restarts.
+   * @param agent yields only events of this agent
+   * @throws BridgeError SERVICE_LOST when the connection is lost without a last event
    */
   async *events(agent?: string): AsyncGenerator<ServiceEventJson, void, undefined> {
     let last: { type?: string; id?: string } = {};
@@ -96,7 +96,7 @@ export class ServiceClient {
     if (last.type !== 'closing') throw this.#lost();
   }
 
-  /** Lines of JSON of a live answer. @throws BridgeError SERVICE_LOST when it breaks off */
+  /** Yields the JSON lines of a live answer. @throws BridgeError SERVICE_LOST when it is cut off */
   async *lines(response: IncomingMessage): AsyncGenerator<unknown, void, undefined> {
     try {
       yield* jsonLines(response);
@@ -119,15 +119,15 @@ export class ServiceClient {
     outgoing.setNoDelay(true);
     const response = new Promise<IncomingMessage>((resolve, reject) => {
       outgoing.once('response', resolve);
-      // It may fail again after its answer; that is told by the answer's own end.
+      // Errors after the answer's head are reported by the end of the answer.
       outgoing.on('error', (error) => reject(this.#failure(error)));
     });
-    // Who does not ask for the answer does not ask for its failure either.
+    // A caller that does not use the answer needs no unhandled rejection either.
     response.catch(() => undefined);
     return { request: outgoing, response };
   }
 
-  /** The answer to a request, if it is no problem. @throws the problem it is, as a BridgeError */
+  /** Returns a successful answer. @throws an error answer, as a BridgeError */
   async answer({ response }: OpenRequest): Promise<IncomingMessage> {
     const answer = await response;
     const status = answer.statusCode ?? 0;
@@ -185,7 +185,7 @@ export class ServiceClient {
     }
   }
 
-  /** A service that speaks TLS hangs up on whoever does not. @throws BridgeError TLS_MISMATCH */
+  /** Checks for a missing `--tls`: a TLS service hangs up on plain HTTP. @throws BridgeError TLS_MISMATCH */
   async #checkScheme(signal: AbortSignal): Promise<void> {
     const { host, port, tls } = this.#settings;
     if (tls || !(await speaksTls(host, port, signal))) return;
@@ -220,7 +220,7 @@ export class ServiceClient {
   }
 }
 
-/** The error that a problem of the API tells of. */
+/** Returns the error in a problem of the API. */
 export function problemOf(json: unknown): BridgeError | undefined {
   if (typeof json !== 'object' || json === null) return undefined;
   const { code, detail, advice } = json as { code?: unknown; detail?: unknown; advice?: unknown };

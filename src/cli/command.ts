@@ -10,28 +10,28 @@ import type { OptionValues } from '../config.js';
 import { readOptions, readOverrides, type ClientOptions, type Env } from './flags.js';
 import type { Terminal } from './terminal.js';
 
-/** What a command runs in; tests make their own. */
+/** Environment of a command; tests make their own. */
 export interface CliContext {
   readonly terminal: Terminal;
   readonly stdin: Readable;
   readonly env: Env;
-  /** Ctrl-C, the first and any later; the returned function ends it. */
+  /** Subscribes to Ctrl-C; the returned function unsubscribes. */
   onInterrupt(listener: () => void): () => void;
-  /** Whoever read the output has gone; the returned function ends it. */
+  /** Subscribes to the loss of the output's reader; the returned function unsubscribes. */
   onOutputGone(listener: () => void): () => void;
 }
 
-/** Adds one command to the program; its action leaves the exit status in `exit`. */
+/** Adds one command to the program; its action passes the exit status to `run`. */
 export type AddCommand = (program: Command, run: Runner) => void;
 
-/** Runs the body of a command and takes its exit status. */
+/** Runs the body of a command and stores its exit status. */
 export type Runner = (
   command: Command,
   body: (context: CliContext) => Promise<number>,
   options?: { json?: boolean },
 ) => Promise<void>;
 
-/** A command's end: Ctrl-C, its `--timeout-ms`, or a reason of its own. */
+/** Abort signal of a command: Ctrl-C, its `--timeout-ms`, or a reason of its own. */
 export interface Deadline {
   readonly signal: AbortSignal;
   /** Stops the timer. */
@@ -39,9 +39,9 @@ export interface Deadline {
 }
 
 /**
- * A signal that is aborted after `--timeout-ms`.
- * @param timeoutMs 0 is never
- * @param what the command's name
+ * Returns a signal that is aborted after `--timeout-ms`.
+ * @param timeoutMs 0 means never
+ * @param what name of the command
  */
 export function deadline(timeoutMs: number, what: string): Deadline {
   const controller = new AbortController();
@@ -55,7 +55,7 @@ export function deadline(timeoutMs: number, what: string): Deadline {
   return { signal: controller.signal, clear: () => clearTimeout(timer) };
 }
 
-/** The service that the command's options name, and a way to end all waits for it. */
+/** Client of the service named by the command's options, with a way to end all waits. */
 export interface ClientSession {
   readonly client: ServiceClient;
   readonly options: ClientOptions;
@@ -65,11 +65,11 @@ export interface ClientSession {
   close(): void;
 }
 
-/** The options that say where the service is and how it is spoken to. */
+/** Options with the service's address and connection settings. */
 export const SERVICE_ADDRESS = ['url', 'host', 'port', 'token', 'tokenFile', 'tls', 'tlsCa'] as const;
 
 /**
- * Where the service is and how it is spoken to.
+ * Reads the address and the connection settings of the service.
  * @throws BridgeError OPTION_INVALID, TLS_INVALID, FILE_NOT_FOUND or FILE_UNREADABLE
  */
 export function readService(command: Command, env: Env): Omit<ClientSettings, 'signal'> {
@@ -78,7 +78,7 @@ export function readService(command: Command, env: Env): Omit<ClientSettings, 's
   return { ...at, token: readToken(options), tls: readClientTls({ ...options, tls: at.tls }) };
 }
 
-/** The address of `--url`, unless `--host` or `--port` on the command line say more than the environment does. */
+/** Returns the address of `--url`, unless `--host` or `--port` on the command line override the environment. */
 function addressOf(
   command: Command,
   { url, host, port, tls }: Pick<OptionValues, 'url' | 'host' | 'port' | 'tls'>,
@@ -96,7 +96,7 @@ function addressOf(
 }
 
 /**
- * Reads where the service is and gets ready to talk to it.
+ * Reads the connection settings and makes a client.
  * @throws as `readService`
  */
 export function openClient(command: Command, env: Env): ClientSession {
@@ -116,7 +116,7 @@ export function openClient(command: Command, env: Env): ClientSession {
 
 /**
  * Runs the body of a command once the service has answered. Ctrl-C ends every wait.
- * @param body is given the way to the service, and what it says of itself
+ * @param body gets the client and the service's description
  * @throws Interrupted; BridgeError as `readService` and `ServiceClient.check`, TIMEOUT
  */
 export async function withService<Result>(

@@ -4,15 +4,15 @@ import { Dictionary } from '../tts/dictionary.js';
 import { loadTags } from '../narration/tag-file.js';
 import { readOptions, type Env } from './flags.js';
 
-/** What the files say that a command is given: its configuration, and above it `--tags` and `--dictionary`. */
+/** Settings from a command's files: its configuration, overridden by `--tags` and `--dictionary`. */
 export type FileConfig = Omit<BridgeConfig, 'path'> & {
-  /** File of the configuration, if there is one. */
+  /** Path of the configuration, if there is one. */
   readonly path?: string | undefined;
 };
 
 /**
- * Reads the files of a command: `--config`, else MMDAGENT_BRIDGE_CONFIG, else ./bridge.yaml if there is one.
- * @throws BridgeError FILE_NOT_FOUND, FILE_UNREADABLE, or CONFIG_INVALID that names file and line
+ * Reads the files of a command: `--config`, else MMDAGENT_BRIDGE_CONFIG, else ./bridge.yaml if it exists.
+ * @throws BridgeError FILE_NOT_FOUND, FILE_UNREADABLE, or CONFIG_INVALID with file and line
  */
 export async function readConfig(command: Command, env: Env): Promise<FileConfig> {
   const { config, tags, dictionary } = readOptions(command, ['config', 'tags', 'dictionary'], env);

@@ -18,6 +18,6 @@ export function useUtf8Console(): void {
 
 function chcp(...args: string[]): string {
   const { stdout } = spawnSync('chcp.com', args, { stdio: ['inherit', 'pipe', 'ignore'] });
-  // It is null where the program does not exist.
+  // null when the program does not exist.
   return String(stdout);
 }

@@ -1,12 +1,12 @@
 import type { ListenAddress } from '../transport/listener.js';
 import type { TcpEntrance } from '../transport/tcp.js';
 
-/** How often an avatar tries again, half a second apart, before it gives up for good: nearly fourteen hours. */
+/** Number of an avatar's retries, half a second apart, before it gives up: nearly fourteen hours. */
 const RETRY_COUNT = 100_000;
 
 /**
- * The lines of the avatar's content file (.mdf) that lead it to a service (protocol.md §1).
- * @param path where avatars connect
+ * Returns the lines of the avatar's content file (.mdf) that connect it to a service (protocol.md §1).
+ * @param path path of the avatars
  */
 export function contentLines({ host, port }: ListenAddress, path: string): string[] {
   return [
@@ -17,7 +17,7 @@ export function contentLines({ host, port }: ListenAddress, path: string): strin
   ];
 }
 
-/** What they mean, a line each. @param token avatars bring a token in their path */
+/** Returns an explanation of each line. @param token true when avatars send a token in their path */
 export function contentHelp(path: string, token = false): string[] {
   return [
     'The first three say where the avatar finds this service; the last, that it tries again when the service is not',
@@ -26,8 +26,8 @@ export function contentHelp(path: string, token = false): string[] {
 }
 
 /**
- * The lines of the content file (.mdf) of an avatar that comes over plain TCP (protocol.md §6).
- * @param host by which other machines know this one
+ * Returns the lines of the content file (.mdf) of an avatar over plain TCP (protocol.md §6).
+ * @param host name of this machine on the network
  */
 export function tcpContentLines({ kind, port }: TcpEntrance, host: string): string[] {
   if (kind === 'connect') return ['Plugin_Remote_EnableServer=true', `Plugin_Remote_ListenPort=${port}`];

@@ -17,7 +17,7 @@ type Body = (
 
 type NamedInterruption = InterruptionJson & { readonly agent: string };
 
-/** `stop [ID]`: ends one speech, or all. */
+/** `stop [ID]`: stops one speech, or all. */
 export const addStop: AddCommand = (program, run) => {
   const command = program
     .command('stop')
@@ -45,17 +45,17 @@ export const addStop: AddCommand = (program, run) => {
   addCommon(command);
 };
 
-/** `pause`. */
+/** `pause`: pauses an agent's speech. */
 export const addPause: AddCommand = (program, run) => {
   addVerb(program, run, 'pause', 'hold what an avatar speaks where it is', 'paused');
 };
 
-/** `resume`. */
+/** `resume`: resumes an agent's speech. */
 export const addResume: AddCommand = (program, run) => {
   addVerb(program, run, 'resume', 'go on after a pause', 'going on');
 };
 
-/** `queue`: the speeches of an agent. */
+/** `queue`: lists the speeches of an agent. */
 export const addQueue: AddCommand = (program, run) => {
   const command = program.command('queue').summary('list what an avatar speaks and what waits');
   command.action(() =>

@@ -13,16 +13,16 @@ import { SpeechRequest } from './speech-request.js';
 
 const SAMPLE = fileURLToPath(new URL('../../samples/hello.wav', import.meta.url));
 
-/** Timed commands: a greeting as it begins, a bow before its end. */
+/** Timed commands: a greeting at the start, a bow before the end. */
 const CUES = [
   { atMs: 300, send: 'MOTION_ADD|0|greeting|greeting.vmd' },
   { atMs: -1000, send: 'MOTION_ADD|0|bow|bow.vmd' },
 ];
 
-/** The demo is over in seconds; more means that something hangs. */
+/** Maximum duration of the demo, in ms; it usually takes seconds. */
 const TIMEOUT_MS = 60_000;
 
-/** Shows the whole way once. @returns the exit status: 0 only when every sample was heard */
+/** Runs the demo once. @returns the exit status: 0 only when every sample was heard */
 export async function demo({ terminal, onInterrupt }: CliContext): Promise<number> {
   const { signal: timeout, clear } = deadline(TIMEOUT_MS, 'demo');
   const interrupted = new AbortController();
@@ -73,7 +73,7 @@ export async function demo({ terminal, onInterrupt }: CliContext): Promise<numbe
   }
 }
 
-/** Tells what the avatar heard of the file. */
+/** Prints what the avatar heard of the file. */
 async function compare({
   terminal,
   avatar,
@@ -99,7 +99,7 @@ async function compare({
   return good ? EXIT.ok : EXIT.failed;
 }
 
-/** The file as the avatar should hear it, by a conversion of its own. */
+/** Converts the file independently, as a reference for the avatar's sound. */
 async function convertFile(path: string): Promise<Int16Array> {
   const converter = await createConverter();
   const pieces: Int16Array[] = [];

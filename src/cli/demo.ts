@@ -1,6 +1,6 @@
 import type { AddCommand } from './command.js';
 
-/** `demo`: everything once, without MMDAgent-EX. */
+/** `demo`: a complete demonstration without MMDAgent-EX. */
 export const addDemo: AddCommand = (program, run) => {
   const command = program
     .command('demo')

@@ -4,7 +4,7 @@ import { EXIT } from './exit-codes.js';
 import { addOptions, readOptions } from './flags.js';
 import { printable, table } from './terminal.js';
 
-/** `devices`: microphones by name. */
+/** `devices`: lists microphones. */
 export const addDevices: AddCommand = (program, run) => {
   const command = program
     .command('devices')
@@ -22,7 +22,7 @@ export const addDevices: AddCommand = (program, run) => {
         const { signal, clear } = deadline(timeoutMs, 'devices');
         try {
           const reports = await listRecorders(signal);
-          // A recorder that had no time to answer is none without devices.
+          // A recorder that was interrupted must not look like one without devices.
           signal.throwIfAborted();
           if (flags.json) {
             terminal.json(

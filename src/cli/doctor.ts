@@ -11,13 +11,13 @@ import { printable, table } from './terminal.js';
 
 const ASK_MS = 5000;
 
-/** One thing that was looked at. */
+/** Result of one check. */
 interface Finding {
   readonly what: string;
-  /** `ok`, missing but not needed (`-`), or something that keeps the avatar silent (`!`). */
+  /** `ok`; `-` for a missing optional part; `!` for a problem that keeps the avatar silent. */
   readonly state: 'ok' | '-' | '!';
   readonly found: string;
-  /** The one line that helps. */
+  /** One line of advice. */
   readonly help?: string;
 }
 
@@ -32,7 +32,7 @@ const ESPEAK_INSTALL: Partial<Record<NodeJS.Platform, string>> = {
   win32: 'winget install eSpeak-NG.eSpeak-NG',
 };
 
-/** `doctor`: what is there and what is missing on this machine. */
+/** `doctor`: checks this machine for missing parts. */
 export const addDoctor: AddCommand = (program, run) => {
   const command = program
     .command('doctor')
@@ -67,7 +67,7 @@ export const addDoctor: AddCommand = (program, run) => {
   );
 };
 
-/** @throws the signal's reason: half of the findings would look like all of them */
+/** @throws the signal's reason, since partial results would look complete */
 async function examine(settings: Omit<ClientSettings, 'signal'>, signal: AbortSignal): Promise<Finding[]> {
   const findings = [
     node(),
@@ -104,7 +104,7 @@ async function recorders(signal: AbortSignal): Promise<Finding[]> {
       found: error ? `${path}; ${printable(error.message)}` : `${path}, ${inputs}`,
     };
   });
-  // One is enough: what the others would need is noise then.
+  // One is enough; advice about the others would only distract.
   const any = reports.some(({ path }) => path !== undefined);
   return any ? findings.map(({ what, state, found }) => ({ what, state, found })) : findings;
 }

@@ -5,7 +5,7 @@ import { speechEndJson } from '../service/schemas.js';
 import { endLine } from './speech-lines.js';
 import { printable } from './terminal.js';
 
-/** Tells a logger what happens in a bridge, a line each. */
+/** Logs the events of a bridge, one line each. */
 export function logEvents(bridge: BridgeHandle, logger: Logger): void {
   const watch = (agent: Agent): void => {
     const { name } = agent;

@@ -2,7 +2,7 @@ import { BridgeError, toBridgeError, type ErrorKind } from '../base/errors.js';
 import { toProblem } from '../service/problem.js';
 import { printable, type Terminal } from './terminal.js';
 
-/** How the command ended, as its exit status says it. */
+/** Exit status of a command. */
 export const EXIT = {
   ok: 0,
   failed: 1,
@@ -24,16 +24,16 @@ const EXIT_OF_KIND: Readonly<Record<ErrorKind, number>> = {
   internal: EXIT.failed,
 };
 
-/** Ctrl-C, or the terminal was closed. */
+/** Ctrl-C, or a closed terminal. */
 export class Interrupted extends Error {}
 
-/** The exit status of an error. */
+/** Returns the exit status of an error. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof Interrupted) return EXIT.interrupted;
   return error instanceof BridgeError ? EXIT_OF_KIND[error.kind] : EXIT.failed;
 }
 
-/** Tells a person, or with `json` a program, what went wrong. Never a stack trace. */
+/** Prints an error as text, or as JSON with `json`. Never prints a stack trace. */
 export function reportError(terminal: Terminal, error: unknown, json: boolean): void {
   if (error instanceof Interrupted) {
     if (error.message !== '') terminal.warn(error.message);

@@ -13,7 +13,7 @@ import {
 /** Environment variables. */
 export type Env = Partial<Record<string, string>>;
 
-/** The options of every command that talks to the service. */
+/** Options of every client command. */
 export type ClientOptions = Pick<OptionValues, 'host' | 'port' | 'timeoutMs'>;
 
 /** Adds rows of the options table to a command: flag, help with range, default and environment name. */
@@ -37,7 +37,7 @@ export function addOptions(command: Command, keys: readonly OptionKey[]): Comman
   return command;
 }
 
-/** Adds rows whose default is the service's: only what is given counts. */
+/** Adds rows whose default is the service's: only given values count. */
 export function addOverrides(command: Command, keys: readonly OptionKey[]): Command {
   for (const key of keys) {
     const { flag, help, range }: OptionSpec = OPTIONS[key];
@@ -48,7 +48,7 @@ export function addOverrides(command: Command, keys: readonly OptionKey[]): Comm
   return command;
 }
 
-/** Adds what every command that talks to the service takes. */
+/** Adds the options of every client command. */
 export function addClientOptions(command: Command, options: { agent: boolean }): Command {
   return addOptions(
     command,
@@ -57,9 +57,9 @@ export function addClientOptions(command: Command, options: { agent: boolean }):
 }
 
 /**
- * The values of options: the flag, else the environment, else the file, else the default.
- * @param file what a configuration says, checked already
- * @throws BridgeError OPTION_INVALID that names the flag or the environment variable
+ * Returns the values of options: the flag, else the environment, else the file, else the default.
+ * @param file validated values of a configuration
+ * @throws BridgeError OPTION_INVALID with the flag or the environment variable
  */
 export function readOptions<Key extends OptionKey>(
   command: Command,
@@ -77,8 +77,8 @@ export function readOptions<Key extends OptionKey>(
 }
 
 /**
- * The values of those options that were given as flags.
- * @throws BridgeError OPTION_INVALID that names the flag
+ * Returns the values of options given as flags.
+ * @throws BridgeError OPTION_INVALID with the flag
  */
 export function readOverrides<Key extends OptionKey>(
   command: Command,
@@ -97,14 +97,14 @@ function readOption<Key extends OptionKey>(command: Command, key: Key, env: Env)
   }
 }
 
-/** What the command line says of an option. The flag's own name, not the key's, is what commander knows it by. */
+/** Returns an option's value on the command line. Commander stores it under the flag's name, not the key's. */
 function flagValue(command: Command, key: OptionKey): unknown {
   const [, negated, name] = /^--(no-)?(.+)$/.exec(flagName(key))!;
   const value =
     command.opts<Record<string, unknown>>()[
       name!.replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())
     ];
-  // Commander takes `--no-x` for an `x` that is on until it is given.
+  // Commander treats `--no-x` as an `x` that is on by default.
   return negated === undefined ? value : value === false || undefined;
 }
 

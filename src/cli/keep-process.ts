@@ -5,12 +5,12 @@ import { keeperLine, LineWriter } from '../keeper/lines.js';
 import { KEEPER_ENV } from '../keeper/messages.js';
 import type { Env } from './flags.js';
 
-/** Options with which `serve` runs in one process, and those of TLS, whose sessions cannot change hands. */
+/** Options with which `serve` runs in one process: explicitly, or by TLS, whose sessions cannot change processes. */
 const ALONE = /^--(no-keeper|tls-cert|tls-key)(=|$)/;
 
 /**
- * Whether this process is to be the keeper of a service, and start itself again as its worker. It reads no options:
- * what it does not understand is the worker's affair.
+ * Returns whether this process must become the keeper of a service, and start itself again as its worker. It does not
+ * validate options; the worker does.
  */
 export function wantsKeeper(args: readonly string[], env: Env): boolean {
   if (args[0] !== 'serve' || env[KEEPER_ENV] !== undefined) return false;
@@ -21,7 +21,7 @@ export function wantsKeeper(args: readonly string[], env: Env): boolean {
   );
 }
 
-/** Keeps a service until it has ended. @returns its exit status */
+/** Runs the keeper until the service has ended. @returns its exit status */
 export function keep(module: string, args: readonly string[]): Promise<number> {
   const lines = new LineWriter(1);
   const atTerminal = isatty(1);
@@ -35,20 +35,20 @@ export function keep(module: string, args: readonly string[]): Promise<number> {
   process.on('SIGINT', () => keeper.stop());
   process.on('SIGTERM', () => keeper.stop());
   process.on('SIGBREAK', () => keeper.stop());
-  // `serve | tee log` belongs to a terminal too, though its output does not lead there.
+  // `serve | tee log` belongs to a terminal too, although its output is a pipe.
   const ofTerminal = [0, 1, 2].some((fd) => isatty(fd));
   process.on('SIGHUP', () => {
     if (process.platform === 'win32' || (ofTerminal && !terminalIsThere())) keeper.stop();
     else keeper.restart();
   });
-  // Whatever happens here, the avatars are held.
+  // The keeper must survive any error, since it holds the avatars.
   process.on('uncaughtException', (error) =>
     lines.push(`the keeper goes on after a fault: ${error.message}\n`),
   );
   return keeper.ended;
 }
 
-/** False once the window that the service was started in is closed, which is told by the same signal as a restart. */
+/** False once the service's terminal window is closed, which sends the same signal as a restart request. */
 function terminalIsThere(): boolean {
   try {
     closeSync(openSync('/dev/tty', 'r'));

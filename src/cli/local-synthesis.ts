@@ -8,20 +8,20 @@ import { TextNarrator } from '../narration/narrator.js';
 import type { Env } from './flags.js';
 import type { TextWish } from './text-query.js';
 
-/** What a text that is spoken here tells. */
+/** Options of a text synthesised in this process. */
 export interface OwnVoiceOptions {
   readonly label: string;
-  /** Alias of the model that commands of tags mean. */
+  /** Alias of the model for commands of tags. */
   readonly model: string;
-  /** Where engines find their keys. */
+  /** Environment with the keys of engines. */
   readonly env: Env;
   info(info: SoundInfo): void;
   warn(message: string): void;
-  /** A command at a moment of the sound. The sound goes on once it has settled. */
+  /** Called with a command at its time in the sound. The sound continues once it has settled. */
   cue(cue: Cue): Promise<void>;
 }
 
-/** A sentence, by its place in the sound. */
+/** A sentence and its position in the sound. */
 export interface HeardSentence {
   readonly index: number;
   readonly text: string;
@@ -31,8 +31,8 @@ export interface HeardSentence {
 }
 
 /**
- * A text made into sound by this process, as its user: what a program on the command line says needs nobody's leave but
- * that of whoever typed it, and the service hears nothing of it but the sound.
+ * Synthesis of a text in this process, as its user: a program on the command line needs only its user's permissions, and
+ * the service gets only the sound.
  */
 export class LocalSynthesis {
   readonly #options: OwnVoiceOptions;
@@ -49,7 +49,7 @@ export class LocalSynthesis {
     const { tags, unknownTags, skip, dictionary, captions } = wish;
     const { label, model, warn } = options;
     const narrator = new TextNarrator({ clock: systemClock, model }, this.#pool, {});
-    // The service's avatar moves its lips by the sound: the upload brings no phonemes.
+    // The service's avatar moves its lips by the sound: the upload has no phonemes.
     this.#spoken = narrator.prepare(text, {
       ...wish.voice,
       ...{ tags, unknownTags, skip, dictionary, captions, label, lips: 'avatar' },
@@ -66,19 +66,19 @@ export class LocalSynthesis {
     });
   }
 
-  /** The sentences of which something was heard. @param heardMs how much of the sound was */
+  /** Returns the sentences heard in whole or in part. @param heardMs heard part of the sound */
   heard(heardMs: number): HeardSentence[] {
     return this.#sentences
       .filter(({ startMs }) => startMs < heardMs)
       .map((sentence) => ({
         ...sentence,
         endMs: Math.min(sentence.endMs, heardMs),
-        // Positions are told in whole milliseconds.
+        // Positions are reported in whole milliseconds.
         state: sentence.endMs <= heardMs + 1 ? 'heard' : 'cut',
       }));
   }
 
-  /** The sound, 16 kHz mono s16le, as it is made. @throws as `speechSound` */
+  /** Yields the sound, 16 kHz mono s16le, as it is made. @throws as `speechSound` */
   async *bytes(): AsyncGenerator<Uint8Array, void, undefined> {
     const { label, info, warn } = this.#options;
     const converter = await createConverter(label);
@@ -86,7 +86,7 @@ export class LocalSynthesis {
       for await (const block of this.#spoken.sound.open({ signal: this.#abort.signal, info, warn })) {
         await this.#tellCues();
         const samples = converter.push(block);
-        // A copy: the converter may use its buffer again before the upload has taken it.
+        // Copied: the converter may reuse its buffer before the upload has taken it.
         if (samples.length > 0) yield Buffer.from(samples.slice().buffer);
       }
       await this.#tellCues();
@@ -97,13 +97,13 @@ export class LocalSynthesis {
     }
   }
 
-  /** Ends the programs; nothing more is wanted. */
+  /** Stops the programs. */
   async stop(): Promise<void> {
     this.#abort.abort(new Error('the rest of the text is not wanted'));
     await this.#pool.close();
   }
 
-  /** Before the sound that they belong to. */
+  /** Sends cues before the sound that they belong to. */
   async #tellCues(): Promise<void> {
     for (const cue of this.#cues.splice(0)) await this.#options.cue(cue);
   }

@@ -1,39 +1,39 @@
 import pino, { type DestinationStream, type Logger } from 'pino';
 
-/** What may wait for a log reader that does not read, in bytes; past it lines are left out rather than avatars held up. */
+/** Maximum bytes waiting for a log reader; then lines are dropped, so that avatars are never delayed. */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 
-/** What a secret is shown as. */
+/** Replacement of a secret. */
 const CENSOR = '[secret]';
-/** Fields that hold secrets wherever they come from. */
+/** Fields that always hold secrets. */
 const SECRET_FIELDS = ['token', 'tokenFile', 'agentToken', 'authorization', 'cookie'].flatMap((name) => [
   name,
   `*.${name}`,
   `*.*.${name}`,
 ]);
 
-/** What is worth a line. */
+/** Lowest logged level. */
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
-/** A log of the service's process, and a way to get its last lines out. */
+/** Log of the service's process, with a way to flush its last lines. */
 export interface ProcessLog {
   readonly logger: Logger;
   flush(): void;
 }
 
 /**
- * The log on standard output: lines for people at a terminal, JSON otherwise. Writing never waits: a reader that has
- * stopped must not stop the avatars' sound.
+ * Returns the log on standard output: text at a terminal, JSON otherwise. Writing never waits: a blocked reader must not
+ * stop the avatars' sound.
  */
 export async function processLog(options: {
   json: boolean;
   level: LogLevel;
   colors: boolean;
-  /** Texts that no line may hold. */
+  /** Secrets that are removed from every line. */
   secrets?: readonly string[];
 }): Promise<ProcessLog> {
   const destination = pino.destination({ dest: 1, sync: false, maxLength: MAX_WAITING_BYTES });
-  // A reader that has gone is no reason to end: avatars live by this process.
+  // Losing the log's reader must not end the process, on which avatars depend.
   destination.on('error', () => undefined);
   const { level } = options;
   const settings = { level, base: null, redact: { paths: SECRET_FIELDS, censor: CENSOR } };
@@ -42,11 +42,11 @@ export async function processLog(options: {
     try {
       destination.flushSync();
     } catch {
-      // Nobody reads.
+      // Without a reader there is nothing to flush.
     }
   };
   if (options.json) return { logger: pino(settings, cleaned(destination, clean)), flush };
-  // A worker that takes over must be quick, and writes JSON nearly everywhere.
+  // Loaded only when needed: a worker that takes over must start fast, and mostly writes JSON.
   const { default: pretty } = await import('pino-pretty');
   const lines = pretty({
     destination,
@@ -54,7 +54,7 @@ export async function processLog(options: {
     translateTime: 'SYS:HH:MM:ss.l',
     ignore: 'pid,hostname,level',
     hideObject: level !== 'debug',
-    // With a hidden object, pino-pretty takes a single line for one that goes on.
+    // With a hidden object, pino-pretty would treat a single line as a continued one.
     singleLine: level === 'debug',
     messageFormat: (log, key, _label, { colors }) => {
       const grade = Number(log['level']);
@@ -66,7 +66,7 @@ export async function processLog(options: {
   return { logger: pino(settings, cleaned(lines, clean)), flush };
 }
 
-/** Whatever a message was made of, a secret of this process does not leave it. */
+/** Returns a function that removes secrets from a line, whatever their origin. */
 function scrubber(secrets: readonly string[]): (line: string) => string {
   return (line) => secrets.reduce((text, secret) => text.replaceAll(secret, CENSOR), line);
 }

@@ -3,23 +3,23 @@ import { KEEPER_ENV } from '../keeper/messages.js';
 import { useUtf8Console } from './console-code-page.js';
 import { keep, wantsKeeper } from './keep-process.js';
 
-// The one place that ends the process: everything else returns its exit status.
+// Only this file ends the process; everything else returns an exit status.
 
-// A program in the current folder must not be started in place of one on PATH (Windows looks there first).
+// Windows looks in the current folder before PATH; a program there must not be started instead.
 if (process.platform === 'win32') process.env['NoDefaultCurrentDirectoryInExePath'] = '1';
 
 const args = process.argv.slice(2);
 if (args[0] === 'serve' && process.env[KEEPER_ENV] === undefined) useUtf8Console();
 if (wantsKeeper(args, process.env)) process.exit(await keep(process.argv[1]!, args));
 
-// The keeper gets by without all that the commands need.
+// Loaded after the keeper check: the keeper needs none of the commands' code.
 const [{ createProgram }, { Terminal }] = await Promise.all([
   import('./program.js'),
   import('./terminal.js'),
 ]);
 
 const interruptions = new Set<() => void>();
-// Windows sends SIGBREAK at Ctrl-Break; its SIGHUP says that the console window was closed.
+// Windows sends SIGBREAK for Ctrl-Break, and SIGHUP when the console window is closed.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGBREAK'] as const) {
   process.on(signal, () => {
     if (interruptions.size === 0) process.exit(130);
@@ -27,8 +27,8 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGBREAK'] as const) {
   });
 }
 
-// Whoever reads along may go first (`watch | head`). That ends who only has to tell something, and never a service:
-// avatars live by it.
+// The reader of a pipe may end first (`watch | head`). That ends commands that only print, but never a service, on which
+// avatars depend.
 const outputGone = new Set<() => void>();
 process.stderr.on('error', () => undefined);
 process.stdout.on('error', () => {
@@ -50,5 +50,5 @@ const program = createProgram({
 });
 
 const code = await program.run(args);
-// A pipe takes what is written in its own time: what was said must get out before the process ends.
+// Writes to a pipe are asynchronous: flush them before the process ends.
 process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));

@@ -8,15 +8,15 @@ import type { AgentJson, SpeechResultJson } from '../service/schemas.js';
 import type { ServiceClient } from './client.js';
 import { SpeechRequest } from './speech-request.js';
 
-/** How often a speech that is waited for is asked about, in ms. */
+/** Polling interval of a speech's state, in ms. */
 const ASK_EVERY_MS = 100;
-/** How long a tool waits for the end of a speech unless told otherwise, in ms. */
+/** Default maximum wait of a tool for the end of a speech, in ms. */
 const WAIT_MS = 120_000;
 
-/** What the server stands on. */
+/** Options of the server. */
 export interface McpOptions {
   readonly client: ServiceClient;
-  /** Agent that is meant when a call names none. */
+  /** Default agent of calls. */
   readonly agent: string;
   /** Ends the server. */
   readonly signal: AbortSignal;
@@ -158,7 +158,7 @@ function pathOf(agent: string): string {
   return `/api/agents/${encodeURIComponent(agent)}`;
 }
 
-/** What a call answers as JSON; a failure as the message and the advice, so that the model can act on it. */
+/** Returns an answer as JSON; a failure as message and advice, so that the model can act on it. */
 async function answered(ask: () => Promise<unknown>): Promise<Answer> {
   try {
     return { content: [{ type: 'text', text: JSON.stringify(await ask()) }] };

@@ -18,7 +18,7 @@ import { endLine, speechLine, speechName } from './speech-lines.js';
 import { SpeechRequest } from './speech-request.js';
 import { printable } from './terminal.js';
 
-/** What the avatar holds of a microphone's sound unless told otherwise, in ms: low, because people wait for an answer. */
+/** Default lead of a microphone's sound, in ms: low, because people wait for an answer. */
 const MIC_LEAD_MS = 80;
 const METER_CELLS = 30;
 const METER_FLOOR_DBFS = -60;
@@ -35,7 +35,7 @@ interface MicFlags {
   json?: boolean;
 }
 
-/** `mic`: a microphone, live. */
+/** `mic`: speaks live from a microphone. */
 export const addMic: AddCommand = (program, run) => {
   const command = program
     .command('mic')
@@ -91,7 +91,7 @@ export const addMic: AddCommand = (program, run) => {
               if (event.type === 'sent') return recording?.take(event.samples);
               if (event.type === 'position') listening.latency = event.latency;
               if (flags.json) return context.terminal.json(event);
-              // How it is sent to the service says nothing to a person.
+              // The upload's format is of no interest to the user.
               if (event.type === 'info') return;
               const line = speechLine(speechName(agent, 'microphone', event), event);
               if (line !== undefined && event.type !== 'ended') context.terminal.say(line);
@@ -109,16 +109,16 @@ export const addMic: AddCommand = (program, run) => {
 };
 
 interface Listening {
-  /** How old the sound was when it left the service, as told last. */
+  /** Last reported age of the sound when it left the service. */
   latency: LatencyJson | null;
-  /** How much may come at once, in ms. */
+  /** Maximum sound that may arrive at once, in ms. */
   readonly burstMs: number | undefined;
   bytes(): AsyncGenerator<Uint8Array, void, undefined>;
-  /** Ends the recording; what was recorded is still spoken. */
+  /** Ends the recording; recorded sound is still spoken. */
   stop(): void;
 }
 
-/** The microphone as the bytes of 16 kHz mono sound. */
+/** Opens the microphone as bytes of 16 kHz mono sound. */
 function openMicrophone(flags: MicFlags, { terminal }: CliContext, fail: (reason: Error) => void): Listening {
   const controller = new AbortController();
   let gateOpen = !flags.gate;
@@ -149,7 +149,7 @@ function openMicrophone(flags: MicFlags, { terminal }: CliContext, fail: (reason
       });
       for await (const block of blocks) {
         const samples = converter.push(block);
-        // A copy: the converter may use its buffer again before the upload has taken it.
+        // Copied: the converter may reuse its buffer before the upload has taken it.
         if (samples.length > 0) yield Buffer.from(samples.slice().buffer);
       }
     } catch (error) {
@@ -180,7 +180,7 @@ async function untilInterrupted(
     interrupted += 1;
     terminal.live('');
     listening.stop();
-    // The first lets what was said be heard to its end; the next cuts it off.
+    // The first Ctrl-C lets recorded sound be spoken to its end; the next one cuts it off.
     if (interrupted > 1) void request.stop().catch(() => undefined);
   });
   try {
@@ -196,7 +196,7 @@ async function untilInterrupted(
   }
 }
 
-/** How loud it is, as a bar from -60 dBFS to full scale, and how old it is when it goes to the avatar. */
+/** Returns the level as a bar from -60 dBFS to full scale, and the age of the sound when sent to the avatar. */
 export function meterLine({ peakDbfs, rmsDbfs }: Level, open: boolean, latency: LatencyJson | null): string {
   const cells = (dbfs: number): number =>
     Math.max(0, Math.min(METER_CELLS, Math.round((1 - dbfs / METER_FLOOR_DBFS) * METER_CELLS)));

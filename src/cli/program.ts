@@ -4,8 +4,8 @@ import type { AddCommand, Runner, CliContext } from './command.js';
 import { EXIT, exitCodeOf, reportError } from './exit-codes.js';
 
 /**
- * Every command, in the order in which help lists them; a new one is a file and a line here. Each is loaded when it is
- * asked for: what one needs is a fraction of what all need, and a command that tells something should tell it at once.
+ * Every command, in the order of the help; a new one needs a file and a line here. Each is loaded only when used: one
+ * command needs a fraction of what all need, and a command should answer at once.
  */
 const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   serve: async () => (await import('./serve.js')).addServe,
@@ -31,13 +31,13 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
 
 /** The command `mmdagent-bridge`. */
 export interface Program {
-  /** Runs what the arguments ask for. @returns the exit status; it never throws */
+  /** Runs the given arguments. @returns the exit status; it never throws */
   run(args: readonly string[]): Promise<number>;
-  /** Every command's help, for the reference. */
+  /** Returns every command's help, for the reference. */
   help(): Promise<{ name: string; help: string }[]>;
 }
 
-/** Makes the program; nothing happens yet. */
+/** Creates the program without running it. */
 export function createProgram(context: CliContext): Program {
   const { terminal } = context;
   let exit: number = EXIT.ok;
@@ -72,7 +72,7 @@ export function createProgram(context: CliContext): Program {
         await program.parseAsync([...args], { from: 'user' });
         return exit;
       } catch (error) {
-        // Help and version end this way too, with status 0; whatever commander refuses is wrong usage.
+        // Help and version also end with an error, of status 0; any other commander error is wrong usage.
         if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
         reportError(terminal, error, false);
         return exitCodeOf(error);
@@ -85,7 +85,7 @@ export function createProgram(context: CliContext): Program {
   };
 }
 
-/** The commands that the arguments ask for: one, or all where they name none, for the help that lists them. */
+/** Returns the commands to load: the given one, or all without a command, for the help that lists them. */
 function wantedOf([first = '']: readonly string[]): string[] {
   if (Object.hasOwn(COMMANDS, first)) return [first];
   return first === '--version' || first === '-V' ? [] : Object.keys(COMMANDS);

@@ -5,11 +5,11 @@ import { withService, type AddCommand } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { addClientOptions } from './flags.js';
 
-/** How long a new process may take to be ready, in ms; the keeper gives it no longer. */
+/** Maximum start-up time of a new process, in ms; the keeper's own limit is lower. */
 const READY_MS = 35_000;
 const ASK_EVERY_MS = 100;
 
-/** `restart`: new code or new options, without losing an avatar. */
+/** `restart`: loads new code or options without losing an avatar. */
 export const addRestart: AddCommand = (program, run) => {
   const command = program
     .command('restart')
@@ -39,7 +39,7 @@ export const addRestart: AddCommand = (program, run) => {
   );
 };
 
-/** Asks until another process answers. @throws BridgeError RESTART_FAILED */
+/** Polls until another process answers. @throws BridgeError RESTART_FAILED */
 async function another(
   before: AboutJson,
   ask: () => Promise<AboutJson>,

@@ -24,10 +24,10 @@ interface SayFlags extends SpeechFlags {
   json?: boolean;
 }
 
-/** In what a sound that is made here goes to the service. */
+/** Upload format of sound made here. */
 const OWN_FORMAT = 's16le:16000:1';
 
-/** `say TEXT`: text to speech through the running service. */
+/** `say TEXT`: speaks text through the running service. */
 export const addSay: AddCommand = (program, run) => {
   const command = program
     .command('say')
@@ -66,7 +66,7 @@ export const addSay: AddCommand = (program, run) => {
         const text = fromStdin
           ? decodeText(stdin, { encoding, what: 'The text on standard input' })
           : one(words.join(' '));
-        // The first words of a text that is read are known to the service before they are known here.
+        // The service knows the first words of a text from standard input before this process does.
         const label = fromStdin ? undefined : firstWords(words.join(' '));
         const named = label ?? 'the text';
         let own: LocalSynthesis | undefined;
@@ -99,7 +99,7 @@ export const addSay: AddCommand = (program, run) => {
             onEvent: (event) => {
               transcript?.add(event);
               if (flags.json) return terminal.json(event);
-              // What this process made of the text is told by itself.
+              // This process reports its own synthesis itself.
               if (own && event.type === 'info') return;
               const name = speechName(agent, named, event);
               if (event.type === 'position') return terminal.live(progressLine(name, event, undefined));
@@ -138,7 +138,7 @@ export const addSay: AddCommand = (program, run) => {
   );
 };
 
-/** The alias that the service has for the model of the first of these agents. */
+/** Returns the service's model alias for the first of these agents. */
 async function modelOf(client: ServiceClient, agent: string): Promise<string> {
   const { agents } = await client.get<{ agents: AgentJson[] }>('/api/agents');
   const names = agent.split(',');
@@ -148,7 +148,7 @@ async function modelOf(client: ServiceClient, agent: string): Promise<string> {
   );
 }
 
-/** A command that may not be sent ends nothing; one that comes after the end is told with the end. */
+/** Warns of a failed cue. A forbidden command does not end the speech; one after the end is reported with the end. */
 function warnOfCue(terminal: CliContext['terminal'], { send }: Cue, error: unknown): void {
   const { code, message } = toBridgeError(error, 'INTERNAL', 'the command could not be sent');
   if (code !== 'SPEECH_UNKNOWN')

@@ -9,9 +9,9 @@ import { EXIT } from './exit-codes.js';
 import { addClientOptions, readOptions } from './flags.js';
 import { printable } from './terminal.js';
 
-/** What the service takes in one request. */
+/** Maximum number of commands in one request. */
 const MAX_BATCH = 1000;
-/** Longer than any command can be: what has no line end is no list of commands. */
+/** Maximum line length, longer than any command: longer input is not a list of commands. */
 const MAX_LINE = 100_000;
 
 interface AgentResults {
@@ -25,7 +25,7 @@ interface SendFlags {
   json?: boolean;
 }
 
-/** `send LINE…`: text commands. */
+/** `send LINE…`: sends text commands. */
 export const addSend: AddCommand = (program, run) => {
   const command = program
     .command('send')
@@ -70,7 +70,7 @@ export const addSend: AddCommand = (program, run) => {
   );
 };
 
-/** Warns of a command that the catalogue does not know or whose arguments it lacks; it is sent all the same. */
+/** Warns of a command that is unknown in the catalogue or has wrong arguments; it is sent anyway. */
 function warnOfUnknown({ terminal }: CliContext, line: string, { force, json }: SendFlags): void {
   const fault = force || json ? undefined : commandDoubt(line);
   if (fault !== undefined) terminal.warn(`warning: ${printable(fault)}`);
@@ -99,7 +99,7 @@ async function send(
   if (failed) throw problemOf(failed.error) ?? new BridgeError('INTERNAL', 'A command was not sent.');
 }
 
-/** The lines of standard input, as many at once as came together; empty ones are passed over. */
+/** Yields the lines of standard input in the batches in which they arrive; empty lines are skipped. */
 async function* standardInput(
   { stdin }: CliContext,
   signal: AbortSignal,

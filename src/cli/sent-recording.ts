@@ -2,7 +2,7 @@ import { WavRecording } from '../audio/save.js';
 import { printable } from './terminal.js';
 import type { CliContext } from './command.js';
 
-/** `--save`: what the service says it sent, as a WAV file that is whole at any moment. */
+/** `--save`: records the sound sent by the service in a WAV file that is valid at any time. */
 export class SentRecording {
   readonly #recording: WavRecording;
 
@@ -10,14 +10,14 @@ export class SentRecording {
     this.#recording = recording;
   }
 
-  /** @throws BridgeError SAVE_FAILED when the file cannot be made */
+  /** @throws BridgeError SAVE_FAILED when the file cannot be created */
   static async open(path: string, { terminal }: CliContext): Promise<SentRecording> {
     return new SentRecording(
       await WavRecording.open(path, { onError: (error) => terminal.warn(printable(error.message)) }),
     );
   }
 
-  /** @param samples s16le, base64, as a live answer tells them */
+  /** @param samples s16le in base64, as in a live answer */
   take(samples: string): void {
     const bytes = Buffer.from(samples, 'base64');
     const decoded = new Int16Array(bytes.length / 2);

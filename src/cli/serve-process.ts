@@ -13,16 +13,16 @@ import type { Terminal } from './terminal.js';
 const TLS_ALONE =
   'it runs without a keeper: a TLS session lives in one process, so that avatars end with it when it crashes or is restarted';
 
-/** How the service is to run. */
+/** Settings of the service process. */
 export interface ServePlan {
-  /** File that the configuration was read from. */
+  /** Path of the configuration, if any. */
   readonly configPath?: string | undefined;
   readonly options: BridgeOptions;
-  /** How long speeches may go on when it is ended, in ms. */
+  /** Maximum time for current speeches when the service ends, in ms. */
   readonly stopDeadlineMs: number;
-  /** Runs in one process. */
+  /** True to run in one process. */
   readonly noKeeper: boolean;
-  /** Runs without a second worker in reserve. */
+  /** True to run without a second worker in reserve. */
   readonly noStandby: boolean;
   readonly json: boolean;
   readonly verbose: boolean;
@@ -44,7 +44,7 @@ export async function serveUntilInterrupted(context: CliContext, plan: ServePlan
   try {
     return await serve(context, plan, log, json ? undefined : terminal, keeperClient);
   } catch (error) {
-    // One that was being started when its keeper went has nobody to serve, and nothing to say.
+    // A worker whose keeper was lost during its start has no work, and prints nothing.
     if (keeperClient && !keeperClient.open) return EXIT.ok;
     throw error;
   } finally {
@@ -64,11 +64,11 @@ async function serve(
   const bridge = await openBridge({ ...options, logger, ...(kept && { keeperClient }) });
   logEvents(bridge, logger);
   const service = await attachService(bridge);
-  // One that takes over from another has nothing new to say.
+  // A worker that takes over from another prints no start message.
   if (!kept || keeperClient.number === 1) announce(bridge, service.url, { configPath, terminal, logger });
   if (bridge.listener.secure) logger.info({}, TLS_ALONE);
 
-  // A fault in one corner must not end the process: every speech under way would end with it.
+  // One uncaught error must not end the process, which would end every speech.
   const onFault = (error: unknown): void =>
     logger.error(
       { err: error },
@@ -87,7 +87,7 @@ async function serve(
         bridge.drain(stopDeadlineMs).then(over, reject);
       };
       onInterrupt(() => {
-        // A terminal tells the whole family; the keeper tells its workers what is to be done.
+        // Ctrl-C at a terminal reaches all processes; the keeper tells its workers what to do.
         if (!keeperClient?.open) stop();
       });
       if (bridge.handover) bridge.handover.enter({ stop, over });
@@ -112,10 +112,10 @@ function announce(
     logger: ProcessLog['logger'];
   },
 ): void {
-  // Where every address is listened at, the machine's own name is one that others know.
+  // When listening on every address, the machine's own name works from elsewhere.
   const reachable = (host: string): string => (/^(0\.0\.0\.0|::)$/.test(host) ? hostname() : host);
   const host = reachable(address.host);
-  // A person can paste the lines as they stand; a log is kept, and holds no secret.
+  // At a terminal the lines are complete for pasting; a log is kept, and must not contain a secret.
   const { agentToken } = options;
   const query = agentToken === undefined ? '' : `?token=${terminal ? agentToken : '(your --agent-token)'}`;
   const lines = contentLines({ ...address, host }, options.path + query);

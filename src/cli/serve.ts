@@ -10,7 +10,7 @@ interface ServeFlags {
   verbose?: boolean;
 }
 
-/** `serve`: the service that avatars connect to. */
+/** `serve`: runs the service that avatars connect to. */
 export const addServe: AddCommand = (program, run) => {
   const command = program
     .command('serve')

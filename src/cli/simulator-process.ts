@@ -6,10 +6,10 @@ import { deadline, type CliContext } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { printable, seconds } from './terminal.js';
 
-/** What the simulated avatars are to do. */
+/** Settings of the simulated avatars. */
 export interface SimulatorPlan {
   readonly url: string;
-  /** They are TCP servers, on this port and those after it. */
+  /** When set, they are TCP servers, on this port and the following ones. */
   readonly tcpServer?: number | undefined;
   readonly model: string;
   readonly count: number;
@@ -24,7 +24,7 @@ export interface SimulatorPlan {
   readonly json?: boolean;
 }
 
-/** Runs simulated avatars until Ctrl-C, or until all are dead. @returns the exit status */
+/** Runs simulated avatars until Ctrl-C, or until all have ended. @returns the exit status */
 export async function simulate({ terminal, onInterrupt }: CliContext, plan: SimulatorPlan): Promise<number> {
   const {
     count,
@@ -88,7 +88,7 @@ export async function simulate({ terminal, onInterrupt }: CliContext, plan: Simu
     if (!end.signal.aborted && refused instanceof BridgeError && reports.every(({ upgraded }) => !upgraded))
       throw refused;
     if (refused instanceof BridgeError && refused.code === 'OPTION_INVALID') throw refused;
-    // To be let in is what it waits for; from then on `--timeout-ms` is how long it lives.
+    // Until connected, `--timeout-ms` limits the wait for the connection; after that, the lifetime.
     if (timeout.aborted && reports.some(({ upgraded }) => !upgraded)) throw timeout.reason;
     if (!json) reports.forEach((one, index) => terminal.say(`${name(index)}: ${summary(one)}`));
     return reports.some(({ died }) => died !== undefined) ? EXIT.failed : EXIT.ok;

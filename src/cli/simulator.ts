@@ -17,7 +17,7 @@ interface SimulatorFlags {
   json?: boolean;
 }
 
-/** `simulator`: avatars without MMDAgent-EX. */
+/** `simulator`: runs simulated avatars without MMDAgent-EX. */
 export const addSimulator: AddCommand = (program, run) => {
   const command = program
     .command('simulator')

@@ -7,16 +7,16 @@ import { parseHttpUrl, urlLabel } from '../source/http-get.js';
 import { pathOf } from '../source/open.js';
 import { soundBytes } from '../source/url.js';
 
-/** A sound that the command line names. */
+/** A sound named on the command line. */
 export interface NamedSound {
   readonly label: string;
-  /** Its bytes, read as they are taken. */
+  /** Returns its bytes, read as they are taken. */
   open(): AsyncIterable<Uint8Array>;
 }
 
 /**
- * Takes what the command line names as sounds: paths, addresses, and `-` for standard input. Each file is looked at now, so that
- * a wrong one is told before anything is spoken.
+ * Returns the sounds named on the command line: paths, addresses, and `-` for standard input. Each file is checked at
+ * once, so that a wrong one is reported before anything is spoken.
  * @throws BridgeError FILE_NOT_FOUND, FILE_UNREADABLE, SOUND_EMPTY, OPTION_INVALID
  */
 export async function namedSounds(names: readonly string[], stdin: Readable): Promise<NamedSound[]> {
@@ -27,7 +27,7 @@ export async function namedSounds(names: readonly string[], stdin: Readable): Pr
   for (const name of names) {
     if (name === '-') sounds.push({ label: 'standard input', open: () => stdin });
     else if (/^https?:\/\//i.test(name)) {
-      // Fetched here and not by the service: it is this user who asks, with what this user may reach.
+      // Fetched here and not by the service, with the user's own network access.
       const url = parseHttpUrl(name);
       const label = urlLabel(url);
       const { signal } = new AbortController();
@@ -36,7 +36,7 @@ export async function namedSounds(names: readonly string[], stdin: Readable): Pr
       const path = pathOf(name);
       await checkFile(path);
       const { signal } = new AbortController();
-      // A name can hold a line end, which no message does.
+      // A name can contain line breaks, which must not appear in a message.
       const label = basename(path).replace(/\p{Cc}+/gu, ' ');
       sounds.push({ label, open: () => readFile(path, signal) });
     }
@@ -44,7 +44,7 @@ export async function namedSounds(names: readonly string[], stdin: Readable): Pr
   return sounds;
 }
 
-/** Reads the first bytes. A pipe's bytes can be read but once, so it is taken as it is. */
+/** Reads the first bytes. A pipe can be read only once, so it is not checked. */
 async function checkFile(path: string): Promise<void> {
   const found = await stat(path).catch(() => undefined);
   if (found && !found.isFile() && !found.isDirectory()) return;

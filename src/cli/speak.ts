@@ -17,7 +17,7 @@ interface SpeakFlags extends SpeechFlags {
   json?: boolean;
 }
 
-/** `speak FILE…`: speaks through the running service. */
+/** `speak FILE…`: speaks sounds through the running service. */
 export const addSpeak: AddCommand = (program, run) => {
   const command = program
     .command('speak')
@@ -69,10 +69,10 @@ export const addSpeak: AddCommand = (program, run) => {
 interface SpeakPlan {
   readonly agent: string;
   readonly sounds: readonly NamedSound[];
-  /** Of the first sound. */
+  /** Cues of the first sound. */
   readonly cues: readonly Cue[];
   readonly query: Readonly<Record<string, string | number | boolean | undefined>>;
-  /** `when` of the first sound; the others queue behind it. */
+  /** `when` of the first sound; the others are queued behind it. */
   readonly first: 'interrupt' | 'if-idle' | undefined;
   readonly json: boolean;
   readonly recording: SentRecording | undefined;
@@ -93,7 +93,7 @@ async function speakAll(
   const offInterrupt = onInterrupt(() => {
     interrupted += 1;
     terminal.live('');
-    // Before the service has taken it on there is nothing to wait for. Whatever is open stops with the connection.
+    // Before the service has accepted it there is nothing to wait for. Open requests stop with the connection.
     const waiting = [...open].every((request) => request.accepted) && open.size > 0;
     if (interrupted > 1 || !waiting) return plan.abort(new Interrupted());
     if (!plan.json) terminal.warn('Stopping; once more ends this command at once.');
@@ -113,7 +113,7 @@ async function speakAll(
         const name = speechName(plan.agent, label, event);
         if (event.type === 'position') return terminal.live(progressLine(name, event, leadMs));
         if (event.type === 'ended') terminal.live('');
-        // What a stop has to tell is told below, once for all.
+        // The result of a stop is printed below, once for all.
         const later = event.type === 'ended' && event.how !== 'completed' && !isSeveral(plan.agent);
         const line = later ? undefined : speechLine(name, event);
         if (line !== undefined) terminal.say(line);
@@ -129,7 +129,7 @@ async function speakAll(
       if (interrupted > 0) break;
       const request = speak(sound, index);
       running.push({ request, label: sound.label });
-      // The next one queues behind it as soon as this one sounds and is all there, so that no pause comes between.
+      // Queue the next sound as soon as this one plays and is fully uploaded, so that there is no pause in between.
       await Promise.race([Promise.all([request.started, request.uploaded]), request.ended]);
       while (running.length > 1 || running[0]?.request.over) await finish(running.shift()!);
     }
@@ -158,7 +158,7 @@ async function speakAll(
 }
 
 async function openRecording(path: string, context: CliContext): Promise<SentRecording> {
-  // It brings all that reads and writes sound, which nothing else here needs.
+  // Loaded only here: it brings all the audio code, which nothing else needs.
   const { SentRecording } = await import('./sent-recording.js');
   return SentRecording.open(path, context);
 }

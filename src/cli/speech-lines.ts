@@ -4,17 +4,17 @@ import { printable, seconds } from './terminal.js';
 
 const BAR_CELLS = 24;
 
-/** True when `--agent` names several: then lines say whose they are. */
+/** True when `--agent` names several agents; lines then include the agent's name. */
 export function isSeveral(agent: string): boolean {
   return agent === 'all' || agent.includes(',');
 }
 
-/** How lines name a speech. @param asked the `--agent` of the command */
+/** Returns a speech's name in lines. @param asked the command's `--agent` */
 export function speechName(asked: string, label: string, event: { readonly agent: string }): string {
   return isSeveral(asked) ? `${event.agent}: ${label}` : label;
 }
 
-/** What happens to a speech, as a line for people; nothing for what is not worth one. */
+/** Returns a speech's event as a line of text; undefined for events that are not shown. */
 export function speechLine(label: string, event: SpeechEventJson): string | undefined {
   const name = printable(label);
   switch (event.type) {
@@ -42,7 +42,7 @@ export function speechLine(label: string, event: SpeechEventJson): string | unde
   }
 }
 
-/** What a sound is: `hello.wav: WAV, 16-bit PCM, 16000 Hz, mono, 0.50 s`. */
+/** Returns the format of a sound: `hello.wav: WAV, 16-bit PCM, 16000 Hz, mono, 0.50 s`. */
 export function infoLine(
   label: string,
   info: { format: string; sampleRateHz: number; channels: number; durationMs?: number | null | undefined },
@@ -53,7 +53,7 @@ export function infoLine(
   return `${printable(label)}: ${printable(format)}, ${sampleRateHz} Hz, ${how}${length}`;
 }
 
-/** How a speech ended: `heard 4.41 s of 4.41 s, no gaps`. */
+/** Returns the result of a speech: `heard 4.41 s of 4.41 s, no gaps`. */
 export function endLine(end: SpeechEndJson): string {
   if (end.how === 'failed' && end.heardMs === 0) return 'failed';
   const whole = end.durationMs === null ? '' : ` of ${seconds(end.durationMs)}`;
@@ -81,12 +81,12 @@ export function endLine(end: SpeechEndJson): string {
   }
 }
 
-/** How long live sound took to the avatar's connection: `capture to wire 64 ms, at most 81 ms`. */
+/** Returns the latency of live sound up to the avatar's connection: `capture to wire 64 ms, at most 81 ms`. */
 export function latencyWords({ from, p50Ms, maxMs }: LatencyJson): string {
   return `${from} to wire ${Math.round(p50Ms)} ms, at most ${Math.round(maxMs)} ms`;
 }
 
-/** How far a speech is, as one line: bar, position, length, what the avatar holds, and what it is to hold. */
+/** Returns a progress line: bar, position, length, the avatar's unplayed audio, and the lead. */
 export function progressLine(
   label: string,
   position: { positionMs: number; durationMs: number | null; heldMs: number },

@@ -9,7 +9,7 @@ import type { Query } from './text-query.js';
 
 const OVERRIDES = ['leadMs', 'model'] as const satisfies OptionKey[];
 
-/** How one speech is to be spoken, whatever it is made of. */
+/** Options of one speech, of sound or text. */
 export interface SpeechFlags {
   readonly interrupt?: boolean;
   readonly ifIdle?: boolean;
@@ -20,7 +20,7 @@ export interface SpeechFlags {
   readonly cues?: string;
 }
 
-/** Adds what the routes that speak take, besides what is spoken. */
+/** Adds the options of the speaking routes. */
 export function addSpeechOptions(command: Command): Command {
   command
     .option('--interrupt', 'end what is spoken and drop what waits, and speak at once')
@@ -36,7 +36,7 @@ export function addSpeechOptions(command: Command): Command {
   return addOverrides(command, OVERRIDES);
 }
 
-/** `--mode`: what moves the avatar's lips to a sound. */
+/** `--mode`: source of the avatar's lip movements. */
 export function modeOption(): Option {
   return new Option(
     '--mode <mode>',
@@ -45,7 +45,7 @@ export function modeOption(): Option {
 }
 
 /**
- * The query of a route that speaks, apart from `when`, which is the first speech's alone.
+ * Returns the query of a speaking route, without `when`, which applies only to the first speech.
  * @throws BridgeError OPTION_INVALID
  */
 export function speechQuery(command: Command, flags: SpeechFlags): Query {
@@ -53,12 +53,12 @@ export function speechQuery(command: Command, flags: SpeechFlags): Query {
   return { ...readOverrides(command, OVERRIDES), priority, gainDb, join, mode };
 }
 
-/** `when` of a speech. */
+/** Returns `when` of a speech. */
 export function whenOf({ interrupt, ifIdle }: SpeechFlags): 'interrupt' | 'if-idle' | undefined {
   return interrupt ? 'interrupt' : ifIdle ? 'if-idle' : undefined;
 }
 
-/** The commands of `--cues`. @throws BridgeError FILE_NOT_FOUND, FILE_UNREADABLE or CUES_INVALID */
+/** Reads the commands of `--cues`. @throws BridgeError FILE_NOT_FOUND, FILE_UNREADABLE or CUES_INVALID */
 export async function readCues({ cues: path }: SpeechFlags): Promise<Cue[]> {
   if (path === undefined) return [];
   return parseCueFile(await readTextFile(path), `'${path}'`);

@@ -5,41 +5,41 @@ import type { Cue } from '../speech/cues.js';
 import type { SpeechEventJson } from '../service/events.js';
 import type { ServiceClient } from './client.js';
 
-/** Cues that the service takes in one request. */
+/** Maximum number of cues in one request. */
 const MAX_CUES = 1000;
 
-/** How a speech ended, as its last event tells it. */
+/** Last event of a speech, with its end. */
 export type SpeechEnded = Extract<SpeechEventJson, { type: 'ended' }>;
 
-/** What is to be spoken. */
+/** A speech to request. */
 export interface SpeechToSpeak {
-  /** As `--agent` has it: a name, several with commas between them, or `all`. */
+  /** Value of `--agent`: a name, several separated by commas, or `all`. */
   readonly agent: string;
-  /** How messages name it. */
+  /** Name in messages. */
   readonly label: string;
   readonly bytes: AsyncIterable<Uint8Array>;
-  /** `speeches` for a sound, `say` for text; `speeches` by default. */
+  /** `speeches` (default) for a sound, `say` for text. */
   readonly route?: 'speeches' | 'say';
-  /** Query of the route; of a sound beside its label. */
+  /** Query of the route; for a sound in addition to its label. */
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
   readonly cues?: readonly Cue[];
   onEvent(event: SpeechEventJson): void;
 }
 
-/** A speech that goes through the service: the sound up, what happens down, at the same time. */
+/** A speech through the service: uploads the sound and receives events at the same time. */
 export class SpeechRequest {
-  /** Settles when the service has all of the sound, or wants no more of it. Never rejects. */
+  /** Settles when the service has the whole sound, or wants no more of it. Never rejects. */
   readonly uploaded: Promise<void>;
   /** Settles at its first sound, or when there will be none. Never rejects. */
   readonly started: Promise<void>;
   /**
-   * Settles with how it ended; of several avatars with the end of the first that did not hear it all, if there is one.
-   * @throws BridgeError when it could not be asked for, the sound could not be read, or the service is gone
+   * Settles with its end; of several avatars with the first incomplete end, if there is one.
+   * @throws BridgeError when the request failed, the sound could not be read, or the service was lost
    */
   readonly ended: Promise<SpeechEnded>;
   readonly #client: ServiceClient;
   readonly #speech: SpeechToSpeak;
-  /** Of each avatar's speech. */
+  /** Ids of the avatars' speeches. */
   readonly #ids: string[] = [];
   #over = false;
   #stopped: Promise<unknown> | undefined;
@@ -63,23 +63,23 @@ export class SpeechRequest {
     this.ended.catch(() => undefined);
   }
 
-  /** True once the service has taken it on. */
+  /** True once the service has accepted it. */
   get accepted(): boolean {
     return this.#ids.length > 0;
   }
 
-  /** True once it has ended, however it did. */
+  /** True once it has ended in any way. */
   get over(): boolean {
     return this.#over;
   }
 
-  /** Stops it; `ended` tells what was heard. Before the service has taken it on it does nothing. */
+  /** Stops it; `ended` reports what was heard. Does nothing before the service has accepted it. */
   async stop(): Promise<void> {
     this.#stopped ??= Promise.all(this.#ids.map((id) => this.#stopOne(id)));
     await this.#stopped;
   }
 
-  /** Adds a command at a moment of it, once the service has taken it on. @throws BridgeError as the service answers it */
+  /** Adds a command at a time of an accepted speech. @throws BridgeError as answered by the service */
   async cue(cue: Cue): Promise<void> {
     await this.#taken;
     await Promise.all(
@@ -91,7 +91,7 @@ export class SpeechRequest {
     try {
       await this.#client.delete(`${this.#path}/speeches/${id}`);
     } catch (error) {
-      // It has ended in this very moment.
+      // It has just ended.
       if (!(error instanceof BridgeError && error.code === 'SPEECH_UNKNOWN')) throw error;
     }
   }
@@ -138,11 +138,11 @@ export class SpeechRequest {
         onEvent(event);
         if (event.type !== 'ended') continue;
         if (!ended || ended.how === 'completed') ended = event;
-        // All is said. How the connection ends, on which the sound may still go up, says nothing more.
+        // All ends are known. The end of the connection, on which the sound may still be uploaded, adds nothing.
         if (++endings === this.#ids.length) break;
       }
     } catch (error) {
-      // A sound that cannot be read cuts the upload off: what was wrong here is the better answer.
+      // An unreadable sound aborts the upload; its own error is the better one.
       throw source ?? error;
     } finally {
       open.request.destroy();
@@ -160,7 +160,7 @@ export class SpeechRequest {
     }
   }
 
-  /** @throws what the sound's own reading throws; that nobody wants the rest is no error */
+  /** @throws errors of reading the sound; a service that wants no more of it is no error */
   async #upload(request: NodeJS.WritableStream): Promise<void> {
     const { bytes } = this.#speech;
     let failure: Error | undefined;

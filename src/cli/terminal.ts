@@ -1,4 +1,4 @@
-/** Where a command writes; standard output and error, or a test's own. */
+/** Output of a command: standard output and error, or a test's own. */
 export interface Output {
   write(text: string): unknown;
   readonly isTTY?: boolean | undefined;
@@ -6,8 +6,8 @@ export interface Output {
 }
 
 /**
- * What a command says: whole lines, and at a terminal one line below them that changes in place. Lines that come while
- * it stands go above it.
+ * Output of a command: whole lines, and at a terminal a status line below them that is updated in place. New lines appear
+ * above it.
  */
 export class Terminal {
   readonly #out: Output;
@@ -19,27 +19,27 @@ export class Terminal {
     this.#err = err;
   }
 
-  /** True when a person looks on: a line that changes in place makes sense. */
+  /** True for a terminal, where a status line makes sense. */
   get interactive(): boolean {
     return this.#out.isTTY === true;
   }
 
-  /** A line of what was asked for. */
+  /** Prints a line of the result. */
   say(line: string): void {
     this.#above(() => this.#out.write(`${line}\n`));
   }
 
-  /** An object as a line of JSON. */
+  /** Prints an object as a line of JSON. */
   json(value: unknown): void {
     this.say(JSON.stringify(value));
   }
 
-  /** A line of what went wrong or should be known, beside what was asked for. */
+  /** Prints a line on standard error: errors and warnings. */
   warn(line: string): void {
     this.#above(() => this.#err.write(`${line}\n`));
   }
 
-  /** The line that changes in place; does nothing unless a person looks on. Empty takes it away. */
+  /** Updates the status line; does nothing without a terminal. An empty text removes it. */
   live(line: string): void {
     if (!this.interactive) return;
     this.#clear();
@@ -62,7 +62,7 @@ export class Terminal {
   }
 }
 
-/** A text as a terminal shows it safely: an avatar's message must not be able to move the cursor. */
+/** Returns a text without control characters: an avatar's message must not be able to move the cursor. */
 export function printable(text: string): string {
   return text.replace(
     /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g,
@@ -70,12 +70,12 @@ export function printable(text: string): string {
   );
 }
 
-/** Seconds with two decimals: `4.41 s`. */
+/** Formats seconds with two decimals: `4.41 s`. */
 export function seconds(ms: number): string {
   return `${(ms / 1000).toFixed(2)} s`;
 }
 
-/** Rows as columns of even width, the first row being their heads. */
+/** Aligns rows as columns, the first row being the heading. */
 export function table(rows: readonly (readonly string[])[]): string[] {
   const widths: number[] = [];
   for (const row of rows) {
@@ -89,7 +89,7 @@ export function table(rows: readonly (readonly string[])[]): string[] {
   );
 }
 
-/** Columns that a text takes in a terminal: East Asian characters take two. */
+/** Returns the number of columns of a text in a terminal: East Asian characters take two. */
 function width(text: string): number {
   let columns = 0;
   for (const character of text) columns += WIDE.test(character) ? 2 : 1;

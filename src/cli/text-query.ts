@@ -16,29 +16,29 @@ const VOICE_KEYS = [
 const ENGINE_KEYS = ['engine', 'baseUrl'] as const satisfies OptionKey[];
 const FILE_KEYS = ['config', 'tags', 'dictionary'] as const satisfies OptionKey[];
 
-/** The engine that is a program of the caller's choice. */
+/** Engine that runs a program of the caller's choice. */
 const PROGRAM_ENGINE = 'program';
 
-/** What goes with a request has to fit into its head. */
+/** Maximum length of a query, which has to fit into a request's head. */
 const MAX_QUERY_CHARS = 8000;
 
-/** What a route's query says. */
+/** Query of a route. */
 export type Query = Record<string, string | number | boolean | undefined>;
 
-/** Adds everything that says how a text is spoken. */
+/** Adds the options of spoken text. */
 export function addTextOptions(command: Command): Command {
   return addOptions(addOverrides(command, VOICE_KEYS), FILE_KEYS);
 }
 
-/** Adds what says which engine is meant. */
+/** Adds the options that choose an engine. */
 export function addEngineOptions(command: Command): Command {
   return addOptions(addOverrides(command, ENGINE_KEYS), FILE_KEYS.slice(0, 1));
 }
 
-/** How a text is to be spoken: the flags, else the configuration's own word; what is left out is as the service has it. */
+/** Wanted manner of spoken text: the flags, else the configuration; missing values are left to the service. */
 export interface TextWish {
   readonly voice: VoiceChoice;
-  /** What the configuration says of single engines. */
+  /** Settings of single engines in the configuration. */
   readonly engines: Readonly<Record<string, EngineSettings>>;
   readonly lips: OptionValues['lips'] | undefined;
   readonly captions: boolean | CaptionOptions | undefined;
@@ -46,18 +46,18 @@ export interface TextWish {
   readonly unknownTags: OptionValues['unknownTags'] | undefined;
   readonly skip: OptionValues['skip'] | undefined;
   readonly dictionary: Dictionary | undefined;
-  /** The engine is a program that the caller names: it is the caller, not the service, that runs it. */
+  /** True when the engine is a program named by the caller, which runs here and not in the service. */
   readonly runsHere: boolean;
 }
 
-/** A program as `--program` and `--format` name it. */
+/** A program of `--program` and `--format`. */
 export interface ProgramFlags {
   readonly program?: string | undefined;
   readonly format?: string | undefined;
 }
 
 /**
- * Reads how a text is to be spoken.
+ * Reads the text options.
  * @throws BridgeError OPTION_INVALID, or as `readConfig`
  */
 export async function readTextWish(command: Command, env: Env, program: ProgramFlags): Promise<TextWish> {
@@ -93,7 +93,7 @@ export async function readTextWish(command: Command, env: Env, program: ProgramF
 }
 
 /**
- * The same as a request says it.
+ * Returns the text options as a query.
  * @throws BridgeError OPTION_INVALID when it is too long for a request
  */
 export function textQuery(wish: TextWish): Query {
@@ -124,7 +124,7 @@ function checkProgram({ program, format }: ProgramFlags, engine: string | undefi
     throw new BridgeError('OPTION_INVALID', '--format is for --program: it says what that program writes.');
 }
 
-/** Which engine is meant. @throws BridgeError OPTION_INVALID, or as `readConfig` */
+/** Returns the query that chooses an engine. @throws BridgeError OPTION_INVALID, or as `readConfig` */
 export async function engineQuery(command: Command, env: Env): Promise<Query> {
   const flags = readOverrides(command, ENGINE_KEYS);
   const { options, engines } = await readConfig(command, env);

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { AddCommand } from './command.js';
 import { EXIT } from './exit-codes.js';
 
-/** Random bytes of a token: 192 bits, which nobody guesses. */
+/** Random bytes of a token: 192 bits, which cannot be guessed. */
 const TOKEN_BYTES = 24;
 
 /** `token`: prints a new secret for `--token`, `--token-file` or `--agent-token`. */

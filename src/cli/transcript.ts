@@ -3,31 +3,31 @@ import { extname } from 'node:path';
 import { BridgeError } from '../base/errors.js';
 import type { SpeechEventJson } from '../service/events.js';
 
-/** A sentence of a text, as its event tells it. */
+/** Event of a sentence. */
 type SentenceEvent = Extract<SpeechEventJson, { type: 'sentence' }>;
 
-/** Formats by the ending of the file's name. */
+/** Formats by file name extension. */
 const FORMATS = {
   '.vtt': { head: 'WEBVTT\n\n', line: vttCue },
   '.srt': { head: '', line: srtCue },
   '.jsonl': { head: '', line: jsonLine },
 } as const;
 
-/** A file of what was heard: captions (`.vtt`, `.srt`) or a line of JSON for each sentence (`.jsonl`). */
+/** File of the heard sentences: captions (`.vtt`, `.srt`) or one JSON line each (`.jsonl`). */
 export class Transcript {
   readonly #path: string;
   readonly #file: number;
   readonly #line: (typeof FORMATS)[keyof typeof FORMATS]['line'];
-  /** Offset of each speech that is not over, by its id, in ms of the transcript. */
+  /** Offset of each unfinished speech by its id, in ms of the transcript. */
   readonly #offsets = new Map<string, number>();
   readonly #startedAtMs: number | undefined;
   #agent: string | undefined;
   #count = 0;
 
   /**
-   * Opens the file; what it held before is lost.
+   * Creates the file, replacing an existing one.
    * @param startedAt zero of its times; without it each speech begins at zero
-   * @throws BridgeError OPTION_INVALID when the ending is none of the known, FILE_UNWRITABLE
+   * @throws BridgeError OPTION_INVALID for an unknown extension, FILE_UNWRITABLE
    */
   constructor(path: string, startedAt?: Date) {
     const format = FORMATS[extname(path).toLowerCase() as keyof typeof FORMATS] as
@@ -43,7 +43,7 @@ export class Transcript {
     this.#write(format.head);
   }
 
-  /** Takes an event of a speech; those of sentences that were heard, whole or in part, are written. @throws BridgeError FILE_UNWRITABLE */
+  /** Writes sentences heard in whole or in part from a speech's events. @throws BridgeError FILE_UNWRITABLE */
   add(event: { readonly type: string }): void {
     if (event.type !== 'sentence') return;
     const sentence = event as SentenceEvent;
@@ -87,7 +87,7 @@ export class Transcript {
   }
 }
 
-/** A sentence that was cut off ends with a dash. */
+/** Returns the text of a sentence; one that was cut off ends with a dash. */
 function shownText({ text, state }: SentenceEvent): string {
   const line = text.replace(/\s+/gu, ' ').trim();
   return state === 'cut' ? `${line} —` : line;

@@ -5,7 +5,7 @@ import { printable, table } from './terminal.js';
 import { addEngineOptions, engineQuery } from './text-query.js';
 import { ENGINES } from '../tts/engines.js';
 
-/** `voices`: the voices of an engine, and the engines. */
+/** `voices`: lists the voices of an engine, and the engines. */
 export const addVoices: AddCommand = (program, run) => {
   const command = program
     .command('voices')

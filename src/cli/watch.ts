@@ -14,7 +14,7 @@ interface WatchFlags {
   json?: boolean;
 }
 
-/** `watch`: everything the avatars say and do. */
+/** `watch`: prints all events of the avatars. */
 export const addWatch: AddCommand = (program, run) => {
   const command = program
     .command('watch')
@@ -77,7 +77,7 @@ function tell(terminal: Terminal, event: ServiceEventJson): void {
   terminal.say(`${time}.${event.time.slice(20, 23)}  ${agent}${line}`);
 }
 
-/** An event as a line for people; nothing for what is not worth one. */
+/** Returns an event as a line of text; undefined for events that are not shown. */
 function eventLine(event: ServiceEventJson): string | undefined {
   switch (event.type) {
     case 'message':
