@@ -16,7 +16,7 @@ export interface ClientSettings {
   readonly port: number;
   /** Token, if the service requires one. */
   readonly token?: string | undefined;
-  /** When set, HTTPS is used. */
+  /** TLS settings; without them plain HTTP is used. */
   readonly tls?: ClientTls | undefined;
   /** Ends every wait, with the signal's reason as the error. */
   readonly signal: AbortSignal;

@@ -9,7 +9,7 @@ import { printable, seconds } from './terminal.js';
 /** Settings of the simulated avatars. */
 export interface SimulatorPlan {
   readonly url: string;
-  /** When set, they are TCP servers, on this port and the following ones. */
+  /** Makes them TCP servers, on this port and the following ones. */
   readonly tcpServer?: number | undefined;
   readonly model: string;
   readonly count: number;

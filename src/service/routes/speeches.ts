@@ -169,7 +169,7 @@ export const speechesRoutes: RouteFamily = (api, context) => {
   }
 };
 
-/** Returns a speech by its id, of one of the named agents. @throws BridgeError SPEECH_UNKNOWN, RESTARTING, or as `agentsOf` */
+/** Returns a speech of the named agents by its id. @throws BridgeError SPEECH_UNKNOWN, RESTARTING, or as `agentsOf` */
 function knownSpeech(context: ServiceContext, name: string, id: string): { agent: Agent; speech: Speech } {
   const agents = agentsOf(context, name);
   for (const agent of agents) {
