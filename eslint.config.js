@@ -1,6 +1,22 @@
 import jsdoc from 'eslint-plugin-jsdoc';
 import tseslint from 'typescript-eslint';
 
+/** Refuses doc comments that begin with a question word: "Returns …" or "Maximum queue length" reads better. */
+const plainDocComment = {
+  meta: { type: 'suggestion', schema: [] },
+  create: (context) => ({
+    Program() {
+      for (const comment of context.sourceCode.getAllComments()) {
+        const [, word] =
+          /^\*[\s*]*(How|What|When|Where|Whether|Which|Who|Whom|Whose|Why)\b/.exec(comment.value) ?? [];
+        if (comment.type !== 'Block' || word === undefined) continue;
+        const message = `Begin a doc comment with a verb or a noun phrase, not with "${word}".`;
+        context.report({ loc: comment.loc, message });
+      }
+    },
+  }),
+};
+
 export default tseslint.config(
   { ignores: ['dist/', 'coverage/'] },
   ...tseslint.configs.strictTypeChecked,
@@ -27,8 +43,9 @@ export default tseslint.config(
   },
   {
     files: ['src/**/*.ts'],
-    plugins: { jsdoc },
+    plugins: { jsdoc, local: { rules: { 'plain-doc-comment': plainDocComment } } },
     rules: {
+      'local/plain-doc-comment': 'error',
       'jsdoc/require-jsdoc': [
         'error',
         {

@@ -39,7 +39,7 @@ const IDLE_PROBE_MS = 20_000;
 /** Time within which a connection taken over from another process must answer, in ms; else it cannot be read here. */
 const TAKEN_OVER_ANSWER_MS = 2000;
 
-/** Maximum owed events kept for a process that takes over, since its facts have little room. */
+/** Maximum bytes of owed commands kept for a process that takes over: its facts have little room. */
 const MAX_OWED_BYTES = 1000;
 
 /** The events of a link. */
