@@ -79,7 +79,7 @@ export class SpeechRequest {
     await this.#stopped;
   }
 
-  /** Adds a command at a time of an accepted speech. @throws BridgeError as answered by the service */
+  /** Adds a command at a time of the speech, once the service has accepted it. @throws BridgeError as answered by the service */
   async cue(cue: Cue): Promise<void> {
     await this.#taken;
     await Promise.all(
