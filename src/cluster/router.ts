@@ -268,7 +268,7 @@ class Exchange {
     }
     const to = sound ? path.split('?', 1)[0]! + sound.query : path;
     const request = ask(link, { method: raw.method!, path: to, headers });
-    // The request may wait for the response head before it sends its sound.
+    // Sent before the body: the client may send its sound only once the other node has accepted the request.
     request.flushHeaders();
     return request;
   }
