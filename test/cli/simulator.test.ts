@@ -30,6 +30,8 @@ describe('simulator', () => {
       port,
       '--count',
       '2',
+      '--audio-open-ms',
+      '0',
       '--record',
       record,
       '--report',
