@@ -65,6 +65,8 @@ export class Remdis {
   readonly #consumers: Consumer[];
   readonly #publisher: Publisher | undefined;
   #utterance: Utterance | undefined;
+  /** The utterance that began last; it may still sound. */
+  #latest: Utterance | undefined;
   /** True after another caller ended the utterance: the rest of it is dropped. */
   #dropping = false;
   #silence: Timer | undefined;
@@ -180,8 +182,7 @@ export class Remdis {
   #revoke(): void {
     const utterance = this.#utterance;
     this.#end();
-    const speech = utterance?.kind === 'sound' ? utterance.stream.speech : utterance?.speech;
-    if (speech) void speech.stop();
+    if (utterance) void speechOf(utterance).stop();
   }
 
   #sound({ id, body, update_type }: Unit): void {
@@ -224,7 +225,8 @@ export class Remdis {
   #begin(id: string, make: (label: string) => Utterance): Utterance | undefined {
     try {
       const utterance = make(`Remdis ${id.slice(0, 8)}`);
-      const speech = utterance.kind === 'sound' ? utterance.stream.speech : utterance.speech;
+      this.#latest = utterance;
+      const speech = speechOf(utterance);
       const sentences: string[] = [];
       speech.on('sentence', ({ text, state }) => {
         if (state !== 'begun') sentences.push(text);
@@ -276,23 +278,26 @@ export class Remdis {
     if (!asked) return this.#refuse('dialogue2', 'an expression or action of another form');
     const { commands, unknown } = this.#motions.commands(asked);
     for (const name of unknown) this.#warnings.say(`rabbitmq_config.json has no motion for '${name}'`);
-    const utterance = this.#utterance;
-    if (utterance?.kind === 'text') {
-      utterance.pieces.push({ name: 'remdis', args: [], commands, pauseMs: 0 });
+    const open = this.#utterance;
+    if (open?.kind === 'text') {
+      open.pieces.push({ name: 'remdis', args: [], commands, pauseMs: 0 });
       return;
     }
-    for (const command of commands) this.#moveLater(command, utterance);
+    // Sound and motions come over two queues: the commit of the sound before it may have been faster.
+    const before = open ?? this.#latest;
+    for (const command of commands) this.#moveLater(command, before);
   }
 
-  #moveLater(command: string, utterance: Extract<Utterance, { kind: 'sound' }> | undefined): void {
-    try {
-      if (utterance && utterance.stream.speech.state !== 'ended') {
-        utterance.stream.speech.cue(samplesToMs(utterance.receivedSamples), command, { always: true });
-        return;
-      }
+  #moveLater(command: string, before: Utterance | undefined): void {
+    const send = (): void => {
       this.#options.agent
         .send(command)
         .catch((error: unknown) => this.#warnings.say(`${command}: ${String(error)}`));
+    };
+    if (!before || speechOf(before).state === 'ended') return send();
+    if (before.kind === 'text') return void speechOf(before).finished.then(send);
+    try {
+      speechOf(before).cue(samplesToMs(before.receivedSamples), command, { always: true });
     } catch (error) {
       this.#warnings.say(`${command}: ${String(error)}`);
     }
@@ -319,6 +324,10 @@ export class Remdis {
       this.#warnings.say(`the exchange ${exchange} was not told what was heard: ${String(error)}`);
     });
   }
+}
+
+function speechOf(utterance: Utterance): Speech {
+  return utterance.kind === 'sound' ? utterance.stream.speech : utterance.speech;
 }
 
 /** Declares an exchange as Remdis does. */
