@@ -2,8 +2,12 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import LongestFirst from './support/longest-first.js';
 
-/** Tests that put something else in the place of a module. */
-const ALONE = ['test/source/url-private.test.ts', 'test/service/attacks/token.test.ts'];
+/** Tests that put something else in the place of a module, or need its state to be their own. */
+const ALONE = [
+  'test/source/url-private.test.ts',
+  'test/service/attacks/token.test.ts',
+  'test/audio/decode/temporary-file.test.ts',
+];
 
 export default defineConfig({
   test: {

@@ -20,8 +20,21 @@ export interface Clock {
 export const systemClock: Clock = {
   nowMs: () => performance.now(),
   after(delayMs, callback) {
-    // Node truncates delays to whole milliseconds; rounding up keeps a timer from firing early.
-    const handle = setTimeout(callback, Math.max(0, Math.ceil(delayMs)));
+    const dueMs = performance.now() + delayMs;
+    let handle: NodeJS.Timeout;
+    const wait = (leftMs: number): void => {
+      // Node truncates delays to whole milliseconds, and counts them from the begin of the event loop's turn: a timer that
+      // is set late in a turn fires early.
+      handle = setTimeout(
+        () => {
+          const stillMs = dueMs - performance.now();
+          if (stillMs > 0) wait(stillMs);
+          else callback();
+        },
+        Math.max(0, Math.ceil(leftMs)),
+      );
+    };
+    wait(delayMs);
     return { cancel: () => clearTimeout(handle) };
   },
 };

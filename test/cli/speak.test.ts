@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { PACKAGE_NAME } from '../../src/base/version.js';
 import { compareHeard } from '../../src/simulator/index.js';
@@ -55,6 +56,23 @@ describe('speak', () => {
       '',
     ]);
     expect(run.err).toBe('');
+  });
+
+  it('takes file addresses and names with a newline, a quotation mark or Japanese', async () => {
+    rig = await startService();
+    const avatar = await rig.avatar();
+    const names = ['new\nline.wav', `it's "quoted" #1 50%.wav`, 'こんにちは　世界.wav'];
+    for (const name of names) {
+      await writeFile(file(name), wavOf(short));
+      for (const path of [file(name), pathToFileURL(file(name)).href]) {
+        const { exit, err } = await speakHere([path]);
+        expect([path, exit, err]).toEqual([path, 0, '']);
+      }
+    }
+    const absent = await speakHere([pathToFileURL(file('absent.wav')).href]);
+    expect([absent.exit, absent.err]).toEqual([3, expect.stringContaining('[FILE_NOT_FOUND]')]);
+    expect(avatar.report().segments).toHaveLength(2 * names.length);
+    expect(avatar.report().segments.every(({ receivedSamples }) => receivedSamples === 8192)).toBe(true);
   });
 
   it('tells machines with --json', async () => {
