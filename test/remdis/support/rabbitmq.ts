@@ -1,4 +1,4 @@
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { connect, createServer, type AddressInfo } from 'node:net';
@@ -22,6 +22,7 @@ export class RabbitMq {
   readonly #distributionPort: number;
   readonly #epmdPort: number;
   #child: ChildProcess | undefined;
+  #nameServer: ChildProcess | undefined;
 
   private constructor([port, distributionPort, epmdPort]: [number, number, number], folder: string) {
     this.port = port;
@@ -40,6 +41,10 @@ export class RabbitMq {
   /** Runs it, also again after `kill`. */
   async run(): Promise<void> {
     await mkdir(join(this.#folder, 'log'), { recursive: true });
+    // Started here, it can be ended by its id; RabbitMQ would leave one behind.
+    this.#nameServer ??= spawn('epmd', ['-port', String(this.#epmdPort), '-address', '127.0.0.1'], {
+      stdio: 'ignore',
+    });
     this.#child = spawn('/usr/lib/rabbitmq/bin/rabbitmq-server', {
       stdio: 'ignore',
       detached: true,
@@ -75,7 +80,7 @@ export class RabbitMq {
 
   async stop(): Promise<void> {
     await this.kill();
-    spawnSync('epmd', ['-port', String(this.#epmdPort), '-kill'], { stdio: 'ignore' });
+    this.#nameServer?.kill('SIGKILL');
     await rm(this.#folder, { recursive: true, force: true });
   }
 }
